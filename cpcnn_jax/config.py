@@ -1,0 +1,117 @@
+"""The configuration tree: plain typed dataclasses, every field with its unit or meaning.
+
+experiments/NAME.py builds one `Experiment`; `launch.py --config.stage.field=value`
+overrides single fields. The classes are not frozen because absl's overrides assign
+to them; nothing assigns after launch.py has started.
+
+[R] marks a fact of the paper as recalled and [I] our own choice where the paper (as
+far as we could read it) says nothing; both are here so that one place changes them.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Crowd:
+    """The generated crowd: photographs with known heads, drawn from a seed."""
+
+    num_train: int = 256  # photographs
+    num_test: int = 32
+    height: int = 256  # pixels
+    width: int = 320
+    max_heads: int = 1000  # people in the fullest photograph; the emptiest has none
+    seed: int = 0  # of the photographs, apart from the seed of the training
+
+
+@dataclass
+class ShanghaiTech:
+    """ShanghaiTech part A or B, read from the folder as it is distributed."""
+
+    part: str = "A"  # A (300 + 182 photographs) or B (400 + 316)
+    root: str = "data/ShanghaiTech"  # the folder that holds part_A and part_B
+
+
+@dataclass
+class Target:
+    """From head points to the density map that the networks learn."""
+
+    sigma: float = 4.0  # pixels; the author's code: 15x15 window, sigma 4
+    adaptive: bool = False  # geometry-adaptive sigma (MCNN: beta 0.3, k 3) instead
+
+
+@dataclass
+class Crops:
+    """The training sets D_dme (crops) and D_lc (patches) of the paper's section 4 [R]."""
+
+    fraction: int = 4  # a crop's side is 1/fraction of the photograph's
+    # Departs from the paper: sides are rounded to a multiple of this many pixels (at
+    # least 64), so that crops of one size can be batched and compiled once. 1: exact.
+    multiple: int = 64
+    plain: int = 100  # random crops per photograph
+    changed: int = 200  # further crops, flipped or noised, per photograph
+    noise: float = 10 / 255  # half-width of the uniform noise; 10 of 255 grey levels
+    patches: int = 100  # 64x64 patches per photograph, for the LCE
+
+
+@dataclass
+class Model:
+    """Which of the four networks are used, and their unspecified sizes."""
+
+    global_context: bool = True  # GCE
+    local_context: bool = True  # LCE
+    fusion: bool = True  # F-CNN; False: one 1x1 convolution on the DME [R: table row 1]
+    num_classes: int = 5  # density classes: ex-lo, lo, med, hi, ex-hi [R]
+    # [I] columns like MCNN's with one convolution more: (features, kernel) per layer;
+    # the two poolings follow the first and the second.
+    columns: tuple = (
+        ((16, 9), (32, 7), (32, 7), (16, 7), (8, 7)),
+        ((20, 7), (40, 5), (40, 5), (20, 5), (10, 5)),
+        ((24, 5), (48, 3), (48, 3), (24, 3), (12, 3)),
+    )
+    vgg_width: float = 1.0  # multiplies VGG-16's features; 1 fits ImageNet weights
+    gce_head: tuple = (512, 256)  # [I] from the author's CMTL head
+    lce_features: tuple = (64, 128, 256)  # [I] of the three convolution blocks
+    lce_head: tuple = (512, 256)  # [I]
+    local_stride: int = 64  # pixels between LCE windows [I]; overlaps are averaged
+    transposed_kernel: int = 4  # k of T [I]: the author's own T layer; p follows
+    # Maps are learned times this: 1/100 of a person per pixel is then about 1.
+    density_scale: float = 100.0
+
+
+@dataclass
+class Stage:
+    """One stage of training: so many steps of Adam."""
+
+    steps: int = 1000
+    batch_size: int = 8
+    learning_rate: float = 1e-4  # at the start; falls to zero along a cosine
+    warmup: int = 0  # steps over which the learning rate rises from zero
+
+
+@dataclass
+class Adversary:
+    """The last stage: DME + F-CNN against the discriminator."""
+
+    steps: int = 500
+    batch_size: int = 8
+    learning_rate: float = 1e-5
+    discriminator_learning_rate: float = 2e-4  # ID-CGAN of the same laboratory [I]
+    discriminator_beta1: float = 0.5  # Adam's, likewise [I]
+    weight: float = 6.7e-3  # lambda_a, on maps times density_scale [I]; 0: Euclidean only
+
+
+@dataclass
+class Experiment:
+    """Everything that decides a run's result; saved as config.json in the workdir."""
+
+    data: Crowd | ShanghaiTech = field(default_factory=Crowd)
+    target: Target = field(default_factory=Target)
+    crops: Crops = field(default_factory=Crops)
+    model: Model = field(default_factory=Model)
+    gce: Stage = field(default_factory=Stage)
+    lce: Stage = field(default_factory=Stage)
+    density: Stage = field(default_factory=Stage)
+    adversary: Adversary = field(default_factory=Adversary)
+    vgg16: str = ""  # ImageNet weights of VGG-16 for the GCE (a file); "": from random
+    seed: int = 0  # of initialisation, crops, order, noise and dropout
