@@ -45,7 +45,7 @@ def density_map(points, *, shape, sigma=4.0, window=None):
       2.0
 
     Reference: the author's MCNN and CMTL code (fixed); Zhang et al., Single-Image
-      Crowd Counting via Multi-Column Convolutional Neural Network, CVPR 2016 (adaptive).
+      Crowd Counting via Multi-Column CNN, CVPR 2016 (adaptive).
     """
     points = _as_points(points)
     points = points[inside(points, shape)]
