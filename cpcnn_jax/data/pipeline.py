@@ -1,0 +1,200 @@
+"""The training sets of the paper's section 4 [R]: D_dme (crops), D_lc (64x64 patches).
+
+Window j of photograph i is fixed by (seed, i, j) alone, and so is what is done to it.
+Photographs whose windows have one size form a bucket; a batch comes from one bucket,
+the buckets take turns in proportion to their windows, and each is shuffled anew in
+every epoch. Batch k is thus a pure function of (configuration, seed, k): a run is
+resumed with `start=k`, and nothing else need be saved.
+
+Threads read ahead, there are no worker processes; grain is imported when first needed.
+"""
+
+import functools
+import math
+import os
+
+import numpy as np
+
+from cpcnn_jax import density
+
+PATCH = 64  # pixels, the side of LCE's windows; no crop is smaller
+DIVISOR = 4  # of a crop's sides: the networks work at a quarter of the resolution
+COUNTED = 10_000  # windows that are enough to learn how counts are spread
+
+
+def crop_batches(source, crops, target, *, batch_size, seed, start=0):
+    """Endless batches of D_dme: random crops, and further ones flipped or noised.
+
+    Args:
+      source: photographs; see `cpcnn_jax.data`.
+      crops: `config.Crops`.
+      target: `config.Target`, how the density maps are drawn.
+      batch_size: B.
+      seed: fixes the crops and their order.
+      start: number of the first batch.
+
+    Returns:
+      A generator of {"image": `[B, h, w, 3]` float32 in 0..1, "density": `[B, h, w, 1]`
+      float32 people per pixel, "count": `[B]` float32 heads inside}. Its `close()` ends
+      the reading ahead.
+
+    Raises:
+      ValueError: a photograph has a side under 64 pixels.
+    """
+    read = functools.partial(read_crop, source, crops, target, seed)
+    each = crops.plain + crops.changed
+    return _batches(_buckets(source, crops), each, read, batch_size, seed, start)
+
+
+def patch_batches(source, crops, *, batch_size, seed, start=0):
+    """Endless batches of D_lc: 64x64 patches at random places.
+
+    Args:
+      source: photographs; see `cpcnn_jax.data`.
+      crops: `config.Crops`.
+      batch_size: B.
+      seed: fixes the patches and their order.
+      start: number of the first batch.
+
+    Returns:
+      A generator of {"image": `[B, 64, 64, 3]` float32 in 0..1, "count": `[B]` float32
+      heads inside}. Its `close()` ends the reading ahead.
+
+    Raises:
+      ValueError: a photograph has a side under 64 pixels.
+    """
+    read = functools.partial(read_patch, source, seed)
+    bucket = [i for bucket in _buckets(source, crops) for i in bucket]
+    return _batches([bucket], crops.patches, read, batch_size, seed, start)
+
+
+def crop_counts(source, crops, seed):
+    """`[N]` float32 heads inside crops of D_dme, from every photograph's points alone.
+
+    At most about 10,000 of the crops are counted: enough for `density.fit_thresholds`.
+    """
+    size = functools.partial(crop_size, crops=crops)
+    return _counts(source, crops.plain + crops.changed, size, seed)
+
+
+def patch_counts(source, crops, seed):
+    """`[N]` float32 heads inside patches of D_lc, likewise."""
+    return _counts(source, crops.patches, lambda shape: (PATCH, PATCH), seed)
+
+
+def crop_size(shape, crops):
+    """A quarter of each side, rounded to `crops.multiple`; at least 64 pixels.
+
+    Args:
+      shape: (height, width) of a photograph, pixels.
+      crops: `config.Crops`.
+
+    Returns:
+      (height, width), multiples of 4, never more than the photograph.
+
+    Example:
+      >>> from cpcnn_jax import config
+      >>> crop_size((768, 1024), config.Crops()), crop_size((683, 182), config.Crops())
+      ((192, 256), (192, 64))
+    """
+    step = math.lcm(crops.multiple, DIVISOR)
+    quarters = (round(side / crops.fraction / step) * step for side in shape)
+    largest = (side // step * step for side in shape)
+    return tuple(max(PATCH, min(*pair)) for pair in zip(quarters, largest, strict=True))
+
+
+def read_crop(source, crops, target, seed, i, j):
+    """Crop j of photograph i: an element of `crop_batches`, without the B."""
+    photograph = source[i]
+    shape, points = source.shapes[i], photograph["points"]
+    rng, window = _window(seed, i, j, shape, crop_size(shape, crops))
+    sigma = "adaptive" if target.adaptive else target.sigma
+    image = _cut(photograph["image"], window)
+    people = density.density_map(points, shape=shape, sigma=sigma, window=window)
+    if j >= crops.plain:  # every second one is flipped, the others are noised
+        if (j - crops.plain) % 2 == 0:
+            image, people = image[:, ::-1], people[:, ::-1]
+        else:
+            noise = rng.uniform(-crops.noise, crops.noise, image.shape)
+            image = np.clip(image + noise.astype(np.float32), 0, 1)
+    count = np.float32(_heads(points, window))
+    return {"image": image, "density": people[..., None], "count": count}
+
+
+def read_patch(source, seed, i, j):
+    """Patch j of photograph i: an element of `patch_batches`, without the B."""
+    photograph = source[i]
+    _, window = _window(seed, i, j, source.shapes[i], (PATCH, PATCH))
+    count = np.float32(_heads(photograph["points"], window))
+    return {"image": _cut(photograph["image"], window), "count": count}
+
+
+def _window(seed, i, j, shape, size):
+    """Where window j of photograph i lies, and the dice for what is done to it."""
+    rng = np.random.default_rng((seed, i, j))
+    top, left = rng.integers(0, np.subtract(shape, size) + 1)
+    return rng, (int(top), int(left), *size)
+
+
+def _cut(image, window):
+    """The window of a uint8 image, as float32 in 0..1."""
+    top, left, height, width = window
+    return image[top : top + height, left : left + width].astype(np.float32) / 255
+
+
+def _heads(points, window):
+    """How many heads lie in a window."""
+    top, left, height, width = window
+    return density.inside(points - np.float32((left, top)), (height, width)).sum()
+
+
+def _counts(source, each, size, seed):
+    each = min(each, math.ceil(COUNTED / len(source)))
+    return np.array(
+        [
+            _heads(points, _window(seed, i, j, shape, size(shape))[1])
+            for i, (shape, points) in enumerate(
+                zip(source.shapes, source.points, strict=True)
+            )
+            for j in range(each)
+        ],
+        np.float32,
+    )
+
+
+def _buckets(source, crops):
+    """Photographs, by number, grouped by the size of their crops."""
+    buckets = {}
+    for i, (height, width) in enumerate(source.shapes):
+        if min(height, width) < PATCH:
+            raise ValueError(
+                f"{source.names[i]} has {width}x{height} pixels; training needs at "
+                f"least {PATCH}x{PATCH}."
+            )
+        buckets.setdefault(crop_size((height, width), crops), []).append(i)
+    return list(buckets.values())
+
+
+def _batches(buckets, each, read, batch_size, seed, start):
+    """Mixes the buckets' batches; reads ahead from number `start` on."""
+    import grain
+
+    def batches_of(bucket):
+        windows = grain.MapDataset.range(len(bucket) * each).seed(seed).shuffle()
+        windows = windows.repeat().map(lambda n: read(bucket[n // each], n % each))
+        return windows.batch(batch_size)
+
+    weights = [len(bucket) for bucket in buckets]
+    mixed = grain.MapDataset.mix([batches_of(bucket) for bucket in buckets], weights)
+    threads = min(os.cpu_count() or 1, 16)
+    ahead = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
+    return _iterate(iter(mixed.to_iter_dataset(ahead)), start)
+
+
+def _iterate(batches, start):
+    """Yields from a grain iterator, and closes it with itself."""
+    try:
+        batches.set_state({"next_index": start})
+        yield from batches
+    finally:
+        batches.close()

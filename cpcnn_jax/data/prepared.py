@@ -1,0 +1,102 @@
+"""A folder of photographs, prepared once by a tensorflow-datasets builder, as a source.
+
+The prepared copy lies in TFDS_DATA_DIR (by default ~/tensorflow_datasets), in a folder
+named after the names, sizes and times of the files it was made of: another folder, or
+one changed file, makes another copy, and none is ever stale. The builder writes beside
+its place and moves there when done, so a killed preparation leaves no half copy.
+"""
+
+import contextlib
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import tensorflow_datasets as tfds
+from absl import logging
+from PIL import Image
+
+
+def open_source(builder_class, name, folder, split):
+    """Prepares a folder if that has not been done, and opens one of its splits.
+
+    Args:
+      builder_class: a builder whose `manual_dir` is the folder, with the features
+        image, points and name.
+      name: of its BuilderConfig.
+      folder: the photographs and annotations, as distributed.
+      split: "train" or "test".
+
+    Returns:
+      A source; see `cpcnn_jax.data`.
+
+    Raises:
+      ValueError: what the builder says of a damaged file.
+    """
+    place = Path(tfds.core.constants.get_default_data_dir()).expanduser()
+    builder = builder_class(config=name, data_dir=place / "cpcnn_jax" / _digest(folder))
+    if not builder.data_path.exists():
+        logging.info("Preparing %s in %s", folder, builder.data_path)
+    tfds.disable_progress_bar()
+    settings = tfds.download.DownloadConfig(manual_dir=folder)
+    with contextlib.redirect_stdout(io.StringIO()):  # the line above says it
+        builder.download_and_prepare(
+            download_config=settings, file_format="array_record"
+        )
+    return Prepared(builder, split)
+
+
+def _digest(folder):
+    """Sixteen hexadecimal digits that change with any file of the folder."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        status = path.stat()
+        line = (path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns)
+        digest.update(repr(line).encode())
+    return digest.hexdigest()[:16]
+
+
+class Prepared:
+    """A source over a prepared split, in the order of the photographs' numbers.
+
+    Args:
+      builder: a prepared `tfds.core.DatasetBuilder`.
+      split: "train" or "test".
+    """
+
+    def __init__(self, builder, split):
+        """Reads every record once, for the names, the sizes and the heads."""
+        skip = {"image": tfds.decode.SkipDecoding()}
+        self._records = builder.as_data_source(split, decoders=skip)
+        heads = [_outline(record) for record in self._records]
+        self._order = sorted(range(len(heads)), key=lambda i: _natural(heads[i][0]))
+        self.names, self.shapes, self.points = zip(
+            *(heads[i] for i in self._order), strict=True
+        )
+
+    def __len__(self):
+        """Number of photographs."""
+        return len(self.names)
+
+    def __getitem__(self, i):
+        """Photograph i, decoded."""
+        record = self._records[self._order[i]]
+        with _open(record) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        return {"name": self.names[i], "image": pixels, "points": self.points[i]}
+
+
+def _open(record):
+    return Image.open(io.BytesIO(record["image"]), formats=("JPEG", "PNG"))
+
+
+def _outline(record):
+    """(name, (height, width), points) without decoding the pixels."""
+    with _open(record) as image:
+        shape = image.size[::-1]
+    return record["name"].decode(), shape, np.asarray(record["points"], np.float32)
+
+
+def _natural(name):
+    """IMG_2 before IMG_10."""
+    return len(name), name
