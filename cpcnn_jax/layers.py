@@ -17,9 +17,9 @@ from flax import linen as nn
 from flax.typing import Dtype, Initializer
 from jax import lax
 
-from cpcnn_jax import lowerings
+from cpcnn_jax import primitive
 from cpcnn_jax.initializers import fractionally_strided_he_normal
-from cpcnn_jax.lowerings import Geometry
+from cpcnn_jax.lowerings import Geometry, adjoint_kernel
 
 Padding = str | int | Sequence[int | tuple[int, int]]
 
@@ -84,7 +84,10 @@ def fractionally_strided_conv(
       transpose_kernel: False correlates with the kernel as stored. True takes the
         kernel `[*k, C_out / groups, C_in]` of the forward convolution from C_out to
         C_in channels and applies exactly that convolution's transpose.
-      lowering: how to compute it.
+      lowering: how to compute the value: "zero_insertion" as defined above,
+        "subpixel" without a multiplication by an inserted zero, or "auto", whichever
+        was measured to be faster. Under differentiation it is always "auto", and the
+        gradients are two ordinary convolutions; see `primitive`.
       precision: as in `jax.lax.conv_general_dilated`.
 
     Returns:
@@ -103,7 +106,7 @@ def fractionally_strided_conv(
     rank = kernel.ndim - 2
     batched = x if x.ndim == rank + 2 else x[None]
     if transpose_kernel:
-        kernel = _adjoint_kernel(kernel, feature_group_count)
+        kernel = adjoint_kernel(kernel, feature_group_count)
     strides = _per_axis("strides", strides, rank, minimum=1)
     dilation = _per_axis("kernel_dilation", kernel_dilation, rank, minimum=1)
     extra = _per_axis("output_padding", output_padding, rank, minimum=0)
@@ -114,7 +117,7 @@ def fractionally_strided_conv(
         for r, (low, high), a in zip(reach, paddings, extra, strict=True)
     )
     geometry = Geometry(strides, pads, dilation, feature_group_count)
-    y = getattr(lowerings, lowering)(batched, kernel, geometry, precision)
+    y = primitive.bind(batched, kernel, geometry, precision, lowering)
     if bias is not None:
         y = y + bias.reshape((1,) * (rank + 1) + (-1,))
     return y if x.ndim == rank + 2 else y[0]
@@ -192,14 +195,6 @@ class FractionallyStridedConv(nn.Module):
             lowering=self.lowering,
             precision=self.precision,
         )
-
-
-def _adjoint_kernel(kernel: jax.Array, groups: int) -> jax.Array:
-    """Flip `[*k, C_out / groups, C_in]` and read it as `[*k, C_in / groups, C_out]`."""
-    *k, c_out, c_in = kernel.shape
-    grouped = kernel.reshape(*k, c_out, groups, c_in // groups)
-    swapped = jnp.flip(jnp.swapaxes(grouped, -3, -1), range(len(k)))
-    return swapped.reshape(*k, c_in // groups, groups * c_out)
 
 
 def _per_axis(
