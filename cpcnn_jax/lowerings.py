@@ -114,6 +114,7 @@ def kernel_gradient(
     k: tuple[int, ...],
     geometry: Geometry,
     precision: lax.PrecisionLike,
+    sharding: jax.sharding.NamedSharding | None = None,
 ) -> jax.Array:
     """Apply the transpose in the kernel to g: correlate it with x, s units apart.
 
@@ -129,6 +130,7 @@ def kernel_gradient(
         dimension_numbers=_layout("C.N", "I.O", ".CN", rank),
         batch_group_count=groups,
         precision=precision,
+        out_sharding=sharding,
     )
     c_in, c_out = flipped.shape[rank] // groups, flipped.shape[-1] * groups
     grouped = flipped.reshape(*k, groups, c_in, c_out // groups)

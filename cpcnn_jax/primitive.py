@@ -73,8 +73,8 @@ def _transpose(g, x, kernel, *, geometry, precision, lowering):
         return lowerings.input_gradient(g, kernel, geometry, precision), None
     if type(g) is ad.Zero:
         return None, ad.Zero(kernel.aval)
-    k = kernel.aval.shape[:-2]
-    return None, lowerings.kernel_gradient(g, x, k, geometry, precision)
+    k, sharding = kernel.aval.shape[:-2], kernel.aval.sharding
+    return None, lowerings.kernel_gradient(g, x, k, geometry, precision, sharding)
 
 
 def _batch(operands, axes, *, geometry, precision, lowering):
