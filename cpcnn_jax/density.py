@@ -38,7 +38,8 @@ def density_map(points, *, shape, sigma=4.0, window=None):
       `[H, W]` float32, or `[height, width]` of the window: that cut of the whole map.
 
     Raises:
-      ValueError: a point is not finite, or points is not `[N, 2]`.
+      ValueError: a point is not finite, points is not `[N, 2]`, or sigma is not
+        positive.
 
     Example:
       >>> float(density_map([[0, 0], [30.5, 20.9]], shape=(48, 64)).sum().round(4))
@@ -52,9 +53,11 @@ def density_map(points, *, shape, sigma=4.0, window=None):
     if sigma == "adaptive":
         sigmas = _adaptive_sigmas(points, shape)
         radii = np.floor(TRUNCATE * sigmas + 0.5).astype(int)
-    else:
+    elif sigma > 0:
         sigmas = np.full(len(points), float(sigma))
         radii = np.full(len(points), RADIUS)
+    else:
+        raise ValueError(f"sigma must be positive pixels or 'adaptive'; got {sigma}.")
     top, left, height, width = window or (0, 0, *shape)
     x, y = np.floor(points).astype(int).T
     near = (y + radii >= top) & (y - radii < top + height)

@@ -22,11 +22,19 @@ class Crowd:
     Args:
       data: `config.Crowd`: how many photographs, their size, the fullest, the seed.
       split: "train" or "test"; the two share no photograph.
+
+    Raises:
+      ValueError: no photographs, sides under 64 pixels, or fewer than 0 heads.
     """
 
     def __init__(self, data, split):
         """Decides who stands where in every photograph; none is drawn yet."""
         number = {"train": data.num_train, "test": data.num_test}[split]
+        if number < 1 or min(data.height, data.width) < 64 or data.max_heads < 0:
+            raise ValueError(
+                "The generated crowd needs num_train and num_test of at least 1, height "
+                f"and width of at least 64, max_heads of at least 0; got {data}."
+            )
         stream = ("train", "test").index(split)
         self._scenes = [
             (data.seed, stream, i, data.height, data.width, data.max_heads)
@@ -87,7 +95,7 @@ def _candidates(rng, camera, number):
     grouped = middle[group] + rng.normal(size=(number, 2)) * (spread * (1, 0.5))[group]
     alone = rng.uniform((0, top), (camera.width, camera.height), (number, 2))
     points = np.where(rng.random((number, 1)) < rng.uniform(0.1, 0.6), alone, grouped)
-    x, y = points.T
+    x, y = points.astype(np.float32).T
     seen = (x >= 0) & (x < camera.width) & (y >= top) & (y < camera.height)
     return points[seen]
 

@@ -144,8 +144,9 @@ def _people(rng, draw, camera, heads):
         r, leg = d / 2, tuple(trousers[n])
         draw.rectangle((cx - 0.6 * w, cy + 2.4 * d, cx - 0.05 * w, cy + 4.6 * d), leg)
         draw.rectangle((cx + 0.05 * w, cy + 2.4 * d, cx + 0.6 * w, cy + 4.6 * d), leg)
-        body = (cx - w, cy + 0.62 * d, cx + w, cy + 2.8 * d)
-        draw.rounded_rectangle(body, 0.6 * d, tuple(shirt[n]))
+        draw.ellipse((cx - w, cy + 0.6 * d, cx + w, cy + 2.2 * d), tuple(shirt[n]))
+        body = (cx - 0.95 * w, cy + 1.4 * d, cx + 0.95 * w, cy + 2.8 * d)
+        draw.rectangle(body, tuple(shirt[n]))
         head = (cx - 0.9 * r, cy - 1.1 * r, cx + 0.9 * r, cy + 1.1 * r)
         draw.ellipse(head, tuple(hair[n]))
         if facing[n]:

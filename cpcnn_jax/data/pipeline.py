@@ -108,9 +108,10 @@ def read_crop(source, crops, target, seed, i, j):
     photograph = source[i]
     shape, points = source.shapes[i], photograph["points"]
     rng, window = _window(seed, i, j, shape, crop_size(shape, crops))
-    sigma = "adaptive" if target.adaptive else target.sigma
     image = _cut(photograph["image"], window)
-    people = density.density_map(points, shape=shape, sigma=sigma, window=window)
+    people = density.density_map(
+        points, shape=shape, sigma=target.kernel(), window=window
+    )
     if j >= crops.plain:  # every second one is flipped, the others are noised
         if (j - crops.plain) % 2 == 0:
             image, people = image[:, ::-1], people[:, ::-1]

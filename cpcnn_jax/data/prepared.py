@@ -9,6 +9,7 @@ its place and moves there when done, so a killed preparation leaves no half copy
 import contextlib
 import hashlib
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -31,19 +32,38 @@ def open_source(builder_class, name, folder, split):
       A source; see `cpcnn_jax.data`.
 
     Raises:
-      ValueError: what the builder says of a damaged file.
+      ValueError: what the builder says of a damaged file; nowhere to write the copy.
     """
-    place = Path(tfds.core.constants.get_default_data_dir()).expanduser()
-    builder = builder_class(config=name, data_dir=place / "cpcnn_jax" / _digest(folder))
-    if not builder.data_path.exists():
-        logging.info("Preparing %s in %s", folder, builder.data_path)
+    root = Path(tfds.core.constants.get_default_data_dir()).expanduser()
+    place = root / "cpcnn_jax" / _digest(folder)
+    path = place / builder_class.name / name / str(builder_class.VERSION)
+    if path.exists():
+        try:
+            return Prepared(path, split)
+        except Exception as error:  # whatever a damaged copy leads to
+            logging.warning("%s is damaged and is prepared again: %s", path, error)
+            shutil.rmtree(path, ignore_errors=True)
+    logging.info("Preparing %s in %s.", folder, path)
+    _prepare(builder_class(config=name, data_dir=place), folder)
+    return Prepared(path, split)
+
+
+def _prepare(builder, folder):
+    """Writes the copy; tfds moves it to its place when it is whole."""
     tfds.disable_progress_bar()
     settings = tfds.download.DownloadConfig(manual_dir=folder)
-    with contextlib.redirect_stdout(io.StringIO()):  # the line above says it
-        builder.download_and_prepare(
-            download_config=settings, file_format="array_record"
-        )
-    return Prepared(builder, split)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # two lines that were logged
+            builder.download_and_prepare(
+                download_config=settings, file_format="array_record"
+            )
+    except FileExistsError:
+        pass  # another process finished first
+    except OSError as error:
+        raise ValueError(
+            f"Cannot write the prepared copy of {folder} to {builder.data_path}: "
+            f"{error}. Set TFDS_DATA_DIR to a folder that has room and may be written."
+        ) from error
 
 
 def _digest(folder):
@@ -60,13 +80,14 @@ class Prepared:
     """A source over a prepared split, in the order of the photographs' numbers.
 
     Args:
-      builder: a prepared `tfds.core.DatasetBuilder`.
+      path: the prepared copy.
       split: "train" or "test".
     """
 
-    def __init__(self, builder, split):
+    def __init__(self, path, split):
         """Reads every record once, for the names, the sizes and the heads."""
         skip = {"image": tfds.decode.SkipDecoding()}
+        builder = tfds.builder_from_directory(path)
         self._records = builder.as_data_source(split, decoders=skip)
         heads = [_outline(record) for record in self._records]
         self._order = sorted(range(len(heads)), key=lambda i: _natural(heads[i][0]))

@@ -168,17 +168,17 @@ def _check_image(path):
         with Image.open(path, formats=FORMATS) as image:
             image.load()
             return image.size[::-1]
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"{path} is not a whole JPEG photograph: {error}") from error
+    except Exception as error:  # pillow raises whatever a damaged file leads to
+        raise ValueError(f"{path} is not a whole JPEG photograph: {error}.") from error
 
 
 def _read_points(path):
     """`[N, 2]` float32 (x, y) of a GT_IMG_n.mat."""
     try:
-        points = loadmat(path)["image_info"][0, 0][0, 0][0]
-        return np.asarray(points, np.float32).reshape(-1, 2)
+        points = np.asarray(loadmat(path)["image_info"][0, 0][0, 0][0], np.float32)
     except Exception as error:  # SciPy's reader raises whatever a damaged file leads to
         raise ValueError(
             f"{path} holds no head points: expected a MATLAB file with image_info "
             f"of [N, 2] positions ({type(error).__name__}: {error})."
         ) from error
+    return points.reshape(-1, 2) if points.size == 0 else points
