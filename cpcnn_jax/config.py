@@ -1,4 +1,4 @@
-"""The configuration tree: plain typed dataclasses, every field with its unit or meaning.
+"""The configuration tree: plain typed dataclasses, every field with its meaning.
 
 experiments/NAME.py builds one `Experiment`; `launch.py --config.stage.field=value`
 overrides single fields. The classes are not frozen because absl's overrides assign
@@ -8,7 +8,6 @@ to them; nothing assigns after launch.py has started.
 far as we could read it) says nothing; both are here so that one place changes them.
 """
 
-import dataclasses
 from dataclasses import dataclass, field
 
 
@@ -39,10 +38,14 @@ class Target:
     sigma: float = 4.0  # pixels; the author's code: 15x15 window, sigma 4
     adaptive: bool = False  # geometry-adaptive sigma (MCNN: beta 0.3, k 3) instead
 
+    def kernel(self):
+        """The sigma that `density.density_map` takes."""
+        return "adaptive" if self.adaptive else self.sigma
+
 
 @dataclass
 class Crops:
-    """The training sets D_dme (crops) and D_lc (patches) of the paper's section 4 [R]."""
+    """The training sets D_dme (crops) and D_lc (patches) of the paper [R]."""
 
     fraction: int = 4  # a crop's side is 1/fraction of the photograph's
     # Departs from the paper: sides are rounded to a multiple of this many pixels (at
@@ -86,7 +89,15 @@ class Stage:
     steps: int = 1000
     batch_size: int = 8
     learning_rate: float = 1e-4  # at the start; falls to zero along a cosine
-    warmup: int = 0  # steps over which the learning rate rises from zero
+
+
+@dataclass
+class GlobalStage(Stage):
+    """The GCE's training: what it starts from and how much of it learns."""
+
+    vgg16: str = ""  # ImageNet weights, from `python -m cpcnn_jax vgg16`; "": random
+    # The first of VGG-16's convolutions that learns [R: only the last two do].
+    trainable_from: str = "conv5_2"
 
 
 @dataclass
@@ -98,7 +109,7 @@ class Adversary:
     learning_rate: float = 1e-5
     discriminator_learning_rate: float = 2e-4  # ID-CGAN of the same laboratory [I]
     discriminator_beta1: float = 0.5  # Adam's, likewise [I]
-    weight: float = 6.7e-3  # lambda_a, on maps times density_scale [I]; 0: Euclidean only
+    weight: float = 6.7e-3  # lambda_a, for maps times density_scale [I]
 
 
 @dataclass
@@ -109,9 +120,11 @@ class Experiment:
     target: Target = field(default_factory=Target)
     crops: Crops = field(default_factory=Crops)
     model: Model = field(default_factory=Model)
-    gce: Stage = field(default_factory=Stage)
+    gce: GlobalStage = field(default_factory=GlobalStage)
     lce: Stage = field(default_factory=Stage)
     density: Stage = field(default_factory=Stage)
     adversary: Adversary = field(default_factory=Adversary)
-    vgg16: str = ""  # ImageNet weights of VGG-16 for the GCE (a file); "": from random
     seed: int = 0  # of initialisation, crops, order, noise and dropout
+    log_every: int = 10  # steps between lines of metrics.jsonl
+    save_every: int = 200  # steps between checkpoints
+    pictures: int = 12  # drawn by the evaluation, from the best count to the worst

@@ -1,0 +1,123 @@
+"""Evaluation: every test photograph at its own size, scored and shown."""
+
+import csv
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from cpcnn_jax import data, density, metrics, predict, weights, workdir
+from cpcnn_jax.interrupt import Interrupted
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.report import pictures
+
+
+def evaluate(config, folder, *, stop):
+    """Score the trained networks on the test photographs.
+
+    The count is the sum of the map and is held against the annotated heads. Writes
+    `predictions.csv`, `metrics.json` and `pictures/` into the folder.
+
+    Args:
+      config: `config.Experiment`.
+      folder: the run's folder, with trained weights.
+      stop: function, the signal that asks to stop or None (`interrupt.deferred`).
+
+    Returns:
+      The scores, as in metrics.json.
+
+    Raises:
+      Interrupted: asked to stop; earlier results are left as they were.
+      ValueError: no trained weights, or the data cannot be used.
+    """
+    folder = Path(folder)
+    source = data.open_source(config.data, "test")
+    trained = jax.device_put(weights.load(workdir.weights_file(folder)))
+    run = predict.estimator(cpcnn.build(config.model))
+    rows, bar = [], tqdm(range(len(source)), desc="evaluate", unit="photograph")
+    for index in bar:
+        rows.append(_score(run(trained, source[index]["image"]), source[index], config))
+        bar.set_postfix(
+            mae=f"{_mean(abs(r['predicted'] - r['count']) for r in rows):.1f}"
+        )
+        if stop():
+            raise Interrupted(
+                stop(), f"in the evaluation, after {len(rows)} photographs"
+            )
+    scores = _summary(rows) | _constant_answer(config, rows)
+    _write(folder, rows, scores)
+    _draw(folder / "pictures", rows, source, lambda image: run(trained, image), config)
+    return scores
+
+
+def _truth(record, config):
+    shape = record["image"].shape[:2]
+    return density.density_map(
+        record["points"], shape=shape, sigma=config.target.kernel()
+    )
+
+
+def _score(estimate, record, config):
+    true = _truth(record, config)
+    return {
+        "name": record["name"],
+        "count": len(record["points"]),
+        "predicted": float(estimate.sum(dtype=np.float64)),
+        "psnr": metrics.psnr(estimate, true),
+        "ssim": metrics.ssim(estimate, true),
+    }
+
+
+def _summary(rows):
+    predicted, true = ([row[name] for row in rows] for name in ("predicted", "count"))
+    return {
+        "mae": metrics.mae(predicted, true),
+        "rmse": metrics.rmse(predicted, true),
+        "psnr": _mean(row["psnr"] for row in rows),
+        "ssim": _mean(row["ssim"] for row in rows),
+        "num_images": len(rows),
+    }
+
+
+def _constant_answer(config, rows):
+    """What always answering the training photographs' mean count would score."""
+    heads = [len(points) for points in data.open_source(config.data, "train").points]
+    mean = _mean(heads)
+    true = [row["count"] for row in rows]
+    error = metrics.mae([mean] * len(true), true)
+    return {"training_mean": mean, "mae_of_training_mean": error}
+
+
+def _mean(values):
+    return float(np.mean(list(values)))
+
+
+def _write(folder, rows, scores):
+    with open(folder / "predictions.csv", "w", newline="") as file:
+        table = csv.DictWriter(file, rows[0].keys())
+        table.writeheader()
+        table.writerows(rows)
+    (folder / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n")
+
+
+def _draw(folder, rows, source, run, config):
+    """Pictures from the best count to the worst, evenly over the ranking."""
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
+    errors = [abs(row["predicted"] - row["count"]) for row in rows]
+    ranking = np.argsort(errors, kind="stable")
+    shown = min(config.pictures, len(rows))
+    for rank in np.linspace(0, len(rows) - 1, shown).round().astype(int):
+        record = source[int(ranking[rank])]
+        title = f"{record['name']}: {rank + 1} of {len(rows)}, best first"
+        figure = pictures.comparison(
+            record["image"],
+            _truth(record, config),
+            run(record["image"]),
+            people=len(record["points"]),
+            title=title,
+        )
+        figure.savefig(folder / f"{rank + 1:03d}_{record['name']}.png", dpi=100)

@@ -1,0 +1,41 @@
+"""Ctrl-C and SIGTERM, put off until the work at hand can be saved."""
+
+import contextlib
+import signal
+
+
+class Interrupted(Exception):
+    """The run was asked to stop, and what was done is saved.
+
+    Attributes:
+      signum: the signal that asked.
+    """
+
+    def __init__(self, signum, where):
+        """Say where the run stopped."""
+        super().__init__(f"{signal.Signals(signum).name}: stopped {where}")
+        self.signum = signum
+
+
+@contextlib.contextmanager
+def deferred():
+    """Within, the first SIGINT or SIGTERM is noted; a second one kills as usual.
+
+    Yields:
+      A function: the signal that came, or None.
+    """
+    came = []
+    before = {}
+
+    def note(signum, _):
+        came.append(signum)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, note)
+    try:
+        yield lambda: came[0] if came else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,99 @@
+"""Context maps: where the scores of blocks and windows land on the quarter-size grid.
+
+Both contexts are rectangular grids of windows. A window's scores are written over its
+pixels, overlaps are averaged, and the map is mean-pooled by 4. All three act on rows
+and columns apart, so that one matrix per axis says it all.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+
+POOLING = 4  # DME's two poolings: the context maps are that much smaller
+
+
+def block_spans(length, blocks):
+    """(start, stop) of equal, non-overlapping blocks along one axis.
+
+    Example:
+      >>> block_spans(128, 4)
+      [(0, 32), (32, 64), (64, 96), (96, 128)]
+    """
+    edges = [length * i // blocks for i in range(blocks + 1)]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def window_spans(length, *, window, stride):
+    """(start, stop) of sliding windows along one axis; the last is moved inside.
+
+    Example:
+      >>> window_spans(160, window=64, stride=64)
+      [(0, 64), (64, 128), (96, 160)]
+    """
+    starts = [*range(0, length - window, stride), length - window]
+    return [(start, start + window) for start in starts]
+
+
+def coverage(length, spans):
+    """How much each span says about each quarter-size cell of one axis.
+
+    Args:
+      length: pixels, a multiple of 4.
+      spans: (start, stop) pixel pairs that together cover the axis.
+
+    Returns:
+      `[length / 4, len(spans)]` float32, rows that sum to 1.
+
+    Example:
+      >>> coverage(8, [(0, 4), (2, 8)]).tolist()
+      [[0.75, 0.25], [0.0, 1.0]]
+    """
+    pixels = np.arange(length)[:, None]
+    starts, stops = np.array(spans).T
+    inside = ((pixels >= starts[None]) & (pixels < stops[None])).astype(np.float32)
+    inside /= inside.sum(axis=1, keepdims=True)
+    return inside.reshape(length // POOLING, POOLING, len(spans)).mean(axis=1)
+
+
+def cut(image, rows, columns):
+    """Cut windows of one size out of images.
+
+    Args:
+      image: `[B, H, W, C]`.
+      rows: n (start, stop) pairs, all of one length.
+      columns: m (start, stop) pairs, all of one length.
+
+    Returns:
+      `[B * n * m, h, w, C]`, image by image, row by row.
+    """
+    windows = [
+        image[:, top:bottom, left:right]
+        for top, bottom in rows
+        for left, right in columns
+    ]
+    return jnp.stack(windows, axis=1).reshape(-1, *windows[0].shape[1:])
+
+
+def context_map(scores, *, shape, rows, columns):
+    """Write the scores of a grid of windows over the quarter-size map.
+
+    Args:
+      scores: `[B, n, m, K]`, one vector for each window.
+      shape: (H, W) of the image in pixels, multiples of 4.
+      rows: the n windows' (start, stop) along H.
+      columns: the m windows' (start, stop) along W.
+
+    Returns:
+      `[B, H / 4, W / 4, K]`; where windows overlap, their mean.
+
+    Example:
+      >>> scores = jnp.array([1.0, 2.0])[None, None, :, None]
+      >>> halves = [(0, 4), (4, 8)]
+      >>> context_map(scores, shape=(4, 8), rows=[(0, 4)], columns=halves).tolist()
+      [[[[1.0], [2.0]]]]
+
+    Reference: Sindagi & Patel, ICCV 2017, sections 3.1, 3.2 and 4. Departs from the
+    paper: it does not say how overlaps and the resize by 1/4 are done; means are exact
+    for constant windows.
+    """
+    down, across = coverage(shape[0], rows), coverage(shape[1], columns)
+    return jnp.einsum("yn,bnmk,xm->byxk", down, scores, across)

@@ -1,0 +1,143 @@
+"""CP-CNN, the four networks composed: a photograph in, a density map out."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from cpcnn_jax import config
+from cpcnn_jax.models import context as maps
+from cpcnn_jax.models.dme import DensityMapEstimator
+from cpcnn_jax.models.fcnn import FusionCNN, PointwiseFusion
+from cpcnn_jax.models.gce import GlobalContextEstimator
+from cpcnn_jax.models.lce import PATCH, LocalContextEstimator
+
+
+class CPCNN(nn.Module):
+    """GCE and LCE give context, DME gives features, F-CNN fuses them into a map.
+
+    Attributes:
+      gce: global context; None leaves it out (a row of the paper's ablation).
+      lce: local context; None leaves it out.
+      dme: features at a quarter of the size.
+      fcnn: the fusion.
+      blocks: the photograph is cut into blocks x blocks for the GCE; 4 as in the paper,
+        so that it sees what it was trained on: quarters of each side.
+      local_stride: pixels between LCE's windows.
+      density_scale: fcnn's output is the density times this.
+
+    Example:
+      >>> model = CPCNN(gce=None, lce=None)
+      >>> image = jnp.zeros((1, 70, 101, 3))
+      >>> (density, aux), _ = model.init_with_output(jax.random.key(0), image)
+      >>> density.shape, aux["features"].shape
+      ((1, 70, 101, 1), (1, 18, 26, 30))
+
+    Reference: Sindagi & Patel, ICCV 2017, section 3 and figure 2.
+    """
+
+    gce: GlobalContextEstimator | None = dataclasses.field(
+        default_factory=GlobalContextEstimator
+    )
+    lce: LocalContextEstimator | None = dataclasses.field(
+        default_factory=LocalContextEstimator
+    )
+    dme: nn.Module = dataclasses.field(default_factory=DensityMapEstimator)
+    fcnn: nn.Module = dataclasses.field(default_factory=FusionCNN)
+    blocks: int = 4
+    local_stride: int = config.Model.local_stride
+    density_scale: float = config.Model.density_scale
+
+    def __call__(self, image, *, context=None):
+        """Estimate density.
+
+        Args:
+          image: `[B, H, W, 3]` in [0, 1], H and W at least 64.
+          context: `[B, H' / 4, W' / 4, K]` from `context`, H' and W' rounded up to
+            multiples of 4; None: computed here.
+
+        Returns:
+          density `[B, H, W, 1]`, people per pixel: its sum is the count; and a dict of
+          intermediates: `features` `[B, H' / 4, W' / 4, 30]` and `context`.
+
+        Raises:
+          ValueError: the image is not `[B, H, W, 3]` or smaller than 64 x 64.
+        """
+        if context is None:
+            context = self.context(image)
+        height, width = image.shape[1:3]
+        features = self.dme(_padded(image))
+        scaled = self.fcnn(jnp.concatenate([features, context], axis=-1))
+        density = scaled[:, :height, :width] / self.density_scale
+        return density, {"features": features, "context": context}
+
+    def context(self, image, *, blocks=None):
+        """The context maps: five global, then five local scores.
+
+        Args:
+          image: as in `__call__`.
+          blocks: how many blocks per side the GCE sees; None: the module's. A training
+            crop, a quarter of a photograph already, is one block.
+
+        Returns:
+          `[B, H' / 4, W' / 4, K]`, K = 10, or 5 or 0 where a network is left out; the
+          scores are the softmax of the logits.
+
+        Raises:
+          ValueError: as in `__call__`.
+        """
+        image = _padded(image)
+        height, width = image.shape[1:3]
+        found = [jnp.zeros((len(image), height // 4, width // 4, 0))]
+        if self.gce is not None:
+            rows, columns = (
+                maps.block_spans(n, blocks or self.blocks) for n in (height, width)
+            )
+            found.append(_context(self.gce, image, rows, columns))
+        if self.lce is not None:
+            rows, columns = (
+                maps.window_spans(n, window=PATCH, stride=self.local_stride)
+                for n in (height, width)
+            )
+            found.append(_context(self.lce, image, rows, columns))
+        return jnp.concatenate(found, axis=-1)
+
+
+def _context(classifier, image, rows, columns):
+    logits = classifier(maps.cut(image, rows, columns))
+    scores = jax.nn.softmax(logits).reshape(len(image), len(rows), len(columns), -1)
+    return maps.context_map(scores, shape=image.shape[1:3], rows=rows, columns=columns)
+
+
+def _padded(image):
+    """Repeat the last row and column until both sides are multiples of 4."""
+    if image.ndim != 4 or image.shape[-1] != 3:
+        raise ValueError(f"CPCNN needs images [B, H, W, 3], got {image.shape}")
+    height, width = image.shape[1:3]
+    if min(height, width) < PATCH:
+        raise ValueError(
+            f"CPCNN needs images of at least 64x64 pixels, got {height}x{width}"
+        )
+    padding = ((0, 0), (0, -height % 4), (0, -width % 4), (0, 0))
+    return jnp.pad(image, padding, mode="edge")
+
+
+def build(model: config.Model) -> CPCNN:
+    """The CP-CNN that a configuration describes.
+
+    Example:
+      >>> build(config.Model(global_context=False)).gce is None
+      True
+    """
+    gce = GlobalContextEstimator(model.vgg_width, model.gce_head, model.num_classes)
+    lce = LocalContextEstimator(model.lce_features, model.lce_head, model.num_classes)
+    fusion = FusionCNN(model.transposed_kernel) if model.fusion else PointwiseFusion()
+    return CPCNN(
+        gce=gce if model.global_context else None,
+        lce=lce if model.local_context else None,
+        dme=DensityMapEstimator(model.columns),
+        fcnn=fusion,
+        local_stride=model.local_stride,
+        density_scale=model.density_scale,
+    )

@@ -1,0 +1,50 @@
+"""The adversary: does this density map come from heads or from the networks?"""
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+
+class Discriminator(nn.Module):
+    """CP(64)-CP(128)-M-CP(256)-M-CP(256)-CP(256)-M-C(1)-Sigmoid, the paper's string.
+
+    C is a convolution, P a PReLU with a slope per feature, M a 2x2 max-pooling. The
+    kernel sides are not printed: 3. It sees the map alone, not the photograph.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> judge, density = Discriminator(), jnp.zeros((1, 64, 96, 1))
+      >>> logits, _ = judge.init_with_output(jax.random.key(0), density)
+      >>> logits.shape
+      (1, 8, 12, 1)
+
+    Reference: Sindagi & Patel, ICCV 2017, section 3.4.
+    """
+
+    @nn.compact
+    def __call__(self, density):
+        """Judge maps.
+
+        Args:
+          density: `[B, H, W, 1]`, in the unit it is trained on.
+
+        Returns:
+          logits `[B, H // 8, W // 8, 1]`; their sigmoid is the probability that the map
+          around that place is true. The losses take logits because log(sigmoid(x))
+          computed in two steps overflows.
+        """
+        x = self._convolve(density, 64, "conv1")
+        x = self._pool(self._convolve(x, 128, "conv2"))
+        x = self._pool(self._convolve(x, 256, "conv3"))
+        x = self._convolve(x, 256, "conv4")
+        x = self._pool(self._convolve(x, 256, "conv5"))
+        return nn.Conv(1, (3, 3), name="conv6")(x)
+
+    def _convolve(self, x, features, name):
+        init = nn.initializers.he_normal()
+        x = nn.Conv(features, (3, 3), kernel_init=init, name=name)(x)
+        quarter = nn.initializers.constant(0.25)
+        slope = self.param(f"{name}_slope", quarter, (features,))
+        return jnp.where(x > 0, x, slope[None, None, None] * x)
+
+    def _pool(self, x):
+        return nn.max_pool(x, window_shape=(2, 2), strides=(2, 2))

@@ -1,0 +1,74 @@
+"""F-CNN: features and context fused and brought back to the image's resolution."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from cpcnn_jax.config import Model
+from cpcnn_jax.layers import FractionallyStridedConv
+
+
+class FusionCNN(nn.Module):
+    """CR(64,9)-CR(32,7)-TR(32)-CR(16,5)-TR(16)-C(1,1), as the paper prints it.
+
+    C is a convolution of (features, side), R a ReLU, T a fractionally-strided
+    convolution that doubles the size. T's kernel is not printed: 4 with stride 2 and
+    padding 1 is the author's in his other network. No ReLU after the last layer.
+
+    Attributes:
+      transposed_kernel: k of T, even; its padding (k - 2) / 2 doubles every size.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> fcnn, features = FusionCNN(), jnp.zeros((1, 16, 24, 40))
+      >>> density, _ = fcnn.init_with_output(jax.random.key(0), features)
+      >>> density.shape
+      (1, 64, 96, 1)
+
+    Reference: Sindagi & Patel, ICCV 2017, section 3.4; Dumoulin & Visin,
+    arXiv:1603.07285, relationship 14 for T.
+    """
+
+    transposed_kernel: int = Model.transposed_kernel
+
+    @nn.compact
+    def __call__(self, x):
+        """Fuse.
+
+        Args:
+          x: `[B, h, w, C]`, DME's features and the context maps.
+
+        Returns:
+          `[B, 4 h, 4 w, 1]`, density in the unit that the training sets.
+        """
+        x = self._convolve(x, 64, 9, "conv1")
+        x = self._convolve(x, 32, 7, "conv2")
+        x = self._double(x, 32, "t1")
+        x = self._convolve(x, 16, 5, "conv3")
+        x = self._double(x, 16, "t2")
+        return nn.Conv(1, (1, 1), name="conv4")(x)
+
+    def _convolve(self, x, features, side, name):
+        init = nn.initializers.he_normal()
+        return nn.relu(nn.Conv(features, (side, side), kernel_init=init, name=name)(x))
+
+    def _double(self, x, features, name):
+        k = self.transposed_kernel
+        if k % 2:
+            raise ValueError(f"T doubles with an even kernel side, got {k}")
+        up = FractionallyStridedConv(
+            features, kernel_size=k, strides=2, padding=(k - 2) // 2, name=name
+        )
+        return nn.relu(up(x))
+
+
+class PointwiseFusion(nn.Module):
+    """The first row of the paper's ablation: one 1x1 convolution instead of F-CNN.
+
+    Its map has a quarter of the resolution; a cell's value is given to its 16 pixels.
+    """
+
+    @nn.compact
+    def __call__(self, x):
+        """Fuse `[B, h, w, C]` into density `[B, 4 h, 4 w, 1]`."""
+        x = nn.Conv(1, (1, 1), name="conv1")(x)
+        return jnp.repeat(jnp.repeat(x, 4, axis=1), 4, axis=2)

@@ -1,0 +1,69 @@
+"""LCE, the local context estimator: how dense is this 64x64 patch?"""
+
+from collections.abc import Sequence
+
+from flax import linen as nn
+
+from cpcnn_jax.config import Model
+from cpcnn_jax.models.heads import ClassifierHead
+
+PATCH = 64  # pixels: the side of the patches it is trained on
+
+
+class LocalContextEstimator(nn.Module):
+    """Convolutions with pooling, then three FC layers: a patch's density class.
+
+    The convolutions are VALID (no padding), so that a patch's scores do not depend on
+    where it was cut: evaluating the convolutions once over a photograph gives exactly
+    the same features at every window whose corner is a multiple of 8 pixels.
+
+    Attributes:
+      features: of the blocks; a block is two 3x3 convolutions and a 2x2 pooling. The
+        paper's widths are in a figure that we could not read.
+      head: widths of the first two FC layers.
+      num_classes: density classes.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> lce, patch = LocalContextEstimator((8, 8, 8)), jnp.zeros((2, 64, 64, 3))
+      >>> logits, _ = lce.init_with_output(jax.random.key(0), patch)
+      >>> logits.shape
+      (2, 5)
+
+    Reference: Sindagi & Patel, ICCV 2017, section 3.2.
+    """
+
+    features: Sequence[int] = Model.lce_features
+    head: Sequence[int] = Model.lce_head
+    num_classes: int = Model.num_classes
+
+    @nn.compact
+    def __call__(self, patch, *, dropout_keys=None):
+        """Classify patches by density.
+
+        Args:
+          patch: `[B, 64, 64, 3]` in [0, 1].
+          dropout_keys: `[B]` keys in training; None: no dropout.
+
+        Returns:
+          logits `[B, num_classes]`.
+
+        Raises:
+          ValueError: the patches are not 64 x 64.
+        """
+        if patch.shape[1:3] != (PATCH, PATCH):
+            raise ValueError(f"LCE needs patches of 64x64 pixels, got {patch.shape}")
+        x = patch
+        for block, features in enumerate(self.features, start=1):
+            for layer in (1, 2):
+                x = nn.Conv(
+                    features,
+                    (3, 3),
+                    padding="VALID",
+                    kernel_init=nn.initializers.he_normal(),
+                    name=f"conv{block}_{layer}",
+                )(x)
+                x = nn.relu(x)
+            x = nn.max_pool(x, window_shape=(2, 2), strides=(2, 2))
+        head = ClassifierHead(self.head, self.num_classes, name="head")
+        return head(x, dropout_keys=dropout_keys)

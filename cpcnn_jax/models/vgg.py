@@ -1,0 +1,51 @@
+"""VGG-16's thirteen convolutions and the normalisation they were trained with."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from cpcnn_jax.config import Model
+
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
+STD = (0.229, 0.224, 0.225)
+BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # features, convolutions
+LAYERS = tuple(
+    f"conv{block}_{layer}"
+    for block, (_, depth) in enumerate(BLOCKS, start=1)
+    for layer in range(1, depth + 1)
+)
+
+
+class VGG16Features(nn.Module):
+    """VGG-16 without its FC layers.
+
+    Attributes:
+      width: multiplies every layer's features; 1 is VGG-16 and fits its weights.
+
+    Reference: Simonyan & Zisserman, ICLR 2015, configuration D.
+    """
+
+    width: float = Model.vgg_width
+
+    @nn.compact
+    def __call__(self, image):
+        """Features of an image.
+
+        Args:
+          image: `[B, H, W, 3]` RGB in [0, 1].
+
+        Returns:
+          `[B, H // 32, W // 32, 512 * width]`.
+        """
+        mean, std = (jnp.array(v).reshape(1, 1, 1, 3) for v in (MEAN, STD))
+        x = (image - mean) / std
+        for block, (features, depth) in enumerate(BLOCKS, start=1):
+            for layer in range(1, depth + 1):
+                x = nn.Conv(
+                    int(features * self.width),
+                    (3, 3),
+                    kernel_init=nn.initializers.he_normal(),
+                    name=f"conv{block}_{layer}",
+                )(x)
+                x = nn.relu(x)
+            x = nn.max_pool(x, window_shape=(2, 2), strides=(2, 2))
+        return x

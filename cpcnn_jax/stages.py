@@ -1,0 +1,204 @@
+"""The paper's staged training: what each stage learns, from what, and with what.
+
+GCE, then LCE, each a classifier of density; then DME and F-CNN together with both
+frozen, first with the Euclidean loss, then with the adversary.
+
+Reference: Sindagi & Patel, ICCV 2017, section 4.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax.traverse_util import flatten_dict
+
+from cpcnn_jax import config, density, steps, weights
+from cpcnn_jax.data import pipeline
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.discriminator import Discriminator
+from cpcnn_jax.models.vgg import LAYERS
+
+
+class Stage(NamedTuple):
+    """One stage, ready to run."""
+
+    name: str
+    steps: int
+    state: Any  # at step 0
+    step: Callable  # (state, batch) -> (state, metrics)
+    batches: Callable[[int], Iterator]  # first step -> endless iterator of batches
+    result: Callable  # state -> flat dict of all weights
+    maps: bool = True  # whether its batches have density maps to look at
+
+
+class Run(NamedTuple):
+    """What all stages share."""
+
+    config: config.Experiment
+    model: cpcnn.CPCNN
+    source: Any  # the training photographs
+    axis_name: str | None  # of the device strategy
+
+
+def initial_weights(run):
+    """All weights of the four networks before training, as a flat dict."""
+    init = jax.jit(run.model.init)
+    tree = init(key(run, "weights"), jnp.zeros((1, 64, 64, 3)))
+    flat = flatten_dict(tree["params"], sep="/")
+    file = run.config.gce.vgg16
+    return weights.with_vgg16(flat, file) if file and run.model.gce else flat
+
+
+def key(run, purpose):
+    """The key of one purpose, from the run's seed alone."""
+    return jax.random.fold_in(
+        jax.random.key(run.config.seed), zlib.crc32(purpose.encode())
+    )
+
+
+def plan(run):
+    """The stages that the configuration asks for, each a function of the weights."""
+    stages = []
+    if run.model.gce is not None:
+        stages.append(global_stage)
+    if run.model.lce is not None:
+        stages.append(local_stage)
+    stages.append(density_stage)
+    if run.config.adversary.steps:
+        stages.append(adversarial_stage)
+    return stages
+
+
+def global_stage(run, before):
+    """GCE on crops; only its head and the last convolutions learn."""
+    settings, crops, seed = run.config.gce, run.config.crops, run.config.seed
+    first = LAYERS.index(settings.trainable_from)
+    learning = tuple(f"gce/vgg16/{layer}/" for layer in LAYERS[first:]) + ("gce/head/",)
+    return _classifier_stage(
+        run,
+        before,
+        name="gce",
+        settings=settings,
+        counts=pipeline.crop_counts(run.source, crops, seed=seed),
+        batches=lambda start: pipeline.crop_batches(
+            run.source,
+            crops,
+            run.config.target,
+            batch_size=settings.batch_size,
+            seed=seed,
+            start=start,
+        ),
+        trains=lambda name: name.startswith(learning),
+    )
+
+
+def local_stage(run, before):
+    """LCE on 64x64 patches."""
+    settings, crops, seed = run.config.lce, run.config.crops, run.config.seed
+    return _classifier_stage(
+        run,
+        before,
+        name="lce",
+        settings=settings,
+        counts=pipeline.patch_counts(run.source, crops, seed=seed),
+        batches=lambda start: pipeline.patch_batches(
+            run.source,
+            crops,
+            batch_size=settings.batch_size,
+            seed=seed,
+            start=start,
+        ),
+        trains=lambda name: name.startswith("lce/"),
+    )
+
+
+def _classifier_stage(run, before, *, name, settings, counts, batches, trains):
+    thresholds = density.fit_thresholds(
+        counts, num_classes=run.config.model.num_classes
+    )
+    tx = _adam(settings)
+
+    def labelled(start):
+        for batch in batches(start):
+            label = density.density_class(batch["count"], thresholds)
+            yield {"image": batch["image"], "label": label}
+
+    step = steps.classification_step(
+        getattr(run.model, name),
+        tx,
+        scope=f"{name}/",
+        class_weights=jnp.asarray(density.class_weights(counts, thresholds)),
+        key=key(run, f"{name} dropout"),
+        axis_name=run.axis_name,
+    )
+    state = steps.new_state(before, tx, trains=trains)
+    return Stage(name, settings.steps, state, step, labelled, _weights, maps=False)
+
+
+def density_stage(run, before):
+    """DME and F-CNN with the Euclidean loss, GCE and LCE frozen."""
+    settings = run.config.density
+    tx = _adam(settings)
+    state = steps.new_state(before, tx, trains=_joint)
+    step = steps.density_step(run.model, tx, axis_name=run.axis_name)
+    batches = _density_batches(run, settings)
+    return Stage("density", settings.steps, state, step, batches, _weights)
+
+
+def adversarial_stage(run, before):
+    """DME and F-CNN against the discriminator, GCE and LCE frozen."""
+    settings, judge = run.config.adversary, Discriminator()
+    tx = _adam(settings)
+    judge_tx = optax.adam(
+        settings.discriminator_learning_rate, b1=settings.discriminator_beta1
+    )
+    init = jax.jit(judge.init)
+    judge_tree = init(key(run, "discriminator"), jnp.zeros((1, 64, 64, 1)))
+    judge_weights = flatten_dict(judge_tree["params"], sep="/")
+    state = steps.Rivals(
+        steps.new_state(before, tx, trains=_joint),
+        steps.new_state(judge_weights, judge_tx, trains=lambda name: True),
+    )
+    step = steps.adversarial_step(
+        run.model, tx, judge, judge_tx, weight=settings.weight, axis_name=run.axis_name
+    )
+    return Stage(
+        name="adversary",
+        steps=settings.steps,
+        state=state,
+        step=step,
+        batches=_density_batches(run, settings),
+        result=lambda rivals: _weights(rivals.generator),
+    )
+
+
+def _joint(name):
+    return name.startswith(("dme/", "fcnn/"))
+
+
+def _weights(state):
+    return {**state.params, **state.frozen}
+
+
+def _adam(settings):
+    rate = optax.cosine_decay_schedule(settings.learning_rate, settings.steps)
+    return optax.adam(rate)
+
+
+def _density_batches(run, settings):
+    def batches(start):
+        crops = pipeline.crop_batches(
+            run.source,
+            run.config.crops,
+            run.config.target,
+            batch_size=settings.batch_size,
+            seed=run.config.seed,
+            start=start,
+        )
+        for batch in crops:
+            yield {"image": batch["image"], "density": batch["density"]}
+
+    return batches

@@ -1,0 +1,94 @@
+"""Training: the stages one after the other, each resumed where it was left."""
+
+import math
+import time
+
+import jax
+from tqdm import tqdm
+
+from cpcnn_jax import checkpoint, data, log, parallel, predict, stages, weights, workdir
+from cpcnn_jax.interrupt import Interrupted
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.report import pictures
+
+
+def train(config, folder, strategy, *, stop):
+    """Train the networks that the configuration asks for.
+
+    Args:
+      config: `config.Experiment`.
+      folder: the run's folder, claimed by `workdir.claim`.
+      strategy: from `parallel`.
+      stop: function, the signal that asks to stop or None (`interrupt.deferred`).
+
+    Returns:
+      The path of the trained weights.
+
+    Raises:
+      Interrupted: asked to stop; the state is saved.
+      ValueError: the configuration or the data cannot be used.
+      FloatingPointError: the loss is no longer a number.
+    """
+    for name in ("gce", "lce", "density", "adversary"):
+        size = getattr(config, name).batch_size
+        parallel.check_batch(size, strategy.num_devices, name=f"{name}.batch_size")
+    source = data.open_source(config.data, "train")
+    run = stages.Run(config, cpcnn.build(config.model), source, strategy.axis_name)
+    journal = log.Log(folder)
+    estimate = predict.estimator(run.model, blocks=1)
+    found = stages.initial_weights(run)
+    for build in stages.plan(run):
+        stage = build(run, found)
+        found = _run_stage(stage, estimate, config, folder, strategy, journal, stop)
+    journal.close()
+    weights.save(workdir.weights_file(folder), found, config.model)
+    return workdir.weights_file(folder)
+
+
+def _run_stage(stage, estimate, config, folder, strategy, journal, stop):
+    saved = checkpoint.Checkpoints(folder, stage.name)
+    state = strategy.place_state(stage.state)
+    start, state = saved.restore(like=state) or (0, state)
+    step = strategy.wrap(stage.step)
+    bar = tqdm(total=stage.steps, initial=start, desc=stage.name, unit="step")
+    batches = stage.batches(start)
+    began = time.monotonic()
+    for done, batch in zip(range(start + 1, stage.steps + 1), batches, strict=False):
+        state, metrics = step(state, strategy.place_batch(batch))
+        bar.update()
+        if done % config.log_every == 0 or done == stage.steps:
+            values = _finite(jax.device_get(metrics), stage.name, done)
+            seen = (done - start) * len(batch["image"])
+            values["images_per_second"] = seen / (time.monotonic() - began)
+            journal.scalars(stage.name, done, values)
+            bar.set_postfix({name: f"{value:.4g}" for name, value in values.items()})
+        if done % config.save_every == 0 or done == stage.steps or stop():
+            saved.save(done, state)
+            if stage.maps and not stop():
+                found = stage.result(state)
+                journal.picture(stage.name, done, _preview(estimate, found, batch))
+        if stop() and done < stage.steps:
+            break
+    batches.close()
+    bar.close()
+    saved.close()
+    if stop():
+        raise Interrupted(stop(), f"after step {done} of the stage {stage.name}")
+    return jax.device_get(stage.result(state))
+
+
+def _preview(estimate, found, batch):
+    """The batch's first crop, its true map and the estimate, as pixels."""
+    image, true = batch["image"][0], batch["density"][0, ..., 0]
+    guess = estimate(found, image)
+    return pictures.pixels(pictures.comparison(image, true, guess, people=true.sum()))
+
+
+def _finite(metrics, stage, step):
+    values = {name: float(value) for name, value in metrics.items()}
+    if not all(map(math.isfinite, values.values())):
+        raise FloatingPointError(
+            f"stage {stage}, step {step}: {values} is not finite; the last checkpoint "
+            f"is good: try a lower --config.{stage}.learning_rate in another --workdir"
+        )
+    return values

@@ -1,0 +1,74 @@
+"""Train or evaluate one experiment. The only place that reads flags.
+
+    python launch.py --config=experiments/demo.py --workdir=runs/demo
+    python launch.py --config=experiments/shanghaitech_a.py --workdir=runs/a \
+        --config.data.root=DIR --config.density.steps=2000
+
+Started again with the same words, it goes on where it was stopped.
+"""
+
+import shlex
+import sys
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "The experiment, a file of experiments/.", lock_config=True
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "The folder that the run writes to.")
+_MODE = flags.DEFINE_enum(
+    "mode",
+    "train",
+    ["train", "evaluate"],
+    "train: all stages, then evaluate; evaluate: only score the trained weights.",
+)
+_PARALLEL = flags.DEFINE_enum(
+    "parallel", "jit", ["jit", "pmap"], "How a batch is split over the devices."
+)
+flags.mark_flags_as_required(["config", "workdir"])
+
+
+def main(argv):
+    """Run, and turn what a user can cause into one sentence."""
+    from cpcnn_jax import interrupt
+
+    if not flags.FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)
+    if argv[1:]:
+        raise app.UsageError(f"not understood: {' '.join(argv[1:])}")
+    try:
+        with interrupt.deferred() as stop:
+            _run(_CONFIG.value, _WORKDIR.value, stop)
+    except interrupt.Interrupted as error:
+        command = shlex.join(["python", *sys.argv])
+        print(f"\n{error}.\nTo go on: {command}", file=sys.stderr)
+        sys.exit(128 + error.signum)
+    except (ValueError, OSError, FloatingPointError) as error:
+        if flags.FLAGS.verbosity > 0:
+            raise
+        sys.exit(f"launch.py: {error}")
+
+
+def _run(config, folder, stop):
+    from cpcnn_jax import evaluate, parallel, train, workdir
+
+    workdir.claim(folder, config)
+    if _MODE.value == "train":
+        strategies = {"jit": parallel.jit_strategy, "pmap": parallel.pmap_strategy}
+        train.train(config, folder, strategies[_PARALLEL.value](), stop=stop)
+    scores = evaluate.evaluate(config, folder, stop=stop)
+    print(
+        f"MAE {scores['mae']:.1f}, RMSE {scores['rmse']:.1f} (MSE in crowd papers), "
+        f"PSNR {scores['psnr']:.2f} dB, SSIM {scores['ssim']:.3f} on "
+        f"{scores['num_images']} test photographs;\nalways answering the training "
+        f"mean of {scores['training_mean']:.1f} people: MAE "
+        f"{scores['mae_of_training_mean']:.1f}\n"
+        f"pictures  {folder}/pictures\n"
+        f"metrics   {folder}/metrics.json, {folder}/predictions.csv\n"
+        f"weights   {workdir.weights_file(folder)}"
+    )
+
+
+if __name__ == "__main__":
+    app.run(main)
