@@ -32,8 +32,9 @@ class Crowd:
         number = {"train": data.num_train, "test": data.num_test}[split]
         if number < 1 or min(data.height, data.width) < 64 or data.max_heads < 0:
             raise ValueError(
-                "The generated crowd needs num_train and num_test of at least 1, height "
-                f"and width of at least 64, max_heads of at least 0; got {data}."
+                "The generated crowd needs num_train and num_test of at least 1, "
+                "height and width of at least 64, max_heads of at least 0; "
+                f"got {data}."
             )
         stream = ("train", "test").index(split)
         self._scenes = [
