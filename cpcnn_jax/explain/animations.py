@@ -1,0 +1,34 @@
+"""The fifteen animations that vdumoulin/conv_arithmetic ships, by their names.
+
+Only the parameters are the guide's; the drawings and every number in them are
+computed here. A direct animation has one frame per output unit, o^2, and a transposed
+one i^2 for the i of its direct convolution.
+"""
+
+from cpcnn_jax import arithmetic
+from cpcnn_jax.arithmetic import Layer
+
+# The direct convolutions: input size and layer.
+DIRECT = {
+    "no_padding_no_strides": (4, Layer(k=3)),
+    "arbitrary_padding_no_strides": (5, Layer(k=4, p=2)),
+    "same_padding_no_strides": (5, Layer(k=3, p=1)),
+    "full_padding_no_strides": (5, Layer(k=3, p=2)),
+    "no_padding_strides": (5, Layer(k=3, s=2)),
+    "padding_strides": (5, Layer(k=3, s=2, p=1)),
+    "padding_strides_odd": (6, Layer(k=3, s=2, p=1)),
+}
+
+
+def _transpose(i: int, layer: Layer) -> tuple[int, Layer]:
+    """The layer that turns the output's size back into i, and its input size."""
+    k, s, p, _, d, _ = layer
+    a = arithmetic.output_padding(i, k, s, p, d)
+    return arithmetic.output_size(i, layer), Layer(k, s, p, a, d, transposed=True)
+
+
+ANIMATIONS = {
+    **DIRECT,
+    **{f"{name}_transposed": _transpose(*shown) for name, shown in DIRECT.items()},
+    "dilation": (7, Layer(k=3, d=2)),
+}

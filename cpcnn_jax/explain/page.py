@@ -1,0 +1,59 @@
+"""The explanation as one HTML page that needs no network.
+
+page.html holds the structure; the style and the scripts beside it are put into it.
+The page computes again, in its own JavaScript, whatever its reader changes.
+"""
+
+import json
+from importlib import resources
+
+from cpcnn_jax.arithmetic import Layer
+from cpcnn_jax.explain import code, words
+from cpcnn_jax.explain.animations import ANIMATIONS
+from cpcnn_jax.explain.explanation import Explanation
+
+PARTS = ("page.css", "arithmetic.js", "words.js", "stage.js", "page.js")
+
+
+def render(e: Explanation) -> str:
+    """Write the page, which opens on the layer and the numbers of an explanation.
+
+    Args:
+        e: the explanation.
+
+    Returns:
+        The whole HTML document.
+    """
+    files = resources.files("cpcnn_jax.explain")
+    document = files.joinpath("page.html").read_text("utf-8")
+    # "<\/" in a JSON string means "</" and cannot close the script.
+    given = json.dumps(_given(e)).replace("</", "<\\/")
+    document = document.replace("<!-- given -->", given)
+    for part in PARTS:
+        source = files.joinpath(part).read_text("utf-8")
+        document = document.replace(f"<!-- {part} -->", source)
+    return document
+
+
+def _given(e: Explanation) -> dict:
+    """What the page's script is given."""
+    return {
+        "start": {
+            "x": e.x.tolist(),
+            "kernel": e.kernel.tolist(),
+            "layers": [_layer(z) for z in e.layers],
+        },
+        "animations": {
+            name: {"size": [i, i], "layers": [_layer(layer)] * 2}
+            for name, (i, layer) in ANIMATIONS.items()
+        },
+        "formulas": words.FORMULAS,
+        "calls": code.TEMPLATES,
+        "credit": words.CREDIT,
+    }
+
+
+def _layer(layer: Layer) -> dict:
+    """One axis, its padding as a pair."""
+    low, high = layer.p if isinstance(layer.p, tuple) else (layer.p, layer.p)
+    return {**layer._asdict(), "p": [low, high]}

@@ -1,0 +1,72 @@
+"""Drawings as SVG."""
+
+from xml.sax.saxutils import escape, quoteattr
+
+from cpcnn_jax.explain.drawing import PAPER, Drawing, Line, Polygon, Text
+
+FAMILY = "system-ui, 'DejaVu Sans', sans-serif"
+
+
+def render(drawing: Drawing) -> str:
+    """Write one drawing as an SVG document.
+
+    Args:
+        drawing: the drawing.
+
+    Returns:
+        The document, whose title and label are the drawing's title.
+    """
+    return sheet([drawing], columns=1)
+
+
+def sheet(drawings: list[Drawing], columns: int) -> str:
+    """Write drawings of one size side by side, row by row, as one SVG document.
+
+    Args:
+        drawings: at least one.
+        columns: how many in a row.
+
+    Returns:
+        The document.
+    """
+    width, height = drawings[0].width, drawings[0].height
+    rows = -(-len(drawings) // columns)
+    total = f"{width * columns:g} {height * rows:g}"
+    label = quoteattr(drawings[0].title if len(drawings) == 1 else "every step")
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total}" role="img" '
+        f'aria-label={label} font-family="{FAMILY}" text-anchor="middle">',
+        f'<rect width="100%" height="100%" fill="{PAPER}"/>',
+    ]
+    for index, drawing in enumerate(drawings):
+        x, y = index % columns * width, index // columns * height
+        lines += [
+            f'<g transform="translate({x:g} {y:g})">',
+            f"<title>{escape(drawing.title)}</title>",
+            *map(_element, drawing.shapes),
+            "</g>",
+        ]
+    return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def _element(shape: Polygon | Line | Text) -> str:
+    """One shape."""
+    match shape:
+        case Polygon(points, fill, stroke, width, dashed, opacity):
+            places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            dash = ' stroke-dasharray="3 3"' if dashed else ""
+            return (
+                f'<polygon points="{places}" fill="{fill or "none"}" '
+                f'fill-opacity="{opacity:g}" stroke="{stroke or "none"}" '
+                f'stroke-width="{width:g}" stroke-linejoin="round"{dash}/>'
+            )
+        case Line((x1, y1), (x2, y2), stroke, width):
+            return (
+                f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
+                f'stroke="{stroke}" stroke-width="{width:g}"/>'
+            )
+        case Text((x, y), text, size, fill):
+            return (
+                f'<text x="{x:.1f}" y="{y + 0.36 * size:.1f}" font-size="{size:g}" '
+                f'fill="{fill}">{escape(text)}</text>'
+            )

@@ -1,0 +1,141 @@
+// The explanation in words, as in words.py. GIVEN holds the formulas and the templates of
+// code, which Python put into the page.
+
+function number(value) {
+  if (Number.isInteger(value)) return String(value);
+  const size = Math.abs(value);
+  if (size >= 999.5) return value.toFixed(0);
+  if (size >= 1e-4) return String(Number(value.toPrecision(3)));
+  return value.toExponential(0).replace(/e-(\d)$/, "e-0$1");
+}
+
+const by = (shape) => `${shape[0]}x${shape[1]}`;
+const each = (rows, columns) => (rows === columns ? String(rows) : by([rows, columns]));
+
+function padsWords(layers) {
+  const [[top, bottom], [left, right]] = layers.map(gridPadding);
+  if (top === bottom && left === right && top === left) return `pads it with ${top} on every side`;
+  const cropped = Math.min(top, bottom, left, right) < 0 ? " (negative: cropped)" : "";
+  return `pads it with ${top} above, ${bottom} below, ${left} left, ${right} right${cropped}`;
+}
+
+function sentence(e) {
+  const [rows, columns] = e.layers;
+  const sizes = `${by(e.inputShape)} in, ${by(e.shape)} out.`;
+  const dilated = rows.d > 1 || columns.d > 1 ? ` dilated by ${each(rows.d, columns.d)}` : "";
+  const kernel = `slides a ${by([rows.k, columns.k])} kernel${dilated}`;
+  if (!e.transposed) {
+    return `A convolution: it ${padsWords(e.layers)} and ${kernel} over the result with stride `
+      + `${each(rows.s, columns.s)}: ${sizes}`;
+  }
+  const zeros = each(rows.s - 1, columns.s - 1);
+  const size = by(e.layers.map((z, axis) => stretched(e.inputShape[axis], z)));
+  return `A fractionally-strided (transposed) convolution: it puts ${zeros} `
+    + `${zeros === "1" ? "zero" : "zeros"} between neighbouring rows and columns `
+    + `(${by(e.inputShape)} becomes ${size}), ${padsWords(e.layers)}, and ${kernel} over the `
+    + `result with stride 1: ${sizes}`;
+}
+
+function relationship(z) {
+  const [low, high] = z.p;
+  const none = low === 0 && high === 0;
+  const half = low === high && 2 * low === extent(z) - 1;
+  const full = low === high && low === extent(z) - 1;
+  if (z.transposed) {
+    if (z.a) return 14;
+    if (z.s > 1) return none ? 12 : 13;
+    return none ? 8 : half ? 10 : full ? 11 : 9;
+  }
+  if (z.d > 1) return 15;
+  if (z.s > 1) return none ? 5 : 6;
+  return none ? 1 : half ? 3 : full ? 4 : 2;
+}
+
+function formula(z, i) {
+  const which = relationship(z);
+  let letters = GIVEN.formulas[which];
+  let note = "";
+  const k = z.transposed ? extent(z) : z.k;
+  if (z.transposed && z.d > 1) {
+    letters = letters.replaceAll("k", "k'");
+    note = ` with k' = k + (k - 1)(d - 1) = ${k} of relationship 15`;
+  }
+  const even = z.p[0] === z.p[1];
+  if (!even) letters = letters.replaceAll("2p", "(p + p')");
+  const double = even ? `2*${z.p[0]}` : `(${z.p[0]} + ${z.p[1]})`;
+  const values = { i, k, "k'": k, s: z.s, a: z.a, d: z.d, "2p": double, "(p + p')": double,
+    floor: "floor" };
+  const filled = letters.replace(/floor|\(p \+ p'\)|2p|k'|[iksad]/g, (letter) => values[letter]);
+  const steps = [...new Set([letters, filled, String(outputSize(i, z))])];
+  return `o = ${steps.join(" = ")}, relationship ${which}${note}`;
+}
+
+function formulas(e) {
+  const [rows, columns] = e.layers.map((z, axis) => formula(z, e.inputShape[axis]));
+  return rows === columns ? [rows] : [`rows: ${rows}`, `columns: ${columns}`];
+}
+
+function outputSum(e, row, column) {
+  const factor = (w) => (w >= 0 ? number(w) : `(${number(w)})`);
+  const sum = terms(e.inputShape, e.layers, row, column).map(({ tap, input }) => (
+    `${number(e.x[input[0]][input[1]])}*${factor(e.kernel[tap[0]][tap[1]])}`)).join(" + ");
+  const steps = [...new Set([sum || "0", number(e.output[row][column])])];
+  return `y[${row},${column}] = ${steps.join(" = ")}`;
+}
+
+// The same sum for the ear.
+function spokenSum(e, row, column) {
+  const all = terms(e.inputShape, e.layers, row, column);
+  const parts = all.map(({ tap, input }) => (
+    `${number(e.x[input[0]][input[1]])} times ${number(e.kernel[tap[0]][tap[1]])}`));
+  const zeros = e.kernel.flat().length - all.length;
+  return `Output row ${row + 1}, column ${column + 1}: ${parts.join(" plus ") || "no true input"}, `
+    + `equals ${number(e.output[row][column])}. ${zeros} of ${e.kernel.flat().length} products `
+    + "are with zeros.";
+}
+
+const largest = (a, b) => Math.max(...a.flat().map((v, n) => Math.abs(v - b.flat()[n])));
+const difference = (e) => Math.max(largest(e.output, e.scattered), largest(e.output, e.multiplied));
+
+function checkerboard(e) {
+  const sizes = e.response.flat().map(Math.abs);
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+  return least === most ? 1 : most / least;
+}
+
+function nameWords(e) {
+  const error = largest(e.returned, e.original);
+  const many = e.original.flat().length;
+  const few = Math.min(e.matrix.length, e.matrix[0].length);
+  if (error < 1e-6) {
+    return "Here C^T C is the identity and z comes back; that is the exception. "
+      + "The transposed convolution is the transpose of C, not its inverse.";
+  }
+  const lost = few < many
+    ? ` C turns ${many} numbers into ${few}: no layer whatever could give all back.` : "";
+  return '"Deconvolution" would undo a convolution C. This layer is its transpose C^T, '
+    + "which restores the shape and not the values: "
+    + `C^T (C z) differs from z by up to ${number(error)}.${lost}`;
+}
+
+// The equivalent calls: the templates of code.py, filled as Python's str.format does.
+function calls(e) {
+  const pairOf = (f) => e.layers.map(f);
+  const low = pairOf((z) => z.p[0]);
+  const values = {
+    k: pairOf((z) => z.k), s: pairOf((z) => z.s), a: pairOf((z) => z.a), d: pairOf((z) => z.d),
+    low, pairs: pairOf((z) => z.p), pads: pairOf(gridPadding),
+    onnx_pads: [...low, ...pairOf((z) => z.p[1])], end: low.map((b, n) => b + e.shape[n]),
+  };
+  const tuple = (v) => (Array.isArray(v) ? `(${v.map(tuple).join(", ")})` : String(v));
+  const list = (v) => `[${v.map(tuple).join(", ")}]`;
+  const lists = ["pairs", "pads", "onnx_pads"];
+  const fill = (template) => template.replace(/\{\{|\}\}|\{(\w+)(?:\[(\d)\])?\}/g, (all, key, n) => {
+    if (!key) return all[0];
+    const value = n === undefined ? values[key] : values[key][n];
+    return lists.includes(key) ? list(value) : tuple(value);
+  });
+  const even = e.layers.every((z) => z.p[0] === z.p[1]);
+  return Object.fromEntries(Object.entries(GIVEN.calls).map(([library, [plain, uneven]]) => (
+    [library, fill(even ? plain : uneven)])));
+}
