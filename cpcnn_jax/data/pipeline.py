@@ -25,6 +25,9 @@ COUNTED = 10_000  # windows that are enough to learn how counts are spread
 def crop_batches(source, crops, target, *, batch_size, seed, start=0):
     """Endless batches of D_dme: random crops, and further ones flipped or noised.
 
+    Of the further ones every second is flipped and the others are noised [I]; the paper
+    says "horizontal flip and noise addition" [R].
+
     Args:
       source: photographs; see `cpcnn_jax.data`.
       crops: `config.Crops`.

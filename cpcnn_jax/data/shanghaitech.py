@@ -121,24 +121,9 @@ class ShanghaiTech(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, folder):
         for image, annotation in _pairs(folder):
             shape = _check_image(image)
-            points = _read_points(annotation)
-            try:
-                kept = density.inside(points, shape)
-            except ValueError as error:
-                raise ValueError(f"{annotation}: {error}") from None
-            if not kept.all():
-                logging.warning(
-                    "%s: %d of %d heads lie outside the photograph of %dx%d pixels and "
-                    "are dropped.",
-                    annotation,
-                    (~kept).sum(),
-                    len(kept),
-                    *shape[::-1],
-                )
-            yield (
-                image.stem,
-                {"image": image, "points": points[kept], "name": image.stem},
-            )
+            points = _keep_inside(_read_points(annotation), shape, annotation)
+            example = {"image": image, "points": points, "name": image.stem}
+            yield image.stem, example
 
 
 def _pairs(folder):
@@ -182,3 +167,16 @@ def _read_points(path):
             f"of [N, 2] positions ({type(error).__name__}: {error})."
         ) from error
     return points.reshape(-1, 2) if points.size == 0 else points
+
+
+def _keep_inside(points, shape, path):
+    """The heads inside the photograph; says in one line how many were not."""
+    try:
+        kept = density.inside(points, shape)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if not kept.all():
+        outside, size = (~kept).sum(), f"{shape[1]}x{shape[0]}"
+        text = "%s: %d of %d heads lie outside the photograph of %s pixels; dropped."
+        logging.warning(text, path, outside, len(kept), size)
+    return points[kept]
