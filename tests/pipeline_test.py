@@ -1,6 +1,7 @@
 """Training crops and patches: their values, their order, and resuming by number."""
 
 import collections
+import doctest
 import itertools
 import subprocess
 import sys
@@ -69,6 +70,11 @@ def same(a, b):
 )
 def test_crop_size(shape, multiple, expected):
     assert pipeline.crop_size(shape, config.Crops(multiple=multiple)) == expected
+
+
+def test_examples():
+    assert doctest.testmod(pipeline).failed == 0
+    assert doctest.testmod(data).failed == 0
 
 
 def test_whole_photographs_may_be_asked_for():
