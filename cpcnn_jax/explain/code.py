@@ -17,11 +17,19 @@ def calls(e: Explanation) -> dict[str, str]:
     Returns:
         Library name -> source code.
     """
-    n = _numbers(e)
-    uneven = n["low"] != n["high"]
+    n, special = _numbers(e), _special(e)
     return {
-        library: templates[uneven].format(**n)
+        library: templates[special.get(library, False)].format(**n)
         for library, templates in TEMPLATES.items()
+    }
+
+
+def _special(e: Explanation) -> dict[str, bool]:
+    """Which libraries cannot say this layer in one call."""
+    pairs = [z.p for z in e.layers if isinstance(z.p, tuple)]
+    return {
+        "torch": any(low != high for low, high in pairs),
+        "keras": any(z.s > 1 for z in e.layers) and any(z.d > 1 for z in e.layers),
     }
 
 
@@ -31,6 +39,7 @@ def _numbers(e: Explanation) -> dict[str, tuple]:
     low, high = zip(*pairs, strict=True)
     return {
         "k": e.kernel.shape,
+        "extent": tuple(arithmetic.effective_kernel(z.k, z.d) for z in e.layers),
         "s": tuple(z.s for z in e.layers),
         "a": tuple(z.a for z in e.layers),
         "d": tuple(z.d for z in e.layers),
@@ -107,6 +116,22 @@ y = keras.ops.pad(layer(x), [(0, 0), (0, {a[0]}), (0, {a[1]}), (0, 0)])
 y = y[:, {low[0]}:{end[0]}, {low[1]}:{end[1]}]
 """
 
+KERAS_DILATED = """\
+import keras
+import numpy as np
+
+# Keras has no stride together with a dilation: the zeros go into the kernel.
+weight = np.zeros({extent} + w.shape[:1:-1], w.dtype)
+weight[::{d[0]}, ::{d[1]}] = w[::-1, ::-1].transpose(0, 1, 3, 2)
+layer = keras.layers.Conv2DTranspose(
+    weight.shape[2], {extent}, strides={s}, padding="valid", use_bias=False
+)
+layer.build(x.shape)
+layer.set_weights([weight])
+y = keras.ops.pad(layer(x), [(0, 0), (0, {a[0]}), (0, {a[1]}), (0, 0)])
+y = y[:, {low[0]}:{end[0]}, {low[1]}:{end[1]}]
+"""
+
 ONNX = """\
 from onnx import helper
 
@@ -118,12 +143,12 @@ node = helper.make_node(
 )
 """
 
-# For equal padding on both sides, and for unequal; the page fills them too.
+# In one call, and where that cannot be; the page fills them too.
 TEMPLATES = {
     "cpcnn_jax": (CPCNN_JAX, CPCNN_JAX),
     "jax.lax": (LAX, LAX),
     "flax.linen": (FLAX, FLAX),
     "torch": (TORCH, TORCH_UNEVEN),
-    "keras": (KERAS, KERAS),
+    "keras": (KERAS, KERAS_DILATED),
     "onnx": (ONNX, ONNX),
 }

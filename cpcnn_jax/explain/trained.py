@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
-from safetensors import safe_open
+
+from cpcnn_jax import weights
 
 WEIGHTS = "weights.safetensors"  # in a workdir
 
@@ -25,12 +26,8 @@ def kernel(
     Raises:
         ValueError: no such file, layer or channels; the message lists what there is.
     """
-    file = Path(path)
-    file = file / WEIGHTS if file.is_dir() else file
-    if not file.is_file():
-        raise ValueError(f"--checkpoint: got {path!r}, expected a .safetensors file")
-    with safe_open(file, framework="numpy") as weights:
-        stored = _stored(weights, file, layer)
+    file = Path(path) / WEIGHTS if Path(path).is_dir() else Path(path)
+    stored = _stored(weights.load(file), file, layer)
     if channels is None:
         return stored.mean((2, 3), dtype=float)
     if not all(c < n for c, n in zip(channels, stored.shape[2:], strict=True)):
@@ -41,22 +38,19 @@ def kernel(
     return stored[:, :, channels[0], channels[1]].astype(float)
 
 
-def _stored(weights, file: Path, layer: str | None) -> np.ndarray:
+def _stored(flat: dict, file: Path, layer: str | None) -> np.ndarray:
     """The kernel `[k, k, C_in, C_out]` of the layer."""
-    names = [key for key in weights.keys() if key.endswith("/kernel")]  # noqa: SIM118
-    found = [key for key in names if key.removesuffix("/kernel") == layer]
-    found = [key for key in found if len(weights.get_slice(key).get_shape()) == 4]
-    if not found:
-        layers = sorted(
-            key.removesuffix("/kernel")
-            for key in names
-            if len(weights.get_slice(key).get_shape()) == 4
-        )
+    kernels = {
+        name.removesuffix("/kernel"): value
+        for name, value in flat.items()
+        if name.endswith("/kernel") and value.ndim == 4
+    }
+    if layer not in kernels:
         raise ValueError(
             f"--layer: got {layer!r}, expected one of the layers in {file}: "
-            f"{', '.join(layers) or 'it has none with a two-dimensional kernel'}"
+            f"{', '.join(sorted(kernels)) or 'it has none with a 2-D kernel'}"
         )
-    return weights.get_tensor(found[0])
+    return kernels[layer]
 
 
 def grey_levels(path: str, size: tuple[int, int]) -> np.ndarray:

@@ -124,7 +124,7 @@ function calls(e) {
   const low = pairOf((z) => z.p[0]);
   const values = {
     k: pairOf((z) => z.k), s: pairOf((z) => z.s), a: pairOf((z) => z.a), d: pairOf((z) => z.d),
-    low, pairs: pairOf((z) => z.p), pads: pairOf(gridPadding),
+    extent: pairOf(extent), low, pairs: pairOf((z) => z.p), pads: pairOf(gridPadding),
     onnx_pads: [...low, ...pairOf((z) => z.p[1])], end: low.map((b, n) => b + e.shape[n]),
   };
   const tuple = (v) => (Array.isArray(v) ? `(${v.map(tuple).join(", ")})` : String(v));
@@ -135,7 +135,10 @@ function calls(e) {
     const value = n === undefined ? values[key] : values[key][n];
     return lists.includes(key) ? list(value) : tuple(value);
   });
-  const even = e.layers.every((z) => z.p[0] === z.p[1]);
-  return Object.fromEntries(Object.entries(GIVEN.calls).map(([library, [plain, uneven]]) => (
-    [library, fill(even ? plain : uneven)])));
+  const special = {
+    torch: e.layers.some((z) => z.p[0] !== z.p[1]),
+    keras: e.layers.some((z) => z.s > 1) && e.layers.some((z) => z.d > 1),
+  };
+  return Object.fromEntries(Object.entries(GIVEN.calls).map(([library, [plain, other]]) => (
+    [library, fill(special[library] ? other : plain)])));
 }
