@@ -116,8 +116,10 @@ def fractionally_strided_conv(
         (r - low, r - high + a)
         for r, (low, high), a in zip(reach, paddings, extra, strict=True)
     )
-    geometry = Geometry(strides, pads, dilation, feature_group_count)
-    y = primitive.bind(batched, kernel, geometry, precision, lowering)
+    geometry = Geometry(
+        kernel.shape[:rank], strides, pads, dilation, feature_group_count
+    )
+    y = primitive.convolve(batched, kernel, geometry, precision, lowering)
     if bias is not None:
         y = y + bias.reshape((1,) * (rank + 1) + (-1,))
     return y if x.ndim == rank + 2 else y[0]

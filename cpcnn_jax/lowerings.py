@@ -19,33 +19,54 @@ from jax import lax
 class Geometry(NamedTuple):
     """What a fractionally-strided convolution does to each spatial axis."""
 
+    kernel_size: tuple[int, ...]  # k
     strides: tuple[int, ...]  # s: s - 1 zeros go between neighbouring units
     pads: tuple[tuple[int, int], ...]  # zeros around the stretched input; < 0 crops
     dilation: tuple[int, ...]  # d: the kernel's taps are d apart
     groups: int = 1  # feature groups
 
-    def output_size(self, spatial: tuple[int, ...], k: tuple[int, ...]) -> list[int]:
-        """Return the spatial output size for a spatial input size and kernel size."""
-        axes = zip(spatial, k, *self[:3], strict=True)
-        return [s * (i - 1) + 1 + sum(p) - d * (k - 1) for i, k, s, p, d in axes]
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """k' - 1 = d (k - 1), the distance from the first tap to the last."""
+        axes = zip(self.kernel_size, self.dilation, strict=True)
+        return tuple(d * (k - 1) for k, d in axes)
+
+    @property
+    def forward_pads(self) -> list[tuple[int, int]]:
+        """Padding of the strided convolution whose transpose this is."""
+        axes = zip(self.reach, self.pads, strict=True)
+        return [(reach - low, reach - high) for reach, (low, high) in axes]
+
+    def output_size(self, spatial: tuple[int, ...]) -> tuple[int, ...]:
+        """Spatial output size for a spatial input size."""
+        axes = zip(spatial, self.strides, self.pads, self.reach, strict=True)
+        return tuple(s * (i - 1) + 1 + sum(pad) - reach for i, s, pad, reach in axes)
 
 
 def zero_insertion(
     x: jax.Array, kernel: jax.Array, geometry: Geometry, precision: lax.PrecisionLike
 ) -> jax.Array:
-    """Insert zeros, pad, convolve with stride 1: the definition, in one primitive."""
-    rank = len(geometry.strides)
-    return _convolve(
+    """Insert zeros, pad, convolve with stride 1: the definition, in one primitive.
+
+    An axis with k = s = 2 and no padding gets one output unit more, which is dropped:
+    XLA's algebraic simplifier may abort the process on it (docs/xla-crash.md).
+    """
+    axes = zip(*geometry[:4], strict=True)
+    spare = [axis == (2, 2, (0, 0), 1) for axis in axes]
+    pads = zip(geometry.pads, spare, strict=True)
+    y = _convolve(
         x,
         kernel,
-        window_strides=(1,) * rank,
-        padding=geometry.pads,
+        window_strides=(1,) * len(spare),
+        padding=[(low, high + more) for (low, high), more in pads],
         lhs_dilation=geometry.strides,
         rhs_dilation=geometry.dilation,
-        dimension_numbers=_layout("N.C", ".IO", "N.C", rank),
+        dimension_numbers=_layouts("N.C", ".IO", "N.C", len(spare)),
         feature_group_count=geometry.groups,
         precision=precision,
     )
+    kept = [slice(-1) if more else slice(None) for more in spare]
+    return y[:, *kept] if any(spare) else y
 
 
 def subpixel(
@@ -54,32 +75,32 @@ def subpixel(
     """Convolve the input itself, s^n output units at a time; no zero is inserted.
 
     Output units in the same phase modulo s meet the same taps of the kernel, every
-    s-th one. One ordinary convolution computes all phases as channels (sub-kernels of
-    ceil(k / s) taps); then channels become space. Blocks of s outputs start at lo - s
-    + 1, so that every sub-kernel starts at the same input unit.
+    s-th one. One ordinary convolution computes all phases as channels, then channels
+    become space. A block of s outputs ends at low modulo s, where low is the padding:
+    then the sub-kernels of ceil(k / s) taps all start at the same input unit.
     """
     strides, rank = geometry.strides, len(geometry.strides)
-    kernel = _insert_zeros(kernel, geometry.dilation)
-    k, c_out = kernel.shape[:rank], kernel.shape[-1]
-    geometry = geometry._replace(dilation=(1,) * rank)
-    size = geometry.output_size(x.shape[1:-1], k)
+    kernel = _write_out_dilation(kernel, geometry.dilation)
+    k, spatial = kernel.shape[:rank], x.shape[1:-1]
+    size = geometry.output_size(spatial)
     pads, starts = [], []
-    for i, o, k_, s, (lo, _) in zip(x.shape[1:-1], size, k, *geometry[:2], strict=True):
-        first, last = -(lo // s), (o - 1 - lo + s - 1) // s  # blocks that hold outputs
-        pads.append((-first, last - (i - 1) + -(-k_ // s) - 1))
-        starts.append(s - 1 - lo - s * first)
+    axes = zip(spatial, size, k, strides, geometry.pads, strict=True)
+    for i, o, k, s, (low, _) in axes:
+        first, last = -(low // s), -((low + 1 - o) // s)  # blocks that hold outputs
+        pads.append((-first, last - i + -(-k // s)))
+        starts.append(s - 1 - low - s * first)
     y = _convolve(
         x,
         _phase_kernels(kernel, strides, geometry.groups),
         window_strides=(1,) * rank,
         padding=pads,
-        dimension_numbers=_layout("N.C", ".IO", "N.C", rank),
+        dimension_numbers=_layouts("N.C", ".IO", "N.C", rank),
         feature_group_count=geometry.groups,
         precision=precision,
     )
     y = _channels_to_space(y, strides, geometry.groups)
-    stops = [a + o for a, o in zip(starts, size, strict=True)]
-    return lax.slice(y, (0, *starts, 0), (y.shape[0], *stops, c_out))
+    kept = [slice(start, start + o) for start, o in zip(starts, size, strict=True)]
+    return y[:, *kept]
 
 
 def auto(
@@ -92,42 +113,40 @@ def auto(
 
 
 def input_gradient(
-    g: jax.Array, kernel: jax.Array, geometry: Geometry, precision: lax.PrecisionLike
+    kernel: jax.Array, y: jax.Array, geometry: Geometry, precision: lax.PrecisionLike
 ) -> jax.Array:
-    """Apply the transpose in x to g `[B, *output, C_out]`: the strided convolution."""
-    rank = len(geometry.strides)
+    """Apply the transpose in x to y `[B, *output, C_out]`: the strided convolution."""
     return _convolve(
-        g,
+        y,
         adjoint_kernel(kernel, geometry.groups),
         window_strides=geometry.strides,
-        padding=_forward_pads(kernel.shape, geometry),
+        padding=geometry.forward_pads,
         rhs_dilation=geometry.dilation,
-        dimension_numbers=_layout("N.C", ".IO", "N.C", rank),
+        dimension_numbers=_layouts("N.C", ".IO", "N.C", len(geometry.strides)),
         feature_group_count=geometry.groups,
         precision=precision,
     )
 
 
 def kernel_gradient(
-    g: jax.Array,
     x: jax.Array,
-    k: tuple[int, ...],
+    y: jax.Array,
     geometry: Geometry,
     precision: lax.PrecisionLike,
     sharding: jax.sharding.NamedSharding | None = None,
 ) -> jax.Array:
-    """Apply the transpose in the kernel to g: correlate it with x, s units apart.
+    """Apply the transpose in the kernel to y: correlate it with x, s units apart.
 
-    x takes the place of the (dilated) kernel, so that no zero is inserted into it.
+    x takes the place of a dilated kernel, so that no zero is inserted into it.
     """
-    rank, groups = len(k), geometry.groups
+    k, rank, groups = geometry.kernel_size, len(geometry.kernel_size), geometry.groups
     flipped = _convolve(
-        g,
+        y,
         x,
         window_strides=geometry.dilation,
-        padding=_forward_pads(k, geometry),
+        padding=geometry.forward_pads,
         rhs_dilation=geometry.strides,
-        dimension_numbers=_layout("C.N", "I.O", ".CN", rank),
+        dimension_numbers=_layouts("C.N", "I.O", ".CN", rank),
         batch_group_count=groups,
         precision=precision,
         out_sharding=sharding,
@@ -161,20 +180,14 @@ def _convolve(lhs: jax.Array, rhs: jax.Array, **options) -> jax.Array:
     return y.astype(lhs.dtype)
 
 
-def _layout(lhs: str, rhs: str, out: str, rank: int) -> tuple[str, ...]:
+def _layouts(lhs: str, rhs: str, out: str, rank: int) -> tuple[str, ...]:
     """Layouts as lax spells them; "." stands for the spatial axes."""
     axes = string.digits[:rank]
     return tuple(layout.replace(".", axes) for layout in (lhs, rhs, out))
 
 
-def _forward_pads(k: tuple[int, ...], geometry: Geometry) -> list[tuple[int, int]]:
-    """Padding of the forward convolution: k' - 1 less the padding of its transpose."""
-    axes = zip(k, geometry.dilation, geometry.pads, strict=False)
-    return [(d * (k - 1) - lo, d * (k - 1) - hi) for k, d, (lo, hi) in axes]
-
-
-def _insert_zeros(kernel: jax.Array, dilation: tuple[int, ...]) -> jax.Array:
-    """Write a dilated kernel out with its zeros."""
+def _write_out_dilation(kernel: jax.Array, dilation: tuple[int, ...]) -> jax.Array:
+    """Put d - 1 zeros between the taps of a kernel."""
     interior = [(0, 0, d - 1) for d in dilation] + [(0, 0, 0)] * 2
     return lax.pad(kernel, jnp.zeros((), kernel.dtype), interior)
 
@@ -182,7 +195,7 @@ def _insert_zeros(kernel: jax.Array, dilation: tuple[int, ...]) -> jax.Array:
 def _phase_kernels(
     kernel: jax.Array, strides: tuple[int, ...], groups: int
 ) -> jax.Array:
-    """Every s-th tap `[*ceil(k / s), C_in / groups, groups * s^n * C_out / groups]`."""
+    """Every s-th tap: `[*ceil(k / s), C_in / groups, (groups, *s, C_out / groups)]`."""
     rank = len(strides)
     *k, c_in, c_out = kernel.shape
     taps = [-(-k_ // s) for k_, s in zip(k, strides, strict=True)]
@@ -198,7 +211,7 @@ def _phase_kernels(
 def _channels_to_space(
     y: jax.Array, strides: tuple[int, ...], groups: int
 ) -> jax.Array:
-    """`[B, *q, groups * s^n * C / groups]` to `[B, *(s q), C]`."""
+    """`[B, *q, (groups, *s, C / groups)]` to `[B, *(s q), C]`."""
     batch, *q, channels = y.shape
     rank = len(q)
     y = y.reshape(batch, *q, groups, *strides, -1)

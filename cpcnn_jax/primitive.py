@@ -1,14 +1,19 @@
-"""The fractionally-strided convolution as a JAX primitive: bilinear, fast to transpose.
+"""The fractionally-strided convolution as a JAX primitive, fast to differentiate.
 
-`bind(x, kernel, geometry, precision, lowering)` computes the value. Why a primitive:
-left to itself, JAX transposes the literal form in the kernel into a convolution with a
-zero-inserted operand, 30 to 90 times slower on CPU than `lowerings.kernel_gradient`;
-`jax.custom_vjp` would repair that but forbid forward-mode differentiation, and a
-`jax.custom_jvp` cannot say how its tangent transposes. A primitive can: the tangent is
-the function itself (it is linear in x and in the kernel), and the transposes are two
-ordinary convolutions, which JAX differentiates further. So jit, vmap, grad, jvp,
-hessian, remat, pmap and sharding all apply.
+Left to itself, JAX transposes the literal form in the kernel into a convolution with a
+zero-inserted operand, 30 to 90 times slower on CPU than `lowerings.kernel_gradient`.
+`jax.custom_vjp` would repair that and forbid forward-mode differentiation; the tangent
+of a `jax.custom_jvp` cannot say how it transposes, except by the operations it is made
+of. A primitive can.
+
+The primitive is the trilinear form sum(y * conv(x, kernel)), derived in one of its
+three arguments: its face. Face y is the convolution itself, face x its input gradient,
+face kernel its kernel gradient. To transpose a face in one of its operands is to turn
+to that operand's face, so derivatives of every order, forward and reverse, are these
+three convolutions again; jit, vmap, remat and sharding apply.
 """
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -17,19 +22,31 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from cpcnn_jax import lowerings
+from cpcnn_jax.lowerings import Geometry
 
+ROLES = ("x", "kernel", "y")
 fractionally_strided_conv_p = Primitive("fractionally_strided_conv")
 
 
-def bind(x, kernel, geometry, precision=None, lowering="zero_insertion") -> jax.Array:
-    """Compute the value by one of `lowerings`; derivatives use the fastest."""
-    x, kernel = _vary_alike(x, kernel)
-    return fractionally_strided_conv_p.bind(
-        x, kernel, geometry=geometry, precision=precision, lowering=lowering
-    )
+def convolve(
+    x: jax.Array,
+    kernel: jax.Array,
+    geometry: Geometry,
+    precision: lax.PrecisionLike = None,
+    lowering: str = "zero_insertion",
+) -> jax.Array:
+    """Compute the value by one of `lowerings`; derivatives always use "auto"."""
+    params = dict(geometry=geometry, precision=precision, lowering=lowering)
+    return _contract({"x": x, "kernel": kernel}, face="y", sharding=None, **params)
 
 
-def _vary_alike(*operands) -> list[jax.Array]:
+def _contract(operands: dict[str, jax.Array], **params) -> jax.Array:
+    """Bind the primitive to its two operands, in the order of ROLES."""
+    ordered = [operands[role] for role in ROLES if role in operands]
+    return fractionally_strided_conv_p.bind(*_vary_alike(*ordered), **params)
+
+
+def _vary_alike(*operands: jax.Array) -> list[jax.Array]:
     """Let all operands vary over the same mesh axes, as `jax.shard_map` demands."""
     varying = [jax.typeof(a).manual_axis_type.varying for a in operands]
     every = frozenset().union(*varying)
@@ -39,71 +56,72 @@ def _vary_alike(*operands) -> list[jax.Array]:
     ]
 
 
-def _compute(x, kernel, *, geometry, precision, lowering) -> jax.Array:
-    return getattr(lowerings, lowering)(x, kernel, geometry, precision)
+def _compute(a, b, *, face, geometry, precision, lowering, sharding) -> jax.Array:
+    if face == "y":
+        return getattr(lowerings, lowering)(a, b, geometry, precision)
+    if face == "x":
+        return lowerings.input_gradient(a, b, geometry, precision)
+    return lowerings.kernel_gradient(a, b, geometry, precision, sharding)
 
 
-def _abstract_eval(x, kernel, *, geometry, precision, lowering):
+def _abstract_eval(*operands, **params):
     """Shape, dtype and sharding are those of the definition."""
-    literal = jax.make_jaxpr(
-        lambda x, kernel: lowerings.zero_insertion(x, kernel, geometry, precision)
-    )
-    return literal(x, kernel).out_avals[0]
+    params["lowering"] = "zero_insertion"
+    definition = functools.partial(_compute, **params)
+    return jax.make_jaxpr(definition)(*operands).out_avals[0]
 
 
-def _jvp(primals, tangents, *, geometry, precision, lowering):
-    """d(x * w) = dx * w + x * dw, and whoever differentiates wants it fast."""
-    del lowering
-    (x, kernel), (dx, dkernel) = primals, tangents
-    y = bind(x, kernel, geometry, precision, "auto")
+def _jvp(primals, tangents, **params):
+    """Each face is bilinear; whoever differentiates wants it fast."""
+    params["lowering"] = "auto"
+    bind = functools.partial(fractionally_strided_conv_p.bind, **params)
+    (a, b), (da, db) = primals, tangents
     terms = []
-    if type(dx) is not ad.Zero:
-        terms.append(bind(dx, kernel, geometry, precision, "auto"))
-    if type(dkernel) is not ad.Zero:
-        terms.append(bind(x, dkernel, geometry, precision, "auto"))
-    return y, sum(terms[1:], terms[0])
+    if type(da) is not ad.Zero:
+        terms.append(bind(*_vary_alike(da, b)))
+    if type(db) is not ad.Zero:
+        terms.append(bind(*_vary_alike(a, db)))
+    return bind(a, b), sum(terms[1:], terms[0])
 
 
-def _transpose(g, x, kernel, *, geometry, precision, lowering):
-    """The transposes: a strided convolution, and a correlation with strided taps."""
-    del lowering
-    if ad.is_undefined_primal(x):
-        if type(g) is ad.Zero:
-            return ad.Zero(x.aval), None
-        return lowerings.input_gradient(g, kernel, geometry, precision), None
-    if type(g) is ad.Zero:
-        return None, ad.Zero(kernel.aval)
-    k, sharding = kernel.aval.shape[:-2], kernel.aval.sharding
-    return None, lowerings.kernel_gradient(g, x, k, geometry, precision, sharding)
-
-
-def _batch(operands, axes, *, geometry, precision, lowering):
-    """Fold the mapped axis into the batch or, if kernels differ, into the groups."""
-    (x, kernel), (x_axis, kernel_axis) = operands, axes
-    if kernel_axis is None:
-        x = jnp.moveaxis(x, x_axis, 0)
-        folded = x.reshape(-1, *x.shape[2:])
-        y = bind(folded, kernel, geometry, precision, lowering)
-        return y.reshape(*x.shape[:2], *y.shape[1:]), 0
-    n = kernel.shape[kernel_axis]
-    kernel = jnp.moveaxis(kernel, kernel_axis, -2)
-    if x_axis is None:
-        x = jnp.broadcast_to(jnp.expand_dims(x, -2), (*x.shape[:-1], n, x.shape[-1]))
+def _transpose(cotangent, *operands, **params):
+    """Turn to the face of the operand asked for; the cotangent takes its place."""
+    roles = [role for role in ROLES if role != params["face"]]
+    known = dict(zip(roles, operands, strict=True))
+    (wanted,) = (role for role in roles if ad.is_undefined_primal(known[role]))
+    aval = known.pop(wanted).aval
+    if type(cotangent) is ad.Zero:
+        result = ad.Zero(aval)
     else:
-        x = jnp.moveaxis(x, x_axis, -2)
-    y = bind(
-        x.reshape(*x.shape[:-2], -1),
-        kernel.reshape(*kernel.shape[:-2], -1),
-        geometry._replace(groups=n * geometry.groups),
-        precision,
-        lowering,
-    )
-    return y.reshape(*y.shape[:-1], n, -1), y.ndim - 1
+        known[params["face"]] = cotangent
+        params |= dict(face=wanted, lowering="auto", sharding=aval.sharding)
+        result = _contract(known, **params)
+    return [result if role == wanted else None for role in roles]
 
 
-fractionally_strided_conv_p.def_impl(
-    jax.jit(_compute, static_argnames=("geometry", "precision", "lowering"))
-)
+def _batch(operands, axes, **params):
+    """Fold the mapped axis into the batch or, if kernels differ, into the groups."""
+    roles = [role for role in ROLES if role != params["face"]]
+    if ("kernel", None) in zip(roles, axes, strict=True):
+        i = 1 - roles.index("kernel")
+        mapped = jnp.moveaxis(operands[i], axes[i], 0)
+        folded = list(operands)
+        folded[i] = mapped.reshape(-1, *mapped.shape[2:])
+        result = fractionally_strided_conv_p.bind(*folded, **params)
+        return result.reshape(*mapped.shape[:2], *result.shape[1:]), 0
+    n = next(a.shape[i] for a, i in zip(operands, axes, strict=True) if i is not None)
+    folded = []
+    for a, axis in zip(operands, axes, strict=True):
+        a = jnp.stack([a] * n, -2) if axis is None else jnp.moveaxis(a, axis, -2)
+        folded.append(a.reshape(*a.shape[:-2], -1))
+    geometry = params.pop("geometry")
+    geometry = geometry._replace(groups=n * geometry.groups)
+    result = fractionally_strided_conv_p.bind(*folded, geometry=geometry, **params)
+    return result.reshape(*result.shape[:-1], n, -1), result.ndim - 1
+
+
+_STATIC = ("face", "geometry", "precision", "lowering", "sharding")
+fractionally_strided_conv_p.def_impl(jax.jit(_compute, static_argnames=_STATIC))
 fractionally_strided_conv_p.def_abstract_eval(_abstract_eval)
 ad.primitive_jvps[fractionally_strided_conv_p] = _jvp
 ad.primitive_transposes[fractionally_strided_conv_p] = _transpose
