@@ -233,7 +233,7 @@ def _response(kernel, layers) -> np.ndarray:
     """The output for an input of ones far from borders: one number per phase."""
     if not layers[0].transposed:
         return np.full((1, 1), kernel.sum())
-    sizes = [2 * arithmetic.effective_kernel(z.k, z.d) + 2 for z in layers]
+    sizes = [2 * arithmetic.effective_kernel(z.k, z.d) + 4 for z in layers]
     y = _apply(np.ones(sizes), kernel, [z._replace(p=0, a=0) for z in layers])
     # Without padding, output p is what is output 0 with padding.
     starts = [

@@ -70,16 +70,13 @@ function problems() {
 
 // What the button of the problem does: the nearest possible value of a parameter.
 function remedy() {
-  for (const name of [state.changed, "a", "p", "k", "d"]) {
-    const axes = [0, 1].filter((axis) => problem(shapeOf(state.x)[axis], state.layers[axis]));
-    const values = axes.length ? allowed(name, axes[0]) : [];
-    if (values.length) {
-      const now = read(name, axes[0]);
-      const value = values.reduce((best, v) => (Math.abs(v - now) < Math.abs(best - now) ? v : best));
-      return [name, axes, value];
-    }
-  }
-  return ["i", [0, 1], Math.max(1, shapeOf(state.x)[0] - 1)];
+  const axes = [0, 1].filter((axis) => problem(shapeOf(state.x)[axis], state.layers[axis]));
+  if (!axes.length) return ["i", [0, 1], Math.max(1, Math.min(...shapeOf(state.x)) - 1)];
+  const z = state.layers[axes[0]];
+  if (z.transposed && z.a >= Math.max(z.s, z.d)) return ["a", axes, Math.max(z.s, z.d) - 1];
+  const name = [state.changed, "p", "k"].find((key) => allowed(key, axes[0]).length);
+  const away = (v) => Math.abs(v - read(name, axes[0]));
+  return [name, axes, allowed(name, axes[0]).reduce((best, v) => (away(v) < away(best) ? v : best))];
 }
 
 function buildSliders() {

@@ -39,6 +39,7 @@ def number(value: float) -> str:
         >>> number(5.0), number(1 / 3)
         ('5', '0.333')
     """
+    value = value + 0.0  # no -0
     size = abs(value)
     if float(value).is_integer() or size >= 999.5:
         return f"{value:.0f}"
