@@ -5,6 +5,7 @@ import sys
 
 COMMANDS = {
     "explain": "cpcnn_jax.explain.command",
+    "vgg16": "cpcnn_jax.vgg16",
 }
 
 

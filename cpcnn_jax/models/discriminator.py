@@ -3,6 +3,8 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
+from cpcnn_jax.models.fast import max_pool
+
 
 class Discriminator(nn.Module):
     """CP(64)-CP(128)-M-CP(256)-M-CP(256)-CP(256)-M-C(1)-Sigmoid, the paper's string.
@@ -33,10 +35,10 @@ class Discriminator(nn.Module):
           computed in two steps overflows.
         """
         x = self._convolve(density, 64, "conv1")
-        x = self._pool(self._convolve(x, 128, "conv2"))
-        x = self._pool(self._convolve(x, 256, "conv3"))
+        x = max_pool(self._convolve(x, 128, "conv2"))
+        x = max_pool(self._convolve(x, 256, "conv3"))
         x = self._convolve(x, 256, "conv4")
-        x = self._pool(self._convolve(x, 256, "conv5"))
+        x = max_pool(self._convolve(x, 256, "conv5"))
         return nn.Conv(1, (3, 3), name="conv6")(x)
 
     def _convolve(self, x, features, name):
@@ -45,6 +47,3 @@ class Discriminator(nn.Module):
         quarter = nn.initializers.constant(0.25)
         slope = self.param(f"{name}_slope", quarter, (features,))
         return jnp.where(x > 0, x, slope[None, None, None] * x)
-
-    def _pool(self, x):
-        return nn.max_pool(x, window_shape=(2, 2), strides=(2, 2))

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
+from cpcnn_jax.models.fast import max_pool, thin_conv
 
 
 class DensityMapEstimator(nn.Module):
@@ -56,10 +57,11 @@ class DensityMapEstimator(nn.Module):
             x = nn.Conv(
                 features,
                 (side, side),
+                conv_general_dilated=thin_conv if layer == 1 else None,
                 kernel_init=nn.initializers.he_normal(),
                 name=f"column{index + 1}_conv{layer}",
             )(x)
             x = nn.relu(x)
             if layer <= 2:
-                x = nn.max_pool(x, window_shape=(2, 2), strides=(2, 2))
+                x = max_pool(x)
         return x

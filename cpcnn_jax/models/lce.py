@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
+from cpcnn_jax.models.fast import max_pool
 from cpcnn_jax.models.heads import ClassifierHead
 
 PATCH = 64  # pixels: the side of the patches it is trained on
@@ -64,6 +65,6 @@ class LocalContextEstimator(nn.Module):
                     name=f"conv{block}_{layer}",
                 )(x)
                 x = nn.relu(x)
-            x = nn.max_pool(x, window_shape=(2, 2), strides=(2, 2))
+            x = max_pool(x)
         head = ClassifierHead(self.head, self.num_classes, name="head")
         return head(x, dropout_keys=dropout_keys)

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
+from cpcnn_jax.models.fast import max_pool
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
 STD = (0.229, 0.224, 0.225)
@@ -47,5 +48,5 @@ class VGG16Features(nn.Module):
                     name=f"conv{block}_{layer}",
                 )(x)
                 x = nn.relu(x)
-            x = nn.max_pool(x, window_shape=(2, 2), strides=(2, 2))
+            x = max_pool(x)
         return x
