@@ -419,6 +419,7 @@ def test_a_true_photograph(capsys):
             "--format svg --frame 25 --out {w}/a.svg",
             "--frame: got 25, expected 0 to 24",
         ),
+        ("--input 6 --out {w}/a.gif", "got an output of 11x11, one picture for each"),
         ("--format tex", "argument --format: invalid choice: 'tex'"),
         ("--nope", "unrecognized arguments: --nope"),
     ],

@@ -48,8 +48,9 @@ def save_gif(path: str | Path, drawings: list[Drawing]) -> None:
         path: the file to write.
         drawings: the frames.
     """
-    images = [paint(drawing) for drawing in drawings]
-    palette = images[-1].quantize(64)
+    # One palette for all; without near-white shades, or white is mapped to one.
+    images = [paint(d).point(lambda v: 255 if v > 244 else v) for d in drawings]
+    palette = images[-1].quantize(32)
     indexed = [x.quantize(palette=palette, dither=Image.Dither.NONE) for x in images]
     indexed[0].save(
         path,

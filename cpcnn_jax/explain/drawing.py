@@ -21,6 +21,7 @@ RIGHT: Point = (40.0, 17.0)  # one column to the right, in the drawing's units
 DOWN: Point = (-29.0, 25.0)  # one row down
 GAP = 54.0  # between the output and the input
 MARGIN = 22.0
+MAX_FRAMES = 100
 FONT = 15.0  # of the numbers in cells
 
 
@@ -75,9 +76,17 @@ def frames(e: Explanation) -> list[Drawing]:
     Returns:
         One drawing per output unit, all of one size.
 
+    Raises:
+        ValueError: more than 100 steps, which make no animation to look at.
+
     Reference: the animations of github.com/vdumoulin/conv_arithmetic, whose manner
     this follows with drawings of its own.
     """
+    if e.output.size > MAX_FRAMES:
+        raise ValueError(
+            f"got an output of {words.by(*e.output.shape)}, one picture for each cell: "
+            f"expected at most {MAX_FRAMES}; take a smaller --input, or one --frame"
+        )
     return [draw(e, row, column) for row, column in np.ndindex(e.output.shape)]
 
 
@@ -97,6 +106,7 @@ def draw(e: Explanation, row: int, column: int) -> Drawing:
     shapes = (
         *_grid(e, below),
         *_window(e, below, row, column),
+        *_inputs(e, below),
         *_rays(e, above, below, row, column),
         *_output(e, above, row, column),
         Text((width / 2, height - MARGIN), _shortened(title, width), 14.0),
@@ -142,15 +152,21 @@ def _grid(e, origin):
     """The stretched and padded input: solid blue cells, dashed empty ones."""
     for r, c in np.argwhere(e.roles != VALUE):
         yield Polygon(_tile(origin, r, c), None, FAINT, dashed=True)
+    tints = words.tints(e.grid[e.roles == VALUE])
+    for (r, c), tint in zip(np.argwhere(e.roles == VALUE), tints, strict=True):
+        yield Polygon(_tile(origin, r, c), _mixed(BLUE, tint))
+
+
+def _inputs(e, origin):
+    """The input's values."""
     for r, c in np.argwhere(e.roles == VALUE):
-        yield Polygon(_tile(origin, r, c), BLUE)
-        yield Text(_at(origin, r + 0.5, c + 0.5), words.number(e.grid[r, c]))
+        yield Text(_at(origin, r + 0.5, c + 0.5), words.short(e.grid[r, c]))
 
 
 def _window(e, origin, row, column):
     """The cells under the kernel's taps, shaded."""
     for r, c in e.window(row, column):
-        yield Polygon(_tile(origin, r, c), WINDOW, None, opacity=0.38)
+        yield Polygon(_tile(origin, r, c), WINDOW, None, opacity=0.3)
 
 
 def _rays(e, above, below, row, column):
@@ -164,13 +180,20 @@ def _rays(e, above, below, row, column):
 
 def _output(e, origin, row, column):
     """The output: values up to this step, this step's cell bright."""
-    now = (row, column)
+    now, tints = (row, column), words.tints(e.output)
     for cell in np.ndindex(e.output.shape):
-        fill = BRIGHT if cell == now else CYAN
+        fill = BRIGHT if cell == now else _mixed(CYAN, tints[cell])
         yield Polygon(_tile(origin, *cell), fill, opacity=1.0 if cell == now else 0.85)
         if cell <= now:
             center = _at(origin, cell[0] + 0.5, cell[1] + 0.5)
-            yield Text(center, words.number(e.output[cell]))
+            yield Text(center, words.short(e.output[cell]))
+
+
+def _mixed(color: str, tint: float) -> str:
+    """A colour, from nearly the paper's for a tint of 0 to itself for 1."""
+    share = 0.15 + 0.85 * tint
+    pairs = zip(*(bytes.fromhex(c[1:]) for c in (color, PAPER)), strict=True)
+    return "#" + bytes(round(a * share + b * (1 - share)) for a, b in pairs).hex()
 
 
 def _shortened(title: str, width: float) -> str:

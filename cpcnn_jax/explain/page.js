@@ -103,8 +103,9 @@ function showSliders() {
     $(`${name}1`).hidden = !apart;
     const { p } = state.layers[0];
     const uneven = name === "p" && p[0] !== p[1];
-    $(`${name}value`).textContent = uneven ? p.join(":") : apart ? by(values) : values[0];
-    $(`${name}note`).textContent = allowedWords(name, 0);
+    $(`${name}value`).textContent = uneven ? p.join(":") : apart ? typeset(by(values)) : values[0];
+    const notes = new Set([0, 1].map((axis) => allowedWords(name, axis)));
+    $(`${name}note`).textContent = [...notes].join("; columns: ");
     const off = name === "a" && !state.layers[0].transposed;
     $(`${name}slider`).classList.toggle("off", off);
     [0, 1].forEach((axis) => { $(name + axis).disabled = off; });
@@ -117,18 +118,21 @@ function showSliders() {
 
 // --- tables ---
 
-function tableOf(id, values, { name, kind = () => "", editable, grid } = {}) {
+function tableOf(id, values, { name, kind = () => "", tint = () => 1, editable, grid } = {}) {
+  const form = values[0].length > 8 && !editable ? short : number;
   const cell = (value, r, c) => {
-    const long = number(value).length > 4 ? " long" : "";
-    const place = `data-cell="${r},${c}" class="${kind(r, c)}${long}"`;
-    if (!editable) return `<td ${place}${grid ? ' tabindex="-1" role="gridcell"' : ""}>${number(value)}</td>`;
-    return `<td ${place}><input type="text" inputmode="decimal" autocomplete="off" value="${number(value)}"
+    const words = form(value);
+    const place = `data-cell="${r},${c}" class="${kind(r, c)}${words.length > 4 ? " long" : ""}" `
+      + `style="--tint:${(100 * tint(r, c)).toFixed(0)}%"`;
+    if (!editable) return `<td ${place}${grid ? ' tabindex="-1" role="gridcell"' : ""}>${words}</td>`;
+    return `<td ${place}><input type="text" inputmode="decimal" autocomplete="off" value="${words}"
       aria-label="${name}, row ${r + 1}, column ${c + 1}"></td>`;
   };
   const element = document.createElement("table");
   element.innerHTML = values.map((line, r) => (
     `<tr>${line.map((v, c) => cell(v, r, c)).join("")}</tr>`)).join("");
   if (values[0].length > 8) element.classList.add(values[0].length > 14 ? "tiny" : "small");
+  else if (values.flat().some((v) => form(v).length > 5)) element.classList.add("wide");
   element.setAttribute("aria-label", name);
   if (grid) element.setAttribute("role", "grid");
   $(id).replaceChildren(element);
@@ -144,10 +148,13 @@ function mark(id, cells, name) {
 
 function showTables(e) {
   const editing = document.activeElement?.closest("#x, #kernel")?.id;
-  if (editing !== "x") tableOf("x", e.x, { name: "Input", editable: true });
+  const [given, made] = [tints(e.x), tints(e.output)];
+  const map = (values) => (r, c) => values[r][c];
+  if (editing !== "x") tableOf("x", e.x, { name: "Input", tint: map(given), editable: true });
   if (editing !== "kernel") tableOf("kernel", e.kernel, { name: "Kernel", editable: true });
-  tableOf("grid", e.grid, { name: "Grid", kind: (r, c) => `v${e.roles[r][c]}` });
-  tableOf("output", e.output, { name: "Output", grid: true });
+  tableOf("grid", e.grid, { name: "Grid", kind: (r, c) => `v${e.roles[r][c]}`,
+    tint: (r, c) => (e.roles[r][c] === VALUE ? valueAt(e, given, r, c) : 1) });
+  tableOf("output", e.output, { name: "Output", tint: map(made), grid: true });
   tableOf("way0", e.output, { name: "Sliding window" });
   tableOf("way1", e.scattered, { name: $("way1name").textContent });
   tableOf("way2", e.multiplied, { name: "Matrix" });
@@ -193,6 +200,7 @@ function show() {
   showSliders();
   if (text) {
     stop();
+    $("preset").value = "";
     $("problem").firstElementChild.textContent = typeset(text);
     const [name, , value] = remedy();
     $("problem").lastElementChild.textContent = `Set ${name} = ${value}`;

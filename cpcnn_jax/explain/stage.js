@@ -26,20 +26,32 @@ const polygon = (points, classes, more = "") => `<polygon class="${classes}" ${m
   points.map((p) => p.map((v) => v.toFixed(1)).join()).join(" ")}"/>`;
 
 function label([x, y], value, classes) {
-  const words = number(value);
+  const words = short(value);
   return `<text class="${classes}" x="${x.toFixed(1)}" y="${y.toFixed(1)}" font-size="${
     words.length > 4 ? 10 : words.length > 3 ? 12 : 14}">${words}</text>`;
+}
+
+// What a map of the input holds for a cell of the grid.
+function valueAt(e, values, r, c) {
+  const [row, column] = [r, c].map((q, axis) => {
+    const z = e.layers[axis];
+    return (q - gridPadding(z)[0]) / (z.transposed ? z.s : 1);
+  });
+  return values[row][column];
 }
 
 function stagePicture(e, row, column) {
   const gridShape = [e.grid.length, e.grid[0].length];
   const { above, below, box } = planes(e.shape, gridShape);
-  const cells = { dashed: [], solid: [] };
+  const cells = { dashed: [], solid: [], numbers: [] };
+  const [given, made] = [tints(e.x), tints(e.output)];
+  const tinted = (tint) => (tint < 1 ? `style="--tint:${(100 * tint).toFixed(0)}%" ` : "");
   e.roles.forEach((line, r) => line.forEach((role, c) => {
     const kind = role === VALUE ? cells.solid : cells.dashed;
-    kind.push(polygon(tile(below, r, c), `g${role}`));
+    const tint = role === VALUE ? tinted(valueAt(e, given, r, c)) : "";
+    kind.push(polygon(tile(below, r, c), `g${role}`, tint));
     if (role !== PADDING) {
-      kind.push(label(at(below, r + 0.5, c + 0.5), e.grid[r][c], role === VALUE ? "t0" : "t1"));
+      cells.numbers.push(label(at(below, r + 0.5, c + 0.5), e.grid[r][c], role === VALUE ? "t0" : "t1"));
     }
   }));
   const [rows, columns] = e.layers;
@@ -53,9 +65,10 @@ function stagePicture(e, row, column) {
   const output = e.output.flatMap((line, r) => line.map((value, c) => {
     const index = r * e.shape[1] + c;
     const now = index === current;
-    return polygon(tile(above, r, c), now ? "cell now" : "cell", `data-step="${index}" `)
+    return polygon(tile(above, r, c), now ? "cell now" : "cell",
+      `data-step="${index}" ${tinted(made[r][c])}`)
       + (index <= current ? label(at(above, r + 0.5, c + 0.5), value, now ? "tnow" : "tdone") : "");
   }));
   return `<svg viewBox="${box.map((v) => v.toFixed(1)).join(" ")}" aria-hidden="true">${
-    [...cells.dashed, ...cells.solid, ...window, ...rays, ...output].join("")}</svg>`;
+    [...cells.dashed, ...cells.solid, ...window, ...cells.numbers, ...rays, ...output].join("")}</svg>`;
 }

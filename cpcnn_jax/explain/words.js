@@ -9,6 +9,17 @@ function number(value) {
   return value.toExponential(0).replace(/e-(\d)$/, "e-0$1");
 }
 
+const short = (value) => (Number.isInteger(value) || Math.abs(value) >= 1 ? number(value)
+  : value.toFixed(2).replace("-0.00", "0.00"));
+
+// How strongly to colour each value, 0 to 1: all alike if they are whole numbers.
+function tints(values) {
+  const all = values.flat();
+  const [least, most] = [Math.min(...all), Math.max(...all)];
+  if (all.every(Number.isInteger) || least === most) return values.map((line) => line.map(() => 1));
+  return values.map((line) => line.map((v) => (v - least) / (most - least)));
+}
+
 const by = (shape) => `${shape[0]}x${shape[1]}`;
 const each = (rows, columns) => (rows === columns ? String(rows) : by([rows, columns]));
 

@@ -46,6 +46,29 @@ def number(value: float) -> str:
     return f"{value:.3g}" if size >= 1e-4 else f"{value:.0e}"
 
 
+def short(value: float) -> str:
+    """Write a value so that it fits into a cell: two decimals below 1.
+
+    Example:
+        >>> short(80.0), short(-0.0612), short(12.345)
+        ('80', '-0.06', '12.3')
+    """
+    if value.is_integer() or abs(value) >= 1:
+        return number(value)
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
+def tints(values: np.ndarray) -> np.ndarray:
+    """How strongly to colour each value, 0 to 1: all alike if they are whole numbers.
+
+    Measured values, such as grey levels, are seen as a picture.
+    """
+    span = np.ptp(values)
+    if span == 0 or np.all(values == np.round(values)):
+        return np.ones_like(values)
+    return (values - values.min()) / span
+
+
 def by(rows: int, columns: int) -> str:
     """Write a size per axis, as 3x5."""
     return f"{rows}x{columns}"
