@@ -2,45 +2,19 @@
 
 Every lowering is `f(x, kernel, geometry, precision)` with x `[B, *spatial, C_in]` and
 kernel `[*k, C_in / groups, C_out]`. `zero_insertion` is the definition; the others are
-tested against it. All accumulate in float32 or wider. `layers` checks the arguments
-and fills in the geometry; `primitive` joins value and gradients.
+tested against it. All accumulate in float32 or wider. `geometry` checks the numbers;
+`primitive` joins value and gradients.
 """
 
 import itertools
 import math
 import string
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-
-class Geometry(NamedTuple):
-    """What a fractionally-strided convolution does to each spatial axis."""
-
-    kernel_size: tuple[int, ...]  # k
-    strides: tuple[int, ...]  # s: s - 1 zeros go between neighbouring units
-    pads: tuple[tuple[int, int], ...]  # zeros around the stretched input; < 0 crops
-    dilation: tuple[int, ...]  # d: the kernel's taps are d apart
-    groups: int = 1  # feature groups
-
-    @property
-    def reach(self) -> tuple[int, ...]:
-        """k' - 1 = d (k - 1), the distance from the first tap to the last."""
-        axes = zip(self.kernel_size, self.dilation, strict=True)
-        return tuple(d * (k - 1) for k, d in axes)
-
-    @property
-    def forward_pads(self) -> list[tuple[int, int]]:
-        """Padding of the strided convolution whose transpose this is."""
-        axes = zip(self.reach, self.pads, strict=True)
-        return [(reach - low, reach - high) for reach, (low, high) in axes]
-
-    def output_size(self, spatial: tuple[int, ...]) -> tuple[int, ...]:
-        """Spatial output size for a spatial input size."""
-        axes = zip(spatial, self.strides, self.pads, self.reach, strict=True)
-        return tuple(s * (i - 1) + 1 + sum(pad) - reach for i, s, pad, reach in axes)
+from cpcnn_jax.geometry import Geometry
 
 
 def zero_insertion(
@@ -106,10 +80,20 @@ def subpixel(
 def auto(
     x: jax.Array, kernel: jax.Array, geometry: Geometry, precision: lax.PrecisionLike
 ) -> jax.Array:
-    """Choose by what was measured (benchmarks/fractionally_strided.py)."""
-    dilated = math.prod(geometry.dilation) > 1
-    lowering = zero_insertion if dilated else subpixel
-    return lowering(x, kernel, geometry, precision)
+    """Choose by what was measured (benchmarks/fractionally_strided.py).
+
+    On CPU that is `subpixel`, unless the kernel is dilated: its zeros would be written
+    out. Elsewhere nothing was measured, and the definition is left to the compiler.
+    """
+
+    def lowering(f):
+        return lambda x, kernel: f(x, kernel, geometry, precision)
+
+    if math.prod(geometry.dilation) > 1:
+        return zero_insertion(x, kernel, geometry, precision)
+    return lax.platform_dependent(
+        x, kernel, cpu=lowering(subpixel), default=lowering(zero_insertion)
+    )
 
 
 def input_gradient(
@@ -161,15 +145,16 @@ def adjoint_kernel(kernel: jax.Array, groups: int) -> jax.Array:
     """Flip, and exchange input and output channels; twice is the identity.
 
     Args:
-      kernel: `[*k, A / groups, B]`.
+      kernel: `[*k, A / groups, B]`, of JAX or NumPy.
       groups: feature groups.
 
     Returns:
       `[*k, B / groups, A]`.
     """
     *k, a, b = kernel.shape
-    grouped = jnp.swapaxes(kernel.reshape(*k, a, groups, b // groups), -3, -1)
-    return jnp.flip(grouped, range(len(k))).reshape(*k, b // groups, groups * a)
+    grouped = kernel.reshape(*k, a, groups, b // groups).swapaxes(-3, -1)
+    flipped = grouped[(slice(None, None, -1),) * len(k)]
+    return flipped.reshape(*k, b // groups, groups * a)
 
 
 def _convolve(lhs: jax.Array, rhs: jax.Array, **options) -> jax.Array:

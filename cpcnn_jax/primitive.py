@@ -22,7 +22,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from cpcnn_jax import lowerings
-from cpcnn_jax.lowerings import Geometry
+from cpcnn_jax.geometry import Geometry
 
 ROLES = ("x", "kernel", "y")
 fractionally_strided_conv_p = Primitive("fractionally_strided_conv")
