@@ -27,6 +27,11 @@ class Layer(NamedTuple):
     d: int = 1
     transposed: bool = False
 
+    @property
+    def pads(self) -> tuple[int, int]:
+        """The padding before and after, also where p is one integer."""
+        return _pair(self.p)
+
 
 class Cost(NamedTuple):
     """Multiplications: all of them, and those by a true input value."""
@@ -206,7 +211,7 @@ def taps(o: int, layer: Layer) -> list[tuple[int, int]]:
     """
     k, s, p, _, d, transposed = layer
     if not transposed:
-        return [(m, s * o - _pair(p)[0] + d * m) for m in range(k)]
+        return [(m, s * o - layer.pads[0] + d * m) for m in range(k)]
     start = o - effective_padding(k, p, d=d)[0]
     return [(m, (start + d * m) // s) for m in range(k) if (start + d * m) % s == 0]
 
@@ -290,7 +295,7 @@ def relationship(layer: Layer) -> int:
         >>> relationship(Layer(3, s=2, p=1, a=1, transposed=True))
         14
     """
-    low, high = _pair(layer.p)
+    low, high = layer.pads
     k = effective_kernel(layer.k, layer.d)
     half, full = low == high == (k - 1) / 2, low == high == k - 1
     if layer.transposed:

@@ -98,7 +98,7 @@ def python_side(x, kernel, layers):
         "formulas": words.formulas(e),
         "sums": [words.output_sum(e, *cell) for cell in cells],
         "windows": [sorted(map(list, e.window(*cell))) for cell in cells],
-        "checkerboard": str(words.checkerboard(e)),
+        "checkerboard": str(e.checkerboard),
         "name": words.name(e),
         "calls": code.calls(e) if e.transposed else None,
     }

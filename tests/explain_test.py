@@ -114,11 +114,11 @@ def test_bilinear_kernel_has_no_checkerboard():
     line = np.array([0.25, 0.75, 0.75, 0.25])
     layer = Layer(4, 2, 1, transposed=True)
     smooth = explain(np.ones((3, 3)), np.outer(line, line), (layer, layer))
-    assert words.checkerboard(smooth) == 1
+    assert smooth.checkerboard == 1
     rough = explain(np.ones((3, 3)), np.ones((3, 3)), (layer._replace(k=3),) * 2)
-    assert words.checkerboard(rough) == 4  # one tap against four
+    assert rough.checkerboard == 4  # one tap against four
     holes = explain(np.ones((3, 3)), np.ones((1, 1)), (layer._replace(k=1, p=0),) * 2)
-    assert words.checkerboard(holes) == float("inf")
+    assert holes.checkerboard == float("inf")
 
 
 def test_transposed_is_not_the_inverse():

@@ -5,7 +5,7 @@ each piece of code leaves its output in y, in the library's own layout.
 """
 
 from cpcnn_jax import arithmetic
-from cpcnn_jax.explain.explanation import Explanation
+from cpcnn_jax.explain.explanation import Explanation, grid_padding
 
 
 def calls(e: Explanation) -> dict[str, str]:
@@ -26,16 +26,15 @@ def calls(e: Explanation) -> dict[str, str]:
 
 def _special(e: Explanation) -> dict[str, bool]:
     """Which libraries cannot say this layer in one call."""
-    pairs = [z.p for z in e.layers if isinstance(z.p, tuple)]
     return {
-        "torch": any(low != high for low, high in pairs),
+        "torch": any(z.pads[0] != z.pads[1] for z in e.layers),
         "keras": any(z.s > 1 for z in e.layers) and any(z.d > 1 for z in e.layers),
     }
 
 
 def _numbers(e: Explanation) -> dict[str, tuple]:
     """What the templates are filled with, each a pair (rows, columns)."""
-    pairs = [z.p if isinstance(z.p, tuple) else (z.p, z.p) for z in e.layers]
+    pairs = [z.pads for z in e.layers]
     low, high = zip(*pairs, strict=True)
     return {
         "k": e.kernel.shape,
@@ -46,7 +45,7 @@ def _numbers(e: Explanation) -> dict[str, tuple]:
         "low": low,
         "high": high,
         "pairs": pairs,
-        "pads": [arithmetic.effective_padding(z.k, z.p, z.a, z.d) for z in e.layers],
+        "pads": [grid_padding(z) for z in e.layers],
         "onnx_pads": [*low, *high],
         "end": tuple(b + n for b, n in zip(low, e.output.shape, strict=True)),
     }

@@ -11,6 +11,7 @@ import numpy as np
 
 from cpcnn_jax import arithmetic
 from cpcnn_jax.arithmetic import Layer
+from cpcnn_jax.checkerboard import checkerboard, phase_response
 from cpcnn_jax.layers import fractionally_strided_conv, insert_zeros
 
 VALUE, INSERTED, PADDING = 0, 1, 2  # what a cell of the grid is
@@ -32,6 +33,7 @@ class Explanation:
         scattered: the output again, each input unit stamping its copy of the kernel.
         matrix: M with M x = the output, flattened `[h w, H W]`: C^T, or C if direct.
         response: to an input of ones far from the borders, per phase `[s, s]`.
+        checkerboard: its largest over its smallest; 1 where there is no pattern.
         original, returned: an input z of the direct convolution C, and C^T (C z).
     """
 
@@ -44,6 +46,7 @@ class Explanation:
     scattered: np.ndarray
     matrix: np.ndarray
     response: np.ndarray
+    checkerboard: float
     original: np.ndarray
     returned: np.ndarray
 
@@ -108,6 +111,7 @@ def explain(
     shape = _output_shape(x.shape, layers)
     grid, roles = _grid(x, layers)
     products = list(_products(x.shape, shape, layers))
+    response, unevenness = _response(kernel, layers)
     direct_kernel = kernel[::-1, ::-1] if layers[0].transposed else kernel
     matrix = _matrix(x.shape, shape, direct_kernel, products)
     original = _ramp(shape if layers[0].transposed else x.shape)
@@ -121,10 +125,18 @@ def explain(
         output=_apply(x, kernel, layers),
         scattered=_scatter(x, shape, direct_kernel, products),
         matrix=matrix,
-        response=_response(kernel, layers),
+        response=response,
+        checkerboard=unevenness,
         original=original,
         returned=(c.T @ (c @ original.ravel())).reshape(original.shape),
     )
+
+
+def grid_padding(layer: Layer) -> tuple[int, int]:
+    """Return the cells of the grid before and after the stretched input."""
+    if layer.transposed:
+        return arithmetic.effective_padding(layer.k, layer.p, layer.a, layer.d)
+    return layer.pads
 
 
 def _output_shape(sizes, layers) -> tuple[int, int]:
@@ -156,28 +168,20 @@ def _apply(x, kernel, layers) -> np.ndarray:
 def _transposed_padding(layer: Layer) -> tuple[int, int]:
     """The p with which a transposed layer pads its grid as this layer does."""
     if layer.transposed:
-        return _pair(layer)
+        return layer.pads
     return arithmetic.effective_padding(layer.k, layer.p, d=layer.d)
 
 
 def _grid(x, layers) -> tuple[np.ndarray, np.ndarray]:
     """x stretched and padded (or cropped), and the role of every cell."""
     strides = [z.s if z.transposed else 1 for z in layers]
-    pads = [
-        arithmetic.effective_padding(z.k, z.p, z.a, z.d) if z.transposed else _pair(z)
-        for z in layers
-    ]
+    pads = [grid_padding(z) for z in layers]
     roles = insert_zeros(np.ones((*x.shape, 1), np.float32), strides)[:, :, 0]
     values = insert_zeros(np.asarray(x, np.float32)[:, :, None], strides)[:, :, 0]
     return (
         _pad(np.asarray(values, float), pads, 0.0),
         _pad(np.where(np.asarray(roles) == 1, VALUE, INSERTED), pads, PADDING),
     )
-
-
-def _pair(layer: Layer) -> tuple[int, int]:
-    """The layer's padding before and after."""
-    return layer.p if isinstance(layer.p, tuple) else (layer.p, layer.p)
 
 
 def _pad(values, pads, fill) -> np.ndarray:
@@ -201,7 +205,7 @@ def _products(sizes, shape, layers):
     for size, out, z in zip(sizes, shape, layers, strict=True):
         near, far = (size, out) if z.transposed else (out, size)
         made = itertools.product(range(near), range(z.k))
-        axis = [(j, z.s * j - _pair(z)[0] + z.d * m, m) for j, m in made]
+        axis = [(j, z.s * j - z.pads[0] + z.d * m, m) for j, m in made]
         axis = [(j, f, m) for j, f, m in axis if 0 <= f < far]
         axes.append(axis if z.transposed else [(f, j, m) for j, f, m in axis])
     for row, column in itertools.product(*axes):
@@ -229,15 +233,16 @@ def _ramp(shape) -> np.ndarray:
     return np.arange(1.0, 1 + shape[0] * shape[1]).reshape(shape)
 
 
-def _response(kernel, layers) -> np.ndarray:
-    """The output for an input of ones far from borders: one number per phase."""
+def _response(kernel, layers) -> tuple[np.ndarray, float]:
+    """The responses in the order of the output's phases, and the checkerboard."""
     if not layers[0].transposed:
-        return np.full((1, 1), kernel.sum())
-    sizes = [2 * arithmetic.effective_kernel(z.k, z.d) + 4 for z in layers]
-    y = _apply(np.ones(sizes), kernel, [z._replace(p=0, a=0) for z in layers])
-    # Without padding, output p is what is output 0 with padding.
-    starts = [
-        z.s * (n // 2) + _pair(z)[0] % z.s for z, n in zip(layers, sizes, strict=True)
-    ]
-    rows, columns = (slice(b, b + z.s) for b, z in zip(starts, layers, strict=True))
-    return y[rows, columns]
+        return np.full((1, 1), kernel.sum()), 1.0
+    weights = np.asarray(kernel, np.float32)[:, :, None, None]
+    shape = {
+        "strides": [z.s for z in layers],
+        "kernel_dilation": [z.d for z in layers],
+    }
+    response = np.asarray(phase_response(weights, **shape), float)[:, :, 0]
+    # It starts at unit k' - 1 of an output without padding; ours starts at unit p.
+    shifts = [arithmetic.effective_padding(z.k, z.p, d=z.d)[0] for z in layers]
+    return np.roll(response, shifts, (0, 1)), float(checkerboard(weights, **shape))

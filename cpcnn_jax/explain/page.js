@@ -1,190 +1,8 @@
 // The page: one state, one `show`. Everything that is seen follows from the state.
 
 const $ = (id) => document.getElementById(id);
-const PARAMETERS = [
-  ["i", "input size", 1, 8], ["k", "kernel size", 1, 7], ["s", "stride", 1, 4],
-  ["p", "padding", 0, 6], ["a", "output padding", 0, 3], ["d", "dilation", 1, 3],
-];
 const state = structuredClone(GIVEN.start);
 Object.assign(state, { at: 0, peek: null, timer: null, changed: "k", shown: null });
-
-// --- parameters ---
-
-const shapeOf = (values) => [values.length, values[0].length];
-const read = (name, axis) => (name === "i" ? shapeOf(state.x)[axis]
-  : name === "p" ? state.layers[axis].p[0] : state.layers[axis][name]);
-
-// The state's layer along one axis with one parameter changed, and the input's size.
-function changedLayer(name, axis, value) {
-  const i = name === "i" ? value : shapeOf(state.x)[axis];
-  const z = state.layers[axis];
-  if (name === "i") return [i, z];
-  return [i, { ...z, [name]: name === "p" ? [value, value] : value }];
-}
-
-// New values keep the old ones where there were some.
-const resized = (values, shape) => {
-  const fresh = ramp(shape);
-  const keep = (r, c) => values[r]?.[c] ?? fresh[r][c];
-  const counts = values.flat().every((v, n) => v === n + 1);
-  return counts ? fresh : table(shape[0], shape[1], keep);
-};
-
-function change(name, axes, value) {
-  axes.forEach((axis) => { [, state.layers[axis]] = changedLayer(name, axis, value); });
-  if (name === "i") state.x = resized(state.x, shapeOf(state.x).map((n, axis) => (axes.includes(axis) ? value : n)));
-  if (name === "k") state.kernel = resized(state.kernel, state.layers.map((z) => z.k));
-  state.changed = name;
-  show();
-}
-
-// Columns become as rows are.
-function join() {
-  state.layers[1] = structuredClone(state.layers[0]);
-  state.x = resized(state.x, [state.x.length, state.x.length]);
-  state.kernel = resized(state.kernel, state.layers.map((z) => z.k));
-  show();
-}
-
-function allowed(name, axis) {
-  const [, , low, high] = PARAMETERS.find(([key]) => key === name);
-  return range(Math.max(high, read(name, axis)) + 1).filter((v) => v >= low)
-    .filter((v) => !problem(...changedLayer(name, axis, v)));
-}
-
-function allowedWords(name, axis) {
-  const values = allowed(name, axis);
-  if (!values.length) return "no value is possible with these others";
-  if (values.length === 1) return `possible: only ${values[0]}`;
-  return `possible: ${values[0]} to ${values.at(-1)}`;
-}
-
-function problems() {
-  const found = state.layers.map((z, axis) => problem(shapeOf(state.x)[axis], z));
-  const text = found.find((words) => words) ?? "";
-  if (text) return text;
-  const shape = state.layers.map((z, axis) => outputSize(shapeOf(state.x)[axis], z));
-  return shape[0] * shape[1] <= MAX_CELLS ? ""
-    : `The output would be ${by(shape)}, too many cells to draw. Lower i or s.`;
-}
-
-// What the button of the problem does: the nearest possible value of a parameter.
-function remedy() {
-  const axes = [0, 1].filter((axis) => problem(shapeOf(state.x)[axis], state.layers[axis]));
-  if (!axes.length) return ["i", [0, 1], Math.max(1, Math.min(...shapeOf(state.x)) - 1)];
-  const z = state.layers[axes[0]];
-  if (z.transposed && z.a >= Math.max(z.s, z.d)) return ["a", axes, Math.max(z.s, z.d) - 1];
-  const name = [state.changed, "p", "k"].find((key) => allowed(key, axes[0]).length);
-  const away = (v) => Math.abs(v - read(name, axes[0]));
-  return [name, axes, allowed(name, axes[0]).reduce((best, v) => (away(v) < away(best) ? v : best))];
-}
-
-function buildSliders() {
-  $("sliders").innerHTML = PARAMETERS.map(([name, words, low, high]) => {
-    const most = Math.max(high, read(name, 0), read(name, 1));
-    const input = (axis) => `<input type="range" id="${name}${axis}" min="${low}" max="${most}"
-      aria-label="${name}, ${words}${axis ? ", columns" : ""}" aria-describedby="${name}note">`;
-    return `<div class="slider" id="${name}slider"><label for="${name}0"><b>${name}</b>${words}
-      <output id="${name}value" for="${name}0"></output></label>${input(0)}${input(1)}
-      <small id="${name}note"></small></div>`;
-  }).join("");
-  PARAMETERS.forEach(([name]) => [0, 1].forEach((axis) => {
-    $(name + axis).addEventListener("input", (event) => {
-      change(name, $("apart").checked ? [axis] : [0, 1], Number(event.target.value));
-    });
-  }));
-}
-
-function showSliders() {
-  const apart = $("apart").checked;
-  PARAMETERS.forEach(([name]) => {
-    const values = [read(name, 0), read(name, 1)];
-    values.forEach((value, axis) => { $(name + axis).value = value; });
-    $(`${name}1`).hidden = !apart;
-    const { p } = state.layers[0];
-    const uneven = name === "p" && p[0] !== p[1];
-    $(`${name}value`).textContent = uneven ? p.join(":") : apart ? typeset(by(values)) : values[0];
-    const notes = new Set([0, 1].map((axis) => allowedWords(name, axis)));
-    $(`${name}note`).textContent = [...notes].join("; columns: ");
-    const off = name === "a" && !state.layers[0].transposed;
-    $(`${name}slider`).classList.toggle("off", off);
-    [0, 1].forEach((axis) => { $(name + axis).disabled = off; });
-    if (off) $(`${name}note`).textContent = "a direct convolution has none";
-  });
-  document.querySelectorAll("[name=kind]").forEach((radio) => {
-    radio.checked = (radio.value === "transposed") === state.layers[0].transposed;
-  });
-}
-
-// --- tables ---
-
-function tableOf(id, values, { name, kind = () => "", tint = () => 1, editable, grid } = {}) {
-  const form = values[0].length > 8 && !editable ? short : number;
-  const cell = (value, r, c) => {
-    const words = form(value);
-    const place = `data-cell="${r},${c}" class="${kind(r, c)}${words.length > 4 ? " long" : ""}" `
-      + `style="--tint:${(100 * tint(r, c)).toFixed(0)}%"`;
-    if (!editable) return `<td ${place}${grid ? ' tabindex="-1" role="gridcell"' : ""}>${words}</td>`;
-    return `<td ${place}><input type="text" inputmode="decimal" autocomplete="off" value="${words}"
-      aria-label="${name}, row ${r + 1}, column ${c + 1}"></td>`;
-  };
-  const element = document.createElement("table");
-  element.innerHTML = values.map((line, r) => (
-    `<tr>${line.map((v, c) => cell(v, r, c)).join("")}</tr>`)).join("");
-  if (values[0].length > 8) element.classList.add(values[0].length > 14 ? "tiny" : "small");
-  else if (values.flat().some((v) => form(v).length > 5)) element.classList.add("wide");
-  element.setAttribute("aria-label", name);
-  if (grid) element.setAttribute("role", "grid");
-  $(id).replaceChildren(element);
-}
-
-const cellOf = (id, r, c) => $(id).querySelector(`[data-cell="${r},${c}"]`);
-const placeOf = (target) => target.closest?.("[data-cell]")?.dataset.cell.split(",").map(Number);
-
-function mark(id, cells, name) {
-  $(id).querySelectorAll(`.${name}`).forEach((cell) => cell.classList.remove(name));
-  cells.forEach(([r, c]) => cellOf(id, r, c)?.classList.add(name));
-}
-
-function showTables(e) {
-  const editing = document.activeElement?.closest("#x, #kernel")?.id;
-  const [given, made] = [tints(e.x), tints(e.output)];
-  const map = (values) => (r, c) => values[r][c];
-  if (editing !== "x") tableOf("x", e.x, { name: "Input", tint: map(given), editable: true });
-  if (editing !== "kernel") tableOf("kernel", e.kernel, { name: "Kernel", editable: true });
-  tableOf("grid", e.grid, { name: "Grid", kind: (r, c) => `v${e.roles[r][c]}`,
-    tint: (r, c) => (e.roles[r][c] === VALUE ? valueAt(e, given, r, c) : 1) });
-  tableOf("output", e.output, { name: "Output", tint: map(made), grid: true });
-  tableOf("way0", e.output, { name: "Sliding window" });
-  tableOf("way1", e.scattered, { name: $("way1name").textContent });
-  tableOf("way2", e.multiplied, { name: "Matrix" });
-  tableOf("response", e.response, { name: "Response to ones" });
-  tableOf("original", e.original, { name: "z" });
-  tableOf("returned", e.returned, { name: "C transposed times C z" });
-}
-
-function focusOutput() {
-  const [r, c] = current();
-  cellOf("output", r, c)?.focus();
-}
-
-// Arrow keys: in the output they step, in the editable tables they go to the next number.
-function arrows(event) {
-  const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-  const place = placeOf(event.target);
-  if (!moves[event.key] || !place || !state.shown) return;
-  const inner = event.target.matches("input");
-  const all = inner && event.target.selectionStart === 0
-    && event.target.selectionEnd === event.target.value.length;
-  if (inner && event.key.match(/Left|Right/) && !all) return;
-  const [r, c] = place.map((n, axis) => n + moves[event.key][axis]);
-  const id = event.target.closest("figure > div").id;
-  const next = cellOf(id, r, c);
-  if (!next) return;
-  event.preventDefault();
-  if (inner) next.querySelector("input").select();
-  else goTo(r * state.shown.shape[1] + c, true);
-}
 
 // --- what is shown ---
 
@@ -238,7 +56,7 @@ function showWords(e) {
   const ratio = checkerboard(e);
   $("phasewords").textContent = `An output's row and column modulo the stride are its phase; `
     + `each phase sees other taps of the kernel. Largest over smallest response: `
-    + `${Number.isFinite(ratio) ? number(ratio) : "infinite"}, ${ratio === 1 ? "no checkerboard." : "a checkerboard."}`;
+    + `${Number.isFinite(ratio) ? number(ratio) : "infinite"}, ${ratio < 1 + 1e-5 ? "no checkerboard." : "a checkerboard."}`;
   const { literal, useful } = e.cost;
   const share = useful / literal;
   $("costwords").textContent = `Sliding over the zeros too takes ${literal} multiplications for a pair `
@@ -277,36 +95,6 @@ function showStep() {
   $("output").querySelectorAll("td").forEach((td) => { td.tabIndex = -1; });
   cellOf("output", r, c).tabIndex = 0;
   showMatrix(e, index);
-}
-
-function showMatrix(e, row) {
-  const [height, width] = shapeOf(e.matrix);
-  const turned = height > width; // long matrices lie on their side
-  const [across, down] = turned ? [height, width] : [width, height];
-  const size = Math.max(2, Math.min(14, Math.floor(900 / across)));
-  const canvas = $("matrix");
-  [canvas.width, canvas.height] = [across * size, down * size];
-  const draw = canvas.getContext("2d");
-  const style = getComputedStyle(document.documentElement);
-  const color = (name) => style.getPropertyValue(name);
-  const box = (r, c) => (turned ? [r * size, c * size, size, size] : [c * size, r * size, size, size]);
-  const most = Math.max(...e.matrix.flat().map(Math.abs)) || 1;
-  e.matrix.forEach((line, r) => {
-    line.forEach((value, c) => {
-      if (r === row) { draw.fillStyle = color("--cyan"); draw.fillRect(...box(r, c)); }
-      if (!value) return;
-      draw.globalAlpha = 0.25 + 0.75 * Math.abs(value) / most;
-      draw.fillStyle = color(r === row ? "--bright" : value > 0 ? "--blue" : "--warn-line");
-      draw.fillRect(...box(r, c).map((v, n) => (n < 2 ? v : v - 1)));
-      draw.globalAlpha = 1;
-    });
-  });
-  const symbol = e.transposed ? "Cᵀ" : "C";
-  const filled = e.matrix.flat().filter((v) => v).length;
-  const words = `The matrix ${symbol}, ${by([height, width])}, ${filled} entries that are not zero`;
-  $("matrixname").textContent = `${typeset(words)}; ${
-    turned ? "drawn on its side, a column" : "a row"} for each output`;
-  canvas.setAttribute("aria-label", words);
 }
 
 // --- playing ---

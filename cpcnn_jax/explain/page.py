@@ -12,7 +12,15 @@ from cpcnn_jax.explain import code, words
 from cpcnn_jax.explain.animations import ANIMATIONS
 from cpcnn_jax.explain.explanation import Explanation
 
-PARTS = ("page.css", "arithmetic.js", "words.js", "stage.js", "page.js")
+PARTS = (
+    "page.css",
+    "arithmetic.js",
+    "words.js",
+    "stage.js",
+    "sliders.js",
+    "tables.js",
+    "page.js",
+)
 
 
 def render(e: Explanation) -> str:
@@ -55,5 +63,4 @@ def _given(e: Explanation) -> dict:
 
 def _layer(layer: Layer) -> dict:
     """One axis, its padding as a pair."""
-    low, high = layer.p if isinstance(layer.p, tuple) else (layer.p, layer.p)
-    return {**layer._asdict(), "p": [low, high]}
+    return {**layer._asdict(), "p": list(layer.pads)}

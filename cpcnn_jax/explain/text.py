@@ -94,9 +94,10 @@ def _phases(e: Explanation) -> str:
             f"{count} of {e.kernel.size} taps, response to ones "
             f"{number(e.response[r, c])}"
         )
-    value = words.checkerboard(e)
-    verdict = "no checkerboard" if value == 1 else "a checkerboard"
-    lines.append(f"largest / smallest response: {number(value)}, {verdict}")
+    value = e.checkerboard
+    verdict = "no checkerboard" if value < 1 + 1e-5 else "a checkerboard"
+    ratio = number(value) if np.isfinite(value) else "infinite"
+    lines.append(f"largest / smallest response: {ratio}, {verdict}")
     return _section("Phases", lines)
 
 

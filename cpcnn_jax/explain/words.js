@@ -108,10 +108,13 @@ function spokenSum(e, row, column) {
 const largest = (a, b) => Math.max(...a.flat().map((v, n) => Math.abs(v - b.flat()[n])));
 const difference = (e) => Math.max(largest(e.output, e.scattered), largest(e.output, e.multiplied));
 
+// Infinite where phases disagree in sign or one does not respond.
 function checkerboard(e) {
-  const sizes = e.response.flat().map(Math.abs);
-  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
-  return least === most ? 1 : most / least;
+  const all = e.response.flat();
+  const sizes = all.map(Math.abs);
+  if (!e.transposed) return 1;
+  if (Math.min(...sizes) === 0 || new Set(all.map(Math.sign)).size > 1) return Infinity;
+  return Math.max(...sizes) / Math.min(...sizes);
 }
 
 function nameWords(e) {

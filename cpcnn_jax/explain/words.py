@@ -6,7 +6,7 @@ import numpy as np
 
 from cpcnn_jax import arithmetic
 from cpcnn_jax.arithmetic import Layer
-from cpcnn_jax.explain.explanation import Explanation
+from cpcnn_jax.explain.explanation import Explanation, grid_padding
 
 CREDIT = (
     "After V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep "
@@ -108,20 +108,13 @@ def _sizes_and_strides(e: Explanation) -> list[tuple[int, int]]:
 
 def _pads(e: Explanation) -> str:
     """What is added around the stretched input."""
-    (top, bottom), (left, right) = map(_grid_padding, e.layers)
+    (top, bottom), (left, right) = map(grid_padding, e.layers)
     if top == bottom == left == right:
         return f"pads it with {top} on every side"
     cropped = " (negative: cropped)" if min(top, bottom, left, right) < 0 else ""
     return f"pads it with {top} above, {bottom} below, {left} left, {right} right" + (
         cropped
     )
-
-
-def _grid_padding(layer: Layer) -> tuple[int, int]:
-    """The zeros before and after the (stretched) input."""
-    if layer.transposed:
-        return arithmetic.effective_padding(layer.k, layer.p, layer.a, layer.d)
-    return layer.p if isinstance(layer.p, tuple) else (layer.p, layer.p)
 
 
 def formula(layer: Layer, i: int) -> str:
@@ -186,14 +179,6 @@ def difference(e: Explanation) -> float:
     """The largest difference among the three ways to compute the output."""
     ways = (e.scattered, e.multiplied)
     return max(float(np.abs(e.output - way).max()) for way in ways)
-
-
-def checkerboard(e: Explanation) -> float:
-    """The largest over the smallest response to ones: 1 where there is no pattern."""
-    least, most = np.abs(e.response).min(), np.abs(e.response).max()
-    if least == most:
-        return 1.0
-    return float(most / least) if least else float("inf")
 
 
 def name(e: Explanation) -> str:
