@@ -169,20 +169,15 @@ def test_solve_doubling_is_the_known_table():
 def chain_jacobian(layers, size):
     """Which inputs each output of a chain of PyTorch layers depends on."""
     torch = pytest.importorskip("torch")
-    x = torch.ones(1, 1, size, dtype=torch.float64)
-
-    def forward(x):
-        for k, s, p, a, d, transposed in layers:
-            w = torch.ones(1, 1, k, dtype=torch.float64)
-            f = torch.nn.functional
-            x = (
-                f.conv_transpose1d(x, w, None, s, p, a, 1, d)
-                if transposed
-                else f.conv1d(x, w, None, s, p, d)
-            )
-        return x[0, 0]
-
-    return torch.autograd.functional.jacobian(forward, x)[:, 0, 0].numpy() != 0
+    f, x = torch.nn.functional, torch.eye(size)[:, None]  # one impulse per input
+    for k, s, p, a, d, transposed in layers:
+        w = torch.ones(1, 1, k)
+        x = (
+            f.conv_transpose1d(x, w, None, s, p, a, 1, d)
+            if transposed
+            else f.conv1d(x, w, None, s, p, d)
+        )
+    return x[:, 0].T.numpy() != 0
 
 
 @pytest.mark.parametrize(

@@ -335,6 +335,14 @@ def test_direct_examples_work_too(page):
     assert not find(page, "#codesection").is_displayed()
 
 
+def test_a_link_opens_an_example(browser, written):
+    browser.get(written.as_uri() + "#no_padding_strides_transposed")
+    assert "2×2 in, 5×5 out" in find(browser, "#sentence").text
+    browser.execute_script("location.hash = 'padding_strides'")
+    browser.execute_async_script("setTimeout(arguments[0], 50)")
+    assert "5×5 in, 3×3 out" in find(browser, "#sentence").text
+
+
 def test_rows_and_columns_apart(page):
     find(page, "#apart").click()
     find(page, "#i1").send_keys(Keys.ARROW_RIGHT)

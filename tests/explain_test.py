@@ -338,7 +338,8 @@ def test_equivalent_onnx_node_agrees(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_equivalent_keras_call_agrees(case):
+def test_equivalent_keras_call_agrees(case, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
     pytest.importorskip("keras", reason="keras is not installed")
     e = make(case)
     y = np.asarray(run(code.calls(e)["keras"], e)["y"])
@@ -420,6 +421,7 @@ def test_a_true_photograph(capsys):
             "--frame: got 25, expected 0 to 24",
         ),
         ("--input 6 --out {w}/a.gif", "got an output of 11x11, one picture for each"),
+        ("--input 20 --format html", "got an output of 39x39 cells, expected at most"),
         ("--format tex", "argument --format: invalid choice: 'tex'"),
         ("--nope", "unrecognized arguments: --nope"),
     ],

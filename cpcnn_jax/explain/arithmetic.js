@@ -2,7 +2,6 @@
 // A layer is { k, s, p: [low, high], a, d, transposed }, one for rows and one for columns.
 
 const VALUE = 0, INSERTED = 1, PADDING = 2;
-const MAX_CELLS = 1024; // of the output: more can neither be drawn nor read
 
 const range = (n) => Array.from({ length: n }, (_, index) => index);
 const table = (rows, columns, of) => range(rows).map((r) => range(columns).map((c) => of(r, c)));

@@ -27,7 +27,7 @@ def paint(drawing: Drawing, scale: float = 1.0) -> Image.Image:
     draw = ImageDraw.Draw(image, "RGBA")
     for shape in drawing.shapes:
         _paint(draw, shape, scale * FINE)
-    return image.resize(size, Image.Resampling.LANCZOS)
+    return image.reduce(FINE)
 
 
 def sheet(drawings: list[Drawing], columns: int, scale: float = 1.0) -> Image.Image:

@@ -138,6 +138,12 @@ const presetOf = (e) => Object.keys(GIVEN.animations).find((name) => {
   return plain(layers) === plain(e.layers) && by(size) === by(e.inputShape);
 }) ?? "";
 
+// page.html#padding_strides opens on that example: for links in lectures.
+function useLink() {
+  const name = location.hash.slice(1);
+  if (Object.hasOwn(GIVEN.animations, name)) usePreset(name);
+}
+
 function fill(what) {
   const [target, kind] = what.split(" ");
   const shape = shapeOf(state[target]);
@@ -191,6 +197,7 @@ function listen() {
     event.preventDefault();
     $("play").click();
   });
+  window.addEventListener("hashchange", useLink);
   listenToPointing();
 }
 
@@ -251,6 +258,7 @@ function start() {
   buildSliders();
   listen();
   show();
+  useLink();
 }
 
 start();

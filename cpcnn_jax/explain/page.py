@@ -21,6 +21,7 @@ PARTS = (
     "tables.js",
     "page.js",
 )
+MAX_CELLS = 1024  # of the output
 
 
 def render(e: Explanation) -> str:
@@ -31,7 +32,15 @@ def render(e: Explanation) -> str:
 
     Returns:
         The whole HTML document.
+
+    Raises:
+        ValueError: the output has more cells than a page can hold.
     """
+    if e.output.size > MAX_CELLS:
+        raise ValueError(
+            f"got an output of {words.by(*e.output.shape)} cells, expected at most "
+            f"{MAX_CELLS} on a page; take a smaller input or stride"
+        )
     files = resources.files("cpcnn_jax.explain")
     document = files.joinpath("page.html").read_text("utf-8")
     # "<\/" in a JSON string means "</" and cannot close the script.
@@ -55,6 +64,7 @@ def _given(e: Explanation) -> dict:
             name: {"size": [i, i], "layers": [_layer(layer)] * 2}
             for name, (i, layer) in ANIMATIONS.items()
         },
+        "maxCells": MAX_CELLS,
         "formulas": words.FORMULAS,
         "calls": code.TEMPLATES,
         "credit": words.CREDIT,

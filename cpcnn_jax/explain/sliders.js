@@ -60,7 +60,7 @@ function problems() {
   const text = found.find((words) => words) ?? "";
   if (text) return text;
   const shape = state.layers.map((z, axis) => outputSize(shapeOf(state.x)[axis], z));
-  return shape[0] * shape[1] <= MAX_CELLS ? ""
+  return shape[0] * shape[1] <= GIVEN.maxCells ? ""
     : `The output would be ${by(shape)}, too many cells to draw. Lower i or s.`;
 }
 
