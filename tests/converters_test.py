@@ -244,6 +244,7 @@ def test_keras_goldens_both_ways(case):
     assert converters.from_keras(**weights, **back)[1] == options
 
 
+@pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")  # Keras's own
 def test_keras_itself(random, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     keras = pytest.importorskip("keras")
