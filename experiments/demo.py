@@ -2,8 +2,8 @@
 
     python launch.py --config=experiments/demo.py --workdir=runs/demo
 
-Not a row of the paper's table. The networks keep the paper's structure with fewer
-features.
+Not a row of the paper's table: the four networks and the adversary keep the paper's
+structure and have fewer features, and the photographs are drawn.
 """
 
 from cpcnn_jax import config
@@ -11,8 +11,8 @@ from cpcnn_jax import config
 
 def get_config():
     return config.Experiment(
-        data=config.Crowd(),
-        crops=config.Crops(plain=8, changed=16, patches=32),
+        data=config.Crowd(num_train=256, num_test=32, height=384, width=512),
+        crops=config.Crops(multiple=32, plain=16, changed=32, patches=64),
         model=config.Model(
             columns=(
                 ((8, 9), (16, 7), (16, 7), (8, 7)),
@@ -20,13 +20,13 @@ def get_config():
                 ((12, 5), (24, 3), (24, 3), (12, 3)),
             ),
             vgg_width=0.125,
+            gce_head=(128, 64),
             lce_features=(8, 16, 32),
             lce_head=(128, 64),
-            gce_head=(128, 64),
         ),
-        # No ImageNet weights fit the narrow VGG-16, so all of it learns.
-        gce=config.GlobalStage(150, 16, 1e-3, trainable_from="conv1_1"),
+        # ImageNet's weights do not fit the narrow VGG-16, so all of it learns.
+        gce=config.GlobalStage(120, 16, 1e-3, trainable_from="conv1_1"),
         lce=config.Stage(200, 64, 1e-3),
-        density=config.Stage(400, 16, 1e-3),
-        adversary=config.Adversary(60, 16, 1e-4),
+        density=config.Stage(500, 8, 1e-3),
+        adversary=config.Adversary(40, 8, 1e-5, discriminator_width=0.25),
     )

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
+from cpcnn_jax.config import Adversary
 from cpcnn_jax.models.fast import max_pool
 
 
@@ -11,6 +12,9 @@ class Discriminator(nn.Module):
 
     C is a convolution, P a PReLU with a slope per feature, M a 2x2 max-pooling. The
     kernel sides are not printed: 3. It sees the map alone, not the photograph.
+
+    Attributes:
+      width: multiplies every layer's features; 1 is the paper's.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -21,6 +25,8 @@ class Discriminator(nn.Module):
 
     Reference: Sindagi & Patel, ICCV 2017, section 3.4.
     """
+
+    width: float = Adversary.discriminator_width
 
     @nn.compact
     def __call__(self, density):
@@ -42,6 +48,7 @@ class Discriminator(nn.Module):
         return nn.Conv(1, (3, 3), name="conv6")(x)
 
     def _convolve(self, x, features, name):
+        features = int(features * self.width)
         init = nn.initializers.he_normal()
         x = nn.Conv(features, (3, 3), kernel_init=init, name=name)(x)
         quarter = nn.initializers.constant(0.25)

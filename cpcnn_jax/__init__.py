@@ -1,0 +1,45 @@
+"""CP-CNN in JAX and Flax: from a photograph to a density map, a count and a score.
+
+The names below follow the paper's figure; `import cpcnn_jax as cp`.
+"""
+
+from cpcnn_jax.density import density_class, density_map
+from cpcnn_jax.layers import (
+    FractionallyStridedConv,
+    fractionally_strided_conv,
+    insert_zeros,
+)
+from cpcnn_jax.losses import adversarial_loss, discriminator_loss, euclidean_loss
+from cpcnn_jax.metrics import mae, psnr, rmse, ssim
+from cpcnn_jax.models.cpcnn import CPCNN
+from cpcnn_jax.models.discriminator import Discriminator
+from cpcnn_jax.models.dme import DensityMapEstimator
+from cpcnn_jax.models.fcnn import FusionCNN
+from cpcnn_jax.models.gce import GlobalContextEstimator
+from cpcnn_jax.models.lce import LocalContextEstimator
+
+__all__ = [
+    # the networks
+    "GlobalContextEstimator",
+    "LocalContextEstimator",
+    "DensityMapEstimator",
+    "FusionCNN",
+    "CPCNN",
+    "Discriminator",
+    # the layer
+    "FractionallyStridedConv",
+    "fractionally_strided_conv",
+    "insert_zeros",
+    # targets
+    "density_map",
+    "density_class",
+    # losses
+    "euclidean_loss",
+    "adversarial_loss",
+    "discriminator_loss",
+    # scores
+    "mae",
+    "rmse",
+    "psnr",
+    "ssim",
+]

@@ -1,0 +1,18 @@
+"""CP-CNN on ShanghaiTech part B: all four networks and the adversary.
+
+    python launch.py --config=experiments/shanghaitech_b.py --workdir=runs/b \
+        --config.data.root=data/ShanghaiTech \
+        --config.gce.vgg16=weights/vgg16.safetensors
+
+Paper's row: MAE 20.1, RMSE 30.1.
+Hardware: as shanghaitech_a.py. Not run yet.
+"""
+
+from cpcnn_jax import config
+from experiments import shanghaitech_a
+
+
+def get_config():
+    experiment = shanghaitech_a.get_config()
+    experiment.data = config.ShanghaiTech(part="B")
+    return experiment
