@@ -49,10 +49,10 @@ def insert_zeros(x: ArrayLike, strides: int | Sequence[int] = 2) -> jax.Array:
     x = jnp.asarray(x)
     rank = x.ndim - 2 if isinstance(strides, int) else len(strides)
     strides = per_axis("strides", strides, rank)
-    if x.ndim - 1 < max(rank, 1):
+    if not 1 <= rank < x.ndim:
         raise ValueError(
             f"x: got shape {x.shape}, expected [batch, *spatial, channels] with "
-            f"{max(rank, 1)} spatial axes"
+            f"{max(rank, 1)} or more spatial axes"
         )
     zeros = (0,) * (x.ndim - 1 - rank) + tuple(s - 1 for s in strides) + (0,)
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, n) for n in zeros])
