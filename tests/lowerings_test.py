@@ -121,7 +121,8 @@ def ours(x, w, *, s, p, a, d):
     return layer(x, w)
 
 def arrays(x, w):
-    return jax.random.normal(jax.random.key(0), x), jax.random.normal(jax.random.key(1), w)
+    keys = jax.random.split(jax.random.key(0))
+    return jax.random.normal(keys[0], x), jax.random.normal(keys[1], w)
 
 CASES = {
     "issue": (
