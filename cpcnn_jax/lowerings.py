@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from cpcnn_jax import arithmetic
 from cpcnn_jax.geometry import Geometry
 
 
@@ -82,17 +83,20 @@ def auto(
 ) -> jax.Array:
     """Choose by what was measured (benchmarks/fractionally_strided.py).
 
-    On CPU that is `subpixel`, unless the kernel is dilated: its zeros would be written
-    out. Elsewhere nothing was measured, and the definition is left to the compiler.
+    On CPU that is `subpixel`, up to 8 times faster in two dimensions, unless a widely
+    dilated kernel, written out, has more taps per phase than it had. Elsewhere nothing
+    was measured, and the definition is left to the compiler.
     """
 
-    def lowering(f):
-        return lambda x, kernel: f(x, kernel, geometry, precision)
+    def by(lowering):
+        return lambda x, kernel: lowering(x, kernel, geometry, precision)
 
-    if math.prod(geometry.dilation) > 1:
+    extents = map(arithmetic.effective_kernel, geometry.kernel_size, geometry.dilation)
+    taps = [-(-k // s) for k, s in zip(extents, geometry.strides, strict=True)]
+    if math.prod(taps) > math.prod(geometry.kernel_size):
         return zero_insertion(x, kernel, geometry, precision)
     return lax.platform_dependent(
-        x, kernel, cpu=lowering(subpixel), default=lowering(zero_insertion)
+        x, kernel, cpu=by(subpixel), default=by(zero_insertion)
     )
 
 
