@@ -201,10 +201,11 @@ def _channels_to_space(
     y: jax.Array, strides: tuple[int, ...], groups: int
 ) -> jax.Array:
     """`[B, *q, (groups, *s, C / groups)]` to `[B, *(s q), C]`."""
-    batch, *q, channels = y.shape
+    batch, *q, _ = y.shape
     rank = len(q)
     y = y.reshape(batch, *q, groups, *strides, -1)
-    space = itertools.chain(*((1 + i, 2 + rank + i) for i in range(rank)))
-    y = y.transpose(0, *space, 1 + rank, -1)
-    size = [s * n for s, n in zip(strides, q, strict=True)]
-    return y.reshape(batch, *size, channels // math.prod(strides))
+    pairs = itertools.chain(*((1 + i, 2 + rank + i) for i in range(rank)))
+    y = y.transpose(0, *pairs, 1 + rank, -1)
+    for axis in range(1, rank + 2):
+        y = lax.collapse(y, axis, axis + 2)
+    return y
