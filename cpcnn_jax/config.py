@@ -88,7 +88,8 @@ class Stage:
 
     steps: int = 1000
     batch_size: int = 8
-    learning_rate: float = 1e-4  # at the start; falls to zero along a cosine
+    learning_rate: float = 1e-4  # at the highest; falls to zero along a cosine
+    warmup: int = 0  # first steps, in which the learning rate rises from zero
 
 
 @dataclass
@@ -107,6 +108,7 @@ class Adversary:
     steps: int = 500
     batch_size: int = 8
     learning_rate: float = 1e-5
+    warmup: int = 0
     discriminator_learning_rate: float = 2e-4  # ID-CGAN of the same laboratory [I]
     discriminator_beta1: float = 0.5  # Adam's, likewise [I]
     discriminator_width: float = 1.0  # multiplies its features

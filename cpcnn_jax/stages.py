@@ -190,7 +190,9 @@ def _weights(state):
 
 
 def _adam(settings):
-    rate = optax.cosine_decay_schedule(settings.learning_rate, settings.steps)
+    rate = optax.warmup_cosine_decay_schedule(
+        0.0, settings.learning_rate, settings.warmup, max(settings.steps, 1)
+    )
     return optax.adam(rate)
 
 

@@ -7,6 +7,7 @@ from flax import linen as nn
 
 from cpcnn_jax.config import Model
 from cpcnn_jax.models.fast import max_pool, thin_conv
+from cpcnn_jax.models.vgg import normalised
 
 
 class DensityMapEstimator(nn.Module):
@@ -49,6 +50,7 @@ class DensityMapEstimator(nn.Module):
                 f"DME needs a height and width that are multiples of 4, got "
                 f"{image.shape[1]}x{image.shape[2]}; CPCNN pads for you"
             )
+        image = normalised(image)
         columns = [self._column(image, i) for i in range(len(self.columns))]
         return jnp.concatenate(columns, axis=-1)
 
