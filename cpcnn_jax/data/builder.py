@@ -1,0 +1,218 @@
+"""What the builders share: a folder found, each of its files checked, one record each.
+
+A data set is a module of its own that says where its files come from (`Origin`) and
+which annotation belongs to which photograph (`Builder.splits`); the rest is here. All
+photographs are paired before the first is read, and all are read before any is used.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+from absl import logging
+from PIL import Image
+from scipy.io import loadmat
+
+from cpcnn_jax import density
+from cpcnn_jax.data import prepared
+
+FORMATS = ("JPEG", "PNG")  # all that pillow may try on a file from elsewhere
+
+
+class Origin(NamedTuple):
+    """Where a data set comes from, in the words of its error texts."""
+
+    name: str
+    download: str  # its owners' page
+    terms: str  # what they allow
+    layout: str  # of the unpacked folder
+    places: tuple  # where that folder may lie below --config.data.root
+    marker: str  # a glob that finds something in that folder only
+
+
+class Photograph(NamedTuple):
+    """One photograph and where its heads are written."""
+
+    image: Path
+    annotation: Path | str  # as messages name it
+    read: Callable  # of the annotation: `[N, 2]` float32 (x, y), pixels
+
+
+class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """An array_record data set of photographs; no TensorFlow to build or to read it.
+
+    The JPEG files are stored as they are. `manual_dir` is the data set's folder. A
+    subclass has ORIGIN, `splits`, and TOTALS: (photographs, heads) of each split as
+    distributed, or None where no number could be checked.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "manual_dir is the folder; see the module's text."
+    FEATURES = {
+        "image": tfds.features.Image(shape=(None, None, 3)),
+        "points": tfds.features.Tensor(shape=(None, 2), dtype=np.float32),
+        "name": tfds.features.Text(),
+    }
+
+    def splits(self, folder):
+        """{split: `Photograph`s} of a folder."""
+        raise NotImplementedError
+
+    def example(self, photograph):
+        """The record of a photograph, checked."""
+        image, annotation, read = photograph
+        shape = _check_image(image)
+        points = _keep_inside(read(annotation), shape, annotation)
+        return {"image": image, "points": points, "name": image.stem}
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(self.FEATURES),
+            description=f"{self.ORIGIN.name}: photographs with every head marked.",
+            homepage=self.ORIGIN.download,
+        )
+
+    def _split_generators(self, dl_manager):
+        splits = self.splits(Path(dl_manager.manual_dir))
+        return {s: self._generate_examples(chosen) for s, chosen in splits.items()}
+
+    def _generate_examples(self, photographs):
+        for photograph in photographs:
+            yield photograph.image.stem, self.example(photograph)
+
+
+def open_source(builder_class, data, split):
+    """Opens a split; at its first use the whole data set is checked and prepared.
+
+    Args:
+      builder_class: a `Builder`.
+      data: its configuration; `data.root` is the data set's folder, or one that holds
+        it under its usual name.
+      split: one of the class's TOTALS.
+
+    Returns:
+      A source; see `cpcnn_jax.data`.
+
+    Raises:
+      ValueError: a folder or a file is missing or damaged; the text names it.
+    """
+    origin, totals = builder_class.ORIGIN, builder_class.TOTALS
+    if split not in totals:
+        raise ValueError(f"{origin.name} has the splits {[*totals]}; got {split!r}.")
+    source = prepared.open_source(builder_class, find(origin, data.root), split)
+    return check_totals(source, totals[split], f"{origin.name} {split} in {data.root}")
+
+
+def find(origin, root):
+    """The folder of a data set, at one of the places where people keep it."""
+    for place in origin.places:
+        if any((Path(root) / place).glob(origin.marker)):
+            return Path(root) / place
+    state = "holds no" if Path(root).is_dir() else "is not a folder, so it holds no"
+    raise ValueError(
+        f"--config.data.root={root} {state} {origin.name}. {advice(origin)}"
+    )
+
+
+def advice(origin):
+    """What to do for a data set that is not there."""
+    return (
+        f"Download it from {origin.download} ({origin.terms}) and unpack it to this "
+        f"layout:\n{origin.layout}"
+    )
+
+
+def check_totals(source, totals, what):
+    """Returns the source; warns of one that is not the data set as distributed."""
+    photographs, heads = totals
+    found = len(source), sum(len(points) for points in source.points)
+    if found != (photographs, found[1] if heads is None else heads):
+        expected = f"{photographs}" if heads is None else f"{photographs} with {heads}"
+        logging.warning(
+            "%s holds %d photographs with %d heads; expected %s. Its scores may not "
+            "compare with those of others.",
+            *(what, *found, expected),
+        )
+    return source
+
+
+def numbered(folder, first):
+    """The photographs of a folder that are named like its `first`, in order."""
+    pattern = re.sub(r"\d+$", r"\\d+", first) + r"\.jpe?g"
+    images = [p for p in folder.glob("*") if re.fullmatch(pattern, p.name, re.I)]
+    if not images:
+        raise ValueError(f"{folder} holds no photographs {first}.jpg, ...")
+    return sorted(images)
+
+
+def paired(images, annotation, read):
+    """A `Photograph` for each image; all the files must be there.
+
+    Args:
+      images: paths.
+      annotation: the function from an image's path to its annotation's.
+      read: the function from an annotation's path to `[N, 2]` float32.
+    """
+    photographs = [Photograph(image, annotation(image), read) for image in images]
+    for image, path, _ in photographs:
+        if not image.is_file():
+            raise ValueError(f"{image} is missing.")
+        if not path.is_file():
+            raise ValueError(f"{image} has no annotation: {path} is missing.")
+    return photographs
+
+
+def read_mat(path, take, holding, what="head points"):
+    """What `take` makes of the variables of a MATLAB file (up to version 7).
+
+    Args:
+      path: the file.
+      take: the function from its variables, a dict, to the result.
+      holding: what `take` expects, in the words of the error.
+      what: what the result is, likewise.
+
+    Raises:
+      ValueError: no such file, a damaged one, or one with other variables.
+    """
+    try:
+        return take(loadmat(path))
+    except Exception as error:  # SciPy's reader raises whatever a damaged file leads to
+        raise ValueError(
+            f"{path} holds no {what}: expected a MATLAB file with {holding} "
+            f"({type(error).__name__}: {error})."
+        ) from error
+
+
+def read_points(path, variable="annPoints"):
+    """`[N, 2]` float32 (x, y): one variable of a MATLAB file."""
+    return read_mat(
+        path, lambda mat: np.asarray(mat[variable], np.float32), f"{variable} [N, 2]"
+    )
+
+
+def _check_image(path):
+    """(height, width), after decoding every pixel once."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            image.load()
+            return image.size[::-1]
+    except Exception as error:  # pillow raises whatever a damaged file leads to
+        raise ValueError(f"{path} is not a whole JPEG photograph: {error}.") from error
+
+
+def _keep_inside(points, shape, annotation):
+    """The heads inside the photograph; says in one line how many were not."""
+    points = points.reshape(-1, 2) if points.size == 0 else points
+    try:
+        kept = density.inside(points, shape)
+    except ValueError as error:
+        raise ValueError(f"{annotation}: {error}") from None
+    if not kept.all():
+        outside, size = (~kept).sum(), f"{shape[1]}x{shape[0]}"
+        text = "%s: %d of %d heads lie outside the photograph of %s pixels; dropped."
+        logging.warning(text, annotation, outside, len(kept), size)
+    return points[kept]
