@@ -17,6 +17,8 @@ import tensorflow_datasets as tfds
 from absl import logging
 from PIL import Image
 
+from cpcnn_jax.data import files
+
 
 def open_source(builder_class, folder, split, name=""):
     """Prepares a folder if that has not been done, and opens one of its splits.
@@ -117,7 +119,7 @@ class Prepared:
 
 
 def _open(record):
-    return Image.open(io.BytesIO(record["image"]), formats=("JPEG", "PNG"))
+    return Image.open(io.BytesIO(record["image"]), formats=files.FORMATS)
 
 
 def _decoded(feature, stored):
