@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from cpcnn_jax.data import files, prepared
+from cpcnn_jax.data import foreign, prepared
 
 
 class Origin(NamedTuple):
@@ -58,8 +58,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def example(self, photograph):
         """The record of a photograph, checked."""
         image, annotation, read = photograph
-        shape = files.check_image(image)
-        points = files.keep_inside(read(annotation), shape, annotation)
+        shape = foreign.check_image(image)
+        points = foreign.keep_inside(read(annotation), shape, annotation)
         return {"image": image, "points": points, "name": image.stem}
 
     def _info(self):

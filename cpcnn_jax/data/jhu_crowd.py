@@ -21,7 +21,7 @@ import functools
 
 import numpy as np
 
-from cpcnn_jax.data import builder, files
+from cpcnn_jax.data import builder, foreign
 
 ORIGIN = builder.Origin(
     name="JHU-CROWD++",
@@ -54,7 +54,7 @@ open_source = functools.partial(builder.open_source, JhuCrowd)
 
 def _photographs(folder):
     """The photographs of a split's folder and their annotations."""
-    images = files.numbered(folder / "images", "0001")
+    images = foreign.numbered(folder / "images", "0001")
     return builder.paired(images, lambda p: folder / "gt" / f"{p.stem}.txt", _read)
 
 

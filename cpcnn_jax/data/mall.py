@@ -20,7 +20,7 @@ import functools
 
 import numpy as np
 
-from cpcnn_jax.data import builder, files
+from cpcnn_jax.data import builder, foreign
 
 ORIGIN = builder.Origin(
     name="Mall",
@@ -44,10 +44,10 @@ class Mall(builder.Builder):
     def splits(self, folder):
         """The splits train and test."""
         truth = folder / "mall_gt.mat"
-        frames = files.read_mat(truth, _frames, "frame{n}.loc [N, 2]")
+        frames = foreign.read_mat(truth, _frames, "frame{n}.loc [N, 2]")
         heads = {f"{truth} frame {n}": points for n, points in enumerate(frames, 1)}
         splits = {"train": [], "test": []}
-        for image in files.numbered(folder / "frames", "seq_000001"):
+        for image in foreign.numbered(folder / "frames", "seq_000001"):
             number = int(image.stem.removeprefix("seq_"))
             annotation = f"{truth} frame {number}"
             if annotation not in heads:

@@ -19,7 +19,7 @@ the lists' columns), in CLIP-EBC's preprocess.py (images_part*) and on the bench
 page: the terms. The lists' lengths are the paper's; the heads were not checked.
 """
 
-from cpcnn_jax.data import builder, files
+from cpcnn_jax.data import builder, foreign
 
 ORIGIN = builder.Origin(
     name="NWPU-Crowd",
@@ -69,7 +69,7 @@ def _photographs(folder, numbers):
     return builder.paired(
         [images.get(n, folder / "images" / f"{n}.jpg") for n in _numbers(numbers)],
         lambda image: folder / "mats" / f"{image.stem}.mat",
-        files.read_points,
+        foreign.read_points,
     )
 
 

@@ -17,7 +17,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 from PIL import Image
 
-from cpcnn_jax.data import files
+from cpcnn_jax.data import foreign
 
 
 def open_source(builder_class, folder, split, name=""):
@@ -119,7 +119,7 @@ class Prepared:
 
 
 def _open(record):
-    return Image.open(io.BytesIO(record["image"]), formats=files.FORMATS)
+    return Image.open(io.BytesIO(record["image"]), formats=foreign.FORMATS)
 
 
 def _decoded(feature, stored):

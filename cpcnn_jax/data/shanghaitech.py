@@ -19,7 +19,7 @@ A head counts when it lies on a pixel: 0 <= x < width, 0 <= y < height. All of t
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cpcnn_jax.data import builder, files, prepared
+from cpcnn_jax.data import builder, foreign, prepared
 
 ORIGIN = builder.Origin(
     name="ShanghaiTech",
@@ -102,13 +102,13 @@ def _photographs(folder):
     """The photographs of a split's folder and their annotations."""
     spellings = (folder / "ground-truth", folder / "ground_truth")
     truth = next((path for path in spellings if path.is_dir()), spellings[0])
-    images = files.numbered(folder / "images", "IMG_1")
+    images = foreign.numbered(folder / "images", "IMG_1")
     return builder.paired(images, lambda p: truth / f"GT_{p.stem}.mat", _read)
 
 
 def _read(path):
     """`[N, 2]` float32 (x, y) of a GT_IMG_n.mat."""
-    return files.read_mat(
+    return foreign.read_mat(
         path,
         lambda mat: np.asarray(mat["image_info"][0, 0][0, 0][0], np.float32),
         "image_info of [N, 2] positions",

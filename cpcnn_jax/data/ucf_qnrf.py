@@ -16,7 +16,7 @@ preapre_QNRF.m: the names and annPoints. Not checked: the heads of each split.
 
 import functools
 
-from cpcnn_jax.data import builder, files
+from cpcnn_jax.data import builder, foreign
 
 ORIGIN = builder.Origin(
     name="UCF-QNRF",
@@ -42,9 +42,9 @@ class UcfQnrf(builder.Builder):
         """The splits train and test."""
         return {
             split: builder.paired(
-                files.numbered(folder / split.capitalize(), "img_0001"),
+                foreign.numbered(folder / split.capitalize(), "img_0001"),
                 lambda image: image.with_name(f"{image.stem}_ann.mat"),
-                files.read_points,
+                foreign.read_points,
             )
             for split in self.TOTALS
         }

@@ -37,7 +37,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw
 
-from cpcnn_jax.data import builder, files
+from cpcnn_jax.data import builder, foreign
 
 ORIGIN = builder.Origin(
     name="WorldExpo'10",
@@ -113,7 +113,7 @@ def _photographs(images, labels):
     return builder.paired(
         images,
         lambda image: labels / image.stem[:6] / f"{image.stem}.mat",
-        functools.partial(files.read_points, variable="point_position"),
+        functools.partial(foreign.read_points, variable="point_position"),
     )
 
 
@@ -130,7 +130,7 @@ def _region(path, size):
         return np.asarray(mask)
 
     holding = "maskVerticesXCoordinates and maskVerticesYCoordinates"
-    return files.read_mat(path, draw, holding, "region of interest")
+    return foreign.read_mat(path, draw, holding, "region of interest")
 
 
 def _perspective(labels, shape):
@@ -139,7 +139,7 @@ def _perspective(labels, shape):
     path = folder / f"{labels.name}.mat"
     if not path.is_file():
         return np.zeros((0, 0), np.float32)
-    pixels = files.read_mat(
+    pixels = foreign.read_mat(
         path,
         lambda mat: np.asarray(mat["pMap"], np.float32),
         "pMap [H, W]",
