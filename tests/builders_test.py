@@ -441,6 +441,15 @@ def test_a_region_that_is_none_is_named(x, reason, tmp_path):
     assert text.startswith(f"{path} holds no region of interest") and reason in text
 
 
+def test_an_hdf5_map_is_refused(tmp_path):
+    written("WorldExpo'10", tmp_path)
+    path = tmp_path / "train_perspective" / "100156.mat"
+    path.write_bytes(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(512))
+    text = refused("WorldExpo'10", tmp_path)
+    assert text.startswith(f"{path} holds no perspective map: expected a MATLAB file")
+    assert "v7.3" in text
+
+
 def test_a_missing_test_scene_is_named(tmp_path):
     written("WorldExpo'10", tmp_path)
     folder = tmp_path / "test_frame" / "200702"
