@@ -34,8 +34,8 @@ def rmse(predicted, true):
       People, a float.
 
     Example:
-      >>> rmse([97.0, 204.0], [100.0, 200.0]) == np.sqrt(12.5)
-      True
+      >>> rmse([99.0, 207.0], [100.0, 200.0])
+      5.0
 
     Reference: Sindagi & Patel, ICCV 2017, section 4.
     """
