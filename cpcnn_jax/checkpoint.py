@@ -9,6 +9,7 @@ import orbax.checkpoint as ocp
 
 # Of a full disk every one of Orbax's writers would report by itself; ours says it once.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 
 
 class Checkpoints:

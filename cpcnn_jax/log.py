@@ -1,5 +1,6 @@
 """What a run writes down as it goes: JSON lines, and the same for TensorBoard."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -32,5 +33,6 @@ class Log:
 
     def close(self):
         """Flush and close."""
-        self._board.close()
         self._lines.close()
+        with contextlib.suppress(OSError):  # a full disk has been said by then
+            self._board.close()
