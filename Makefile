@@ -1,6 +1,7 @@
 # Needs Python 3.11 to 3.13 and make; everything else goes into .venv.
 PYTHON ?= python3
 RUN = .venv/bin/python
+WORKERS = --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test test-long bench vgg16 clean
@@ -11,7 +12,7 @@ demo: .venv/installed  ## train and evaluate the complete CP-CNN on a generated 
 test: .venv/installed-test  ## ruff and the test suite
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m pytest -m "not long"
+	$(RUN) -m pytest -m "not long" $(WORKERS)
 
 test-long: .venv/installed-test  ## the tests that take minutes
 	$(RUN) -m pytest -m long

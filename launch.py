@@ -29,14 +29,36 @@ _PARALLEL = flags.DEFINE_enum(
 flags.mark_flags_as_required(["config", "workdir"])
 
 
-def main(argv):
+def parse(argv):
+    """Read the flags and the experiment's file; what is wrong with them is one line."""
+    file = next((word for word in argv if word.startswith("--config=")), "--config")
+    try:
+        words = flags.FLAGS(argv)[1:]
+        getattr(_CONFIG.value, "seed", None)  # raises now if the file was not read
+        wrong = f"not understood: {' '.join(words)}" if words else ""
+    except KeyError as error:  # ml_collections' word for an unknown field
+        wrong = f"{file}: {error.args[0]}; cpcnn_jax/config.py has all fields"
+    except flags.Error as error:
+        wrong = str(error)
+    except Exception as error:  # whatever the experiment's file raises
+        wrong = f"{file}: {type(error).__name__}: {error}"
+    if wrong:
+        sys.exit(f"launch.py: {_one_line(wrong)} (--help lists the flags)")
+    return argv[:1]
+
+
+def _one_line(text):
+    """What an error says first and last, without the traceback between."""
+    first, *more = text.strip().splitlines()
+    return " ".join([first, *(line.strip() for line in more[-1:])])
+
+
+def main(_):
     """Run, and turn what a user can cause into one sentence."""
     from cpcnn_jax import interrupt
 
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
-    if argv[1:]:
-        raise app.UsageError(f"not understood: {' '.join(argv[1:])}")
     try:
         with interrupt.deferred() as stop:
             _run(_CONFIG.value, _WORKDIR.value, stop)
@@ -51,10 +73,12 @@ def main(argv):
 
 
 def _run(config, folder, stop):
-    from cpcnn_jax import evaluate, parallel, train, workdir
+    from cpcnn_jax import evaluate, parallel, train, validate, workdir
 
+    validate.experiment(config)
     workdir.claim(folder, config)
     if _MODE.value == "train":
+        evaluate.photographs(config.data)  # missing ones are said now, not in the end
         strategies = {"jit": parallel.jit_strategy, "pmap": parallel.pmap_strategy}
         train.train(config, folder, strategies[_PARALLEL.value](), stop=stop)
     scores = evaluate.evaluate(config, folder, stop=stop)
@@ -71,4 +95,4 @@ def _run(config, folder, stop):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=parse)

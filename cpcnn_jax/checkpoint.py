@@ -1,9 +1,14 @@
 """Checkpoints of one stage of training, kept by Orbax: save, restore, the last two."""
 
+import contextlib
+import logging
 from pathlib import Path
 
 import jax
 import orbax.checkpoint as ocp
+
+# Of a full disk every one of Orbax's writers would report by itself; ours says it once.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 class Checkpoints:
@@ -16,14 +21,22 @@ class Checkpoints:
 
     def __init__(self, workdir, stage):
         """Open, and create where absent."""
+        self._folder = Path(workdir).resolve() / "checkpoints" / stage
         options = ocp.CheckpointManagerOptions(max_to_keep=2)
-        self._manager = ocp.CheckpointManager(
-            Path(workdir).resolve() / "checkpoints" / stage, options=options
-        )
+        self._manager = ocp.CheckpointManager(self._folder, options=options)
 
     def save(self, step, state):
-        """Write `state` in the background; a half-written one is never restored."""
-        self._manager.save(step, args=ocp.args.StandardSave(state))
+        """Write `state` in the background; a half-written one is never restored.
+
+        Args:
+          step: steps done.
+          state: pytree of arrays; may be given up (donated) at once.
+
+        Raises:
+          OSError: this one or the one before cannot be written.
+        """
+        with self._writing():
+            self._manager.save(step, args=ocp.args.StandardSave(state))
 
     def restore(self, like):
         """The latest state, placed as `like`.
@@ -32,15 +45,32 @@ class Checkpoints:
           like: a state of the same structure, shapes and placement.
 
         Returns:
-          The state, or None where nothing was saved yet.
+          (step, state), or None where nothing was saved yet.
         """
         step = self._manager.latest_step()
         if step is None:
             return None
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        return self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
+        state = self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
+        return step, state
 
     def close(self):
-        """Wait until all is written."""
-        self._manager.wait_until_finished()
-        self._manager.close()
+        """Wait until all is written.
+
+        Raises:
+          OSError: the last one cannot be written.
+        """
+        with self._writing():
+            self._manager.wait_until_finished()
+            self._manager.close()
+
+    @contextlib.contextmanager
+    def _writing(self):
+        """Orbax's own words for a full disk are a screen of text."""
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            raise OSError(
+                f"cannot write a checkpoint to {self._folder}: "
+                f"{str(error).rsplit(': ', 1)[-1]}; what was saved before is kept"
+            ) from error

@@ -32,6 +32,54 @@ class ShanghaiTech:
 
 
 @dataclass
+class UcfCc50:
+    """UCF_CC_50: ten photographs, a fold, for the test; the other forty to train on."""
+
+    fold: int = 1  # 1 to 5; a result on UCF_CC_50 is the mean over all five
+    root: str = "data/UCF_CC_50"
+
+
+@dataclass
+class WorldExpo:
+    """WorldExpo'10: frames of many cameras, of which five are for the test."""
+
+    root: str = "data/WorldExpo10"  # the folder that holds train_frame, test_frame ...
+
+
+@dataclass
+class UcfQnrf:
+    """UCF-QNRF (1,201 + 334 photographs)."""
+
+    root: str = "data/UCF-QNRF_ECCV18"  # the folder that holds Train and Test
+
+
+@dataclass
+class JhuCrowd:
+    """JHU-CROWD++ (2,272 + 500 + 1,600 photographs)."""
+
+    root: str = "data/jhu_crowd_v2.0"  # the folder that holds train, val and test
+
+
+@dataclass
+class NwpuCrowd:
+    """NWPU-Crowd (3,109 + 500 photographs; the heads of 1,500 more are not public)."""
+
+    root: str = "data/NWPU-Crowd"  # the folder that holds mats, train.txt and val.txt
+
+
+@dataclass
+class Mall:
+    """Mall (800 + 1,200 frames of one camera)."""
+
+    root: str = "data/mall_dataset"  # the folder that holds frames and mall_gt.mat
+
+
+DataSet = (
+    Crowd | ShanghaiTech | UcfCc50 | WorldExpo | UcfQnrf | JhuCrowd | NwpuCrowd | Mall
+)
+
+
+@dataclass
 class Target:
     """From head points to the density map that the networks learn."""
 
@@ -88,7 +136,8 @@ class Stage:
 
     steps: int = 1000
     batch_size: int = 8
-    learning_rate: float = 1e-4  # at the start; falls to zero along a cosine
+    learning_rate: float = 1e-4  # at the highest; falls to zero along a cosine
+    warmup: int = 0  # first steps, in which the learning rate rises from zero
 
 
 @dataclass
@@ -107,6 +156,7 @@ class Adversary:
     steps: int = 500
     batch_size: int = 8
     learning_rate: float = 1e-5
+    warmup: int = 0
     discriminator_learning_rate: float = 2e-4  # ID-CGAN of the same laboratory [I]
     discriminator_beta1: float = 0.5  # Adam's, likewise [I]
     discriminator_width: float = 1.0  # multiplies its features
@@ -117,7 +167,7 @@ class Adversary:
 class Experiment:
     """Everything that decides a run's result; saved as config.json in the workdir."""
 
-    data: Crowd | ShanghaiTech = field(default_factory=Crowd)
+    data: DataSet = field(default_factory=Crowd)
     target: Target = field(default_factory=Target)
     crops: Crops = field(default_factory=Crops)
     model: Model = field(default_factory=Model)

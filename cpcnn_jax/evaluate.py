@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import io
 import json
 from pathlib import Path
 
@@ -9,10 +10,33 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from cpcnn_jax import data, density, metrics, predict, weights, workdir
+from cpcnn_jax import data, density, files, metrics, predict, weights, workdir
 from cpcnn_jax.interrupt import Interrupted
 from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.lce import PATCH
 from cpcnn_jax.report import pictures
+
+
+def photographs(settings):
+    """The photographs that `evaluate` scores; worth opening before the training.
+
+    Args:
+      settings: `config.Experiment.data`.
+
+    Returns:
+      A source; see `cpcnn_jax.data`.
+
+    Raises:
+      ValueError: there are none, or one is too small for the networks.
+    """
+    source = data.open_source(settings, "test")
+    for name, (height, width) in zip(source.names, source.shapes, strict=True):
+        if min(height, width) < PATCH:
+            raise ValueError(
+                f"the test photograph {name} has {width}x{height} pixels; the networks "
+                f"need at least {PATCH}x{PATCH}"
+            )
+    return source
 
 
 def evaluate(config, folder, *, stop):
@@ -34,8 +58,11 @@ def evaluate(config, folder, *, stop):
       ValueError: no trained weights, or the data cannot be used.
     """
     folder = Path(folder)
-    source = data.open_source(config.data, "test")
-    trained = jax.device_put(weights.load(workdir.weights_file(folder)))
+    file = workdir.weights_file(folder)
+    if not file.exists():
+        raise ValueError(f"{file} does not exist: train first, with --mode=train")
+    source = photographs(config.data)
+    trained = jax.device_put(weights.load(file))
     model = cpcnn.build(config.model)
     run = predict.estimator(model, blocks=config.crops.fraction)
     estimate = functools.partial(run, trained)
@@ -119,18 +146,19 @@ def _mean(values):
 
 
 def _write(folder, rows, scores):
-    with open(folder / "predictions.csv", "w", newline="") as file:
-        table = csv.DictWriter(file, rows[0].keys())
-        table.writeheader()
-        table.writerows(rows)
-    (folder / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n")
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    files.replace(folder / "predictions.csv", table.getvalue().encode())
+    scored = json.dumps(scores, indent=2) + "\n"
+    files.replace(folder / "metrics.json", scored.encode())
 
 
 def _draw(folder, rows, source, run, config):
     """Pictures from the best count to the worst, evenly over the ranking."""
     folder.mkdir(exist_ok=True)
-    for old in folder.glob("*.png"):
-        old.unlink()
+    before, drawn = set(folder.glob("*.png")), set()
     errors = [abs(row["predicted"] - row["count"]) for row in rows]
     ranking = np.argsort(errors, kind="stable")
     shown = min(config.pictures, len(rows))
@@ -144,4 +172,14 @@ def _draw(folder, rows, source, run, config):
             people=len(record["points"]),
             title=title,
         )
-        figure.savefig(folder / f"{rank + 1:03d}_{record['name']}.png", dpi=100)
+        file = folder / f"{rank + 1:03d}_{record['name']}.png"
+        files.replace(file, _png(figure))
+        drawn.add(file)
+    for file in before - drawn:
+        file.unlink()
+
+
+def _png(figure):
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=100)
+    return data.getvalue()

@@ -19,7 +19,7 @@ class Interrupted(Exception):
 
 @contextlib.contextmanager
 def deferred():
-    """Within, the first SIGINT or SIGTERM is noted; a second one kills as usual.
+    """Within, the first SIGINT or SIGTERM is noted; a second one kills at once.
 
     Yields:
       A function: the signal that came, or None.
@@ -29,8 +29,8 @@ def deferred():
 
     def note(signum, _):
         came.append(signum)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in before:
+            signal.signal(number, signal.SIG_DFL)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         before[number] = signal.signal(number, note)

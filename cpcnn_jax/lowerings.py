@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from cpcnn_jax import arithmetic
 from cpcnn_jax.geometry import Geometry
 
 
@@ -82,17 +83,20 @@ def auto(
 ) -> jax.Array:
     """Choose by what was measured (benchmarks/fractionally_strided.py).
 
-    On CPU that is `subpixel`, unless the kernel is dilated: its zeros would be written
-    out. Elsewhere nothing was measured, and the definition is left to the compiler.
+    On CPU that is `subpixel`, up to 8 times faster in two dimensions, unless a widely
+    dilated kernel, written out, has more taps per phase than it had. Elsewhere nothing
+    was measured, and the definition is left to the compiler.
     """
 
-    def lowering(f):
-        return lambda x, kernel: f(x, kernel, geometry, precision)
+    def by(lowering):
+        return lambda x, kernel: lowering(x, kernel, geometry, precision)
 
-    if math.prod(geometry.dilation) > 1:
+    extents = map(arithmetic.effective_kernel, geometry.kernel_size, geometry.dilation)
+    taps = [-(-k // s) for k, s in zip(extents, geometry.strides, strict=True)]
+    if math.prod(taps) > math.prod(geometry.kernel_size):
         return zero_insertion(x, kernel, geometry, precision)
     return lax.platform_dependent(
-        x, kernel, cpu=lowering(subpixel), default=lowering(zero_insertion)
+        x, kernel, cpu=by(subpixel), default=by(zero_insertion)
     )
 
 
@@ -197,10 +201,11 @@ def _channels_to_space(
     y: jax.Array, strides: tuple[int, ...], groups: int
 ) -> jax.Array:
     """`[B, *q, (groups, *s, C / groups)]` to `[B, *(s q), C]`."""
-    batch, *q, channels = y.shape
+    batch, *q, _ = y.shape
     rank = len(q)
     y = y.reshape(batch, *q, groups, *strides, -1)
-    space = itertools.chain(*((1 + i, 2 + rank + i) for i in range(rank)))
-    y = y.transpose(0, *space, 1 + rank, -1)
-    size = [s * n for s, n in zip(strides, q, strict=True)]
-    return y.reshape(batch, *size, channels // math.prod(strides))
+    pairs = itertools.chain(*((1 + i, 2 + rank + i) for i in range(rank)))
+    y = y.transpose(0, *pairs, 1 + rank, -1)
+    for axis in range(1, rank + 2):
+        y = lax.collapse(y, axis, axis + 2)
+    return y

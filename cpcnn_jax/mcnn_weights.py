@@ -15,7 +15,7 @@ from cpcnn_jax.models.mcnn import MCNN
 
 # Our layers in the file; in its branches 1 and 3 are the poolings.
 LAYERS = {
-    f"dme/column{column}_conv{conv}": f"DME.branch{column}.{place}.conv"
+    f"column{column}_conv{conv}": f"DME.branch{column}.{place}.conv"
     for column in (1, 2, 3)
     for conv, place in enumerate((0, 2, 4, 5), start=1)
 } | {"fuse": "DME.fuse.0.conv"}
@@ -29,7 +29,7 @@ def read(path):
       path: of a file such as mcnn_shtechA_660.h5.
 
     Returns:
-      Flat dict of float32 arrays: "dme/column1_conv1/kernel" (HWIO) and so on.
+      Flat dict of float32 arrays: "column1_conv1/kernel" (HWIO) and so on.
 
     Raises:
       ValueError: the file is missing or no HDF5 file; an array is missing, has another

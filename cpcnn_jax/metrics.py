@@ -36,8 +36,8 @@ def rmse(predicted, true):
       People, a float.
 
     Example:
-      >>> round(rmse([97.0, 204.0], [100.0, 200.0]), 4)
-      3.5355
+      >>> rmse([99.0, 207.0], [100.0, 200.0])
+      5.0
 
     Reference: Sindagi & Patel, ICCV 2017, section 4.
     """

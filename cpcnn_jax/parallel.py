@@ -25,6 +25,11 @@ class Strategy(NamedTuple):
     wrap: Callable  # step(state, batch) -> compiled step; the old state is given up
 
 
+def device_names():
+    """What the run's record says of the devices."""
+    return [str(device) for device in jax.devices()]
+
+
 def jit_strategy():
     """One mesh over all devices; jax.jit splits the batch."""
     mesh = jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))

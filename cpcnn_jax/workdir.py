@@ -7,12 +7,11 @@ import platform
 import subprocess
 from pathlib import Path
 
-import jax
-
-from cpcnn_jax import config
+from cpcnn_jax import config, files, parallel
 
 # What may differ between two starts of one run: none of it changes the result.
 _FREE = ("data.root", "log_every", "save_every", "pictures")
+_OURS = {"config.json", "environment.json"}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
@@ -32,23 +31,40 @@ def claim(workdir, experiment: config.Experiment):
       ValueError: the folder belongs to another experiment.
     """
     workdir = Path(workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
-    ours = json.loads(json.dumps(dataclasses.asdict(experiment)))
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"--workdir={workdir} cannot be made ({error.strerror}): choose a folder "
+            "that may be written"
+        ) from None
+    ours = json.loads(_json(dataclasses.asdict(experiment)))
+    if any(path.name not in _OURS for path in workdir.iterdir()):  # a run has begun
+        _refuse_another(workdir, ours)
+    files.replace(workdir / "config.json", _json(ours))
+    files.replace(workdir / "environment.json", _json(_environment()))
+
+
+def _refuse_another(workdir, ours):
     file = workdir / "config.json"
-    if file.exists():
-        differences = _differences(json.loads(file.read_text()), ours)
-        if differences:
-            raise ValueError(
-                f"--workdir={workdir} holds another experiment ({differences}); "
-                "nothing was changed in it: choose another folder"
-            )
-    elif any(workdir.iterdir()):
+    advice = "nothing was changed in it: choose another folder"
+    if not file.exists():
         raise ValueError(
             f"--workdir={workdir} is not empty and holds no config.json of a run; "
-            "nothing was changed in it: choose another folder"
+            f"{advice}"
         )
-    file.write_text(json.dumps(ours, indent=2) + "\n")
-    (workdir / "environment.json").write_text(json.dumps(_environment(), indent=2))
+    try:
+        theirs = json.loads(file.read_text())
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged ({error}); {advice}") from None
+    if found := _differences(theirs, ours):
+        raise ValueError(
+            f"--workdir={workdir} holds another experiment ({found}); {advice}"
+        )
+
+
+def _json(tree):
+    return (json.dumps(tree, indent=2) + "\n").encode()
 
 
 def _differences(theirs, ours):
@@ -81,6 +97,6 @@ def _environment():
         "commit": commit.stdout.strip() or "unknown",
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "devices": [str(device) for device in jax.devices()],
+        "devices": parallel.device_names(),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
     }

@@ -1,4 +1,4 @@
-"""Fourth row of the paper's ablation on ShanghaiTech A: everything, the adversary included.
+"""Fourth row of the paper's ablation on ShanghaiTech A: with the adversary, all of it.
 
     python launch.py --config=experiments/ablation_adversary.py \
         --workdir=runs/ablation_adversary \

@@ -1,4 +1,4 @@
-"""First row of the paper's ablation on ShanghaiTech A: the DME and one 1x1 convolution.
+"""First row of the paper's ablation on ShanghaiTech A: DME and one 1x1 convolution.
 
     python launch.py --config=experiments/ablation_dme.py \
         --workdir=runs/ablation_dme \

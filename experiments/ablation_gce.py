@@ -1,4 +1,4 @@
-"""Second row of the paper's ablation on ShanghaiTech A: the DME, the GCE and the F-CNN.
+"""Second row of the paper's ablation on ShanghaiTech A: DME, GCE and F-CNN.
 
     python launch.py --config=experiments/ablation_gce.py \
         --workdir=runs/ablation_gce \

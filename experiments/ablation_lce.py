@@ -1,4 +1,4 @@
-"""Third row of the paper's ablation on ShanghaiTech A: the DME, both contexts and the F-CNN.
+"""Third row of the paper's ablation on ShanghaiTech A: DME, both contexts, F-CNN.
 
     python launch.py --config=experiments/ablation_lce.py \
         --workdir=runs/ablation_lce \

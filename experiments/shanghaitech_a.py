@@ -16,9 +16,9 @@ from cpcnn_jax import config
 def get_config():
     return config.Experiment(
         data=config.ShanghaiTech(part="A"),
-        gce=config.GlobalStage(120, 16, 1e-4),
-        lce=config.Stage(120, 64, 3e-4),
-        density=config.Stage(1200, 8, 1e-3),
-        adversary=config.Adversary(40, 8, 1e-5),
+        gce=config.GlobalStage(80, 16, 1e-4),
+        lce=config.Stage(100, 64, 3e-4),
+        density=config.Stage(1000, 8, 3e-4, warmup=100),
+        adversary=config.Adversary(24, 8, 1e-5),
         save_every=100,
     )

@@ -40,7 +40,7 @@ def test_public_mcnn_weights_score_what_their_authors_print(shanghaitech, weight
     source = data.open_source(experiment.data, "test")
     rows = evaluate.score(source, estimate, experiment, stop=lambda: None)
     scores = evaluate.summary(rows)
-    print(scores)
+    print(scores)  # pytest -s shows them
     assert scores["num_images"] == 182
     assert sum(row["count"] for row in rows) == 78_862
     assert scores["mae"] == pytest.approx(109.8, abs=0.5)

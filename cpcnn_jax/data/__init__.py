@@ -9,8 +9,11 @@ A source is a sequence of photographs with known heads:
     source.points[i]           float32 [N, 2], likewise
     source.names[i]            str, likewise
 
-and its arrays are shared: copy one before writing to it.
+and its arrays are shared: copy one before writing to it. A data set that knows more of
+a photograph has further keys in source[i]; its module says which.
 """
+
+import typing
 
 from cpcnn_jax import config
 
@@ -19,8 +22,9 @@ def open_source(data, split):
     """Opens the photographs that a configuration names.
 
     Args:
-      data: `config.Crowd` or `config.ShanghaiTech`.
-      split: "train" or "test".
+      data: one of the data sets of `config`.
+      split: "train" or "test"; `config.JhuCrowd` and `config.NwpuCrowd` also have
+        "val".
 
     Returns:
       A source, as described in `cpcnn_jax.data`.
@@ -35,11 +39,22 @@ def open_source(data, split):
     """
     match data:
         case config.Crowd():
-            from cpcnn_jax.data import crowd
-
-            return crowd.Crowd(data, split)
+            from cpcnn_jax.data.crowd import Crowd as opened
         case config.ShanghaiTech():
-            from cpcnn_jax.data import shanghaitech
-
-            return shanghaitech.open_source(data, split)
-    raise ValueError(f"config.data must be Crowd or ShanghaiTech; got {data!r}.")
+            from cpcnn_jax.data.shanghaitech import open_source as opened
+        case config.UcfCc50():
+            from cpcnn_jax.data.ucf_cc_50 import open_source as opened
+        case config.WorldExpo():
+            from cpcnn_jax.data.world_expo import open_source as opened
+        case config.UcfQnrf():
+            from cpcnn_jax.data.ucf_qnrf import open_source as opened
+        case config.JhuCrowd():
+            from cpcnn_jax.data.jhu_crowd import open_source as opened
+        case config.NwpuCrowd():
+            from cpcnn_jax.data.nwpu_crowd import open_source as opened
+        case config.Mall():
+            from cpcnn_jax.data.mall import open_source as opened
+        case _:
+            names = ", ".join(kind.__name__ for kind in typing.get_args(config.DataSet))
+            raise ValueError(f"config.data must be one of {names}; got {data!r}.")
+    return opened(data, split)

@@ -17,16 +17,18 @@ import tensorflow_datasets as tfds
 from absl import logging
 from PIL import Image
 
+from cpcnn_jax.data import foreign
 
-def open_source(builder_class, name, folder, split):
+
+def open_source(builder_class, folder, split, name=""):
     """Prepares a folder if that has not been done, and opens one of its splits.
 
     Args:
       builder_class: a builder whose `manual_dir` is the folder, with the features
-        image, points and name.
-      name: of its BuilderConfig.
+        image, points and name, and any others.
       folder: the photographs and annotations, as distributed.
-      split: "train" or "test".
+      split: a split of the builder, or several joined by "+".
+      name: of its BuilderConfig, if it has any.
 
     Returns:
       A source; see `cpcnn_jax.data`.
@@ -44,7 +46,7 @@ def open_source(builder_class, name, folder, split):
             logging.warning("%s is damaged and is prepared again: %s", path, error)
             shutil.rmtree(path, ignore_errors=True)
     logging.info("Preparing %s in %s.", folder, path)
-    _prepare(builder_class(config=name, data_dir=place), folder)
+    _prepare(builder_class(config=name or None, data_dir=place), folder)
     return Prepared(path, split)
 
 
@@ -81,14 +83,17 @@ class Prepared:
 
     Args:
       path: the prepared copy.
-      split: "train" or "test".
+      split: as for `open_source`.
     """
 
     def __init__(self, path, split):
         """Reads every record once, for the names, the sizes and the heads."""
-        skip = {"image": tfds.decode.SkipDecoding()}
         builder = tfds.builder_from_directory(path)
+        known = ("name", "points")
+        later = {k: f for k, f in builder.info.features.items() if k not in known}
+        skip = dict.fromkeys(later, tfds.decode.SkipDecoding())
         self._records = builder.as_data_source(split, decoders=skip)
+        self._extra = {k: f for k, f in later.items() if k != "image"}
         heads = [_outline(record) for record in self._records]
         self._order = sorted(range(len(heads)), key=lambda i: _natural(heads[i][0]))
         self.names, self.shapes, self.points = zip(
@@ -104,11 +109,23 @@ class Prepared:
         record = self._records[self._order[i]]
         with _open(record) as image:
             pixels = np.asarray(image.convert("RGB"))
-        return {"name": self.names[i], "image": pixels, "points": self.points[i]}
+        extra = {k: _decoded(f, record[k]) for k, f in self._extra.items()}
+        return {
+            "name": self.names[i],
+            "image": pixels,
+            "points": self.points[i],
+            **extra,
+        }
 
 
 def _open(record):
-    return Image.open(io.BytesIO(record["image"]), formats=("JPEG", "PNG"))
+    return Image.open(io.BytesIO(record["image"]), formats=foreign.FORMATS)
+
+
+def _decoded(feature, stored):
+    """The value of a feature; text as str."""
+    value = feature.decode_example_np(stored)
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _outline(record):

@@ -46,7 +46,7 @@ def max_pool(x):
     """2x2 max-pooling with stride 2: `nn.max_pool` with a quicker gradient.
 
     XLA's own gradient searches every window again (select-and-scatter, 64 ms for 20
-    features, this 10). Where values tie it is shared among them, not given to the first.
+    features, this 10). Values that tie share it; XLA gives it to the first.
 
     Args:
       x: `[B, H, W, C]`.

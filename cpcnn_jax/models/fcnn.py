@@ -16,6 +16,7 @@ class FusionCNN(nn.Module):
 
     Attributes:
       transposed_kernel: k of T, even; its padding (k - 2) / 2 doubles every size.
+      lowering: how T is computed; "zero_insertion" is the literal way, all are equal.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -29,6 +30,7 @@ class FusionCNN(nn.Module):
     """
 
     transposed_kernel: int = Model.transposed_kernel
+    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, x):
@@ -45,7 +47,10 @@ class FusionCNN(nn.Module):
         x = self._double(x, 32, "t1")
         x = self._convolve(x, 16, 5, "conv3")
         x = self._double(x, 16, "t2")
-        return nn.Conv(1, (1, 1), name="conv4")(x)
+        # Starts near an empty map, which most of a photograph is: a large first error
+        # would switch whole columns of ReLUs off for good.
+        init = nn.initializers.normal(0.01)
+        return nn.Conv(1, (1, 1), kernel_init=init, name="conv4")(x)
 
     def _convolve(self, x, features, side, name):
         init = nn.initializers.he_normal()
@@ -56,7 +61,12 @@ class FusionCNN(nn.Module):
         if k % 2:
             raise ValueError(f"T doubles with an even kernel side, got {k}")
         up = FractionallyStridedConv(
-            features, kernel_size=k, strides=2, padding=(k - 2) // 2, name=name
+            features,
+            kernel_size=k,
+            strides=2,
+            padding=(k - 2) // 2,
+            lowering=self.lowering,
+            name=name,
         )
         return nn.relu(up(x))
 

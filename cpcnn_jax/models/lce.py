@@ -7,6 +7,7 @@ from flax import linen as nn
 from cpcnn_jax.config import Model
 from cpcnn_jax.models.fast import max_pool
 from cpcnn_jax.models.heads import ClassifierHead
+from cpcnn_jax.models.vgg import normalised
 
 PATCH = 64  # pixels: the side of the patches it is trained on
 
@@ -54,7 +55,7 @@ class LocalContextEstimator(nn.Module):
         """
         if patch.shape[1:3] != (PATCH, PATCH):
             raise ValueError(f"LCE needs patches of 64x64 pixels, got {patch.shape}")
-        x = patch
+        x = normalised(patch)
         for block, features in enumerate(self.features, start=1):
             for layer in (1, 2):
                 x = nn.Conv(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from flax import linen as nn
 
-from cpcnn_jax.models.dme import DensityMapEstimator
+from cpcnn_jax.models.dme import in_columns
 
 COLUMNS = (
     ((16, 9), (32, 7), (16, 7), (8, 7)),
@@ -14,13 +14,13 @@ COLUMNS = (
 
 
 class MCNN(nn.Module):
-    """DME with shorter columns, on a grey photograph, fused into density at once.
+    """DME's columns, one convolution shorter, on a grey photograph, fused at once.
 
     Departs from the paper: a ReLU follows the last convolution, as in the public code
     whose trained weights this module takes (`cpcnn_jax.mcnn_weights`).
 
     Attributes:
-      columns: as in `DensityMapEstimator`.
+      columns: as in `dme.DensityMapEstimator`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -48,5 +48,5 @@ class MCNN(nn.Module):
         Raises:
           ValueError: H or W is not a multiple of 4.
         """
-        features = DensityMapEstimator(self.columns, name="dme")(image)
+        features = in_columns(image, self.columns)
         return nn.relu(nn.Conv(1, (1, 1), name="fuse")(features))

@@ -16,6 +16,23 @@ LAYERS = tuple(
 )
 
 
+def normalised(image):
+    """Colours with mean 0 and deviation 1 over ImageNet's photographs.
+
+    Args:
+      image: `[B, H, W, 3]` RGB in [0, 1].
+
+    Returns:
+      `[B, H, W, 3]`.
+
+    Example:
+      >>> normalised(jnp.full((1, 1, 1, 3), 0.449)).round(1).ravel().tolist()
+      [-0.20000000298023224, 0.0, 0.20000000298023224]
+    """
+    mean, std = (jnp.array(v).reshape(1, 1, 1, 3) for v in (MEAN, STD))
+    return (image - mean) / std
+
+
 class VGG16Features(nn.Module):
     """VGG-16 without its FC layers.
 
@@ -37,8 +54,7 @@ class VGG16Features(nn.Module):
         Returns:
           `[B, H // 32, W // 32, 512 * width]`.
         """
-        mean, std = (jnp.array(v).reshape(1, 1, 1, 3) for v in (MEAN, STD))
-        x = (image - mean) / std
+        x = normalised(image)
         for block, (features, depth) in enumerate(BLOCKS, start=1):
             for layer in range(1, depth + 1):
                 x = nn.Conv(

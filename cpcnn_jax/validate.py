@@ -1,0 +1,91 @@
+"""What a configuration must satisfy, said in one line before anything is written."""
+
+import functools
+import math
+
+from cpcnn_jax.config import Experiment
+from cpcnn_jax.models.vgg import LAYERS
+
+# What a value must be, the same for Python, and the fields that must be so.
+_RULES = (
+    (
+        "a whole number of at least 1",
+        lambda value: isinstance(value, int) and value >= 1,
+        """crops.fraction crops.multiple crops.patches model.local_stride
+        gce.steps gce.batch_size lce.steps lce.batch_size density.steps
+        density.batch_size adversary.batch_size log_every save_every""",
+    ),
+    (
+        "a whole number of at least 0",
+        lambda value: isinstance(value, int) and value >= 0,
+        "crops.plain crops.changed adversary.steps pictures",
+    ),
+    (
+        "a whole number of at least 2",
+        lambda value: isinstance(value, int) and value >= 2,
+        "model.num_classes",
+    ),
+    (
+        "an even number of at least 2",
+        lambda value: isinstance(value, int) and value >= 2 and value % 2 == 0,
+        "model.transposed_kernel",
+    ),
+    (
+        "a whole number from 0 to under 2^32",
+        lambda value: isinstance(value, int) and 0 <= value < 2**32,
+        "seed",
+    ),
+    (
+        "a number above 0",
+        lambda value: isinstance(value, float | int) and 0 < value < math.inf,
+        """target.sigma model.vgg_width model.density_scale gce.learning_rate
+        lce.learning_rate density.learning_rate adversary.learning_rate
+        adversary.discriminator_learning_rate adversary.discriminator_width""",
+    ),
+    (
+        "a number of at least 0",
+        lambda value: isinstance(value, float | int) and 0 <= value < math.inf,
+        "crops.noise adversary.weight",
+    ),
+    (
+        "a number from 0 to under 1",
+        lambda value: isinstance(value, float | int) and 0 <= value < 1,
+        "adversary.discriminator_beta1",
+    ),
+    (
+        f"one of {', '.join(LAYERS)}",
+        lambda value: value in LAYERS,
+        "gce.trainable_from",
+    ),
+)
+
+
+def experiment(config):
+    """Refuse a configuration with which no run can succeed.
+
+    Args:
+      config: what an experiment's `get_config` returned, with overrides.
+
+    Raises:
+      ValueError: a field that cannot be used, its value, and what it must be.
+
+    Example:
+      >>> experiment(Experiment(log_every=0))
+      Traceback (most recent call last):
+      ValueError: --config.log_every=0 must be a whole number of at least 1
+    """
+    if not isinstance(config, Experiment):
+        raise ValueError(
+            "--config: get_config() must return a cpcnn_jax.config.Experiment, got "
+            f"{type(config).__name__}"
+        )
+    for words, holds, names in _RULES:
+        for name in names.split():
+            value = functools.reduce(getattr, name.split("."), config)
+            if not holds(value):
+                raise ValueError(f"--config.{name}={value} must be {words}")
+    if config.crops.plain + config.crops.changed == 0:
+        raise ValueError(
+            "--config.crops.plain=0 and --config.crops.changed=0 leave no crops to "
+            "learn from: one must be at least 1"
+        )

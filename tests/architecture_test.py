@@ -1,0 +1,145 @@
+"""The house's own rules, read from the sources: arrows, rooms and their sizes."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = [
+    *(ROOT / name for name in ("launch.py",)),
+    *sorted((ROOT / "cpcnn_jax").rglob("*.py")),
+]
+# From the ground up; a room imports from the floors below its own, and rooms of one
+# folder that share a floor (the models, the data) may know each other. No circles.
+FLOORS = [
+    "arithmetic config density files initializers interrupt log losses metrics "
+    "parallel checkpoint report.pictures",
+    "geometry workdir",
+    "lowerings",
+    "primitive converters",
+    "layers",
+    "models data checkerboard",
+    "steps weights vgg16 validate",
+    "predict stages explain",
+    "evaluate",
+    "train",
+    "launch",
+]
+# The package's front, which names things and is imported by none.
+FRONT = {"cpcnn_jax", "__main__"}
+# Longer than a file should be, and why.
+LONG = {"arithmetic": "the guide's relationships, each with its own example"}
+
+
+def room(path):
+    """cpcnn_jax/models/vgg.py -> models.vgg."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    inner = [part for part in parts if part != "__init__"]
+    return ".".join(inner).removeprefix("cpcnn_jax.")
+
+
+ROOMS = {room(path): path for path in FILES}
+
+
+def imports(path):
+    """Full names of all that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def known(path):
+    """The rooms that a file imports."""
+    for name in imports(path):
+        inner = name.removeprefix("cpcnn_jax.")
+        for candidate in (inner, inner.rpartition(".")[0]):
+            if name.startswith("cpcnn_jax") and candidate in ROOMS:
+                yield candidate
+                break
+
+
+def floor(name):
+    while name:
+        for number, names in enumerate(FLOORS):
+            if name in names.split():
+                return number
+        name = name.rpartition(".")[0]
+    return None
+
+
+def folder(name):
+    return name.partition(".")[0]
+
+
+def test_every_room_has_a_floor():
+    homeless = {name for name in ROOMS if floor(name) is None} - FRONT - {"report"}
+    assert not homeless, f"add them to FLOORS: {homeless}"
+
+
+@pytest.mark.parametrize("name", sorted(ROOMS.keys() - FRONT))
+def test_arrows_run_down(name):
+    for other in known(ROOMS[name]):
+        assert other not in FRONT
+        inside = folder(other) == folder(name)
+        assert inside or floor(other) < floor(name), f"{name} imports {other}"
+
+
+def test_no_circles():
+    arrows = {name: set(known(path)) - {name} for name, path in ROOMS.items()}
+    while arrows:
+        free = {name for name, others in arrows.items() if not others & arrows.keys()}
+        assert free, f"a circle among {sorted(arrows)}"
+        arrows = {name: others for name, others in arrows.items() if name not in free}
+
+
+def users(package):
+    """The rooms that import a foreign package."""
+    found = {
+        name
+        for name, path in ROOMS.items()
+        for imported in imports(path)
+        if imported == package or imported.startswith(f"{package}.")
+    }
+    return found
+
+
+def test_flags_are_read_by_launch_alone():
+    assert users("absl.flags") | users("absl.app") == {"launch"}
+    assert users("ml_collections") == {"launch"}
+
+
+def test_each_heavy_package_has_its_place():
+    assert {folder(name) for name in users("tensorflow_datasets")} == {"data"}
+    assert users("grain") == {"data.pipeline"}
+    assert users("orbax") == {"checkpoint"}
+    assert {folder(name) for name in users("matplotlib")} == {"report"}
+    for oracle in ("tensorflow", "torch", "keras", "onnx", "skimage", "tensorboard"):
+        assert not users(oracle), oracle
+
+
+def test_devices_are_known_to_parallel_alone():
+    devices = {
+        *("devices", "local_devices", "device_count", "local_device_count"),
+        *("make_mesh", "pmap", "shard_map", "process_index", "process_count"),
+    }
+    for name, path in ROOMS.items():
+        used = {
+            node.attr
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "jax"
+        }
+        assert name == "parallel" or not used & devices, f"{name}: {used & devices}"
+
+
+@pytest.mark.parametrize("name", sorted(ROOMS))
+def test_a_file_is_one_idea(name):
+    text = ROOMS[name].read_text()
+    assert len(text.splitlines()) <= 300 or name in LONG
+    assert ast.get_docstring(ast.parse(text)), "the first line says what it is"
+    assert not {"utils", "util", "helpers", "misc"} & set(name.split("."))

@@ -1,0 +1,95 @@
+"""Every command that we print can be typed: in the README and in the experiments."""
+
+import ast
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cpcnn_jax import __main__ as commands
+from cpcnn_jax import config, validate
+
+ROOT = Path(__file__).parents[1]
+EXPERIMENTS = sorted((ROOT / "experiments").glob("[a-z]*.py"))
+
+
+def typed():
+    """Commands of the README's and CONTRIBUTING's sh blocks, and of docstrings."""
+    for name in ("README.md", "CONTRIBUTING.md"):
+        path = ROOT / name
+        text = path.read_text() if path.exists() else ""
+        for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S):
+            yield from lines(block)
+    for path in (ROOT / "launch.py", *EXPERIMENTS):
+        yield from lines(ast.get_docstring(ast.parse(path.read_text())))
+
+
+def lines(text):
+    """Lines joined at their backslashes, as words without comments."""
+    for line in re.sub(r"\\\n\s*| {8,}(?=--)", " ", text).splitlines():
+        if line.strip().startswith(("python ", "make ")):
+            yield shlex.split(line, comments=True)
+
+
+def of(*start):
+    unique = {tuple(words) for words in typed() if words[: len(start)] == [*start]}
+    return sorted(words[len(start) :] for words in unique)
+
+
+def test_launch_commands_parse(tmp_path):
+    """One process reads all of them, each in a fork: flags are read once a process."""
+    program = (
+        "import json, os, sys, launch\n"
+        "for words in json.loads(sys.stdin.read()):\n"
+        "    if not os.fork():\n"
+        "        sys.argv = ['launch.py', *words]\n"
+        "        launch.parse(sys.argv)\n"
+        "        os._exit(0)\n"
+        "    if os.wait()[1]: sys.exit(f'wrong: {words}')\n"
+    )
+    found = of("python", "launch.py")
+    assert found
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps(found),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    for words in found:
+        flags = dict(word.split("=", 1) for word in words)
+        assert (ROOT / flags["--config"]).is_file()
+        assert flags["--workdir"]
+
+
+@pytest.mark.parametrize("words", of("python", "-m", "cpcnn_jax"), ids=" ".join)
+def test_package_commands_exist(words):
+    assert words[0] in commands.COMMANDS
+    with pytest.raises(SystemExit) as done:
+        commands.main([words[0], "--help"])
+    assert done.value.code == 0
+
+
+@pytest.mark.parametrize("words", of("make"), ids=" ".join)
+def test_make_targets_exist(words):
+    assert re.search(rf"^{words[0]}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_loads_and_says_how_it_is_run(path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    space = {}
+    exec(compile(path.read_text(), path, "exec"), space)
+    experiment = space["get_config"]()
+    assert isinstance(experiment, config.Experiment)
+    validate.experiment(experiment)
+    assert space["get_config"]() is not experiment
+    (command,) = lines(space["__doc__"])
+    assert f"--config=experiments/{path.name}" in command
+    assert "Paper's row" in space["__doc__"] or path.stem == "demo"

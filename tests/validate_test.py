@@ -1,0 +1,97 @@
+import dataclasses
+import functools
+
+import pytest
+
+from cpcnn_jax import config, validate
+
+
+def changed(name, value):
+    """The default experiment with one field set, as a flag would set it."""
+    experiment = config.Experiment()
+    *path, last = name.split(".")
+    setattr(functools.reduce(getattr, path, experiment), last, value)
+    return experiment
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("density.steps", 0, "a whole number of at least 1"),
+        ("lce.steps", -1, "a whole number of at least 1"),
+        ("gce.steps", 2.5, "a whole number of at least 1"),
+        ("gce.batch_size", 0, "a whole number of at least 1"),
+        ("adversary.steps", -1, "a whole number of at least 0"),
+        ("adversary.learning_rate", -1e-3, "a number above 0"),
+        ("density.learning_rate", float("nan"), "a number above 0"),
+        ("density.learning_rate", float("inf"), "a number above 0"),
+        ("density.learning_rate", "1e-3", "a number above 0"),
+        ("adversary.discriminator_beta1", 1.0, "a number from 0 to under 1"),
+        ("adversary.weight", -1.0, "a number of at least 0"),
+        ("crops.fraction", 0, "a whole number of at least 1"),
+        ("crops.multiple", 0, "a whole number of at least 1"),
+        ("crops.plain", -1, "a whole number of at least 0"),
+        ("crops.patches", 0, "a whole number of at least 1"),
+        ("target.sigma", 0.0, "a number above 0"),
+        ("model.num_classes", 1, "a whole number of at least 2"),
+        ("model.transposed_kernel", 3, "an even number of at least 2"),
+        ("model.local_stride", 0, "a whole number of at least 1"),
+        ("model.density_scale", 0.0, "a number above 0"),
+        ("gce.trainable_from", "conv9_9", "one of conv1_1, conv1_2, .*, conv5_3"),
+        ("log_every", 0, "a whole number of at least 1"),
+        ("save_every", 0, "a whole number of at least 1"),
+        ("pictures", -1, "a whole number of at least 0"),
+        ("seed", -1, r"a whole number from 0 to under 2\^32"),
+        ("seed", 2**32, r"a whole number from 0 to under 2\^32"),
+    ],
+)
+def test_each_value_is_refused_with_its_flag(name, value, words):
+    text = rf"^--config\.{name}={value} must be {words}$"
+    with pytest.raises(ValueError, match=text):
+        validate.experiment(changed(name, value))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("adversary.steps", 0), ("pictures", 0), ("crops.plain", 0), ("crops.noise", 0)],
+)
+def test_nothing_is_a_value_where_it_means_something(name, value):
+    validate.experiment(changed(name, value))
+
+
+def test_no_crops_at_all():
+    crops = config.Crops(plain=0, changed=0)
+    with pytest.raises(ValueError, match="leave no crops to learn from"):
+        validate.experiment(config.Experiment(crops=crops))
+
+
+def test_what_is_no_experiment():
+    with pytest.raises(ValueError, match="must return .*Experiment, got dict"):
+        validate.experiment({})
+
+
+def test_every_number_of_the_tree_has_a_rule():
+    """A new field is either checked or listed here with the place that checks it."""
+    elsewhere = {
+        "data.num_train",  # the generated crowd refuses its own
+        "data.num_test",
+        "data.height",
+        "data.width",
+        "data.max_heads",
+        "data.seed",
+    }
+    ruled = {name for _, _, names in validate._RULES for name in names.split()}
+    numbers = {
+        name
+        for name, value in leaves(dataclasses.asdict(config.Experiment()))
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    assert numbers - elsewhere == ruled - {"gce.trainable_from"}
+
+
+def leaves(tree, prefix=""):
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+
+from cpcnn_jax import config, workdir
+from cpcnn_jax.config import Experiment
+
+
+def begun(folder, experiment=None):
+    """A folder in which a run has begun."""
+    workdir.claim(folder, experiment or Experiment())
+    (folder / "metrics.jsonl").touch()
+    return folder
+
+
+def test_config_and_environment_are_written(tmp_path):
+    workdir.claim(tmp_path / "a" / "b", Experiment(seed=7))
+    written = json.loads((tmp_path / "a" / "b" / "config.json").read_text())
+    assert written["seed"] == 7
+    assert written["model"]["columns"][0][0] == [16, 9]
+    record = json.loads((tmp_path / "a" / "b" / "environment.json").read_text())
+    assert set(record) == {"commit", "python", "platform", "devices", "packages"}
+
+
+def test_the_same_experiment_may_come_back(tmp_path):
+    folder = begun(tmp_path / "run")
+    workdir.claim(folder, Experiment(save_every=7, log_every=3, pictures=1))
+    assert json.loads((folder / "config.json").read_text())["save_every"] == 7
+
+
+def test_another_experiment_is_refused_by_its_fields(tmp_path):
+    folder = begun(tmp_path / "run")
+    before = (folder / "config.json").read_text()
+    other = Experiment(seed=1, crops=config.Crops(plain=7), gce=config.GlobalStage(3))
+    with pytest.raises(ValueError) as error:
+        workdir.claim(folder, other)
+    assert str(error.value) == (
+        f"--workdir={folder} holds another experiment (config.crops.plain was 100, now "
+        "7; config.gce.steps was 1000, now 3; config.seed was 0, now 1); nothing was "
+        "changed in it: choose another folder"
+    )
+    assert (folder / "config.json").read_text() == before
+
+
+def test_many_differences_are_counted(tmp_path):
+    folder = begun(tmp_path / "run")
+    stage = config.Stage(3, 3, 3.0)
+    with pytest.raises(ValueError, match="and 3 more"):
+        workdir.claim(folder, Experiment(lce=stage, density=stage))
+
+
+def test_other_data_is_another_experiment_but_another_root_is_not(tmp_path):
+    folder = begun(tmp_path / "run", Experiment(data=config.ShanghaiTech(root="a")))
+    workdir.claim(folder, Experiment(data=config.ShanghaiTech(root="b")))
+    with pytest.raises(ValueError, match="config.data.part was A, now B"):
+        workdir.claim(folder, Experiment(data=config.ShanghaiTech(part="B")))
+    with pytest.raises(ValueError, match="config.data.height was None, now 256"):
+        workdir.claim(folder, Experiment())
+
+
+def test_a_run_that_never_began_may_be_corrected(tmp_path):
+    workdir.claim(tmp_path, Experiment(seed=1))
+    workdir.claim(tmp_path, Experiment(seed=2))
+    assert json.loads((tmp_path / "config.json").read_text())["seed"] == 2
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(ValueError, match="is not empty and holds no config.json"):
+        workdir.claim(tmp_path, Experiment())
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    folder = begun(tmp_path / "run")
+    (folder / "config.json").write_text('{"seed": ')
+    with pytest.raises(ValueError, match=r"run/config.json is damaged \(Expecting"):
+        workdir.claim(folder, Experiment())
+
+
+@pytest.mark.parametrize("below", ["", "run"])
+def test_a_file_is_no_folder(tmp_path, below):
+    (tmp_path / "file").touch()
+    text = r"^--workdir=.*file.* cannot be made \(.*\): choose a folder that may be"
+    with pytest.raises(ValueError, match=text):
+        workdir.claim(tmp_path / "file" / below, Experiment())
