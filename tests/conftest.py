@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 import pytest
+import tiny
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -24,3 +25,12 @@ def real_data():
     if not (folder / "ShanghaiTech").is_dir():
         pytest.skip(f"no real photographs at {folder}; set CPCNN_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """(workdir, stdout) of the smallest experiment, run by launch.py without a stop."""
+    workdir = tmp_path_factory.mktemp("whole") / "run"
+    status, out, err = tiny.launch(tiny.CONFIG, f"--workdir={workdir}")
+    assert status == 0, err
+    return workdir, out

@@ -1,0 +1,350 @@
+"""launch.py as a user meets it: real processes, real signals, every kind of mistake."""
+
+import csv
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+from safetensors.numpy import load_file
+from shanghaitech_test import annotation, image, write_part
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+STAGES = {"gce": 2, "lce": 2, "density": 4, "adversary": 2}
+
+
+def journal(workdir):
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def refused(*words):
+    """What launch.py says to words that it does not take."""
+    status, out, err = tiny.launch(*words)
+    assert status == 1 and not out
+    assert err.startswith("launch.py: ") and "Traceback" not in err
+    return err.removeprefix("launch.py: ")
+
+
+# --- the whole path
+
+
+def test_a_run_says_where_its_results_lie(whole):
+    workdir, out = whole
+    scores = json.loads((workdir / "metrics.json").read_text())
+    assert f"MAE {scores['mae']:.1f}, RMSE {scores['rmse']:.1f}" in out
+    for name in ("pictures", "metrics.json", "predictions.csv", "weights.safetensors"):
+        assert str(workdir / name) in out
+        assert (workdir / name).exists()
+
+
+def test_a_run_writes_down_what_it_is(whole):
+    written = json.loads((whole[0] / "config.json").read_text())
+    assert written["density"]["steps"] == 4
+    assert written["data"]["max_heads"] == 60
+    record = json.loads((whole[0] / "environment.json").read_text())
+    assert len(record["devices"]) == 8
+    assert record["packages"]["jax"]
+    assert re.fullmatch("[0-9a-f]{40}|unknown", record["commit"])
+
+
+def test_every_step_has_a_line(whole):
+    lines = journal(whole[0])
+    steps = [(line["stage"], line["step"]) for line in lines]
+    assert steps == [(s, n) for s, last in STAGES.items() for n in range(1, last + 1)]
+    for line in lines:
+        assert np.isfinite(line["loss"]) and line["images_per_second"] > 0
+    assert "crop_mae" in lines[-1] and "discriminator" in lines[-1]
+
+
+def test_tensorboard_reads_the_same(whole):
+    board = EventAccumulator(str(whole[0] / "tensorboard"))
+    board.Reload()
+    read = [event.value for event in board.Scalars("density/loss")]
+    lines = [line["loss"] for line in journal(whole[0]) if line["stage"] == "density"]
+    np.testing.assert_allclose(read, lines, rtol=1e-6)
+    assert board.Tags()["images"] == ["density/crop", "adversary/crop"]
+    assert len(board.Images("density/crop")) == 4
+
+
+def test_scores_are_those_of_the_table(whole):
+    scores = json.loads((whole[0] / "metrics.json").read_text())
+    with open(whole[0] / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:3] == ["name", "count", "predicted"]
+    assert scores["num_images"] == len(rows) == 3
+    error = np.array([float(row["predicted"]) - float(row["count"]) for row in rows])
+    np.testing.assert_allclose(scores["mae"], np.abs(error).mean())
+    np.testing.assert_allclose(scores["rmse"], np.sqrt((error**2).mean()))
+    for name in ("psnr", "ssim"):
+        mean = np.mean([float(row[name]) for row in rows])
+        np.testing.assert_allclose(scores[name], mean)
+
+
+def test_pictures_open(whole):
+    pictures = sorted((whole[0] / "pictures").iterdir())
+    assert len(pictures) == 2
+    for path in pictures:
+        with Image.open(path) as picture:
+            assert picture.size[0] > 1000
+            assert np.asarray(picture).std() > 10
+
+
+def test_evaluation_alone_scores_again(whole, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(whole[0], workdir)
+    (workdir / "metrics.json").unlink()
+    (workdir / "pictures" / "old.png").touch()
+    words = (tiny.CONFIG, f"--workdir={workdir}", "--mode=evaluate")
+    status, out, err = tiny.launch(*words, "--config.pictures=1")
+    assert status == 0, err
+    for name in ("metrics.json", "predictions.csv"):
+        assert (workdir / name).read_text() == (whole[0] / name).read_text()
+    assert len(list((workdir / "pictures").iterdir())) == 1
+
+
+# --- stopping and going on
+
+
+def stopped(workdir, signum, *, seen):
+    """Start, send a signal once `seen()`, and return (exit status, stderr)."""
+    with tiny.start(tiny.CONFIG, f"--workdir={workdir}") as process:
+        while not seen() and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signum)
+        err = process.communicate(timeout=500)[1]
+    return process.returncode, err
+
+
+def test_a_run_stopped_again_and_again_ends_like_one_that_was_not(whole, tmp_path):
+    """SIGTERM, then kill -9, then SIGINT in the evaluation, then left alone."""
+    workdir = tmp_path / "run"
+
+    def reached(stage, step):
+        lines = workdir / "metrics.jsonl"
+        return lines.exists() and f'"{stage}", "step": {step}' in lines.read_text()
+
+    status, err = stopped(workdir, signal.SIGTERM, seen=lambda: reached("gce", 1))
+    assert status == 128 + signal.SIGTERM
+    assert re.search(r"\nSIGTERM: stopped after step \d of the stage gce\.\n", err)
+    status, _ = stopped(workdir, signal.SIGKILL, seen=lambda: reached("density", 2))
+    assert status == -signal.SIGKILL
+    weights = workdir / "weights.safetensors"
+    status, err = stopped(workdir, signal.SIGINT, seen=weights.exists)
+    assert status == 128 + signal.SIGINT
+    assert "SIGINT: stopped in the evaluation, after " in err
+    assert "Traceback" not in err
+    assert not (workdir / "metrics.json").exists()
+
+    command = shlex.split(err.splitlines()[-1].removeprefix("To go on: "))
+    assert command[0] == "python"
+    again = subprocess.run([sys.executable, *command[1:]], cwd=tiny.ROOT, check=False)
+    assert again.returncode == 0
+    same_weights(weights, whole[0] / "weights.safetensors")
+    for name in ("metrics.json", "predictions.csv"):
+        assert (workdir / name).read_text() == (whole[0] / name).read_text()
+    losses = {(line["stage"], line["step"]): line["loss"] for line in journal(workdir)}
+    assert losses == {
+        (line["stage"], line["step"]): line["loss"] for line in journal(whole[0])
+    }
+
+
+def same_weights(one, other):
+    one, other = load_file(one), load_file(other)
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+def test_pmap_learns_the_same_as_jit(tmp_path):
+    """The first row of the ablation: the loop and the devices, one network."""
+    words = [tiny.CONFIG, "--config.adversary.steps=0"]
+    words += [f"--config.model.{n}=false" for n in ("global_context", "local_context")]
+    for parallel in ("jit", "pmap"):
+        workdir = f"--workdir={tmp_path / parallel}"
+        status, _, err = tiny.launch(
+            *words, workdir, f"--parallel={parallel}", devices=2
+        )
+        assert status == 0, err
+    jit, pmap = (
+        load_file(tmp_path / n / "weights.safetensors") for n in ("jit", "pmap")
+    )
+    assert {name.split("/")[0] for name in jit} == {"dme", "fcnn"}
+    for name, value in jit.items():
+        np.testing.assert_allclose(pmap[name], value, atol=1e-4, err_msg=name)
+
+
+# --- words that cannot be understood
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--nonsense=1"], "Unknown command line flag 'nonsense'"),
+        (["--config.density.stepz=3"], "Field stepz not found .*Stage"),
+        (["--config.densiti.steps=3"], "densiti does not exist"),
+        (["--config.density.steps=abc"], "--config.density.steps=abc: invalid literal"),
+        (["--mode=score"], "--mode=score: value should be one of <train|evaluate>"),
+        (["and", "more"], "not understood: and more"),
+    ],
+)
+def test_unknown_words_are_named(words, text, tmp_path):
+    err = refused(tiny.CONFIG, f"--workdir={tmp_path / 'run'}", *words)
+    assert re.search(text.replace("|", r"\|"), err)
+    assert err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (None, "No such file or directory"),
+        ("x = 1", "no attribute 'get_config'"),
+        ("def get_config(:", r"SyntaxError: invalid syntax \(x.py, line 1\)"),
+        ("import no_such_module", "ModuleNotFoundError: No module named"),
+        ("def get_config(): raise ValueError('mine')", "ValueError: mine"),
+        ("def get_config(): return {}", "must return a cpcnn_jax.config.Experiment"),
+    ],
+)
+def test_an_experiment_s_file_that_cannot_be_used_is_named(source, text, tmp_path):
+    path = tmp_path / "x.py"
+    if source:
+        path.write_text(source)
+    err = refused(f"--config={path}", f"--workdir={tmp_path / 'run'}")
+    assert re.search(text, err)
+    assert err.count("\n") == 1 and ("--config=" in err or "--config:" in err)
+    assert not (tmp_path / "run").exists()
+
+
+def test_flags_that_must_be_given(tmp_path):
+    assert "flag --config" in refused(f"--workdir={tmp_path}")
+    assert "flag --workdir" in refused(tiny.CONFIG)
+
+
+# --- a configuration, a folder or a file that cannot be used
+
+
+def test_a_value_that_cannot_be_used_leaves_no_trace(tmp_path):
+    workdir = tmp_path / "run"
+    err = refused(tiny.CONFIG, f"--workdir={workdir}", "--config.density.steps=0")
+    assert err == "--config.density.steps=0 must be a whole number of at least 1\n"
+    assert not workdir.exists()
+
+
+def test_a_corrected_value_goes_on_in_the_same_folder(tmp_path):
+    words = (tiny.CONFIG, f"--workdir={tmp_path / 'run'}")
+    err = refused(*words, "--config.gce.batch_size=12")
+    assert "--config.gce.batch_size=12 cannot be split over 8 devices" in err
+    err = refused(*words, "--config.gce.vgg16=nowhere.safetensors")
+    assert "--config.gce.vgg16=nowhere.safetensors does not exist" in err
+    assert "python -m cpcnn_jax vgg16" in err
+
+
+def test_another_experiment_s_folder_stays_as_it_was(whole, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(whole[0], workdir)
+    before = {p: p.stat().st_mtime_ns for p in workdir.rglob("*")}
+    err = refused(tiny.CONFIG, f"--workdir={workdir}", "--config.lce.steps=3")
+    assert "holds another experiment (config.lce.steps was 2, now 3)" in err
+    assert {p: p.stat().st_mtime_ns for p in workdir.rglob("*")} == before
+
+
+def test_evaluation_without_weights(tmp_path):
+    err = refused(tiny.CONFIG, f"--workdir={tmp_path / 'run'}", "--mode=evaluate")
+    assert (
+        err == f"{tmp_path}/run/weights.safetensors does not exist: train first, "
+        "with --mode=train\n"
+    )
+
+
+def test_evaluation_with_damaged_weights(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "run")
+    weights = tmp_path / "run" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    err = refused(tiny.CONFIG, f"--workdir={tmp_path / 'run'}", "--mode=evaluate")
+    assert f"{weights} is not a safetensors file" in err
+    assert (tmp_path / "run" / "metrics.json").exists()
+
+
+@pytest.fixture
+def photographs(tmp_path, monkeypatch):
+    """A small ShanghaiTech folder; flags that use it."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
+    root = write_part(tmp_path / "data")
+    experiment = tmp_path / "experiment.py"
+    experiment.write_text(
+        "import dataclasses, tiny\n"
+        "from cpcnn_jax import config\n"
+        "def get_config():\n"
+        "    data = config.ShanghaiTech(part='A')\n"
+        "    return dataclasses.replace(tiny.get_config(), data=data)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    words = (f"--config={experiment}", f"--workdir={tmp_path / 'run'}")
+    return root, (*words, f"--config.data.root={root}")
+
+
+def test_a_missing_data_set_says_where_to_get_it(photographs, tmp_path):
+    _, words = photographs
+    err = refused(*words, f"--config.data.root={tmp_path / 'none'}")
+    assert f"--config.data.root={tmp_path / 'none'} is not a folder" in err
+    assert "https://github.com/desenzhou/ShanghaiTechDataset" in err
+    assert "train_data/" in err and "ground-truth/GT_IMG_1.mat" in err
+
+
+def test_missing_test_photographs_are_said_before_the_training(photographs, tmp_path):
+    root, words = photographs
+    shutil.rmtree(root / "part_A" / "test_data")
+    assert "has no test_data folder" in refused(*words)
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_damaged_photographs_and_annotations_are_named(photographs):
+    root, words = photographs
+    whole = image(root, 2).read_bytes()
+    image(root, 2).write_bytes(whole[: len(whole) // 2])
+    err = refused(*words)
+    assert "IMG_2.jpg is not a whole JPEG photograph" in err
+    image(root, 2).write_bytes(whole)
+    annotation(root, 1).write_bytes(b"not a matrix")
+    assert "GT_IMG_1.mat holds no head points" in refused(*words)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
+    words = [tiny.CONFIG, f"--workdir={tmp_path}/run", "--config.adversary.steps=0"]
+    words += [f"--config.model.{n}=false" for n in ("global_context", "local_context")]
+    status, _, err = tiny.launch(*words, "--config.density.learning_rate=1e30")
+    assert status == 1 and "Traceback" not in err
+    said = err[err.index("launch.py: ") :].splitlines()[0]
+    assert re.search(r"stage density, step [234]: .*nan.* is not finite", said)
+    assert "try a lower --config.density.learning_rate in another --workdir" in said
+    saved = os.listdir(tmp_path / "run" / "checkpoints" / "density")
+    assert saved and not any("tmp" in name for name in saved)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk_is_one_sentence(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        status, _, err = tiny.launch(tiny.CONFIG, f"--workdir={disk / 'run'}")
+        assert status == 1 and "Traceback" not in err
+        said = err[err.index("launch.py: ") :].splitlines()[0]
+        assert f"{disk}/run/checkpoints/" in said and "No space left" in said
+        assert any((disk / "run" / "checkpoints" / "gce").iterdir())
+        assert json.loads((disk / "run" / "config.json").read_text())
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

@@ -1,0 +1,75 @@
+"""The smallest experiment that has every stage, and launch.py as a user starts it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+
+from cpcnn_jax import config
+
+ROOT = Path(__file__).parents[1]
+CONFIG = f"--config={__file__}"
+
+
+def get_config():
+    return config.Experiment(
+        data=config.Crowd(num_train=6, num_test=3, height=128, width=160, max_heads=60),
+        crops=config.Crops(plain=2, changed=2, patches=4),
+        model=config.Model(
+            columns=(((4, 5), (4, 3), (3, 3)), ((4, 3), (4, 3), (2, 3))),
+            vgg_width=0.125,
+            gce_head=(8, 8),
+            lce_features=(4, 4, 8),
+            lce_head=(8, 8),
+        ),
+        gce=config.GlobalStage(2, 8, 1e-3),
+        lce=config.Stage(2, 8, 1e-3),
+        density=config.Stage(4, 8, 1e-3),
+        adversary=config.Adversary(2, 8, 1e-4, discriminator_width=0.125),
+        log_every=1,
+        save_every=1,
+        pictures=2,
+    )
+
+
+def start(*words, devices=8):
+    """A process of launch.py; it shares its compiled programs with the tests' own."""
+    environment = {
+        **os.environ,
+        "JAX_PLATFORMS": "cpu",
+        "JAX_NUM_CPU_DEVICES": str(devices),
+        "JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
+    }
+    return subprocess.Popen(
+        [sys.executable, "launch.py", *map(str, words)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def launch(*words, devices=8):
+    """(exit status, stdout, stderr) of launch.py."""
+    with start(*words, devices=devices) as process:
+        try:
+            out, err = process.communicate(timeout=500)
+        finally:
+            process.kill()
+    return process.returncode, out, err
+
+
+def never():
+    """The `stop` of a run that nobody stops."""
+    return None
+
+
+def stop_at(call):
+    """The `stop` of a run that is asked to end at this call, counted from 1."""
+    calls = iter(range(1, call))
+    return lambda: signal.SIGTERM if next(calls, None) is None else None

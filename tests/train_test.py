@@ -1,0 +1,81 @@
+"""The loop of training without a process: stopped at chosen calls, and refusals."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tiny
+from safetensors.numpy import load_file
+
+from cpcnn_jax import config, parallel, stages, train, workdir
+from cpcnn_jax.interrupt import Interrupted
+
+
+def trained(folder, experiment, stop=tiny.never):
+    workdir.claim(folder, experiment)
+    return train.train(experiment, folder, parallel.jit_strategy(), stop=stop)
+
+
+def stopped(folder, experiment, *, call):
+    with pytest.raises(Interrupted) as error:
+        trained(folder, experiment, tiny.stop_at(call))
+    return str(error.value)
+
+
+def test_stops_in_and_between_stages_change_nothing(whole, tmp_path):
+    """Asked once before a stage's first step and once after each step."""
+    experiment = tiny.get_config()
+    before = dataclasses.asdict(tiny.get_config())
+    words = stopped(tmp_path, experiment, call=1 + 2)  # the last step of the first
+    assert words == "SIGTERM: stopped after step 2 of the stage gce"
+    words = stopped(tmp_path, experiment, call=1)  # a stage that had been completed
+    assert words == "SIGTERM: stopped after step 2 of the stage gce"
+    words = stopped(tmp_path, experiment, call=1 + 1 + 2 + 1 + 3)
+    assert words == "SIGTERM: stopped after step 3 of the stage density"
+    assert not (tmp_path / "weights.safetensors").exists()
+    file = trained(tmp_path, experiment)
+    assert file == tmp_path / "weights.safetensors"
+    one, other = load_file(file), load_file(whole[0] / "weights.safetensors")
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+    assert dataclasses.asdict(experiment) == before
+
+
+def test_only_the_asked_layers_of_the_gce_learn(whole):
+    experiment = tiny.get_config()
+    run = stages.Run(experiment, train.cpcnn.build(experiment.model), None, None)
+    first = stages.initial_weights(run)
+    last = load_file(whole[0] / "weights.safetensors")
+    assert first.keys() == last.keys()
+    moved = {name for name in first if not np.array_equal(first[name], last[name])}
+    still = {name for name in first if name.startswith("gce/vgg16/")} - moved
+    learning = {"gce/vgg16/conv5_2/kernel", "gce/vgg16/conv5_3/kernel"}
+    assert learning <= moved
+    assert all("conv5_2" not in name and "conv5_3" not in name for name in still)
+    assert len(still) == 22  # eleven kernels and eleven biases
+
+
+def test_stages_are_those_of_the_configuration():
+    def plan(**changes):
+        model = config.Model(**changes.pop("model", {}))
+        experiment = config.Experiment(model=model, **changes)
+        run = stages.Run(experiment, train.cpcnn.build(model), None, None)
+        return [stage.__name__.removesuffix("_stage") for stage in stages.plan(run)]
+
+    assert plan() == ["global", "local", "density", "adversarial"]
+    assert plan(adversary=config.Adversary(0)) == ["global", "local", "density"]
+    alone = {"global_context": False, "local_context": False}
+    assert plan(model=alone, adversary=config.Adversary(0)) == ["density"]
+
+
+def test_what_cannot_be_trained_is_said_before_anything_is_written(tmp_path):
+    experiment = dataclasses.replace(tiny.get_config(), lce=config.Stage(2, 12))
+    with pytest.raises(ValueError, match="--config.lce.batch_size=12 cannot be split"):
+        trained(tmp_path, experiment)
+    experiment = tiny.get_config()
+    experiment.gce.vgg16 = str(tmp_path / "none")
+    with pytest.raises(ValueError, match="--config.gce.vgg16=.* does not exist"):
+        trained(tmp_path, experiment)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"config.json", "environment.json"}
