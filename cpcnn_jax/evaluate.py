@@ -1,6 +1,7 @@
 """Evaluation: every test photograph at its own size, scored and shown."""
 
 import csv
+import functools
 import io
 import json
 from pathlib import Path
@@ -64,9 +65,33 @@ def evaluate(config, folder, *, stop):
     trained = jax.device_put(weights.load(file))
     model = cpcnn.build(config.model)
     run = predict.estimator(model, blocks=config.crops.fraction)
+    estimate = functools.partial(run, trained)
+    rows = score(source, estimate, config, stop=stop)
+    scores = summary(rows) | _constant_answer(config, rows)
+    _write(folder, rows, scores)
+    _draw(folder / "pictures", rows, source, estimate, config)
+    return scores
+
+
+def score(source, estimate, config, *, stop):
+    """Score an estimate of every photograph, whichever network made it.
+
+    Args:
+      source: photographs; see `cpcnn_jax.data`.
+      estimate: function, uint8 `[H, W, 3]` to density `[H, W]`.
+      config: `config.Experiment`; its target says how the true maps are drawn.
+      stop: as in `evaluate`.
+
+    Returns:
+      A dict per photograph: name, count (heads), predicted (the map's sum), psnr, ssim.
+
+    Raises:
+      Interrupted: asked to stop.
+    """
     rows, bar = [], tqdm(range(len(source)), desc="evaluate", unit="photograph")
     for index in bar:
-        rows.append(_score(run(trained, source[index]["image"]), source[index], config))
+        record = source[index]
+        rows.append(_score(estimate(record["image"]), record, config))
         bar.set_postfix(
             mae=f"{_mean(abs(r['predicted'] - r['count']) for r in rows):.1f}"
         )
@@ -74,10 +99,7 @@ def evaluate(config, folder, *, stop):
             raise Interrupted(
                 stop(), f"in the evaluation, after {len(rows)} photographs"
             )
-    scores = _summary(rows) | _constant_answer(config, rows)
-    _write(folder, rows, scores)
-    _draw(folder / "pictures", rows, source, lambda image: run(trained, image), config)
-    return scores
+    return rows
 
 
 def _truth(record, config):
@@ -98,7 +120,8 @@ def _score(estimate, record, config):
     }
 
 
-def _summary(rows):
+def summary(rows):
+    """The scores of all photographs together, from the rows of `score`."""
     predicted, true = ([row[name] for row in rows] for name in ("predicted", "count"))
     return {
         "mae": metrics.mae(predicted, true),

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
+from cpcnn_jax import density
+
 
 def mae(predicted, true):
     """Mean absolute error of counts.
@@ -40,6 +42,53 @@ def rmse(predicted, true):
     Reference: Sindagi & Patel, ICCV 2017, section 4.
     """
     return float(np.sqrt(np.mean(np.square(_errors(predicted, true)))))
+
+
+def nae(predicted, true):
+    """Normalised absolute error: the mean of each error over its true count.
+
+    Photographs without people have no such error and are left out.
+
+    Args:
+      predicted: `[N]` people.
+      true: `[N]` people.
+
+    Returns:
+      A fraction, a float; nan where no photograph shows people.
+
+    Example:
+      >>> nae([90.0, 300.0, 7.0], [100.0, 200.0, 0.0])
+      0.3
+
+    Reference: Wang et al., NWPU-Crowd, IEEE TPAMI 2021.
+    """
+    errors, true = np.abs(_errors(predicted, true)), np.asarray(true, np.float64)
+    some = true > 0
+    return float(np.mean(errors[some] / true[some])) if some.any() else float("nan")
+
+
+def mae_per_level(predicted, true, thresholds):
+    """MAE of the photographs of each density level, by their true count.
+
+    Args:
+      predicted: `[N]` people.
+      true: `[N]` people.
+      thresholds: `[K - 1]` ascending people, as in `density.density_class`: 4 of them
+        make the five levels of the paper.
+
+    Returns:
+      `[K]` float64 people; nan where a level has no photograph.
+
+    Example:
+      >>> mae_per_level([8, 11, 90], [10, 11, 100], [10, 50])
+      array([ 2.,  0., 10.])
+    """
+    errors = np.abs(_errors(predicted, true))
+    level = density.density_class(true, thresholds)
+    total, number = (
+        np.bincount(level, weights, len(thresholds) + 1) for weights in (errors, None)
+    )
+    return np.divide(total, number, np.full(len(total), np.nan), where=number > 0)
 
 
 def _errors(predicted, true):
@@ -108,15 +157,89 @@ def ssim(predicted, true):
     return float(np.mean(likeness[5:-5, 5:-5]))
 
 
+def game(predicted, points, level):
+    """Grid average mean absolute error of one photograph: counts held region by region.
+
+    The field is split into 2^L x 2^L regions at the pixels floor(i H / 2^L) and
+    floor(i W / 2^L), so that where a side does not divide, regions differ by one pixel.
+    A head belongs to the region of the pixel it lies on. GAME(0) is the count's error.
+
+    Args:
+      predicted: `[H, W]` people per pixel.
+      points: `[N, 2]` heads (x, y), pixels, inside the map.
+      level: L; 0 to 3 in the literature.
+
+    Returns:
+      People, a float: the sum over the regions. Papers print its mean over photographs.
+
+    Raises:
+      ValueError: a head lies outside, or a side is under 2^L pixels.
+
+    Example:
+      >>> game(np.eye(4) / 2, [[0, 0], [3.5, 0.2]], 0), game(np.eye(4), [[0, 3]], 1)
+      (0.0, 5.0)
+
+    Reference: Guerrero-Gomez-Olmedo et al., Extremely Overlapping Vehicle Counting,
+    IbPRIA 2015.
+    """
+    predicted = np.asarray(predicted, np.float64)
+    inside = density.inside(points, predicted.shape)
+    if not inside.all():
+        raise ValueError(
+            f"{(~inside).sum()} of {len(inside)} heads lie outside the map of "
+            f"{predicted.shape[1]}x{predicted.shape[0]} pixels"
+        )
+    heads = np.zeros(predicted.shape)
+    x, y = np.floor(np.reshape(points, (-1, 2))).astype(int).T
+    np.add.at(heads, (y, x), 1)
+    return game_of_maps(predicted, heads, level)
+
+
+def game_of_maps(predicted, true, level):
+    """`game` against a density map instead of heads.
+
+    Args:
+      predicted: `[H, W]` people per pixel.
+      true: `[H, W]` people per pixel.
+      level: L, as in `game`.
+
+    Returns:
+      People, a float.
+
+    Raises:
+      ValueError: the maps differ in shape, or a side is under 2^L pixels.
+
+    Example:
+      >>> game_of_maps(np.eye(4), np.eye(4)[::-1], 1)
+      8.0
+    """
+    predicted, true = _maps(predicted, true)
+    if level < 0 or min(true.shape) < 2**level:
+        raise ValueError(
+            f"GAME({level}) splits each side into 2^{level}: it needs a level of at "
+            f"least 0 and a map that has the pixels, got {true.shape}"
+        )
+    regions = predicted - true
+    for axis, size in enumerate(true.shape):
+        first = np.arange(2**level) * size // 2**level
+        regions = np.add.reduceat(regions, first, axis=axis)
+    return float(np.abs(regions).sum())
+
+
 def _normalised(predicted, true):
+    predicted, true = _maps(predicted, true)
+    peak = true.max() or 1.0
+    return predicted / peak, true / peak
+
+
+def _maps(predicted, true):
     predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
     if predicted.shape != true.shape or predicted.ndim != 2:
         raise ValueError(
             "map scores need two maps [H, W] of one shape, got "
             f"{predicted.shape} predicted and {true.shape} true"
         )
-    peak = true.max() or 1.0
-    return predicted / peak, true / peak
+    return predicted, true
 
 
 def _window_mean(x):

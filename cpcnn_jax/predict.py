@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from PIL import Image
 
 from cpcnn_jax import steps
 
@@ -33,3 +34,56 @@ def estimator(model, *, blocks=None):
         return np.asarray(density(weights, jnp.asarray(image)[None]))
 
     return estimate
+
+
+def mcnn_estimator(model):
+    """The baseline likewise: greyed, resized to multiples of 4, its map sized back.
+
+    Args:
+      model: MCNN.
+
+    Returns:
+      estimate(weights, image): a flat dict of weights and uint8 `[H, W, 3]`, H and W at
+      least 4, to the density `[H, W]` float32.
+    """
+
+    @jax.jit
+    def density(weights, grey):
+        return model.apply(steps.variables(weights), grey)[0, ..., 0]
+
+    def estimate(weights, image):
+        height, width = image.shape[:2]
+        size = (width // 4 * 4, height // 4 * 4)
+        grey = Image.fromarray(image).convert("L")
+        grey = np.asarray(grey.resize(size, Image.Resampling.BILINEAR), np.float32)
+        return resize(density(weights, grey[None, ..., None]), (height, width))
+
+    return estimate
+
+
+def resize(density, shape):
+    """A density map at another size and with the same sum.
+
+    The people of a cell are spread evenly over the area that it covers.
+
+    Args:
+      density: `[h, w]` people per cell.
+      shape: (H, W).
+
+    Returns:
+      `[H, W]` float32 people per pixel.
+
+    Example:
+      >>> resize(np.array([[3.0, 6.0]]), (1, 3))
+      array([[2., 3., 4.]], dtype=float32)
+    """
+    rows, columns = map(_shares, density.shape, shape)
+    return (rows @ np.asarray(density, np.float64) @ columns.T).astype(np.float32)
+
+
+def _shares(cells, pixels):
+    """`[pixels, cells]`: which part of each cell of a line lies in each pixel."""
+    edges = np.linspace(0, cells, pixels + 1)[:, None]
+    cell = np.arange(cells)
+    overlap = np.minimum(edges[1:], cell + 1) - np.maximum(edges[:-1], cell)
+    return np.maximum(overlap, 0)

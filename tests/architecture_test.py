@@ -13,16 +13,16 @@ FILES = [
 # From the ground up; a room imports from the floors below its own, and rooms of one
 # folder that share a floor (the models, the data) may know each other. No circles.
 FLOORS = [
-    "arithmetic config density files initializers interrupt log losses metrics "
-    "parallel checkpoint report.pictures",
-    "geometry workdir",
+    "arithmetic config density files initializers interrupt log losses "
+    "parallel checkpoint uncertainty report.pictures",
+    "geometry metrics workdir",
     "lowerings",
     "primitive converters",
     "layers",
     "models data checkerboard",
-    "steps weights vgg16 validate",
+    "steps weights vgg16 mcnn_weights validate",
     "predict stages explain",
-    "evaluate",
+    "evaluate compare",
     "train",
     "launch",
 ]

@@ -45,25 +45,45 @@ class DensityMapEstimator(nn.Module):
         Raises:
           ValueError: H or W is not a multiple of 4.
         """
-        if image.shape[1] % 4 or image.shape[2] % 4:
-            raise ValueError(
-                f"DME needs a height and width that are multiples of 4, got "
-                f"{image.shape[1]}x{image.shape[2]}; CPCNN pads for you"
-            )
-        image = normalised(image)
-        columns = [self._column(image, i) for i in range(len(self.columns))]
-        return jnp.concatenate(columns, axis=-1)
+        return in_columns(normalised(image), self.columns)
 
-    def _column(self, x, index):
-        for layer, (features, side) in enumerate(self.columns[index], start=1):
-            x = nn.Conv(
-                features,
-                (side, side),
-                conv_general_dilated=thin_conv if layer == 1 else None,
-                kernel_init=nn.initializers.he_normal(),
-                name=f"column{index + 1}_conv{layer}",
-            )(x)
-            x = nn.relu(x)
-            if layer <= 2:
-                x = max_pool(x)
-        return x
+
+def in_columns(x, columns):
+    """Columns side by side; their weights belong to the module that calls this.
+
+    Args:
+      x: `[B, H, W, C]`, H and W multiples of 4.
+      columns: as in `DensityMapEstimator`.
+
+    Returns:
+      `[B, H / 4, W / 4, C']`, C' the sum of the columns' last features.
+
+    Raises:
+      ValueError: H or W is not a multiple of 4.
+    """
+    height, width = x.shape[1:3]
+    if height % 4 or width % 4:
+        raise ValueError(
+            f"columns need a height and width that are multiples of 4, got "
+            f"{height}x{width}; CPCNN pads for you"
+        )
+    found = [
+        _column(x, column, name=f"column{number}")
+        for number, column in enumerate(columns, start=1)
+    ]
+    return jnp.concatenate(found, axis=-1)
+
+
+def _column(x, convolutions, name):
+    for layer, (features, side) in enumerate(convolutions, start=1):
+        x = nn.Conv(
+            features,
+            (side, side),
+            conv_general_dilated=thin_conv if layer == 1 else None,
+            kernel_init=nn.initializers.he_normal(),
+            name=f"{name}_conv{layer}",
+        )(x)
+        x = nn.relu(x)
+        if layer <= 2:
+            x = max_pool(x)
+    return x

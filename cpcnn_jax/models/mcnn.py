@@ -1,0 +1,52 @@
+"""MCNN, the baseline that CP-CNN grew out of: three columns and a 1x1 convolution."""
+
+from collections.abc import Sequence
+
+from flax import linen as nn
+
+from cpcnn_jax.models.dme import in_columns
+
+COLUMNS = (
+    ((16, 9), (32, 7), (16, 7), (8, 7)),
+    ((20, 7), (40, 5), (20, 5), (10, 5)),
+    ((24, 5), (48, 3), (24, 3), (12, 3)),
+)
+
+
+class MCNN(nn.Module):
+    """DME's columns, one convolution shorter, on a grey photograph, fused at once.
+
+    Departs from the paper: a ReLU follows the last convolution, as in the public code
+    whose trained weights this module takes (`cpcnn_jax.mcnn_weights`).
+
+    Attributes:
+      columns: as in `dme.DensityMapEstimator`.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> mcnn, image = MCNN(), jnp.zeros((1, 64, 96, 1))
+      >>> density, _ = mcnn.init_with_output(jax.random.key(0), image)
+      >>> density.shape
+      (1, 16, 24, 1)
+
+    Reference: Zhang et al., Single-Image Crowd Counting via Multi-Column CNN, CVPR
+    2016; the widths are those of github.com/svishwa/crowdcount-mcnn.
+    """
+
+    columns: Sequence[Sequence[tuple[int, int]]] = COLUMNS
+
+    @nn.compact
+    def __call__(self, image):
+        """Estimate density at a quarter of the size.
+
+        Args:
+          image: `[B, H, W, 1]` grey levels, 0 to 255; H and W multiples of 4.
+
+        Returns:
+          `[B, H / 4, W / 4, 1]` people per cell of 4x4 pixels: its sum is the count.
+
+        Raises:
+          ValueError: H or W is not a multiple of 4.
+        """
+        features = in_columns(image, self.columns)
+        return nn.relu(nn.Conv(1, (1, 1), name="fuse")(features))

@@ -1,0 +1,122 @@
+"""compare on real small files, as the evaluation writes them."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from cpcnn_jax import __main__ as command
+
+TRUE = {f"IMG_{i}": 10 * i + 5 for i in range(1, 21)}
+
+
+def write(folder, bias=0.0, true=TRUE, seed=0):
+    """predictions.csv of a run that errs by `bias` and a little noise."""
+    draw = np.random.default_rng(seed)
+    folder.mkdir(exist_ok=True)
+    with open(folder / "predictions.csv", "w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["name", "count", "predicted", "psnr"])
+        for name, count in true.items():
+            table.writerow([name, count, count + bias + draw.normal(), 20.5])
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return write(tmp_path / "a", bias=2), write(tmp_path / "b", bias=9, seed=1)
+
+
+def compare(capsys, *words):
+    status = command.main(["compare", *map(str, words)])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def refused(capsys, *words):
+    status, out, err = compare(capsys, *words)
+    assert (status, out) == (1, "") and err.startswith("compare: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_the_table(runs, capsys):
+    status, out, err = compare(capsys, *runs)
+    assert (status, err) == (0, "")
+    header, _, titles, a, b, difference, _, test, meaning, how = out.splitlines()
+    assert header.startswith("20 photographs")
+    assert titles.split() == ["MAE", "95%", "interval", "RMSE"]
+    name_a, mae_a, low_a, _, high_a, rmse_a = a.split()
+    name_b, mae_b, *_ = b.split()
+    assert (name_a, name_b) == tuple(map(str, runs))
+    assert float(low_a) < float(mae_a) < float(high_a) and mae_a < rmse_a
+    _, mean, low, _, high = difference.split()
+    assert float(mean) == pytest.approx(float(mae_a) - float(mae_b), abs=0.011)
+    assert float(low) < float(mean) < float(high) < 0
+    assert float(test.split("p = ")[1]) == pytest.approx(2 / 2**20, rel=0.05)
+    assert f"{runs[0]} errs less" in meaning
+    assert "10,000 resamples, seed 0" in how
+
+
+def test_columns_stand_under_each_other(runs, capsys):
+    titles, a, b, difference = compare(capsys, *runs)[1].splitlines()[2:6]
+    end = titles.index("interval") + len("interval")
+    for line in (a, b, difference):
+        assert line[:end].endswith(line.split()[4])
+
+
+def test_rows_are_paired_by_name(runs, tmp_path, capsys):
+    lines = (runs[1] / "predictions.csv").read_text().splitlines()
+    shuffled = write(tmp_path / "shuffled")
+    text = "\n".join([lines[0], *reversed(lines[1:])])
+    (shuffled / "predictions.csv").write_text(text)
+    _, same, _ = compare(capsys, runs[1], shuffled)
+    assert "+0.00 to +0.00" in same and same.count("p = 1\n") == 1
+
+
+def test_other_photographs_are_named(runs, tmp_path, capsys):
+    fewer = {name: count for name, count in TRUE.items() if name != "IMG_7"}
+    other = write(tmp_path / "other", true={**fewer, "IMG_99": 3})
+    expected = "only one run has the photographs IMG_7, IMG_99\n"
+    assert expected in refused(capsys, runs[0], other)
+    none = write(tmp_path / "none", true={"X": 1, "Y": 2})
+    assert "IMG_13 and 17 more" in refused(capsys, runs[0], none)
+
+
+def test_other_true_counts_are_named(runs, tmp_path, capsys):
+    other = write(tmp_path / "other", true={**TRUE, "IMG_3": 36})
+    expected = "the runs hold different true counts of IMG_3\n"
+    assert expected in refused(capsys, runs[0], other)
+
+
+def test_a_missing_file_is_named(runs, tmp_path, capsys):
+    err = refused(capsys, runs[0], tmp_path / "nothing")
+    assert f"{tmp_path / 'nothing' / 'predictions.csv'} does not exist" in err
+    assert "--mode=evaluate" in err
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("", "has no column name, count, predicted"),
+        ("name,count\nx,1\n", "has no column predicted"),
+        ("name,count,predicted\n", "expected at least 2 photographs, got 0"),
+        ("name,count,predicted\nx,1,2\nx,1,2\n", "has x twice"),
+        ("name,count,predicted\nx,1,2\ny,1,\n", "line 3: expected two numbers"),
+        ("name,count,predicted\nx,1,nan\n", "line 2: expected two numbers"),
+        ("name,count,predicted\nx,1\n", "predicted None"),
+        (b"\xff\xfe\x00", "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(runs, capsys, text, reason):
+    file = runs[1] / "predictions.csv"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    err = refused(capsys, *runs)
+    assert str(file) in err and reason in err
+
+
+def test_a_wrong_command_line_is_status_2(runs, capsys):
+    with pytest.raises(SystemExit) as error:
+        compare(capsys, runs[0])
+    assert error.value.code == 2
+    assert "run_b" in capsys.readouterr().err

@@ -1,0 +1,54 @@
+"""The protocol, proved: public weights score what others measured with them."""
+
+import functools
+import os
+from pathlib import Path
+
+import jax
+import pytest
+
+from cpcnn_jax import config, data, evaluate, mcnn_weights, predict
+from cpcnn_jax.models.mcnn import MCNN
+
+
+@pytest.fixture
+def weights_file():
+    """MCNN's public weights of part A: in CPCNN_WEIGHTS, or beside the project."""
+    pytest.importorskip("h5py")
+    default = Path(__file__).parents[2] / "shared" / "weights"
+    file = Path(os.environ.get("CPCNN_WEIGHTS", default)) / "mcnn_shtechA_660.h5"
+    if not file.is_file():
+        pytest.skip(f"no public weights at {file}; set CPCNN_WEIGHTS")
+    return file
+
+
+@pytest.fixture
+def shanghaitech(real_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    return functools.partial(config.ShanghaiTech, root=str(real_data / "ShanghaiTech"))
+
+
+@pytest.mark.long
+def test_public_mcnn_weights_score_what_their_authors_print(shanghaitech, weights_file):
+    """109.8 and 169.0: measured with PyTorch on the same weights and photographs.
+
+    The authors print 110 and 169, with counts held against their own maps' sums.
+    """
+    experiment = config.Experiment(data=shanghaitech(part="A"))
+    trained = jax.device_put(mcnn_weights.read(weights_file))
+    estimate = functools.partial(predict.mcnn_estimator(MCNN()), trained)
+    source = data.open_source(experiment.data, "test")
+    rows = evaluate.score(source, estimate, experiment, stop=lambda: None)
+    scores = evaluate.summary(rows)
+    print(scores)  # pytest -s shows them
+    assert scores["num_images"] == 182
+    assert sum(row["count"] for row in rows) == 78_862
+    assert scores["mae"] == pytest.approx(109.8, abs=0.5)
+    assert scores["rmse"] == pytest.approx(169.0, abs=0.5)
+
+
+def test_training_photographs_never_stand_in_for_missing_test_ones(shanghaitech):
+    if (Path(shanghaitech().root) / "part_B" / "test_data").exists():
+        pytest.skip("part B's test photographs are here")
+    with pytest.raises(ValueError, match="part_B has no test_data folder"):
+        data.open_source(shanghaitech(part="B"), "test")
