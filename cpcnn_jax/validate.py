@@ -18,7 +18,8 @@ _RULES = (
     (
         "a whole number of at least 0",
         lambda value: isinstance(value, int) and value >= 0,
-        "crops.plain crops.changed adversary.steps pictures",
+        """crops.plain crops.changed adversary.steps pictures gce.warmup lce.warmup
+        density.warmup adversary.warmup""",
     ),
     (
         "a whole number of at least 2",
@@ -84,6 +85,13 @@ def experiment(config):
             value = functools.reduce(getattr, name.split("."), config)
             if not holds(value):
                 raise ValueError(f"--config.{name}={value} must be {words}")
+    for name in ("gce", "lce", "density", "adversary"):
+        stage = getattr(config, name)
+        if stage.steps and stage.warmup >= stage.steps:
+            raise ValueError(
+                f"--config.{name}.warmup={stage.warmup} must be under "
+                f"--config.{name}.steps={stage.steps}"
+            )
     if config.crops.plain + config.crops.changed == 0:
         raise ValueError(
             "--config.crops.plain=0 and --config.crops.changed=0 leave no crops to "

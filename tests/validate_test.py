@@ -59,6 +59,14 @@ def test_nothing_is_a_value_where_it_means_something(name, value):
     validate.experiment(changed(name, value))
 
 
+def test_a_stage_is_longer_than_its_warmup():
+    text = r"^--config.lce.warmup=1000 must be under --config.lce.steps=1000$"
+    with pytest.raises(ValueError, match=text):
+        validate.experiment(changed("lce.warmup", 1000))
+    none = config.Experiment(adversary=config.Adversary(steps=0, warmup=0))
+    validate.experiment(none)
+
+
 def test_no_crops_at_all():
     crops = config.Crops(plain=0, changed=0)
     with pytest.raises(ValueError, match="leave no crops to learn from"):
