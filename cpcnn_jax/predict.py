@@ -7,11 +7,14 @@ from PIL import Image
 
 from cpcnn_jax import steps
 
+KEPT_SIZES = 16  # of photographs, whose compiled programs are kept
+
 
 def estimator(model, *, blocks=None):
     """The networks as a function of weights and one photograph.
 
-    Compiled once for each size of photograph.
+    Compiled once for each size of photograph. A process that keeps the programs of a
+    hundred sizes runs out of memory maps and dies, so only the last few are kept.
 
     Args:
       model: CPCNN.
@@ -28,7 +31,13 @@ def estimator(model, *, blocks=None):
         context = model.apply(variables, image, blocks=blocks, method="context")
         return model.apply(variables, image, context=context)[0][0, ..., 0]
 
+    sizes = set()
+
     def estimate(weights, image):
+        if len(sizes | {image.shape}) > KEPT_SIZES:
+            density.clear_cache()
+            sizes.clear()
+        sizes.add(image.shape)
         if image.dtype == np.uint8:
             image = image.astype(np.float32) / 255
         return np.asarray(density(weights, jnp.asarray(image)[None]))
