@@ -5,8 +5,8 @@
         --config.gce.vgg16=weights/vgg16.safetensors
 
 Paper's row: MAE 73.6, RMSE 106.4.
-Hardware: the steps below are about an hour's worth of two CPU cores, with networks of
-the paper's size. With an accelerator raise them, for instance
+Reached: MAE 168.2, RMSE 248.7, in 43 minutes of training on two busy CPU cores and 10
+of evaluation. With an accelerator raise the steps, for instance
 --config.density.steps=40000 --config.adversary.steps=4000.
 """
 
