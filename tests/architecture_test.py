@@ -13,7 +13,7 @@ FILES = [
 # From the ground up; a room imports from the floors below its own, and rooms of one
 # folder that share a floor (the models, the data) may know each other. No circles.
 FLOORS = [
-    "arithmetic config density files initializers interrupt log losses "
+    "arithmetic clock config density files initializers interrupt log losses "
     "parallel checkpoint uncertainty report.pictures",
     "geometry metrics workdir",
     "lowerings",
@@ -21,8 +21,8 @@ FLOORS = [
     "layers",
     "models data checkerboard",
     "steps weights vgg16 mcnn_weights validate",
-    "predict stages explain",
-    "evaluate compare",
+    "predict stages frozen explain",
+    "selection evaluate compare",
     "train",
     "launch",
 ]

@@ -77,37 +77,83 @@ class CPCNN(nn.Module):
 
         Args:
           image: as in `__call__`.
+          blocks: as in `scores`.
+
+        Returns:
+          `[B, H' / 4, W' / 4, K]`, K = 10, or 5 or 0 where a network is left out.
+
+        Raises:
+          ValueError: as in `__call__`.
+        """
+        return self.spread(self.scores(image, blocks=blocks), image)
+
+    def scores(self, image, *, blocks=None):
+        """What GCE says of each block and LCE of each window: their softmax scores.
+
+        Args:
+          image: as in `__call__`.
           blocks: how many blocks per side the GCE sees; None: the module's. A training
             crop, a quarter of a photograph already, is one block.
 
         Returns:
-          `[B, H' / 4, W' / 4, K]`, K = 10, or 5 or 0 where a network is left out; the
-          scores are the softmax of the logits.
+          {"global": `[B, blocks, blocks, 5]`, "local": `[B, n, m, 5]`} for n x m
+          windows, without a network that is left out.
 
         Raises:
           ValueError: as in `__call__`.
         """
         image = _padded(image)
-        height, width = image.shape[1:3]
-        found = [jnp.zeros((len(image), height // 4, width // 4, 0))]
+        found = {}
         if self.gce is not None:
-            rows, columns = (
-                maps.block_spans(n, blocks or self.blocks) for n in (height, width)
-            )
-            found.append(_context(self.gce, image, rows, columns))
+            spans = _block_spans(image, blocks or self.blocks)
+            found["global"] = _scores(self.gce, image, *spans)
         if self.lce is not None:
-            rows, columns = (
-                maps.window_spans(n, window=PATCH, stride=self.local_stride)
-                for n in (height, width)
-            )
-            found.append(_context(self.lce, image, rows, columns))
+            found["local"] = _scores(self.lce, image, *self._window_spans(image))
+        return found
+
+    def spread(self, scores, image):
+        """Write scores over the blocks and windows that they were given for.
+
+        Args:
+          scores: from `scores`.
+          image: the image that they are of; only its shape matters.
+
+        Returns:
+          As `context`.
+
+        Raises:
+          ValueError: as in `__call__`.
+        """
+        image = _padded(image)
+        count, height, width, _ = image.shape
+        found = [jnp.zeros((count, height // 4, width // 4, 0))]
+        if "global" in scores:
+            spans = _block_spans(image, scores["global"].shape[1])
+            found.append(_context(scores["global"], image, *spans))
+        if "local" in scores:
+            spans = self._window_spans(image)
+            found.append(_context(scores["local"], image, *spans))
         return jnp.concatenate(found, axis=-1)
 
+    def _window_spans(self, image):
+        return [
+            maps.window_spans(side, window=PATCH, stride=self.local_stride)
+            for side in image.shape[1:3]
+        ]
 
-def _context(classifier, image, rows, columns):
+
+def _block_spans(image, blocks):
+    return [maps.block_spans(side, blocks) for side in image.shape[1:3]]
+
+
+def _scores(classifier, image, rows, columns):
     logits = classifier(maps.cut(image, rows, columns))
-    scores = jax.nn.softmax(logits).reshape(len(image), len(rows), len(columns), -1)
-    return maps.context_map(scores, shape=image.shape[1:3], rows=rows, columns=columns)
+    return jax.nn.softmax(logits).reshape(len(image), len(rows), len(columns), -1)
+
+
+def _context(scores, image, rows, columns):
+    shape = image.shape[1:3]
+    return maps.context_map(scores, shape=shape, rows=rows, columns=columns)
 
 
 def _padded(image):
