@@ -13,8 +13,7 @@ KEPT_SIZES = 16  # of photographs, whose compiled programs are kept
 def estimator(model, *, blocks=None):
     """The networks as a function of weights and one photograph.
 
-    Compiled once for each size of photograph. A process that keeps the programs of a
-    hundred sizes runs out of memory maps and dies, so only the last few are kept.
+    Compiled once for each size of photograph.
 
     Args:
       model: CPCNN.
@@ -25,19 +24,13 @@ def estimator(model, *, blocks=None):
       in [0, 1], H and W at least 64, to the density `[H, W]` float32.
     """
 
-    @jax.jit
+    @_compiled
     def density(weights, image):
         variables = steps.variables(weights)
         context = model.apply(variables, image, blocks=blocks, method="context")
         return model.apply(variables, image, context=context)[0][0, ..., 0]
 
-    sizes = set()
-
     def estimate(weights, image):
-        if len(sizes | {image.shape}) > KEPT_SIZES:
-            density.clear_cache()
-            sizes.clear()
-        sizes.add(image.shape)
         if image.dtype == np.uint8:
             image = image.astype(np.float32) / 255
         return np.asarray(density(weights, jnp.asarray(image)[None]))
@@ -56,7 +49,7 @@ def mcnn_estimator(model):
       least 4, to the density `[H, W]` float32.
     """
 
-    @jax.jit
+    @_compiled
     def density(weights, grey):
         return model.apply(steps.variables(weights), grey)[0, ..., 0]
 
@@ -68,6 +61,23 @@ def mcnn_estimator(model):
         return resize(density(weights, grey[None, ..., None]), (height, width))
 
     return estimate
+
+
+def _compiled(function):
+    """`jax.jit` of f(weights, photograph) that keeps the programs of a few sizes only.
+
+    A process that keeps those of a hundred and more runs out of memory maps and dies.
+    """
+    program, sizes = jax.jit(function), set()
+
+    def call(weights, photograph):
+        if len(sizes | {photograph.shape}) > KEPT_SIZES:
+            program.clear_cache()
+            sizes.clear()
+        sizes.add(photograph.shape)
+        return program(weights, photograph)
+
+    return call
 
 
 def resize(density, shape):
