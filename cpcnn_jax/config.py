@@ -193,3 +193,6 @@ class Experiment:
     log_every: int = 10  # steps between lines of metrics.jsonl
     save_every: int = 200  # steps between checkpoints
     pictures: int = 12  # drawn by the evaluation, from the best count to the worst
+    # What the evaluation holds counts against: the annotated heads ("points"), or the
+    # sums of the true density maps ("maps").
+    true_counts: str = "points"

@@ -36,12 +36,12 @@ def scorer(model, *, blocks=None):
       scores(weights, image) -> `CPCNN.scores` of it, with a B of 1.
     """
 
-    @jax.jit
+    @_compiled
     def scores(weights, image):
         variables = steps.variables(weights)
         return model.apply(variables, image, blocks=blocks, method="scores")
 
-    return _photograph_by_photograph(scores)
+    return lambda weights, image: scores(weights, _batch_of_one(image))
 
 
 def mapper(model):
@@ -54,34 +54,22 @@ def mapper(model):
       density(weights, image, scores) -> `[H, W]` float32.
     """
 
-    @jax.jit
+    @_compiled
     def density(weights, image, scores):
         variables = steps.variables(weights)
         context = model.apply(variables, scores, image, method="spread")
         return model.apply(variables, image, context=context)[0][0, ..., 0]
 
-    run = _photograph_by_photograph(density)
-    return lambda weights, image, scores: np.asarray(run(weights, image, scores))
-
-
-def _photograph_by_photograph(compiled):
-    """Compiled once for each size of photograph, of which the last few are kept.
-
-    A process that keeps the programs of a hundred sizes runs out of memory maps and
-    dies.
-    """
-    sizes = set()
-
-    def run(weights, image, *more):
-        if len(sizes | {image.shape}) > KEPT_SIZES:
-            compiled.clear_cache()
-            sizes.clear()
-        sizes.add(image.shape)
-        if image.dtype == np.uint8:
-            image = image.astype(np.float32) / 255
-        return compiled(weights, jnp.asarray(image)[None], *more)
+    def run(weights, image, scores):
+        return np.asarray(density(weights, _batch_of_one(image), scores))
 
     return run
+
+
+def _batch_of_one(image):
+    if image.dtype == np.uint8:
+        image = image.astype(np.float32) / 255
+    return jnp.asarray(image)[None]
 
 
 def mcnn_estimator(model):
@@ -95,7 +83,7 @@ def mcnn_estimator(model):
       least 4, to the density `[H, W]` float32.
     """
 
-    @jax.jit
+    @_compiled
     def density(weights, grey):
         return model.apply(steps.variables(weights), grey)[0, ..., 0]
 
@@ -107,6 +95,23 @@ def mcnn_estimator(model):
         return resize(density(weights, grey[None, ..., None]), (height, width))
 
     return estimate
+
+
+def _compiled(function):
+    """`jax.jit` of f(weights, photograph, ...) that keeps the programs of a few sizes.
+
+    A process that keeps those of a hundred and more runs out of memory maps and dies.
+    """
+    program, sizes = jax.jit(function), set()
+
+    def call(weights, photograph, *more):
+        if len(sizes | {photograph.shape}) > KEPT_SIZES:
+            program.clear_cache()
+            sizes.clear()
+        sizes.add(photograph.shape)
+        return program(weights, photograph, *more)
+
+    return call
 
 
 def resize(density, shape):

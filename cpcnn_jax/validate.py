@@ -69,6 +69,11 @@ _RULES = (
         lambda value: value in LAYERS,
         "gce.trainable_from",
     ),
+    (
+        "one of points, maps",
+        lambda value: value in ("points", "maps"),
+        "true_counts",
+    ),
 )
 
 

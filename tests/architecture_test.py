@@ -15,8 +15,8 @@ FILES = [
 FLOORS = [
     "arithmetic clock config density files initializers interrupt log losses "
     "parallel checkpoint uncertainty report.pictures",
-    "geometry metrics workdir",
-    "lowerings",
+    "geometry metrics workdir predictions",
+    "lowerings scores",
     "primitive converters",
     "layers",
     "models data checkerboard",
