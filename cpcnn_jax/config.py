@@ -190,6 +190,7 @@ class Experiment:
     adversary: Adversary = field(default_factory=Adversary)
     validation: Validation = field(default_factory=Validation)
     seed: int = 0  # of initialisation, crops, order, noise and dropout
+    workers: int = 0  # processes that read photographs ahead; 0: threads
     log_every: int = 10  # steps between lines of metrics.jsonl
     save_every: int = 200  # steps between checkpoints
     pictures: int = 12  # drawn by the evaluation, from the best count to the worst

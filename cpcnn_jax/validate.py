@@ -19,8 +19,8 @@ _RULES = (
     (
         "a whole number of at least 0",
         lambda value: isinstance(value, int) and value >= 0,
-        """crops.plain crops.changed adversary.steps pictures gce.warmup lce.warmup
-        density.warmup adversary.warmup""",
+        """crops.plain crops.changed adversary.steps pictures workers gce.warmup
+        lce.warmup density.warmup adversary.warmup""",
     ),
     (
         "a whole number of at least 2",
