@@ -1,15 +1,13 @@
 """python -m cpcnn_jax compare: two runs on the same photographs, and how sure it is."""
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from cpcnn_jax import metrics, uncertainty
+from cpcnn_jax import metrics, predictions, uncertainty
 
-COLUMNS = ("name", "count", "predicted")
 RESAMPLES, SEED = 10_000, 0  # of every interval, so that all are of the same draws
 
 
@@ -25,39 +23,13 @@ def read_predictions(run):
     Raises:
       ValueError: `predictions.csv` is missing, or a line of it cannot be used.
     """
-    path = Path(run) / "predictions.csv"
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            table = csv.DictReader(file)
-            if missing := [c for c in COLUMNS if c not in (table.fieldnames or ())]:
-                raise ValueError(f"{path} has no column {', '.join(missing)}")
-            rows = {}
-            for row in table:
-                if row["name"] in rows:
-                    raise ValueError(f"{path} has {row['name']} twice")
-                rows[row["name"]] = _people(row, f"{path}, line {table.line_num}")
-    except FileNotFoundError:
-        raise ValueError(
-            f"{path} does not exist: evaluate the run first, with --mode=evaluate"
-        ) from None
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+    rows = predictions.read(run)
     if len(rows) < 2:
-        raise ValueError(f"{path}: expected at least 2 photographs, got {len(rows)}")
-    return rows
-
-
-def _people(row, place):
-    try:
-        people = float(row["count"]), float(row["predicted"])
-    except (TypeError, ValueError):
-        people = (float("nan"),)
-    if not np.isfinite(people).all():
         raise ValueError(
-            f"{place}: expected two numbers of people, got count {row['count']!r} and "
-            f"predicted {row['predicted']!r}"
+            f"{Path(run) / 'predictions.csv'}: expected at least 2 photographs, got "
+            f"{len(rows)}"
         )
-    return people
+    return {row["name"]: (row["count"], row["predicted"]) for row in rows}
 
 
 def paired(a, b):
