@@ -34,8 +34,9 @@ def blank(width, height, *, x, y):
     """
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+        # Room for numbers and words: left and below, then right and above.
         axes = figure.add_axes(
-            (60 / width, 44 / height, 1 - 84 / width, 1 - 72 / height)
+            (60 / width, 48 / height, 1 - 84 / width, 1 - 84 / height)
         )
         axes.set_xlabel(x, color=SOFT)
         axes.set_ylabel(y, color=SOFT)

@@ -12,6 +12,7 @@ from cpcnn_jax.report import (
     numbers,
     origin,
     photographs,
+    protocol,
     results,
     scatter,
 )
@@ -52,7 +53,7 @@ def render(run):
         "name": document.join([run.name]),
         "lead": document.join([results.lead(run)]),
         "results": results.section(run),
-        "protocol": results.protocol(run),
+        "protocol": protocol.section(run),
         "filter": levels.choice(run),
         "scatter": scatter.section(
             run.photographs, numbers.finite(run.scores.get("training_mean"))

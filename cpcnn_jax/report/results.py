@@ -1,7 +1,7 @@
-"""The scores of a run next to what papers print, and how they came about."""
+"""The scores of a run next to what papers print."""
 
 from cpcnn_jax.document import tag
-from cpcnn_jax.report import curves, numbers, published, table
+from cpcnn_jax.report import numbers, published, table
 
 TITLES = {
     "mae": "MAE",
@@ -60,7 +60,9 @@ def section(run):
     papers = published.table(run.config, run.scores)
     columns = papers.columns if papers else ("mae", "rmse", "psnr", "ssim")
     networks = published.networks(run.config)
-    rows = [_ours(run, columns), _mean(run.scores, columns)]
+    rows = [_ours(run, columns)]
+    if (error := run.scores.get("mae_of_training_mean")) is not None:
+        rows.append(_row("Always the training mean", _cells({"mae": error}, columns)))
     if papers:
         rows += [_published(row, columns, networks) for row in papers.rows]
     titles = ["", *(TITLES[name] for name in columns), "how sure"]
@@ -94,7 +96,7 @@ def _ours(run, columns):
         tag("td", _number(scores, name), _small(run.scores.get(f"{name}_interval")))
         for name in columns
     ]
-    return _row("This run", cells, "measured", "ours")
+    return _row("This run", cells, kind="ours")
 
 
 def _by_scene(scenes):
@@ -107,22 +109,20 @@ def _small(interval):
     return tag("small", f"95%: {shown}") if shown else None
 
 
-def _mean(scores, columns):
-    known = {"mae": scores.get("mae_of_training_mean")}
-    cells = [tag("td", _number(known, name)) for name in columns]
-    return _row("Always the training mean", cells, "measured")
-
-
 def _published(row, columns, networks):
     own = row.networks is not None and row.networks == networks
-    cells = [tag("td", _number(row.scores, name)) for name in columns]
-    return _row(row.method, cells, row.sure, "own" if own else None, row.note)
+    kind = "own" if own else None
+    return _row(row.method, _cells(row.scores, columns), row.sure, kind, row.note)
 
 
-def _row(method, cells, sure, kind=None, note=""):
+def _row(method, cells, sure="measured", kind=None, note=""):
     first = tag("th", method, scope="row")
     last = tag("td", sure, tag("small", note) if note else None, class_="sure")
     return tag("tr", first, *cells, last, class_=kind)
+
+
+def _cells(scores, columns):
+    return [tag("td", _number(scores, name)) for name in columns]
 
 
 def _number(scores, name):
@@ -136,58 +136,3 @@ def _more(scores):
         if numbers.finite(scores.get(name)) is not None
     ]
     return tag("p", "Also: " + ", ".join(known) + ".") if known else None
-
-
-def protocol(run):
-    """How the scores came about.
-
-    Args:
-      run: `run.Run`.
-
-    Returns:
-      Html, a list of sentences.
-    """
-    said = [_truth(run.scores), _looks(run.scores), _validation(run.log)]
-    if isinstance(sentence := run.scores.get("psnr_ssim"), str):
-        said.append(sentence)
-    said.append(
-        "The interval is a bootstrap over the test photographs: it says what other "
-        "photographs could have given, nothing about another training."
-    )
-    return tag("ul", *(tag("li", sentence) for sentence in said))
-
-
-def _truth(scores):
-    match scores.get("true_counts"):
-        case "points":
-            return "Counts are held against the annotated heads."
-        case "maps":
-            return "Counts are held against the sums of the true maps."
-    return "metrics.json does not say what the counts are held against."
-
-
-def _looks(scores):
-    times = numbers.finite(scores.get("test_evaluations"))
-    if times is None:
-        return "metrics.json does not say how often the test photographs were scored."
-    if times <= 1:
-        return "The test photographs were scored once in this run."
-    return (
-        f"The test photographs were scored {times:.0f} times in this run: what was "
-        "chosen in between makes the last score look better than it is."
-    )
-
-
-def _validation(log):
-    best = [
-        (value, step, stage)
-        for stage, lines in log.items()
-        for step, value in curves.series(lines, "validation_mae")
-    ]
-    if not best:
-        return "No error on validation photographs was logged."
-    value, step, stage = min(best)
-    return (
-        f"On validation photographs, which are none of the test's, the lowest MAE that "
-        f"was logged is {numbers.text(value)}, at step {step:,} of the stage {stage}."
-    )
