@@ -1,29 +1,12 @@
 """Text in a document stays text: read back with the parser of the standard library."""
 
-from html.parser import HTMLParser
-
 import pytest
+from markup import Reader
 
 from cpcnn_jax import document
 from cpcnn_jax.document import Html, join, tag
 
 NASTY = ["<script>alert(1)</script>", "\"'><img src=x>", "&lt;b&gt;", "<!-- b -->", "é"]
-
-
-class Reader(HTMLParser):
-    """The elements and the text that a browser would see."""
-
-    def __init__(self, markup):
-        super().__init__()
-        self.elements, self.text = [], ""
-        self.feed(markup)
-        self.close()
-
-    def handle_starttag(self, name, attributes):
-        self.elements.append((name, dict(attributes)))
-
-    def handle_data(self, data):
-        self.text += data
 
 
 @pytest.mark.parametrize("text", NASTY)

@@ -11,7 +11,7 @@ import shutil
 import evaluated
 import numpy as np
 import pytest
-from document_test import Reader
+from markup import Reader
 from PIL import Image
 
 from cpcnn_jax import __main__ as command
@@ -286,11 +286,19 @@ def test_pictures_are_smaller_jpegs(folder):
 
 def test_a_page_shows_no_more_than_it_can_carry(tmp_path):
     folder = evaluated.write(tmp_path / "run", number=40)
-    for rank in range(1, 42):  # one more than there are photographs
-        name = f"{rank:03d}_other.png"
-        Image.new("RGB", (40, 20)).save(folder / "pictures" / name)
+    for rank, photograph in enumerate(runs.read(folder).photographs, 1):
+        name = f"{rank:03d}_{photograph.name}".replace("/", "_")
+        Image.new("RGB", (40, 20)).save(folder / "pictures" / f"{name}.png")
     ranks = gallery.chosen(runs.read(folder).pictures)
     assert len(ranks) == gallery.MOST and (ranks[0], ranks[-1]) == (1, 40)
+
+
+def test_pictures_of_other_predictions_are_left_out(folder):
+    best, worst = (next((folder / "pictures").glob(f"{n}_*")) for n in ("001", "030"))
+    best.rename(best.with_name("001_IMG_999.png"))
+    worst.rename(worst.with_name("031_IMG_30.png"))
+    assert not {1, 30, 31} & runs.read(folder).pictures.keys()
+    assert "Best count" not in written(folder)
 
 
 # --- half a run ---
@@ -302,7 +310,7 @@ def test_a_page_shows_no_more_than_it_can_carry(tmp_path):
         ("metrics.jsonl", "no metrics.jsonl with losses"),
         ("config.json", "no config.json: the experiment is unknown"),
         ("environment.json", "no environment.json: machine and commit unknown"),
-        ("pictures", "no pictures that can be read"),
+        ("pictures", "no pictures of these predictions that can be read"),
     ],
 )
 def test_what_is_absent_is_said_in_its_place(folder, missing, sentence):
@@ -316,6 +324,7 @@ ROW = {"name": "a", "level": "lo", "count": 1, "predicted": 2}
 
 @pytest.mark.parametrize("key", evaluated.scores([ROW]).keys())
 def test_any_score_may_be_absent_or_null(folder, key):
+    (folder / "metrics.jsonl").unlink()  # quicker without curves
     change(folder / "metrics.json", **{key: None})
     page.write(folder)
     file = folder / "metrics.json"

@@ -44,7 +44,8 @@ def section(run):
     shown = {rank: data for rank, data in shown.items() if data}
     if not shown:
         words = (
-            "The folder has no pictures that can be read; --mode=evaluate draws them."
+            "The folder has no pictures of these predictions that can be read; "
+            "--mode=evaluate draws them."
         )
         return tag("p", words), shown.keys()
     titles = _titles(shown.keys(), len(run.photographs))

@@ -72,7 +72,7 @@ def read(folder):
         log=_log(folder / "metrics.jsonl"),
         config=_object(folder / "config.json"),
         environment=_object(folder / "environment.json"),
-        pictures=_pictures(folder / "pictures", len(photographs)),
+        pictures=_pictures(folder / "pictures", photographs),
     )
 
 
@@ -133,10 +133,19 @@ def _line(text):
     return line if whole and isinstance(line.get("step"), int) else None
 
 
-def _pictures(folder, number):
+def _pictures(folder, photographs):
+    """Those of these predictions: an evaluation that was stopped leaves older ones."""
     found = {}
     for file in sorted(folder.glob("*.png")):
-        rank = re.match(r"\d+(?=_)", file.name)
-        if rank and 1 <= int(rank[0]) <= number:
-            found[int(rank[0])] = file
+        place = re.match(r"(\d+)_(.+)", file.stem, re.DOTALL)
+        rank = int(place[1]) if place else 0
+        if 1 <= rank <= len(photographs):
+            name = Path(photographs[rank - 1].name).stem
+            if _letters(name) in _letters(place[2]):
+                found[rank] = file
     return found
+
+
+def _letters(name):
+    """What of a name every file system can hold."""
+    return re.sub(r"[\W_]", "", name)
