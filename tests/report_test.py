@@ -15,7 +15,17 @@ from markup import Reader
 from PIL import Image
 
 from cpcnn_jax import __main__ as command
-from cpcnn_jax.report import chart, curves, gallery, page, published
+from cpcnn_jax.report import (
+    chart,
+    curves,
+    gallery,
+    levels,
+    origin,
+    page,
+    protocol,
+    published,
+    results,
+)
 from cpcnn_jax.report import run as runs
 
 VOID = {"meta", "link", "img", "input", "br"}
@@ -33,6 +43,11 @@ def written(folder):
 def said(folder):
     """The text of the report, on one line."""
     return re.sub(r"\s+", " ", Reader(written(folder)).text)
+
+
+def part(of, folder):
+    """A section of the report alone, which is quicker than the page."""
+    return of(runs.read(folder))
 
 
 def change(file, **values):
@@ -110,14 +125,15 @@ def test_all_that_files_say_stays_text(folder, text):
 
 def test_the_result_stands_beside_the_papers_row(folder):
     scores = json.loads((folder / "metrics.json").read_text())
-    ours, mean, *papers = rows(written(folder), "results")
+    html = part(results.section, folder)
+    ours, mean, *papers = rows(html, "results")
     low, high = scores["mae_interval"]
     mae = f"{scores['mae']:.1f}95%: {low:.1f} to {high:.1f}"
     assert ours[:2] == ["This run", mae] and ours[3:] == ["21.25", "0.62", "measured"]
     assert mean[:2] == ["Always the training mean", "303.8"]
     (full,) = (row for row in papers if "the adversary" in row[0])
     assert full[1:] == ["73.6", "106.4", "21.72", "0.72", "verified"]
-    assert "RMSE (MSE in crowd papers)" in said(folder)
+    assert "RMSE (MSE in crowd papers)" in Reader(html).text
 
 
 @pytest.mark.parametrize(
@@ -133,15 +149,17 @@ def test_the_row_of_the_same_networks_is_marked(folder, model, steps, row):
     names = ("global_context", "local_context", "fusion")
     model = dict(zip(names, model, strict=True))
     change(folder / "config.json", model=model, adversary={"steps": steps})
-    (own,) = re.findall(r'<tr class="own">.*?</tr>', written(folder), re.S)
+    html = part(results.section, folder)
+    (own,) = re.findall(r'<tr class="own">.*?</tr>', html, re.S)
     assert Reader(own).text.endswith(row)
 
 
 def test_networks_that_the_paper_lacks_are_said(folder):
     model = {"global_context": False, "local_context": True, "fusion": True}
     change(folder / "config.json", model=model)
-    assert 'class="own"' not in written(folder)
-    assert "The paper has no row with just the networks of this run." in said(folder)
+    html = part(results.section, folder)
+    assert 'class="own"' not in html
+    assert "The paper has no row with just the networks of this run." in html
 
 
 @pytest.mark.parametrize(
@@ -166,7 +184,7 @@ def test_world_expo_is_scored_by_scene(folder):
     change(folder / "config.json", data={"root": "x"})
     scores = {"mae_per_scene": scenes, "mae_of_scenes": 8.15}
     change(folder / "metrics.json", **scores)
-    ours, *_, full = rows(written(folder), "results")
+    ours, *_, full = rows(part(results.section, folder), "results")
     assert ours[1:6] == ["3.2", "14.5", "9.0", "8.0", "6.0"] and "8.2" in ours[6]
     assert full[1:7] == ["2.9", "14.7", "10.5", "10.4", "5.8", "8.9"]
 
@@ -178,30 +196,30 @@ def test_published_scenes_have_the_published_mean(row):
 
 
 def test_how_the_scores_came_about(folder):
-    text = said(folder)
+    text = Reader(part(protocol.section, folder)).text
     assert "held against the annotated heads" in text
     assert "The test photographs were scored once in this run." in text
     assert "the lowest MAE logged is 64.5, at step 100 of the stage density" in text
     assert "PSNR and SSIM are of maps over the true map's peak." in text
     change(folder / "metrics.json", test_evaluations=3, true_counts="maps")
-    text = said(folder)
+    text = Reader(part(protocol.section, folder)).text
     assert "scored 3 times in this run" in text and "sums of the true maps" in text
 
 
 def test_where_the_run_comes_from(folder):
-    text = said(folder)
+    text = Reader(part(origin.section, folder)).text
     for word in ("0123abcd", "2 × cuda", "3.11.7", "jax0.10.2", '"part": "A"'):
         assert word in text
 
 
 def test_the_error_of_each_level(folder):
-    levels = [
+    found = [
         {"level": "ex-lo", "above": 0, "to": 120, "num_images": 2, "mae": 12.25},
         {"level": "lo", "above": 120, "to": 1500, "num_images": 0, "mae": None},
         {"level": "hi", "above": 1500, "to": None, "num_images": 7, "mae": 49},
     ]
-    change(folder / "metrics.json", mae_per_level=levels)
-    html = written(folder)
+    change(folder / "metrics.json", mae_per_level=found)
+    html = levels.section(runs.read(folder).scores)
     assert rows(html, "levels") == [
         ["ex-lo", "0 to 120", "2", "12.2"],
         ["lo", "120 to 1,500", "0", "–"],
@@ -267,7 +285,7 @@ def test_a_chart_wears_the_colours_of_the_page():
 
 
 def test_best_median_and_worst_are_named(folder):
-    html = written(folder)
+    html, _ = part(gallery.section, folder)
     captions = re.findall(r"<figcaption><strong>(.*?)</strong>", html)
     assert captions[0] == "Best count" and captions[2] == "Worst count"
     assert captions[1] in ("Median", "Nearest to the median")
@@ -298,7 +316,7 @@ def test_pictures_of_other_predictions_are_left_out(folder):
     best.rename(best.with_name("001_IMG_999.png"))
     worst.rename(worst.with_name("031_IMG_30.png"))
     assert not {1, 30, 31} & runs.read(folder).pictures.keys()
-    assert "Best count" not in written(folder)
+    assert "Best count" not in part(gallery.section, folder)[0]
 
 
 # --- half a run ---
