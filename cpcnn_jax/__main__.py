@@ -6,6 +6,7 @@ import sys
 COMMANDS = {
     "compare": "cpcnn_jax.compare",
     "explain": "cpcnn_jax.explain.command",
+    "report": "cpcnn_jax.report.command",
     "vgg16": "cpcnn_jax.vgg16",
 }
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,7 @@ def paired(a, b):
     """Two runs' predictions, photograph by photograph.
 
     Args:
-      a: of `predictions.read`.
+      a: of `predictions.read`, at least 2.
       b: likewise.
 
     Returns:
@@ -24,19 +25,30 @@ def paired(a, b):
       ValueError: they are of different photographs, or true counts differ.
 
     Example:
-      >>> P = predictions.Prediction
-      >>> paired({"x": P(5, 4), "y": P(7, 7.5)}, {"y": P(7, 9), "x": P(5, 5)})[:3]
-      (array([5, 7]), array([4. , 7.5]), array([5, 9]))
+      >>> x, y = {"name": "x", "count": 5.0}, {"name": "y", "count": 7.0}
+      >>> a = [x | {"predicted": 4.0}, y | {"predicted": 7.5}]
+      >>> b = [y | {"predicted": 9.0}, x | {"predicted": 5.0}]
+      >>> paired(a, b)
+      (array([5., 7.]), array([4. , 7.5]), array([5., 9.]), None)
     """
+    a, b = ({row["name"]: row for row in run} for run in (a, b))
     if lone := sorted(a.keys() ^ b.keys()):
         raise ValueError(f"only one run has the photographs {_some(lone)}")
-    if other := [name for name in a if a[name].count != b[name].count]:
+    if other := [name for name in a if a[name]["count"] != b[name]["count"]]:
         raise ValueError(f"the runs hold different true counts of {_some(other)}")
-    levels = [a[name].level for name in a]
-    agreed = all(levels) and levels == [b[name].level for name in a]
-    true = np.array([a[name].count for name in a])
-    of_a, of_b = (np.array([run[name].predicted for name in a]) for run in (a, b))
+    levels = [a[name].get("level") for name in a]
+    agreed = all(levels) and levels == [b[name].get("level") for name in a]
+    true = np.array([a[name]["count"] for name in a])
+    of_a, of_b = (np.array([run[name]["predicted"] for name in a]) for run in (a, b))
     return true, of_a, of_b, levels if agreed else None
+
+
+def _read(run):
+    rows = predictions.read(run)
+    if len(rows) < 2:
+        file = Path(run) / predictions.NAME
+        raise ValueError(f"{file}: expected at least 2 photographs, got {len(rows)}")
+    return rows
 
 
 def _some(names):
@@ -157,7 +169,7 @@ def main(argv):
     args = parser.parse_args(argv)
     runs = (args.run_a, args.run_b)
     try:
-        true, *predicted, levels = paired(*map(predictions.read, runs))
+        true, *predicted, levels = paired(*map(_read, runs))
         found = compared(runs, true, predicted, levels)
         if args.json:
             files.replace(args.json, (json.dumps(found, indent=2) + "\n").encode())

@@ -15,7 +15,7 @@ from cpcnn_jax import data, files, predict, predictions, scores, weights, workdi
 from cpcnn_jax.interrupt import Interrupted
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.lce import PATCH
-from cpcnn_jax.report import pictures
+from cpcnn_jax.report import page, pictures
 
 
 def photographs(settings):
@@ -43,7 +43,8 @@ def photographs(settings):
 def evaluate(config, folder, *, stop):
     """Score the trained networks on the test photographs.
 
-    Writes `predictions.csv`, `metrics.json` and `pictures/` into the folder.
+    Writes `predictions.csv`, `metrics.json`, `pictures/` and `report.html` into the
+    folder.
 
     Args:
       config: `config.Experiment`.
@@ -74,6 +75,7 @@ def evaluate(config, folder, *, stop):
     predictions.write(folder, rows)
     files.replace(folder / "metrics.json", _json(found))
     _draw(folder / "pictures", rows, source, estimate, config)
+    page.write(folder)
     return found
 
 

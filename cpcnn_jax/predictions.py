@@ -1,23 +1,14 @@
-"""predictions.csv: what a run's evaluation found, a row for each test photograph."""
+"""predictions.csv of a run: a row per photograph, written, read and checked."""
 
 import csv
 import io
+import math
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
 
 from cpcnn_jax import files
 
 NAME = "predictions.csv"
-
-
-class Prediction(NamedTuple):
-    """What two runs are compared by."""
-
-    count: float  # people there
-    predicted: float
-    level: str = ""  # of density; "" where the file has no such column
+COLUMNS = ("name", "count", "predicted")
 
 
 def write(run, rows):
@@ -35,42 +26,40 @@ def write(run, rows):
 
 
 def read(run):
-    """Read them.
+    """Read what the evaluation of a run wrote.
 
     Args:
       run: its workdir.
 
     Returns:
-      Dict of name to `Prediction`, of at least 2 photographs.
+      A dict per photograph: name, count and predicted (people, finite), and the other
+      columns of the file as str.
 
     Raises:
-      ValueError: the file is missing, or a line of it cannot be used.
+      ValueError: `predictions.csv` is missing, or a line of it cannot be used.
     """
     path = Path(run) / NAME
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            rows = _rows(csv.DictReader(file), path)
+            return _rows(csv.DictReader(file), path)
     except FileNotFoundError:
         raise ValueError(
             f"{path} does not exist: evaluate the run first, with --mode=evaluate"
         ) from None
     except (OSError, UnicodeError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
-    if len(rows) < 2:
-        raise ValueError(f"{path}: expected at least 2 photographs, got {len(rows)}")
-    return rows
 
 
 def _rows(table, path):
-    needed = ("name", "count", "predicted")
-    if missing := [c for c in needed if c not in (table.fieldnames or ())]:
+    if missing := [c for c in COLUMNS if c not in (table.fieldnames or ())]:
         raise ValueError(f"{path} has no column {', '.join(missing)}")
-    rows = {}
+    rows, names = [], set()
     for row in table:
-        if row["name"] in rows:
+        if row["name"] in names:
             raise ValueError(f"{path} has {row['name']} twice")
+        names.add(row["name"])
         people = _people(row, f"{path}, line {table.line_num}")
-        rows[row["name"]] = Prediction(*people, row.get("level") or "")
+        rows.append(row | dict(zip(("count", "predicted"), people, strict=True)))
     return rows
 
 
@@ -78,8 +67,8 @@ def _people(row, place):
     try:
         people = float(row["count"]), float(row["predicted"])
     except (TypeError, ValueError):
-        people = (float("nan"),)
-    if not np.isfinite(people).all():
+        people = (math.nan,)
+    if not all(map(math.isfinite, people)):
         raise ValueError(
             f"{place}: expected two numbers of people, got count {row['count']!r} and "
             f"predicted {row['predicted']!r}"

@@ -81,7 +81,9 @@ def test_each_level_has_its_mae(runs, capsys):
     for name, _, *mae, difference in levels:
         for found, run in zip(mae, rows, strict=True):
             errors = [
-                abs(r.predicted - r.count) for r in run.values() if r.level == name
+                abs(row["predicted"] - row["count"])
+                for row in run
+                if row["level"] == name
             ]
             assert found == f"{sum(errors) / len(errors):.2f}"
         assert float(difference) == pytest.approx(
