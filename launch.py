@@ -84,6 +84,7 @@ def _run(config, folder, stop):
     found = evaluate.evaluate(config, folder, stop=stop)
     print(
         f"{scores.in_words(found)}\n"
+        f"report    {folder}/report.html\n"
         f"pictures  {folder}/pictures\n"
         f"metrics   {folder}/metrics.json, {folder}/predictions.csv\n"
         f"weights   {workdir.weights_file(folder)}"

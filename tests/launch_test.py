@@ -46,7 +46,7 @@ def test_a_run_says_where_its_results_lie(whole):
     low, high = scores["mae_interval"]
     assert f"95% interval of the MAE {low:.1f} to {high:.1f}, NAE " in out
     assert scores["test_evaluations"] == 1 and "test set scored" not in out
-    for name in ("pictures", "metrics.json", "predictions.csv", "weights.safetensors"):
+    for name in ("report.html", "pictures", "metrics.json", "weights.safetensors"):
         assert str(workdir / name) in out
         assert (workdir / name).exists()
 
