@@ -105,7 +105,7 @@ def score(source, estimate, config, *, stop):
 def _truth(record, config):
     shape = record["image"].shape[:2]
     return density.density_map(
-        record["points"], shape=shape, sigma=config.target.kernel()
+        record["points"], shape=shape, sigma=config.target.sigma_of(record)
     )
 
 

@@ -13,14 +13,14 @@ FILES = [
 # From the ground up; a room imports from the floors below its own, and rooms of one
 # folder that share a floor (the models, the data) may know each other. No circles.
 FLOORS = [
-    "arithmetic config density files initializers interrupt log losses "
+    "arithmetic config files hdf5 initializers interrupt kernels log losses "
     "parallel checkpoint uncertainty report.pictures",
-    "geometry metrics workdir",
-    "lowerings",
+    "density geometry workdir",
+    "lowerings metrics",
     "primitive converters",
     "layers",
     "models data checkerboard",
-    "steps weights vgg16 mcnn_weights validate",
+    "steps weights vgg16 mcnn_weights validate check_density",
     "predict stages explain",
     "evaluate compare",
     "train",
