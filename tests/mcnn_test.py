@@ -66,7 +66,7 @@ def test_the_module_with_a_file_s_weights_is_pytorch_s_network(layers, file):
 
 
 def test_a_missing_file_and_one_of_another_format_are_named(tmp_path):
-    with pytest.raises(ValueError, match="no weights at .*nothing.h5"):
+    with pytest.raises(ValueError, match="no file at .*nothing.h5"):
         mcnn_weights.read(tmp_path / "nothing.h5")
     (tmp_path / "text.h5").write_text("not HDF5")
     with pytest.raises(ValueError, match="text.h5 cannot be read as HDF5"):
