@@ -66,7 +66,7 @@ def line(path, found, tolerance):
     scale = f"1/{found.scale}" if found.scale else "-"
     text = (
         f"{path.name:<20} {size:>11} {scale:>5} {found.people:>11.2f} {found.heads:>7} "
-        f"{found.drift:>+9.2f} {found.percent:>+8.2f} {found.negative:>9.2f}  "
+        f"{found.drift:>+z9.2f} {found.percent:>+z8.2f} {found.negative:>z9.2f}  "
         f"{', '.join(found.faults(tolerance))}"
     )
     return text.rstrip()
@@ -76,7 +76,7 @@ def total(results, tolerance):
     """All maps together in one or two sentences."""
     read = [found for _, found in results if not isinstance(found, Exception)]
     people, heads = sum(one.people for one in read), sum(one.heads for one in read)
-    drift = f"{people - heads:+.2f} people ({percent(people - heads, heads):+.2f} %)"
+    drift = f"{people - heads:+z.2f} people ({percent(people - heads, heads):+z.2f} %)"
     bad = sum(bool(one.faults(tolerance)) for one in read)
     outside = sum(one.outside for one in read)
     text = f"{len(read)} maps sum to {people:.2f} for {heads} heads: {drift}. "

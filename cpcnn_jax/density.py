@@ -43,7 +43,8 @@ def density_map(points, *, shape, sigma=4.0, window=None):
       2.0
 
     Reference: the author's MCNN and CMTL code (fixed); Zhang et al., Single-Image
-      Crowd Counting via Multi-Column CNN, CVPR 2016 (adaptive).
+      Crowd Counting via Multi-Column CNN, CVPR 2016 (adaptive); Zhang et al.,
+      Cross-scene Crowd Counting via Deep CNNs, CVPR 2015 (a map: by perspective).
     """
     points = _as_points(points)
     points = points[inside(points, shape)]
