@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from cpcnn_jax import steps
+from cpcnn_jax.density import resize
 
 KEPT_SIZES = 16  # of photographs, whose compiled programs are kept
 
@@ -112,31 +113,3 @@ def _compiled(function):
         return program(weights, photograph, *more)
 
     return call
-
-
-def resize(density, shape):
-    """A density map at another size and with the same sum.
-
-    The people of a cell are spread evenly over the area that it covers.
-
-    Args:
-      density: `[h, w]` people per cell.
-      shape: (H, W).
-
-    Returns:
-      `[H, W]` float32 people per pixel.
-
-    Example:
-      >>> resize(np.array([[3.0, 6.0]]), (1, 3))
-      array([[2., 3., 4.]], dtype=float32)
-    """
-    rows, columns = map(_shares, density.shape, shape)
-    return (rows @ np.asarray(density, np.float64) @ columns.T).astype(np.float32)
-
-
-def _shares(cells, pixels):
-    """`[pixels, cells]`: which part of each cell of a line lies in each pixel."""
-    edges = np.linspace(0, cells, pixels + 1)[:, None]
-    cell = np.arange(cells)
-    overlap = np.minimum(edges[1:], cell + 1) - np.maximum(edges[:-1], cell)
-    return np.maximum(overlap, 0)

@@ -46,7 +46,9 @@ def regarded(record, estimate, config):
       points `[N, 2]`, the true map `[H, W]` and the estimate `[H, W]`.
     """
     points, shape = record["points"], record["image"].shape[:2]
-    true = density.density_map(points, shape=shape, sigma=config.target.kernel())
+    true = density.density_map(
+        points, shape=shape, sigma=config.target.sigma_of(record)
+    )
     if "roi" not in record:
         return points, true, estimate
     roi = record["roi"] > 0

@@ -3,7 +3,7 @@
 import functools
 import math
 
-from cpcnn_jax.config import Experiment
+from cpcnn_jax.config import KERNELS, Experiment, WorldExpo
 from cpcnn_jax.models.vgg import LAYERS
 
 # What a value must be, the same for Python, and the fields that must be so.
@@ -40,9 +40,10 @@ _RULES = (
     (
         "a number above 0",
         lambda value: isinstance(value, float | int) and 0 < value < math.inf,
-        """target.sigma model.vgg_width model.density_scale gce.learning_rate
-        lce.learning_rate density.learning_rate adversary.learning_rate
-        adversary.discriminator_learning_rate adversary.discriminator_width""",
+        """target.sigma target.metres model.vgg_width model.density_scale
+        gce.learning_rate lce.learning_rate density.learning_rate
+        adversary.learning_rate adversary.discriminator_learning_rate
+        adversary.discriminator_width""",
     ),
     (
         "a number of at least 0",
@@ -73,6 +74,11 @@ _RULES = (
         "one of points, maps",
         lambda value: value in ("points", "maps"),
         "true_counts",
+    ),
+    (
+        f"one of {', '.join(KERNELS)}",
+        lambda value: value in KERNELS,
+        "target.kernel",
     ),
 )
 
@@ -112,4 +118,9 @@ def experiment(config):
         raise ValueError(
             "--config.crops.plain=0 and --config.crops.changed=0 leave no crops to "
             "learn from: one must be at least 1"
+        )
+    if config.target.kernel == "perspective" and not isinstance(config.data, WorldExpo):
+        raise ValueError(
+            "--config.target.kernel=perspective needs perspective maps, which of all "
+            "data sets only config.WorldExpo has: use fixed or adaptive"
         )

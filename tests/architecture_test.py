@@ -13,16 +13,16 @@ FILES = [
 # From the ground up; a room imports from the floors below its own, and rooms of one
 # folder that share a floor (the models, the data) may know each other. No circles.
 FLOORS = [
-    "arithmetic clock config density document files initializers interrupt log losses "
-    "parallel checkpoint uncertainty",
-    "predictions geometry metrics workdir",
-    "report",
+    "arithmetic clock config document files hdf5 initializers interrupt kernels log "
+    "losses parallel checkpoint uncertainty",
+    "density predictions geometry workdir",
+    "metrics report",
     "lowerings scores",
     "primitive converters",
     "layers",
     "models data checkerboard",
-    "steps weights vgg16 mcnn_weights validate",
-    "predict stages frozen explain",
+    "audit steps weights vgg16 mcnn_weights validate",
+    "check_density predict stages frozen explain",
     "selection evaluate compare",
     "train",
     "launch",

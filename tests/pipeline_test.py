@@ -147,13 +147,48 @@ def test_noise_is_uniform_within_its_bound_and_leaves_the_map(source):
 
 def test_adaptive_maps_know_the_heads_outside_the_crop(source):
     i = int(np.argmax([len(p) for p in source.points]))
-    target = config.Target(adaptive=True)
+    target = config.Target(kernel="adaptive")
     crop = pipeline.read_crop(source, CROPS, target, 7, i, 0)
     shape = source.shapes[i]
     full = density.density_map(source.points[i], shape=shape, sigma="adaptive")
     top, left, height, width = cut_of(source, i, 0)
     cut = full[top : top + height, left : left + width, None]
     np.testing.assert_allclose(crop["density"], cut, atol=1e-6)
+
+
+class OnAStreet(Mixed):
+    """The same, with a perspective map of each photograph but the last."""
+
+    def __getitem__(self, i):
+        rows = np.linspace(5, 40, self.shapes[i][0], dtype=np.float32)[:, None]
+        perspective = np.broadcast_to(rows, self.shapes[i])
+        last = i == len(self) - 1
+        return super().__getitem__(i) | {
+            "perspective": np.zeros((0, 0), np.float32) if last else perspective
+        }
+
+
+def test_perspective_maps_decide_the_width_of_heads():
+    source, target = OnAStreet((96, 128), (96, 128)), config.Target("perspective")
+    crops = config.Crops(fraction=1, multiple=4)
+    crop = pipeline.read_crop(source, crops, target, 7, 0, 0)
+    expected = density.density_map(
+        source.points[0], shape=(96, 128), sigma=0.2 * source[0]["perspective"]
+    )
+    np.testing.assert_allclose(crop["density"][..., 0], expected, rtol=1e-6)
+    far, near = expected[24].max(), expected[72].max()  # the heads' rows
+    assert far > 5 * near > 0
+
+
+@pytest.mark.parametrize("source", [OnAStreet((64, 64)), Mixed((64, 64))])
+def test_without_a_perspective_map_the_error_says_what_to_do(source):
+    target = config.Target(kernel="perspective")
+    expected = (
+        "^grey_0 has no perspective map, which --config.target.kernel=perspective "
+        "needs: use fixed or adaptive$"
+    )
+    with pytest.raises(ValueError, match=expected):
+        pipeline.read_crop(source, CROPS, target, 7, 0, 0)
 
 
 def test_an_epoch_holds_every_crop_once_in_an_order_of_its_own(source):

@@ -32,7 +32,9 @@ def changed(name, value):
         ("crops.multiple", 0, "a whole number of at least 1"),
         ("crops.plain", -1, "a whole number of at least 0"),
         ("crops.patches", 0, "a whole number of at least 1"),
+        ("target.kernel", "adaptve", "one of fixed, adaptive, perspective"),
         ("target.sigma", 0.0, "a number above 0"),
+        ("target.metres", 0.0, "a number above 0"),
         ("model.num_classes", 1, "a whole number of at least 2"),
         ("model.transposed_kernel", 3, "an even number of at least 2"),
         ("model.local_stride", 0, "a whole number of at least 1"),
@@ -74,6 +76,14 @@ def test_no_crops_at_all():
         validate.experiment(config.Experiment(crops=crops))
 
 
+def test_perspective_needs_a_data_set_that_has_it():
+    text = "^--config.target.kernel=perspective needs .* only config.WorldExpo has"
+    with pytest.raises(ValueError, match=text):
+        validate.experiment(changed("target.kernel", "perspective"))
+    target = config.Target(kernel="perspective")
+    validate.experiment(config.Experiment(target=target, data=config.WorldExpo()))
+
+
 def test_what_is_no_experiment():
     with pytest.raises(ValueError, match="must return .*Experiment, got dict"):
         validate.experiment({})
@@ -98,6 +108,7 @@ def test_every_number_of_the_tree_has_a_rule():
     assert numbers - elsewhere == ruled - {
         "gce.trainable_from",
         "model.classes",
+        "target.kernel",
         "true_counts",
     }
 

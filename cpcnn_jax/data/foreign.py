@@ -74,3 +74,8 @@ def read_points(path, variable="annPoints"):
     return read_mat(
         path, lambda mat: np.asarray(mat[variable], np.float32), f"{variable} [N, 2]"
     )
+
+
+def image_info(mat):
+    """`[N, 2]` float32 (x, y) in the variables of a GT_IMG_n.mat of ShanghaiTech."""
+    return np.asarray(mat["image_info"][0, 0][0, 0][0], np.float32)

@@ -151,7 +151,7 @@ def read_crop(source, crops, target, seed, i, j):
     rng, window = _window(seed, i, j, shape, crop_size(shape, crops))
     image = _cut(photograph["image"], window)
     people = density.density_map(
-        points, shape=shape, sigma=target.kernel(), window=window
+        points, shape=shape, sigma=target.sigma_of(photograph), window=window
     )
     if j >= crops.plain:  # every second one is flipped, the others are noised
         if (j - crops.plain) % 2 == 0:

@@ -16,7 +16,6 @@ The totals are those of the files of today; the papers print 241,677 (A) and 88,
 A head counts when it lies on a pixel: 0 <= x < width, 0 <= y < height. All of these do.
 """
 
-import numpy as np
 import tensorflow_datasets as tfds
 
 from cpcnn_jax.data import builder, foreign, prepared
@@ -108,8 +107,4 @@ def _photographs(folder):
 
 def _read(path):
     """`[N, 2]` float32 (x, y) of a GT_IMG_n.mat."""
-    return foreign.read_mat(
-        path,
-        lambda mat: np.asarray(mat["image_info"][0, 0][0, 0][0], np.float32),
-        "image_info of [N, 2] positions",
-    )
+    return foreign.read_mat(path, foreign.image_info, "image_info of [N, 2] positions")
