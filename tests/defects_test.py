@@ -72,8 +72,8 @@ class Photographs:
 
 
 def scored(source, estimate):
-    experiment = config.Experiment()
-    return evaluate.score(source, estimate, experiment, stop=lambda: None)
+    experiment, levels = config.Experiment(), [10, 50, 100, 500]
+    return evaluate.score(source, estimate, experiment, levels, stop=lambda: None)
 
 
 def test_mcnn_counts_the_sum_of_a_resized_map_as_the_truth():

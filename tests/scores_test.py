@@ -68,12 +68,12 @@ def test_on_request_maps_are_what_counts():
     assert maps["game3"] == 0 and points["game3"] > 0.5
 
 
-@pytest.mark.parametrize("adaptive", [False, True])
-def test_the_true_map_is_the_target_of_all_heads(adaptive):
-    experiment = config.Experiment(target=config.Target(sigma=3.0, adaptive=adaptive))
+@pytest.mark.parametrize("kernel", ["fixed", "adaptive"])
+def test_the_true_map_is_the_target_of_all_heads(kernel):
+    experiment = config.Experiment(target=config.Target(kernel, sigma=3.0))
     sample, estimate = record([[3, 3], [70, 30], [75, 60]]), np.ones((64, 80))
     points, true, found = scores.regarded(sample, estimate, experiment)
-    sigma = "adaptive" if adaptive else 3.0
+    sigma = "adaptive" if kernel == "adaptive" else 3.0
     expected = density.density_map(sample["points"], shape=(64, 80), sigma=sigma)
     np.testing.assert_array_equal(true, expected)
     assert points is sample["points"] and found is estimate
