@@ -4,6 +4,7 @@ import importlib
 import sys
 
 COMMANDS = {
+    "check-data": "cpcnn_jax.check_data",
     "compare": "cpcnn_jax.compare",
     "explain": "cpcnn_jax.explain.command",
     "vgg16": "cpcnn_jax.vgg16",

@@ -21,7 +21,7 @@ FLOORS = [
     "layers",
     "models data checkerboard",
     "steps weights vgg16 mcnn_weights validate",
-    "predict stages explain",
+    "predict stages explain check_data",
     "evaluate compare",
     "train",
     "launch",

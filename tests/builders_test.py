@@ -239,7 +239,7 @@ def test_a_missing_annotation_is_named(name, tmp_path):
 def test_a_damaged_photograph_is_named(name, tmp_path):
     path = tmp_path / written(name, tmp_path).image
     path.write_bytes(path.read_bytes()[:400])
-    assert f"{path} is not a whole JPEG photograph" in refused(name, tmp_path)
+    assert f"{path} is not a whole JPEG or PNG photograph" in refused(name, tmp_path)
 
 
 @every_layout

@@ -85,5 +85,5 @@ def test_a_square_may_stay_empty():
 
 
 def test_an_unknown_source_is_refused():
-    with pytest.raises(ValueError, match="must be one of Crowd, ShanghaiTech"):
+    with pytest.raises(ValueError, match="must be one of Crowd, Folder, ShanghaiTech"):
         data.open_source(config.Target(), "train")

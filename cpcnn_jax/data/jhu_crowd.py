@@ -44,9 +44,10 @@ class JhuCrowd(builder.Builder):
     ORIGIN = ORIGIN
     TOTALS = {"train": (2272, None), "val": (500, None), "test": (1600, None)}
 
-    def splits(self, folder):
+    @classmethod
+    def splits(cls, folder):
         """The splits train, val and test."""
-        return {split: _photographs(folder / split) for split in self.TOTALS}
+        return {split: _photographs(folder / split) for split in cls.TOTALS}
 
 
 open_source = functools.partial(builder.open_source, JhuCrowd)

@@ -59,6 +59,7 @@ def open_source(data, split):
         UcfCc50,
         builder.find(ORIGIN, data.root),
         "+".join(f"fold{fold}" for fold in folds),
+        on_bad=data.on_bad,
     )
     totals = 10 * len(folds), sum(HEADS[fold] for fold in folds)
     return builder.check_totals(source, totals, f"{ORIGIN.name} in {data.root}")
@@ -69,7 +70,8 @@ class UcfCc50(builder.Builder):
 
     ORIGIN = ORIGIN
 
-    def splits(self, folder):
+    @classmethod
+    def splits(cls, folder):
         """The splits fold1 to fold5."""
         return {
             f"fold{fold}": builder.paired(

@@ -38,7 +38,8 @@ class UcfQnrf(builder.Builder):
     ORIGIN = ORIGIN
     TOTALS = {"train": (1201, None), "test": (334, None)}
 
-    def splits(self, folder):
+    @classmethod
+    def splits(cls, folder):
         """The splits train and test."""
         return {
             split: builder.paired(
@@ -46,7 +47,7 @@ class UcfQnrf(builder.Builder):
                 lambda image: image.with_name(f"{image.stem}_ann.mat"),
                 foreign.read_points,
             )
-            for split in self.TOTALS
+            for split in cls.TOTALS
         }
 
 

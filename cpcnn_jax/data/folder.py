@@ -1,0 +1,198 @@
+"""Your own photographs: a folder of them, with head points beside them.
+
+    ROOT/
+      train/                  photographs .jpg, .jpeg, .png, in folders or not
+        IMG_1.jpg
+        IMG_1.csv             its heads: .csv, .json or _dots.png beside it, or
+        heads.json            one file for many: .csv, .json or .xml
+      test/                   likewise; these are never trained on
+      heads.csv               one file for both splits does as well
+      SHA256SUMS              optional; see `intact`
+
+Formats are those of `cpcnn_jax.data.annotations`; an annotation belongs to the
+photograph of its name, whatever the folders and the suffix before or after it. Every
+photograph needs one; that nobody is on it is said by an empty one. Points are (x, y) on
+the pixels as stored; `python -m cpcnn_jax check-data ROOT` finds what is wrong.
+
+There is no automatic split: without a folder test there is nothing to evaluate on. A
+photograph of train that lies in test as well, byte for byte, cannot be used.
+"""
+
+import collections
+from pathlib import Path
+from typing import NamedTuple
+
+from cpcnn_jax.data import annotations, builder, intact, prepared
+from cpcnn_jax.data.annotations import dots, marks
+
+ORIGIN = builder.Origin(
+    name="Your own photographs",
+    download="",
+    terms="yours",
+    layout="  ROOT/\n    train/IMG_1.jpg, IMG_1.csv ...\n    test/ ...",
+    places=("",),
+    marker="*",
+)
+SPLITS = ("train", "test")
+IMAGES, HEADS = (".jpg", ".jpeg", ".png"), (".csv", ".json", ".xml")
+
+
+def open_source(data, split):
+    """Opens one split; at its first use the whole folder is checked and prepared.
+
+    Args:
+      data: `config.Folder`.
+      split: "train" or "test".
+
+    Returns:
+      A source; see `cpcnn_jax.data`.
+
+    Raises:
+      ValueError: a folder or a file is missing or damaged; the text names it.
+    """
+    root = Path(data.root)
+    if not (root / split).is_dir():
+        raise ValueError(
+            f"--config.data.root={root} has no folder {split}: put your photographs "
+            "and their head points into train and test, apart from each other. The "
+            f"layout is:\n{ORIGIN.layout}"
+        )
+    return prepared.open_source(Folder, root, split, on_bad=data.on_bad)
+
+
+class Folder(builder.Builder):
+    """The splits whose folders are there."""
+
+    ORIGIN = ORIGIN
+
+    @classmethod
+    def splits(cls, folder):
+        """The splits, and in train none of test's photographs."""
+        splits = listing(folder).splits
+        tested = {photograph.image for photograph in splits.get("test", ())}
+        twins = intact.twins(p.image for chosen in splits.values() for p in chosen)
+        copies = {p: tested & group for group in twins for p in group - tested}
+        return {
+            split: [
+                _bad(p.image, f"{p.image} is {min(of)}, a test photograph.")
+                if (of := copies.get(p.image))
+                else p
+                for p in chosen
+            ]
+            for split, chosen in splits.items()
+        }
+
+
+class Listing(NamedTuple):
+    """What a folder holds."""
+
+    splits: dict  # {split: `builder.Photograph`s}; {"": them} of a folder without any
+    strays: list  # (file of annotations, name of a photograph that is not there)
+
+
+def listing(folder):
+    """Finds the photographs of a folder and their heads.
+
+    Args:
+      folder: with train or test in it, or with neither and photographs.
+
+    Returns:
+      `Listing`.
+
+    Raises:
+      ValueError: annotations of several photographs cannot be read.
+    """
+    splits = [s for s in SPLITS if (folder / s).is_dir()] or [""]
+    check = intact.checker(folder)
+    files = {split: _tree(folder / split) for split in splits}
+    images = {s: [f for f in files[s] if _is_image(f, folder)] for s in splits}
+    shared = [] if splits == [""] else sorted(folder.iterdir())
+    common = _read_all(shared, check)
+    own = {split: _read_all(files[split], check) for split in splits}
+    stems = {split: _by(lambda f: f.stem, images[split]) for split in splits}
+    everything = common + [mark for split in splits for mark in own[split]]
+    strays = [m for m in everything if not any(m.name in stems[s] for s in splits)]
+    for mark in strays:
+        if isinstance(mark.heads, ValueError):
+            raise mark.heads
+    clear = [m for m in common if sum(m.name in stems[s] for s in splits) < 2]
+    found = {s: _by(lambda m: m.name, own[s] + clear) for s in splits}
+    return Listing(
+        {
+            s: [_photograph(i, stems[s][i.stem], found[s][i.stem]) for i in images[s]]
+            for s in splits
+        },
+        [(mark.file, mark.name) for mark in strays],
+    )
+
+
+class _Mark(NamedTuple):
+    """What a file says of one photograph."""
+
+    file: Path
+    name: str  # the photograph's, without its suffix
+    heads: marks.Heads | ValueError  # or why the file could not be read
+
+
+def _photograph(image, namesakes, found):
+    """The photograph with the heads that were found for it."""
+    if namesakes[0] != image:
+        return _bad(image, f"{image} has the name of {namesakes[0]}: rename one.")
+    if len(found) > 1:
+        both = f"{found[0].file} and {found[1].file}"
+        return _bad(image, f"{image} has two annotations, in {both}.")
+    if not found:
+        place = f"{image.with_suffix('.csv')} (or .json, or a file that names it)"
+        return builder.Photograph(image, place, None)
+    file, _, heads = found[0]
+    if isinstance(heads, ValueError):
+        return _bad(image, str(heads))
+    return builder.Photograph(image, str(file), lambda _: heads.points, heads.size)
+
+
+def _bad(image, sentence):
+    """A photograph that cannot be used, and why."""
+
+    def refuse(_):
+        raise ValueError(sentence)
+
+    return builder.Photograph(image, str(image), refuse)
+
+
+def _by(key, items):
+    """Lists of the items by their keys; an empty one where there are none."""
+    found = collections.defaultdict(list)
+    for item in items:
+        found[key(item)].append(item)
+    return found
+
+
+def _tree(folder):
+    """All files of a folder but the hidden, and folders that are links."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if not any(p.startswith(".") for p in path.relative_to(folder).parts)
+        and (path.is_symlink() or path.is_file())
+    ]
+
+
+def _is_image(path, folder):
+    """Whether it is a photograph, or a linked folder that may hold some."""
+    if path.is_dir():
+        return not path.resolve().is_relative_to(folder.resolve())
+    return path.suffix.lower() in IMAGES and not path.stem.endswith(dots.SUFFIX)
+
+
+def _read_all(files, check):
+    """The `_Mark`s of all files of annotations among some files."""
+    found = []
+    for file in files:
+        dotted = file.suffix.lower() == ".png" and file.stem.endswith(dots.SUFFIX)
+        if dotted or (file.suffix.lower() in HEADS and not file.is_dir()):
+            try:
+                heads = annotations.read(check(file))
+            except ValueError as error:
+                heads = {file.stem.removesuffix(dots.SUFFIX): error}
+            found += [_Mark(file, name, of) for name, of in heads.items()]
+    return found
