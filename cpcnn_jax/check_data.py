@@ -1,4 +1,4 @@
-"""python -m cpcnn_jax check-data: every fault of a folder of photographs, and a copy."""
+"""python -m cpcnn_jax check-data: all faults of a folder of photographs; and a copy."""
 
 import argparse
 import collections
@@ -156,7 +156,8 @@ def _run(source, args):
 
     found = layouts.find(source)
     if not any(found.splits.values()):
-        print(f"check-data: {source} holds no photographs", file=sys.stderr)
+        text = f"{source} holds no photographs .jpg, .jpeg or .png"
+        print(f"check-data: {text}", file=sys.stderr)
         return 2
     splits = faults.examine_all(found)
     listed = [f for examined in splits.values() for one in examined for f in one.faults]

@@ -7,7 +7,6 @@ What is wrong with one is a ValueError, which refuses the whole data set or, wit
 `on_bad="skip"`, leaves out the photograph and is kept in the prepared copy.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,14 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from cpcnn_jax.data import foreign, frame, intact, prepared
-
-
-TURNED = (
-    "the heads are marked on the photograph as its EXIF orientation %d turns it, not on "
-    "the pixels as stored; `python -m cpcnn_jax check-data FOLDER --write COPY` writes "
-    "both upright"
-)
+from cpcnn_jax.data import foreign, intact, paired, prepared
 
 
 class Origin(NamedTuple):
@@ -36,21 +28,12 @@ class Origin(NamedTuple):
     marker: str  # a glob that finds something in that folder only
 
 
-class Photograph(NamedTuple):
-    """One photograph and where its heads are written."""
-
-    image: Path
-    annotation: Path | str  # as messages name it
-    read: Callable | None  # of the annotation: `[N, 2]` float32 (x, y), pixels
-    size: tuple | None = None  # (width, height) that the annotation says it is of
-
-
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """An array_record data set of photographs; no TensorFlow to build or to read it.
 
-    The photographs' files are stored as they are. `manual_dir` is the data set's folder. A
-    subclass has ORIGIN, `splits`, and TOTALS: (photographs, heads) of each split as
-    distributed, or None where no number could be checked.
+    The files of the photographs are stored as they are. `manual_dir` is the data set's
+    folder. A subclass has ORIGIN, `splits`, and TOTALS: (photographs, heads) of each
+    split as distributed, or None where no number could be checked.
     """
 
     VERSION = tfds.core.Version("1.1.0")
@@ -68,7 +51,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @classmethod
     def splits(cls, folder):
-        """{split: `Photograph`s} of a folder."""
+        """{split: `paired.Photograph`s} of a folder."""
         raise NotImplementedError
 
     def example(self, photograph):
@@ -76,8 +59,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         image, annotation, read, size = photograph
         seen = foreign.check_image(image)
         points = foreign.as_points(read(annotation), annotation)
-        if is_turned(photograph, points, seen):
-            raise ValueError(f"{image}: {TURNED % seen.orientation}.")
+        if paired.is_turned(photograph, points, seen):
+            raise ValueError(f"{image}: {paired.TURNED % seen.orientation}.")
         points = foreign.keep_inside(points, seen.shape, annotation)
         return {"image": image, "points": points, "name": image.stem}
 
@@ -126,35 +109,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 yield photograph, made
 
     def _check_files(self, photograph):
-        check_files(photograph, self.check)
-
-
-def check_files(photograph, check):
-    """Refuses a photograph without its files, or with others than they should be.
-
-    Args:
-      photograph: `Photograph`.
-      check: of `intact.checker`.
-
-    Raises:
-      ValueError: a file is missing, leads out of the folder, or has another checksum.
-    """
-    image, annotation, read, _ = photograph
-    written = isinstance(annotation, Path)
-    for path in (image, annotation) if written else (image,):
-        check(path)
-    if not image.is_file():
-        raise ValueError(f"{image} is missing.")
-    if read is None or (written and not annotation.is_file()):
-        raise ValueError(f"{image} has no annotation: {annotation} is missing.")
-
-
-def is_turned(photograph, points, seen):
-    """`frame.is_turned` of a photograph's heads; its ValueError names the file."""
-    try:
-        return frame.is_turned(points, photograph.size, seen)
-    except ValueError as error:
-        raise ValueError(f"{photograph.image}: {error}.") from None
+        paired.check_files(photograph, self.check)
 
 
 def open_source(builder_class, data, split):
@@ -216,14 +171,3 @@ def check_totals(source, totals, what):
             *(what, *found, expected),
         )
     return source
-
-
-def paired(images, annotation, read):
-    """A `Photograph` for each image; `Builder` checks that all files are there.
-
-    Args:
-      images: paths.
-      annotation: the function from an image's path to its annotation's.
-      read: the function from an annotation's path to `[N, 2]` float32.
-    """
-    return [Photograph(image, annotation(image), read) for image in images]

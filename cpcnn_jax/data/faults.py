@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cpcnn_jax import density
-from cpcnn_jax.data import builder, foreign, intact
+from cpcnn_jax.data import foreign, intact, paired
 
 SMALLEST = 64  # pixels of a side; the networks need as many
 
@@ -40,7 +40,7 @@ NOTES = {  # used as they are
 class Examined(NamedTuple):
     """A photograph, as much of it as could be read, and what is wrong."""
 
-    photograph: builder.Photograph
+    photograph: paired.Photograph
     seen: foreign.Seen | None
     points: np.ndarray | None  # `[N, 2]`, all that the annotation says
     turned: bool  # whether they are marked on the photograph as EXIF turns it
@@ -102,7 +102,7 @@ def examine(photograph, check):
     """Reads a photograph and its heads, and says what is wrong.
 
     Args:
-      photograph: `builder.Photograph`.
+      photograph: `paired.Photograph`.
       check: of `intact.checker`.
 
     Returns:
@@ -120,12 +120,12 @@ def examine(photograph, check):
     def heads():
         return foreign.as_points(read(annotation), annotation)
 
-    attempt(builder.check_files, photograph, check)
+    attempt(paired.check_files, photograph, check)
     if faults:
         return Examined(photograph, None, None, False, faults)
     seen, points, turned = attempt(foreign.check_image, image), attempt(heads), None
     if seen and points is not None:
-        turned = attempt(builder.is_turned, photograph, points, seen)
+        turned = attempt(paired.is_turned, photograph, points, seen)
     found = Examined(photograph, seen, points, bool(turned), faults)
     faults += _of_pixels(found) if seen else []
     faults += _of_points(found) if turned is not None else []
@@ -153,7 +153,7 @@ def _of_points(examined):
     """The faults of heads that were read, of a photograph that was decoded."""
     (image, *_), seen, points, turned, _ = examined
     if turned:
-        yield Fault("turned", image, f"{image}: {builder.TURNED % seen.orientation}")
+        yield Fault("turned", image, f"{image}: {paired.TURNED % seen.orientation}")
     elif seen.orientation != 1:
         yield Fault(
             "exif",
@@ -167,7 +167,10 @@ def _of_points(examined):
     counts = {
         "not finite": (len(points) - len(finite), "are not finite numbers"),
         "outside": (outside, f"lie outside its {width}x{height} pixels"),
-        "marked twice": (len(finite) - len(np.unique(finite, axis=0)), "lie exactly on another"),
+        "marked twice": (
+            len(finite) - len(np.unique(finite, axis=0)),
+            "lie exactly on another",
+        ),
     }
     for kind, (number, words) in counts.items():
         if number:

@@ -22,7 +22,7 @@ import collections
 from pathlib import Path
 from typing import NamedTuple
 
-from cpcnn_jax.data import annotations, builder, intact, prepared
+from cpcnn_jax.data import annotations, builder, intact, paired, prepared
 from cpcnn_jax.data.annotations import dots, marks
 
 ORIGIN = builder.Origin(
@@ -86,7 +86,7 @@ class Folder(builder.Builder):
 class Listing(NamedTuple):
     """What a folder holds."""
 
-    splits: dict  # {split: `builder.Photograph`s}; {"": them} of a folder without any
+    splits: dict  # {split: `paired.Photograph`s}; {"": them} of a folder without any
     strays: list  # (file of annotations, name of a photograph that is not there)
 
 
@@ -143,11 +143,11 @@ def _photograph(image, namesakes, found):
         return _bad(image, f"{image} has two annotations, in {both}.")
     if not found:
         place = f"{image.with_suffix('.csv')} (or .json, or a file that names it)"
-        return builder.Photograph(image, place, None)
+        return paired.Photograph(image, place, None)
     file, _, heads = found[0]
     if isinstance(heads, ValueError):
         return _bad(image, str(heads))
-    return builder.Photograph(image, str(file), lambda _: heads.points, heads.size)
+    return paired.Photograph(image, str(file), lambda _: heads.points, heads.size)
 
 
 def _bad(image, sentence):
@@ -156,7 +156,7 @@ def _bad(image, sentence):
     def refuse(_):
         raise ValueError(sentence)
 
-    return builder.Photograph(image, str(image), refuse)
+    return paired.Photograph(image, str(image), refuse)
 
 
 def _by(key, items):

@@ -9,6 +9,7 @@ is believed: a file that it names must have that SHA-256.
 """
 
 import collections
+import contextlib
 import functools
 import hashlib
 import re
@@ -76,7 +77,7 @@ def twins(paths):
     """Finds files that are the same, byte for byte.
 
     Args:
-      paths: of files; those that are not there are left out.
+      paths: of files; those that are not there or cannot be read are left out.
 
     Returns:
       A list of sets of two paths or more.
@@ -90,7 +91,8 @@ def twins(paths):
 def _alike(paths, key):
     found = collections.defaultdict(list)
     for path in paths:
-        found[key(path)].append(path)
+        with contextlib.suppress(OSError):
+            found[key(path)].append(path)
     return [group for group in found.values() if len(group) > 1]
 
 
@@ -101,6 +103,11 @@ def _check(folder, inside, expected, path):
             f"{path} is a link that leads out of {folder} to {target}: put the file "
             "itself there."
         )
-    if (wanted := expected.get(target)) and path.is_file() and sha256(path) != wanted:
-        raise ValueError(f"{path} has not the SHA-256 that {folder / SUMS} gives it.")
+    if target in expected and target.is_file():
+        try:
+            found = sha256(path)
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error}.") from None
+        if found != expected[target]:
+            raise ValueError(f"{path} has another SHA-256 than {folder / SUMS} says.")
     return path

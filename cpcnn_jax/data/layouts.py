@@ -34,7 +34,7 @@ class Found(NamedTuple):
     """The photographs of a folder."""
 
     name: str  # of the data set
-    splits: dict  # {split, by its path below the folder: `builder.Photograph`s}
+    splits: dict  # {split, by its path below the folder: `paired.Photograph`s}
     places: dict  # {split: the data set's own folder}
     strays: list  # (annotation's file, photograph's name) of photographs not there
 

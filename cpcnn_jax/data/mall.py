@@ -20,7 +20,7 @@ import functools
 
 import numpy as np
 
-from cpcnn_jax.data import builder, foreign, intact
+from cpcnn_jax.data import builder, foreign, intact, paired
 
 ORIGIN = builder.Origin(
     name="Mall",
@@ -53,7 +53,7 @@ class Mall(builder.Builder):
             annotation = f"{truth} frame {number}"
             read = heads.get if annotation in heads else None
             split = "train" if number <= LAST_TRAINING_FRAME else "test"
-            splits[split].append(builder.Photograph(image, annotation, read))
+            splits[split].append(paired.Photograph(image, annotation, read))
         return splits
 
 

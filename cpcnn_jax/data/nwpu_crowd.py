@@ -19,7 +19,7 @@ the lists' columns), in CLIP-EBC's preprocess.py (images_part*) and on the bench
 page: the terms. The lists' lengths are the paper's; the heads were not checked.
 """
 
-from cpcnn_jax.data import builder, foreign, intact
+from cpcnn_jax.data import builder, foreign, intact, paired
 
 ORIGIN = builder.Origin(
     name="NWPU-Crowd",
@@ -68,7 +68,7 @@ class NwpuCrowd(builder.Builder):
 def _photographs(folder, numbers):
     """The photographs of a list and their annotations."""
     images = {path.stem: path for path in folder.glob("images*/*.jpg")}
-    return builder.paired(
+    return paired.photographs(
         [images.get(n, folder / "images" / f"{n}.jpg") for n in _numbers(numbers)],
         lambda image: folder / "mats" / f"{image.stem}.mat",
         foreign.read_points,

@@ -47,12 +47,12 @@ def open_source(builder_class, folder, split, *, name="", on_bad="refuse"):
         settings = {"config": name or None, "data_dir": place, "on_bad": on_bad}
         _prepare(builder_class(**settings), folder)
         source = Prepared(path, split)
-    if source.skipped:
-        if on_bad != "skip":
-            raise ValueError(source.skipped[0])
-        total = len(source) + len(source.skipped)
-        text = "%s, %s: %d of %d photographs were skipped, the first because %s"
-        logging.warning(text, folder, split, len(source.skipped), total, *source.skipped[:1])
+    if source.skipped and on_bad != "skip":
+        raise ValueError(source.skipped[0])
+    if left := len(source.skipped):
+        text = "%s, %s: %d of %d photographs were skipped; the first: %s"
+        total = len(source) + left
+        logging.warning(text, folder, split, left, total, source.skipped[0])
     return source
 
 

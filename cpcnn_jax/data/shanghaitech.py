@@ -19,7 +19,7 @@ A head counts when it lies on a pixel: 0 <= x < width, 0 <= y < height. All of t
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cpcnn_jax.data import builder, foreign, prepared
+from cpcnn_jax.data import builder, foreign, paired, prepared
 
 ORIGIN = builder.Origin(
     name="ShanghaiTech",
@@ -106,7 +106,7 @@ def _photographs(folder):
     spellings = (folder / "ground-truth", folder / "ground_truth")
     truth = next((path for path in spellings if path.is_dir()), spellings[0])
     images = foreign.numbered(folder / "images", "IMG_1")
-    return builder.paired(images, lambda p: truth / f"GT_{p.stem}.mat", _read)
+    return paired.photographs(images, lambda p: truth / f"GT_{p.stem}.mat", _read)
 
 
 def _read(path):

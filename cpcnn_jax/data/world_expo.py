@@ -37,7 +37,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw
 
-from cpcnn_jax.data import builder, foreign
+from cpcnn_jax.data import builder, foreign, paired
 
 ORIGIN = builder.Origin(
     name="WorldExpo'10",
@@ -111,7 +111,7 @@ def _frames(folder):
 
 def _photographs(images, labels):
     """The frames and their labels."""
-    return builder.paired(
+    return paired.photographs(
         images,
         lambda image: labels / image.stem[:6] / f"{image.stem}.mat",
         functools.partial(foreign.read_points, variable="point_position"),

@@ -38,17 +38,23 @@ def read(path):
       ValueError: another format, a damaged file, or a shape that is no head.
     """
     try:
-        found = _read(path.read_bytes(), path.name)
+        return _by_stem(_read(path.read_bytes(), path.name))
     except (ArithmeticError, AttributeError, LookupError, OSError, TypeError) as error:
         raise ValueError(
             f"{path} is damaged ({type(error).__name__}: {error})."
         ) from error
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}.") from error
+
+
+def _by_stem(found):
+    """The heads by the photographs' names without folders and suffixes."""
     named = {}
     for name, heads in found.items():
-        if named.setdefault(PureWindowsPath(name).stem, heads) is not heads:
-            raise ValueError(f"{path} speaks of two photographs {name}.")
+        stem = PureWindowsPath(name).stem
+        if stem in named:
+            raise ValueError(f"it speaks of two photographs {stem}")
+        named[stem] = heads
     return named
 
 

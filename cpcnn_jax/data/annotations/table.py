@@ -39,8 +39,8 @@ def read(data, name):
         columns = table.fieldnames or ()
         if not {"x", "y"} <= set(columns):
             raise ValueError(
-                "it is neither JSON, XML nor PNG, and no CSV whose first line names the "
-                "columns x, y (and image)"
+                "it is neither JSON, XML nor PNG, and no CSV whose first line names "
+                "the columns x, y (and image)"
             )
         found = {} if "image" in columns else {name: []}
         for row in table:

@@ -9,7 +9,9 @@ from cpcnn_jax.data.annotations import marks
 def understands(tree):
     """Whether parsed JSON is VIA's."""
     files = _files(tree).values()
-    return all(isinstance(f, dict) and "filename" in f and "regions" in f for f in files)
+    return all(
+        isinstance(f, dict) and "filename" in f and "regions" in f for f in files
+    )
 
 
 def read(tree):
