@@ -120,7 +120,10 @@ def test_csv_of_one_photograph_has_its_name(tmp_path):
 @pytest.mark.parametrize(
     "text, reason",
     [
-        ("", "neither JSON, XML nor PNG, and no CSV whose first line names the columns"),
+        (
+            "",
+            "neither JSON, XML nor PNG, and no CSV whose first line names the columns",
+        ),
         ("1,2\n3,4\n", "no CSV whose first line names the columns x, y (and image)"),
         ("x;y\n1;2\n", "no CSV whose first line names"),
         (b"\x00\xff\xfe\x80" * 9, "no CSV whose first line names"),
@@ -218,7 +221,9 @@ def test_via(tmp_path):
 
 def test_a_via_polygon_is_refused(tmp_path):
     shape = {"name": "polygon", "all_points_x": [1, 2, 3], "all_points_y": [1, 2, 1]}
-    expected = ": IMG_1.jpg has a polygon; heads are points, circles, ellipses or rects."
+    expected = (
+        ": IMG_1.jpg has a polygon; heads are points, circles, ellipses or rects."
+    )
     assert refused(tmp_path, via(shape)) == expected
     twice = {"a": via()["IMG_1.jpg1234"], "b": via()["IMG_1.jpg1234"]}
     assert "it speaks of two files IMG_1.jpg" in refused(tmp_path, twice)
@@ -246,7 +251,10 @@ def test_a_cvat_shape_that_is_no_head_is_refused(shape, tmp_path):
         ("<annotations><track/></annotations>", "export 'CVAT for images'"),
         (CVAT.format(shapes="").replace("IMG_2", "day1/IMG_1"), "have one name"),
         (CVAT.format(shapes=POINTS).replace("1.50,2.25", "1.50"), "inhomogeneous"),
-        (CVAT.format(shapes="").replace("width=", "w="), "is damaged (KeyError: 'width"),
+        (
+            CVAT.format(shapes="").replace("width=", "w="),
+            "is damaged (KeyError: 'width",
+        ),
     ],
 )
 def test_xml_that_is_not_cvats_is_refused(text, reason, tmp_path):
@@ -314,7 +322,10 @@ def test_pictures_that_are_no_dots(tmp_path):
 @pytest.mark.parametrize(
     "tree, reason",
     [
-        ({"items": []}, "this JSON is of no known tool; understood are CSV with columns"),
+        (
+            {"items": []},
+            "this JSON is of no known tool; understood are CSV with columns",
+        ),
         ([1, 2], "this JSON is of no known tool"),
         ('{"shapes": [', "it is not whole JSON"),
         (labelme(("point", [[1, "a"]])), "could not convert string to float"),

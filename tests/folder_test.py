@@ -223,7 +223,8 @@ def test_one_file_for_both_splits_cannot_name_two_photographs_at_once(root):
     write_image(root / "test" / "IMG_1.jpg")
     (root / "train" / "IMG_1.csv").unlink()
     (root / "heads.csv").write_text("image,x,y\nIMG_1.jpg,1,2\n")
-    assert f"{root}/train/IMG_1.jpg has no annotation" in refused(root)
+    expected = f"{root}/heads.csv speaks of IMG_1, and that is in train and in test."
+    assert refused(root) == expected
 
 
 @pytest.mark.parametrize("place", ["", "train"])

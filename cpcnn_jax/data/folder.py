@@ -103,20 +103,22 @@ def listing(folder):
       ValueError: annotations of several photographs cannot be read.
     """
     splits = [s for s in SPLITS if (folder / s).is_dir()] or [""]
-    check = intact.checker(folder)
     files = {split: _tree(folder / split) for split in splits}
     images = {s: [f for f in files[s] if _is_image(f, folder)] for s in splits}
-    shared = [] if splits == [""] else sorted(folder.iterdir())
-    common = _read_all(shared, check)
-    own = {split: _read_all(files[split], check) for split in splits}
     stems = {split: _by(lambda f: f.stem, images[split]) for split in splits}
-    everything = common + [mark for split in splits for mark in own[split]]
-    strays = [m for m in everything if not any(m.name in stems[s] for s in splits)]
+    check = intact.checker(folder)
+    marked = {split: _read_all(files[split], check) for split in splits}
+    if splits != [""]:  # files for both
+        for mark in _read_all(sorted(folder.iterdir()), check):
+            named = [split for split in splits if mark.name in stems[split]]
+            mark = _doubtful(mark) if len(named) > 1 else mark
+            for split in named or splits[:1]:
+                marked[split].append(mark)
+    strays = [m for s in splits for m in marked[s] if m.name not in stems[s]]
     for mark in strays:
         if isinstance(mark.heads, ValueError):
             raise mark.heads
-    clear = [m for m in common if sum(m.name in stems[s] for s in splits) < 2]
-    found = {s: _by(lambda m: m.name, own[s] + clear) for s in splits}
+    found = {split: _by(lambda mark: mark.name, marked[split]) for split in splits}
     return Listing(
         {
             s: [_photograph(i, stems[s][i.stem], found[s][i.stem]) for i in images[s]]
@@ -157,6 +159,12 @@ def _bad(image, sentence):
         raise ValueError(sentence)
 
     return paired.Photograph(image, str(image), refuse)
+
+
+def _doubtful(mark):
+    """A mark that could be of a photograph in each split, and so is of none."""
+    text = f"{mark.file} speaks of {mark.name}, and that is in train and in test."
+    return mark._replace(heads=ValueError(text))
 
 
 def _by(key, items):
