@@ -112,12 +112,15 @@ def main(argv):
     source = Path(args.folder)
     try:
         if wrong := _wrong_usage(source, args.write):
-            print(f"check-data: {wrong}", file=sys.stderr)
-            return 2
+            return _refuse(wrong, 2)
         return _run(source, args)
     except (ValueError, OSError) as error:
-        print(f"check-data: {error}", file=sys.stderr)
-        return 1
+        return _refuse(error, 1)
+
+
+def _refuse(sentence, status):
+    print(f"check-data: {sentence}", file=sys.stderr)
+    return status
 
 
 def _parse(argv):
@@ -156,9 +159,7 @@ def _run(source, args):
 
     found = layouts.find(source)
     if not any(found.splits.values()):
-        text = f"{source} holds no photographs .jpg, .jpeg or .png"
-        print(f"check-data: {text}", file=sys.stderr)
-        return 2
+        return _refuse(f"{source} holds no photographs .jpg, .jpeg or .png", 2)
     splits = faults.examine_all(found)
     listed = [f for examined in splits.values() for one in examined for f in one.faults]
     listed += faults.of_folder(found)

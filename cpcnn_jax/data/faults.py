@@ -12,11 +12,11 @@ SMALLEST = 64  # pixels of a side; the networks need as many
 
 
 class Fault(NamedTuple):
-    """One fault of one photograph."""
+    """One fault."""
 
     kind: str  # one of MUST or of NOTES
-    file: Path
-    text: str  # a sentence that names the file
+    file: Path  # the photograph, or another file where there is none
+    text: str  # a sentence that names the file to be mended
 
 
 MUST = {  # to be mended, and how a summary calls them
