@@ -55,7 +55,10 @@ def report(name, splits, found):
             split: {"photographs": len(examined), "heads": sum(counts[split])}
             for split, examined in splits.items()
         },
-        "histogram": histogram([n for each in counts.values() for n in each]),
+        "histogram": [
+            {"fewest": low, "most": top, "photographs": number}
+            for low, top, number in histogram(sum(counts.values(), []))
+        ],
         "faults": [
             {
                 "kind": fault.kind,
@@ -96,9 +99,9 @@ def text(told, meanings):
 
 
 def _bars(rows):
-    most = max(number for *_, number in rows) or 1
+    most = max(row["photographs"] for row in rows)
     yield " heads          photographs"
-    for low, top, number in rows:
+    for low, top, number in (row.values() for row in rows):
         if number:
             heads = f"{low:,}+" if top is None else f"{low:,}"
             heads += f" to {top:,}" if top and top > low else ""
@@ -155,7 +158,7 @@ def _wrong_usage(source, copy):
 
 
 def _run(source, args):
-    from cpcnn_jax.data import cleaned, faults, layouts
+    from cpcnn_jax.data import faults, layouts
 
     found = layouts.find(source)
     if not any(found.splits.values()):
@@ -168,11 +171,16 @@ def _run(source, args):
     if args.json:
         files.replace(args.json, (json.dumps(told, indent=2) + "\n").encode())
     if args.write:
-        for split, (number, heads) in cleaned.write(args.write, splits).items():
-            left = len(splits[split]) - number
-            place = Path(args.write) / split
-            print(
-                f"written: {place}, {number:,} photographs with {heads:,} heads; "
-                f"{left:,} photographs left out"
-            )
+        _write(args.write, splits)
     return 1 if any(fault.kind in faults.MUST for fault in listed) else 0
+
+
+def _write(copy, splits):
+    from cpcnn_jax.data import cleaned
+
+    written = cleaned.write(copy, splits)
+    for examined in (one for split in splits.values() for one in split):
+        if not examined.usable:
+            print(f"left out: {examined.photograph.image}")
+    for split, (number, heads) in written.items():
+        print(f"written: {Path(copy) / split}, {number:,} photographs, {heads:,} heads")

@@ -30,7 +30,7 @@ ON_BAD = ("refuse", "skip")
 class Photographs:
     """What every data set that lies in a folder has."""
 
-    root: str = "data"  # the folder
+    root: str  # the folder
     # A photograph that cannot be used, or its annotation: "refuse" stops and names it,
     # "skip" leaves it out, counts it and names it.
     on_bad: str = "refuse"

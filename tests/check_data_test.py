@@ -211,8 +211,9 @@ def test_a_copy_has_no_fault(root, tmp_path, capsys):
     originals = {path.stem for path in (root / "train").glob("*.jpg")}
     assert {*source.names} == originals - left_out and len(left_out) == 4
     number, heads = len(source), sum(map(len, source.points))
-    words = f"written: {copy}/train, {number} photographs with {heads} heads; 4 photog"
-    assert words in out
+    assert f"written: {copy}/train, {number} photographs, {heads} heads\n" in out
+    for name in left_out:
+        assert f"left out: {root}/train/{name}.jpg\n" in out
     points = dict(zip(source.names, source.points, strict=True))
     expected = {
         "outside": [[89.9, 69.9], [1, 1]],

@@ -8,7 +8,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from cpcnn_jax import config, data
-from cpcnn_jax.data import folder
+from cpcnn_jax.data import listing
 
 SIZE = (90, 70)  # (width, height) of every photograph written here
 
@@ -255,7 +255,7 @@ def test_heads_on_the_pixels_as_stored_are_used_so(root):
 
 
 def test_a_listing_without_splits(root):
-    found = folder.listing(root / "train")
+    found = listing.of(root / "train")
     assert [p.image.name for p in found.splits[""]] == ["IMG_1.jpg", "IMG_2.jpg"]
     (root / "train" / "IMG_2.jpg").unlink()
-    assert folder.listing(root).strays == [(root / "train" / "IMG_2.csv", "IMG_2")]
+    assert listing.of(root).strays == [(root / "train" / "IMG_2.csv", "IMG_2")]

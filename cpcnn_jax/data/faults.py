@@ -7,8 +7,7 @@ import numpy as np
 
 from cpcnn_jax import density
 from cpcnn_jax.data import foreign, intact, paired
-
-SMALLEST = 64  # pixels of a side; the networks need as many
+from cpcnn_jax.data.pipeline import PATCH
 
 
 class Fault(NamedTuple):
@@ -25,7 +24,7 @@ MUST = {  # to be mended, and how a summary calls them
     "not finite": "heads that are no numbers",
     "outside": "heads outside the photograph",
     "marked twice": "heads on exactly the same point",
-    "small": f"a side under {SMALLEST} pixels",
+    "small": f"a side under {PATCH} pixels",
     "in two splits": "the same photograph in two splits",
 }
 NOTES = {  # used as they are
@@ -142,8 +141,8 @@ def _of_pixels(examined):
     """The faults of a photograph that was decoded."""
     image, seen = examined.photograph.image, examined.seen
     size = f"{seen.shape[1]}x{seen.shape[0]}"
-    if min(seen.shape) < SMALLEST:
-        text = f"{image} has {size} pixels, under {SMALLEST}x{SMALLEST}"
+    if min(seen.shape) < PATCH:
+        text = f"{image} has {size} pixels, under {PATCH}x{PATCH}"
         yield Fault("small", image, text)
     if seen.mode in ("1", "L", "LA"):
         yield Fault("grey", image, f"{image} is greyscale")
@@ -151,8 +150,8 @@ def _of_pixels(examined):
 
 def _of_points(examined):
     """The faults of heads that were read, of a photograph that was decoded."""
-    (image, *_), seen, points, turned, _ = examined
-    if turned:
+    image, seen, points = examined.photograph.image, examined.seen, examined.points
+    if examined.turned:
         yield Fault("turned", image, f"{image}: {paired.TURNED % seen.orientation}")
     elif seen.orientation != 1:
         yield Fault(
@@ -188,7 +187,7 @@ def of_twins(splits):
 
     Returns:
       A list of `Fault`s: "in two splits" of each but those of the last such split, and
-      "copy" of each but the first of one split.
+      "copy" of each but the last of one split.
     """
     place = {path: n for n, paths in enumerate(splits.values()) for path in paths}
     faults = []

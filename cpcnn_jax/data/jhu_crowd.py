@@ -34,7 +34,7 @@ ORIGIN = builder.Origin(
     val/ ...
     test/ ...""",
     places=("", "jhu_crowd_v2.0"),
-    marker="train/gt",
+    marker="train/gt/*.txt",
 )
 
 

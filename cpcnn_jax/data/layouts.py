@@ -7,6 +7,7 @@ from cpcnn_jax.data import (
     builder,
     folder,
     jhu_crowd,
+    listing,
     mall,
     nwpu_crowd,
     shanghaitech,
@@ -61,7 +62,7 @@ def find(root):
                 splits[path], places[path] = photographs, place
     if names:
         return Found(" and ".join(names), splits, places, [])
-    own = folder.listing(root)
+    own = listing.of(root)
     return Found(
         folder.ORIGIN.name, own.splits, dict.fromkeys(own.splits, root), own.strays
     )

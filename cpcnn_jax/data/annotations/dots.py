@@ -5,6 +5,7 @@ in the middle of the group. Transparent pixels are black. Dots that touch are on
 """
 
 import io
+from pathlib import PurePath
 
 import numpy as np
 from scipy import ndimage
@@ -39,6 +40,6 @@ def read(data, name):
         raise ValueError("more than half of it is not black, so it is no mask of dots")
     groups, number = ndimage.label(dotted, np.ones((3, 3)))
     middles = ndimage.center_of_mass(dotted, groups, range(1, number + 1))
-    return {
-        name.replace(SUFFIX, ""): marks.heads([(x, y) for y, x in middles], image.size)
-    }
+    points = [(x, y) for y, x in middles]
+    photograph = PurePath(name).stem.removesuffix(SUFFIX)
+    return {f"{photograph}.png": marks.heads(points, image.size)}
