@@ -94,8 +94,9 @@ def text(told, meanings):
         )
     lines += ["", *_bars(told["histogram"]), ""]
     kinds = collections.Counter(fault["kind"] for fault in told["faults"])
-    lines += [f" {meanings[kind]}: {kinds[kind]:,}" for kind in meanings if kinds[kind]]
-    return "\n".join(lines if kinds else [*lines, " No fault was found."])
+    table = [f"{kinds[k]:6,}  {meaning}" for k, meaning in meanings.items() if kinds[k]]
+    lines += [" files  of", *table] if table else [" No fault was found."]
+    return "\n".join(lines)
 
 
 def _bars(rows):

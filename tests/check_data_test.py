@@ -11,6 +11,7 @@ from scipy.io import savemat
 
 from cpcnn_jax import __main__ as command
 from cpcnn_jax import check_data, config, data
+from cpcnn_jax.data import faults
 
 SIZE = (90, 70)  # (width, height)
 
@@ -55,11 +56,11 @@ def found(capsys, root, status):
     """[(kind, text without the folder)] of all faults, once it was run."""
     path = root.parent / "found.json"
     assert run(capsys, root, "--json", path)[::2] == (status, "")
-    faults = json.loads(path.read_text())["faults"]
-    assert status == any(fault["must_be_mended"] for fault in faults)
-    for fault in faults:
+    listed = json.loads(path.read_text())["faults"]
+    assert status == any(fault["must_be_mended"] for fault in listed)
+    for fault in listed:
         assert fault["file"].startswith(str(root)) and str(root) in fault["text"]
-    return [(fault["kind"], fault["text"].replace(f"{root}/", "")) for fault in faults]
+    return [(fault["kind"], fault["text"].replace(f"{root}/", "")) for fault in listed]
 
 
 def contents(folder):
@@ -149,7 +150,8 @@ def test_each_fault_is_found_named_and_judged(root, what, capsys):
     _, out, _ = run(capsys, root)
     level = "fault" if what in FAULTS else "note "
     assert out.replace(f"{root}/", "").startswith(f"{level}  {begins}")
-    assert out.endswith(": 1\n")
+    assert out.splitlines()[-2] == " files  of"
+    assert out.splitlines()[-1] == f"     1  {(faults.MUST | faults.NOTES)[kind]}"
 
 
 def test_all_faults_are_listed_at_once(root, capsys):
@@ -347,7 +349,7 @@ def test_the_faults_of_real_photographs(
 ):
     path = tmp_path / "found.json"
     assert run(capsys, real_data / name, "--json", path)[0] == 1
-    faults = json.loads(path.read_text())["faults"]
-    assert collections.Counter(fault["kind"] for fault in faults) == kinds
+    listed = json.loads(path.read_text())["faults"]
+    assert collections.Counter(fault["kind"] for fault in listed) == kinds
     for sentence in words:
-        assert any(f"{name}/{sentence}" in fault["text"] for fault in faults)
+        assert any(f"{name}/{sentence}" in fault["text"] for fault in listed)

@@ -245,6 +245,14 @@ def test_linked_folders_are_seen(root, tmp_path):
     assert opened(root).names == ("IMG_1", "IMG_2")
 
 
+def test_a_file_for_many_is_named_with_the_photograph(root):
+    (root / "train" / "IMG_1.csv").unlink()
+    path = root / "train" / "heads.csv"
+    path.write_text("image,x,y\nIMG_1.jpg,1,nan\n")
+    expected = f"{path}, IMG_1.jpg: 1 of 1 head points are not finite numbers."
+    assert refused(root) == expected
+
+
 def test_heads_on_the_pixels_as_stored_are_used_so(root):
     image = write_image(root / "train" / "IMG_1.jpg", orientation=6)
     write_csv(root / "train" / "IMG_1.csv", (80, 60))

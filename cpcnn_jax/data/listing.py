@@ -81,7 +81,8 @@ def _photograph(image, namesakes, found):
     file, _, heads = found[0]
     if isinstance(heads, ValueError):
         return bad(image, str(heads))
-    return paired.Photograph(image, str(file), lambda _: heads.points, heads.size)
+    place = str(file) if file.stem == image.stem else f"{file}, {image.name}"
+    return paired.Photograph(image, place, lambda _: heads.points, heads.size)
 
 
 def bad(image, sentence):
