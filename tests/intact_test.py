@@ -82,6 +82,16 @@ def test_a_link_that_leads_out_is_refused(folder, tmp_path):
     assert "leads out" in refused(folder, folder / "outside" / "secret")
 
 
+def test_a_link_to_itself_is_no_file(folder):
+    (folder / "loop.txt").symlink_to("loop.txt")
+    try:
+        path = intact.checker(folder)(folder / "loop.txt")
+    except ValueError as error:
+        assert str(error).startswith(f"{folder}/loop.txt is a link that leads nowhere")
+    else:
+        assert not path.is_file()  # from Python 3.13 on
+
+
 def test_a_link_that_stays_inside_is_followed(folder, tmp_path):
     (folder / "link.txt").symlink_to("two.txt")
     assert intact.checker(folder)(folder / "link.txt")

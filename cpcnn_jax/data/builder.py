@@ -56,7 +56,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def example(self, photograph):
         """The record of a photograph, checked."""
-        image, annotation, read, size = photograph
+        image, annotation, read, _ = photograph
         seen = foreign.check_image(image)
         points = foreign.as_points(read(annotation), annotation)
         if paired.is_turned(photograph, points, seen):

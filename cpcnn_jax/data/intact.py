@@ -97,7 +97,10 @@ def _alike(paths, key):
 
 
 def _check(folder, inside, expected, path):
-    target = path.resolve()
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError before Python 3.13
+        raise ValueError(f"{path} is a link that leads nowhere: {error}.") from None
     if not target.is_relative_to(inside):
         raise ValueError(
             f"{path} is a link that leads out of {folder} to {target}: put the file "

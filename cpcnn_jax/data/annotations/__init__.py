@@ -44,7 +44,7 @@ def read(path):
             f"{path} is damaged ({type(error).__name__}: {error})."
         ) from error
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: {error}.") from error
+        raise ValueError(f"{path}: {str(error).removesuffix('.')}.") from error
 
 
 def _by_stem(found):
