@@ -122,11 +122,11 @@ def test_csv_of_one_photograph_has_its_name(tmp_path):
     [
         (
             "",
-            "neither JSON, XML nor PNG, and no CSV whose first line names the columns",
+            "it has no columns x and y; understood are CSV whose first",
         ),
-        ("1,2\n3,4\n", "no CSV whose first line names the columns x, y (and image)"),
-        ("x;y\n1;2\n", "no CSV whose first line names"),
-        (b"\x00\xff\xfe\x80" * 9, "no CSV whose first line names"),
+        ("1,2\n3,4\n", "no columns x and y; understood are CSV"),
+        ("x;y\n1;2\n", "it has no columns x and y"),
+        (b"\x00\xff\xfe\x80" * 9, "it has no columns x and y"),
         ("x,y\n1,2\n3\n", "line 3: x='3', y=None are not two numbers"),
         ("x,y\n,\n", "line 2: x='', y='' are not two numbers"),
         ("image,x,y\na.jpg,1,two\n", "line 2: x='1', y='two' are not two numbers"),
@@ -246,8 +246,11 @@ def test_a_cvat_shape_that_is_no_head_is_refused(shape, tmp_path):
     "text, reason",
     [
         (CVAT.format(shapes=POINTS)[:-20], "it is not whole XML ("),
-        ("<annotations></annotations>", "it holds no <image>"),
-        ("<html><image/></html>", "it holds no <image>"),
+        (
+            "<annotations></annotations>",
+            "this XML holds no <image>; understood are",
+        ),
+        ("<html><image/></html>", "this XML holds no <image>; understood are"),
         ("<annotations><track/></annotations>", "export 'CVAT for images'"),
         (CVAT.format(shapes="").replace("IMG_2", "day1/IMG_1"), "have one name"),
         (CVAT.format(shapes=POINTS).replace("1.50,2.25", "1.50"), "inhomogeneous"),
@@ -326,7 +329,7 @@ def test_pictures_that_are_no_dots(tmp_path):
     [
         (
             {"items": []},
-            "this JSON is of no known tool; understood are CSV with",
+            "this JSON is of no known tool; understood are CSV whose",
         ),
         ([1, 2], "this JSON is of no known tool"),
         ('{"shapes": [', "it is not whole JSON"),

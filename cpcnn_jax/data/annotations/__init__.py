@@ -16,12 +16,7 @@ certain centre (a polygon, a line, a mask) is refused, so that nobody is lost un
 import json
 from pathlib import PureWindowsPath
 
-from cpcnn_jax.data.annotations import coco, cvat, dots, labelme, table, via
-
-UNDERSTOOD = (
-    "CSV with columns x, y (and image), JSON of LabelMe, COCO or VIA 2, XML of 'CVAT "
-    "for images', PNG of dots"
-)
+from cpcnn_jax.data.annotations import coco, cvat, dots, labelme, marks, table, via
 
 
 def read(path):
@@ -77,4 +72,4 @@ def _read_json(data):
     for module in (labelme, coco, via):
         if isinstance(tree, dict) and module.understands(tree):
             return module.read(tree)
-    raise ValueError(f"this JSON is of no known tool; understood are {UNDERSTOOD}")
+    raise ValueError(f"this JSON is of no known tool; {marks.UNDERSTOOD}")

@@ -45,7 +45,7 @@ def read(data):
     except expat.ExpatError as error:
         raise ValueError(f"it is not whole XML ({error})") from None
     if not images:
-        raise ValueError("this XML is not of 'CVAT for images': it holds no <image>")
+        raise ValueError(f"this XML holds no <image>; {marks.UNDERSTOOD}")
     if len({image["name"] for image, _ in images}) < len(images):
         raise ValueError("two of its images have one name")
     return {i["name"]: marks.heads(points, _size(i)) for i, points in images}

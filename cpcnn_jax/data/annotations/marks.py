@@ -4,6 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+UNDERSTOOD = (
+    "understood are CSV whose first line names the columns x, y (and image), JSON of "
+    "LabelMe, COCO or VIA 2, XML of 'CVAT for images', PNG of dots"
+)
+
 
 class Heads(NamedTuple):
     """The heads of one photograph."""

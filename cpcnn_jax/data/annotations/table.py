@@ -38,10 +38,7 @@ def read(data, name):
     try:
         columns = table.fieldnames or ()
         if not {"x", "y"} <= set(columns):
-            raise ValueError(
-                "it is neither JSON, XML nor PNG, and no CSV whose first line names "
-                "the columns x, y (and image)"
-            )
+            raise ValueError(f"it has no columns x and y; {marks.UNDERSTOOD}")
         found = {} if "image" in columns else {name: []}
         for row in table:
             points = found.setdefault(row.get("image", name), [])
