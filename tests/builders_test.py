@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import os
-import struct
 import subprocess
 import sys
 import zlib
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from foreign_test import declared
 from PIL import Image, ImageDraw
 from scipy.io import savemat
 
@@ -273,7 +273,7 @@ def write_bad(layout, root, how):
             image.write_bytes(image.read_bytes()[:400])
             return f"{image} is not a whole JPEG or PNG photograph: "
         case "a bomb":
-            image.write_bytes(bomb())
+            image.write_bytes(declared(10_000, 10_000))
             return f"{image} declares more than 89,478,485 pixels and was not decoded."
         case "a link":
             image.rename(root.parent / "outside.jpg")
@@ -296,19 +296,6 @@ def write_bad(layout, root, how):
                 names = {"annPoints": points, "point_position": points}
                 write_mat(annotation, **names)
             return f"{annotation}: 1 of 2 head points are not finite numbers."
-
-
-def bomb():
-    """A PNG of 118 bytes that declares 10,000 x 10,000 pixels."""
-    head = struct.pack(">IIBBBBB", 10_000, 10_000, 1, 0, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(99))), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data))
-        + kind
-        + data
-        + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
 
 
 OF_IMAGES = ("truncated", "a bomb", "a link", "checksum")
