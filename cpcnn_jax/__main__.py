@@ -4,6 +4,7 @@ import importlib
 import sys
 
 COMMANDS = {
+    "check-data": "cpcnn_jax.check_data",
     "check-density": "cpcnn_jax.check_density",
     "compare": "cpcnn_jax.compare",
     "explain": "cpcnn_jax.explain.command",

@@ -3,7 +3,7 @@
 import functools
 import math
 
-from cpcnn_jax.config import KERNELS, Experiment, WorldExpo
+from cpcnn_jax.config import KERNELS, ON_BAD, Experiment, Photographs, WorldExpo
 from cpcnn_jax.models.vgg import LAYERS
 
 # What a value must be, the same for Python, and the fields that must be so.
@@ -107,6 +107,11 @@ def experiment(config):
             value = functools.reduce(getattr, name.split("."), config)
             if not holds(value):
                 raise ValueError(f"--config.{name}={value} must be {words}")
+    if isinstance(config.data, Photographs) and config.data.on_bad not in ON_BAD:
+        raise ValueError(
+            f"--config.data.on_bad={config.data.on_bad} must be one of "
+            f"{', '.join(ON_BAD)}"
+        )
     for name in ("gce", "lce", "density", "adversary"):
         stage = getattr(config, name)
         if stage.steps and stage.warmup >= stage.steps:

@@ -22,7 +22,7 @@ FLOORS = [
     "layers",
     "models data checkerboard",
     "audit steps weights vgg16 mcnn_weights validate",
-    "check_density predict stages frozen explain",
+    "check_data check_density predict stages frozen explain",
     "selection evaluate compare",
     "train",
     "launch",

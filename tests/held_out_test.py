@@ -13,7 +13,7 @@ class Named:
     """A source of nothing but names; photograph i is i."""
 
     def __init__(self, *names):
-        self.names = list(names)
+        self.names, self.skipped = list(names), ("IMG_0.jpg is no photograph.",)
         self.shapes = [(64 + i, 64) for i in range(len(names))]
         self.points = [np.full((i, 2), i, np.float32) for i in range(len(names))]
 
@@ -45,6 +45,7 @@ def test_parts_are_sources_in_the_order_of_the_whole():
         assert part.names == [NAMES[i] for i in numbers]
         assert part.shapes == [source.shapes[i] for i in numbers]
         assert [len(points) for points in part.points] == numbers
+        assert part.skipped == source.skipped
 
 
 def test_the_choice_follows_names_not_places():

@@ -321,7 +321,7 @@ def test_damaged_photographs_and_annotations_are_named(photographs):
     whole = image(root, 2).read_bytes()
     image(root, 2).write_bytes(whole[: len(whole) // 2])
     err = refused(*words)
-    assert "IMG_2.jpg is not a whole JPEG photograph" in err
+    assert "IMG_2.jpg is not a whole JPEG or PNG photograph" in err
     image(root, 2).write_bytes(whole)
     annotation(root, 1).write_bytes(b"not a matrix")
     assert "GT_IMG_1.mat holds no head points" in refused(*words)

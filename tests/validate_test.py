@@ -1,5 +1,6 @@
 import dataclasses
 import functools
+import typing
 
 import pytest
 
@@ -68,6 +69,15 @@ def test_a_stage_is_longer_than_its_warmup():
         validate.experiment(changed("lce.warmup", 1000))
     none = config.Experiment(adversary=config.Adversary(steps=0, warmup=0))
     validate.experiment(none)
+
+
+def test_what_to_do_with_bad_photographs_is_one_of_two():
+    for kind in typing.get_args(config.DataSet):
+        if kind is not config.Crowd:
+            validate.experiment(config.Experiment(data=kind(on_bad="skip")))
+            text = "^--config.data.on_bad=skp must be one of refuse, skip$"
+            with pytest.raises(ValueError, match=text):
+                validate.experiment(config.Experiment(data=kind(on_bad="skp")))
 
 
 def test_no_crops_at_all():
