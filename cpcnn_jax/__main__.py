@@ -5,6 +5,8 @@ import sys
 
 COMMANDS = {
     "compare": "cpcnn_jax.compare",
+    "count": "cpcnn_jax.count",
+    "doctor": "cpcnn_jax.doctor",
     "explain": "cpcnn_jax.explain.command",
     "vgg16": "cpcnn_jax.vgg16",
 }

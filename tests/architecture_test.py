@@ -13,17 +13,17 @@ FILES = [
 # From the ground up; a room imports from the floors below its own, and rooms of one
 # folder that share a floor (the models, the data) may know each other. No circles.
 FLOORS = [
-    "arithmetic config density files initializers interrupt log losses "
-    "parallel checkpoint uncertainty report.pictures",
-    "geometry metrics workdir",
+    "arithmetic cache config density files initializers interrupt log losses "
+    "parallel checkpoint photograph regions uncertainty report.pictures report.overlay",
+    "density_files folders geometry metrics workdir",
     "lowerings",
     "primitive converters",
     "layers",
     "models data checkerboard",
     "steps weights vgg16 mcnn_weights validate",
-    "predict stages explain",
-    "evaluate compare",
-    "train",
+    "predict stages explain tiles windows",
+    "evaluate compare counter",
+    "count doctor train",
     "launch",
 ]
 # The package's front, which names things and is imported by none.
