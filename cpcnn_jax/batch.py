@@ -1,6 +1,5 @@
 """Many photographs, counted one after the other: a row for each, whatever happens."""
 
-import contextlib
 import csv
 import dataclasses
 import functools
@@ -75,10 +74,10 @@ def count(rows, ready: counter.Counter, wishes: Wishes):
                 _count(row, ready, wishes, places[row.file])
                 row.seconds = time.monotonic() - began
             except (ValueError, OSError) as error:
-                row.count, row.error = None, str(error)
+                row.error = str(error)
             except jax.errors.JaxRuntimeError as error:  # of an accelerator's memory
                 text = str(error).splitlines()[0]
-                row.count, row.error = None, f"{row.file}: {text}; try a smaller --tile"
+                row.error = f"{row.file}: {text}; try a smaller --tile"
         yield row
 
 
@@ -87,18 +86,14 @@ def _count(row, ready, wishes, place):
     found = ready.count(_opened(row.file), max_side=wishes.max_side, track=bar)
     for note in found.photograph.notes:
         tqdm.write(f"count: {note}", file=sys.stderr)
-    for region in wishes.regions:
-        with _naming(row.file):
-            row.regions[region.name] = regions.count(
-                found.density, region, size=found.photograph.size
-            )
+    inside = _inside(row.file, found, wishes.regions)
     if wishes.density:
         density_files.save(Path(wishes.density, place), found.density)
     if wishes.overlay:
         file = Path(wishes.overlay, f"{place}.png")
         file.parent.mkdir(parents=True, exist_ok=True)
-        files.replace(file, _drawn(row, found, wishes))
-    row.count = found.count
+        files.replace(file, _drawn(row.file, found, wishes.regions, inside))
+    row.count, row.regions = found.count, inside
 
 
 def _opened(file):
@@ -109,24 +104,22 @@ def _opened(file):
     return data
 
 
-@contextlib.contextmanager
-def _naming(file):
+def _inside(file, found, wanted):
+    """Dict of region name to people."""
+    size = found.photograph.size
     try:
-        yield
+        return {r.name: regions.count(found.density, r, size=size) for r in wanted}
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
 
 
-def _drawn(row, found, wishes):
+def _drawn(file, found, wanted, inside):
     from cpcnn_jax.report import overlay  # matplotlib, which is slow to import
 
     pixels = found.photograph.pixels
     shrunk = pixels.shape[1] / found.photograph.size[1]
-    outlines = [
-        (f"{region.name}: {row.regions[region.name]:.1f}", region.corners * shrunk)
-        for region in wishes.regions
-    ]
-    title = f"{Path(row.file).name}: {found.count:,.1f} people"
+    outlines = [(f"{r.name}: {inside[r.name]:.1f}", r.corners * shrunk) for r in wanted]
+    title = f"{Path(file).name}: {found.count:,.1f} people"
     return overlay.overlay(pixels, found.density, title=title, regions=outlines)
 
 

@@ -4,6 +4,7 @@ Whatever is wrong with it is a ValueError that names it. Only five formats are t
 picture's size is looked at before a pixel is decoded, and half a picture is none.
 """
 
+import contextlib
 import os
 import warnings
 from typing import NamedTuple
@@ -62,7 +63,8 @@ def read(image, *, max_side=None) -> Photograph:
     if hasattr(image, "read"):
         return _read_file(image, str(getattr(image, "name", UNNAMED)), max_side)
     if isinstance(image, Image.Image):
-        return _decoded(image, UNNAMED, max_side)
+        with _naming(UNNAMED):
+            return _decoded(image, UNNAMED, max_side)
     if hasattr(image, "__array__"):
         return _of_array(np.asarray(image), max_side)
     raise ValueError(
@@ -71,40 +73,46 @@ def read(image, *, max_side=None) -> Photograph:
     )
 
 
-def _read_file(file, name, max_side):
+class _Refused(ValueError):
+    """A sentence of ours."""
+
+
+@contextlib.contextmanager
+def _naming(name):
+    """Whatever pillow makes of a file is a sentence that names it."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pillow's; what matters is an error here
-            with Image.open(file, formats=FORMATS) as image:
-                return _decoded(image, name, max_side)
+            warnings.simplefilter("ignore")  # what matters is an error here
+            yield
+    except _Refused:
+        raise
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise ValueError(f"{name} cannot be opened: {error.strerror}") from None
     except Image.DecompressionBombError:
         raise ValueError(f"{name} has more than {PIXELS:,} pixels: shrink it") from None
     except UnidentifiedImageError:
-        raise ValueError(f"{name} is no {_listed()} photograph") from None
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise ValueError(f"{name} cannot be opened: {error.strerror}") from None
+        formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        raise ValueError(f"{name} is no {formats} photograph") from None
+    except Exception as error:  # pillow raises whatever a damaged file leads to
+        raise ValueError(f"{name} is damaged: {error}") from None
 
 
-def _listed():
-    return f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+def _read_file(file, name, max_side):
+    with _naming(name), Image.open(file, formats=FORMATS) as image:
+        return _decoded(image, name, max_side)
 
 
 def _decoded(image, name, max_side):
     width, height = image.size
     if width * height > PIXELS:
-        raise ValueError(
+        raise _Refused(
             f"{name} has {width}x{height} pixels, more than {PIXELS:,}: shrink it"
         )
     frames = getattr(image, "n_frames", 1)
     notes = (f"{name} has {frames} frames: the first is counted",) * (frames > 1)
-    try:
-        image.load()
-        colour = _colour(image, name)
-        turn = image.getexif().get(ExifTags.Base.Orientation)
-    except _Unusable:
-        raise
-    except Exception as error:  # pillow raises whatever a damaged file leads to
-        raise ValueError(f"{name} is damaged: {error}") from None
+    image.load()
+    colour = _colour(image, name)
+    turn = image.getexif().get(ExifTags.Base.Orientation)
     if turn in _UPRIGHT:
         colour = colour.transpose(_UPRIGHT[turn])
     size = colour.size[::-1]
@@ -113,16 +121,12 @@ def _decoded(image, name, max_side):
     return Photograph(name, np.asarray(colour), size, notes)
 
 
-class _Unusable(ValueError):
-    """A picture that is whole, and yet no photograph."""
-
-
 def _colour(image, name):
     """An image of any mode as one of mode RGB."""
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
     if image.mode in ("I", "F"):
-        raise _Unusable(
+        raise _Refused(
             f"{name} has 32-bit grey levels, and nothing says which is white: save it "
             "with 8 or 16 bits"
         )
