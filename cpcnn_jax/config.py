@@ -113,6 +113,9 @@ class Model:
     local_context: bool = True  # LCE
     fusion: bool = True  # F-CNN; False: one 1x1 convolution on the DME [R: table row 1]
     num_classes: int = 5  # density classes: ex-lo, lo, med, hi, ex-hi [R]
+    # [I] where one class of counts ends and the next begins: "width", all as wide (the
+    # author's rule in CMTL), or "share", all with as many of the training crops.
+    classes: str = "width"
     # [I] columns like MCNN's with one convolution more: (features, kernel) per layer;
     # the two poolings follow the first and the second.
     columns: tuple = (
@@ -164,6 +167,16 @@ class Adversary:
 
 
 @dataclass
+class Validation:
+    """Training photographs kept apart, on which the best checkpoint is chosen."""
+
+    # Per cent of the training photographs, fixed by the hashes of their names. With 0
+    # none are kept apart, and the last checkpoint is taken for the best.
+    share: int = 10
+    every: int = 500  # steps of a stage that learns maps, and after its last
+
+
+@dataclass
 class Experiment:
     """Everything that decides a run's result; saved as config.json in the workdir."""
 
@@ -175,6 +188,7 @@ class Experiment:
     lce: Stage = field(default_factory=Stage)
     density: Stage = field(default_factory=Stage)
     adversary: Adversary = field(default_factory=Adversary)
+    validation: Validation = field(default_factory=Validation)
     seed: int = 0  # of initialisation, crops, order, noise and dropout
     log_every: int = 10  # steps between lines of metrics.jsonl
     save_every: int = 200  # steps between checkpoints

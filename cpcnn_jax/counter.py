@@ -78,14 +78,14 @@ class Counter:
                 f"{PATCH}x{PATCH}"
             )
         shape = photograph.padded_shape(pixels)
-        grids = windows.grids(self._model, shape, blocks=self._blocks)
+        grids = self._model.grids(shape, blocks=self._blocks)
         scores = self._score(self._weights, pixels, grids, track)
         context = windows.spread(scores, grids, shape)
         density = self._estimate(self._weights, pixels, context, track)
         people = float(density.sum(dtype=np.float64))
         if not np.isfinite(people):
             raise ValueError(f"{found.name}: the density is no number; wrong weights?")
-        return Count(people, density, scores.get("gce"), scores.get("lce"), found)
+        return Count(people, density, scores.get("global"), scores.get("local"), found)
 
 
 def load(path, *, tile=tiles.TILE) -> Counter:

@@ -129,8 +129,8 @@ def _adaptive_sigmas(points, shape):
     return np.maximum(BETA * distance[:, 1:].mean(axis=1), SMALLEST_SIGMA)
 
 
-def fit_thresholds(counts, *, num_classes=5):
-    """The boundaries of equally wide density classes over 0 .. the largest count.
+def fit_thresholds(counts, *, num_classes=5, classes="width"):
+    """The boundaries of density classes over 0 .. the largest count.
 
     The paper gives no boundaries (as far as we could read it); equal widths are the
     rule of the author's CMTL code. GCE's are fitted on crops, LCE's on 64x64 patches.
@@ -139,23 +139,31 @@ def fit_thresholds(counts, *, num_classes=5):
     Args:
       counts: `[N]` people per crop or patch, at least one.
       num_classes: K, at least 2.
+      classes: "width": all classes equally wide; "share": all with as many counts.
 
     Returns:
       `[K - 1]` float32, ascending, people.
 
     Raises:
-      ValueError: no counts, or fewer than 2 classes.
+      ValueError: no counts, fewer than 2 classes, or another rule.
 
     Example:
       >>> fit_thresholds([0, 3, 50], num_classes=5)
       array([10., 20., 30., 40.], dtype=float32)
+      >>> fit_thresholds([0, 1, 2, 50, 90], num_classes=2, classes="share")
+      array([2.], dtype=float32)
     """
     if len(counts) == 0 or num_classes < 2:
         raise ValueError(
             f"Density classes need at least one count and 2 classes; got {len(counts)} "
             f"counts and num_classes={num_classes}."
         )
-    return np.linspace(0, np.max(counts), num_classes + 1, dtype=np.float32)[1:-1]
+    edges = np.linspace(0, 1, num_classes + 1)[1:-1]
+    if classes == "width":
+        return (edges * np.max(counts)).astype(np.float32)
+    if classes == "share":
+        return np.quantile(counts, edges).astype(np.float32)
+    raise ValueError(f"Density classes are of equal width or share; got {classes!r}.")
 
 
 def density_class(count, thresholds):

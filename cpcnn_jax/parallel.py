@@ -23,6 +23,7 @@ class Strategy(NamedTuple):
     place_state: Callable  # pytree of arrays -> the same, whole on every device
     place_batch: Callable  # pytree of [B, ...] -> split over the devices
     wrap: Callable  # step(state, batch) -> compiled step; the old state is given up
+    wrap_answers: Callable  # f(state, batch) -> compiled f, whose answers are [B, ...]
 
 
 def device_names():
@@ -45,6 +46,9 @@ def jit_strategy():
             out_shardings=whole,
             donate_argnums=0,
         ),
+        wrap_answers=lambda answer: jax.jit(
+            answer, in_shardings=(whole, split), out_shardings=split
+        ),
     )
 
 
@@ -55,6 +59,15 @@ def pmap_strategy():
     def place_batch(batch):
         return jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
 
+    def wrap_answers(answer):
+        apart = jax.pmap(answer, axis_name=AXIS, in_axes=(None, 0))
+
+        def together(state, batch):
+            answers = apart(state, batch)
+            return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), answers)
+
+        return together
+
     return Strategy(
         num_devices=count,
         axis_name=AXIS,
@@ -63,6 +76,7 @@ def pmap_strategy():
         wrap=lambda step: jax.pmap(
             step, axis_name=AXIS, in_axes=(None, 0), out_axes=(None, None)
         ),
+        wrap_answers=wrap_answers,
     )
 
 

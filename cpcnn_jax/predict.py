@@ -13,9 +13,6 @@ KEPT_SIZES = 16  # of photographs, whose compiled programs are kept
 def estimator(model, *, blocks=None):
     """The networks as a function of weights and one photograph.
 
-    Compiled once for each size of photograph. A process that keeps the programs of a
-    hundred sizes runs out of memory maps and dies, so only the last few are kept.
-
     Args:
       model: CPCNN.
       blocks: per side, for the global context; None: the model's. A training crop is 1.
@@ -24,25 +21,67 @@ def estimator(model, *, blocks=None):
       estimate(weights, image): a flat dict of weights and `[H, W, 3]`, uint8 or float
       in [0, 1], H and W at least 64, to the density `[H, W]` float32.
     """
+    scores, density = scorer(model, blocks=blocks), mapper(model)
+    return lambda weights, image: density(weights, image, scores(weights, image))
+
+
+def scorer(model, *, blocks=None):
+    """The first half of `estimator`: what GCE and LCE say of one photograph.
+
+    Args:
+      model: CPCNN.
+      blocks: as in `estimator`.
+
+    Returns:
+      scores(weights, image) -> `CPCNN.scores` of it, with a B of 1.
+    """
 
     @jax.jit
-    def density(weights, image):
+    def scores(weights, image):
         variables = steps.variables(weights)
-        context = model.apply(variables, image, blocks=blocks, method="context")
+        return model.apply(variables, image, blocks=blocks, method="scores")
+
+    return _photograph_by_photograph(scores)
+
+
+def mapper(model):
+    """The second half: DME and F-CNN on one photograph and its scores.
+
+    Args:
+      model: CPCNN.
+
+    Returns:
+      density(weights, image, scores) -> `[H, W]` float32.
+    """
+
+    @jax.jit
+    def density(weights, image, scores):
+        variables = steps.variables(weights)
+        context = model.apply(variables, scores, image, method="spread")
         return model.apply(variables, image, context=context)[0][0, ..., 0]
 
+    run = _photograph_by_photograph(density)
+    return lambda weights, image, scores: np.asarray(run(weights, image, scores))
+
+
+def _photograph_by_photograph(compiled):
+    """Compiled once for each size of photograph, of which the last few are kept.
+
+    A process that keeps the programs of a hundred sizes runs out of memory maps and
+    dies.
+    """
     sizes = set()
 
-    def estimate(weights, image):
+    def run(weights, image, *more):
         if len(sizes | {image.shape}) > KEPT_SIZES:
-            density.clear_cache()
+            compiled.clear_cache()
             sizes.clear()
         sizes.add(image.shape)
         if image.dtype == np.uint8:
             image = image.astype(np.float32) / 255
-        return np.asarray(density(weights, jnp.asarray(image)[None]))
+        return compiled(weights, jnp.asarray(image)[None], *more)
 
-    return estimate
+    return run
 
 
 def mcnn_estimator(model):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax.traverse_util import flatten_dict
 
@@ -31,7 +32,7 @@ class Stage(NamedTuple):
     step: Callable  # (state, batch) -> (state, metrics)
     batches: Callable[[int], Iterator]  # first step -> endless iterator of batches
     result: Callable  # state -> flat dict of all weights
-    maps: bool = True  # whether its batches have density maps to look at
+    maps: bool = True  # whether it learns maps, to look at and to validate
 
 
 class Run(NamedTuple):
@@ -41,6 +42,7 @@ class Run(NamedTuple):
     model: cpcnn.CPCNN
     source: Any  # the training photographs
     axis_name: str | None  # of the device strategy
+    crop_scores: Callable | None = None  # of `frozen.crop_scores`
 
 
 def initial_weights(run):
@@ -121,7 +123,9 @@ def local_stage(run, before):
 
 def _classifier_stage(run, before, *, name, settings, counts, batches, trains):
     thresholds = density.fit_thresholds(
-        counts, num_classes=run.config.model.num_classes
+        counts,
+        num_classes=run.config.model.num_classes,
+        classes=run.config.model.classes,
     )
     tx = _adam(settings)
 
@@ -148,7 +152,7 @@ def density_stage(run, before):
     tx = _adam(settings)
     state = steps.new_state(before, tx, trains=_joint)
     step = steps.density_step(run.model, tx, axis_name=run.axis_name)
-    batches = _density_batches(run, settings)
+    batches = _density_batches(run, before, settings)
     return Stage("density", settings.steps, state, step, batches, _weights)
 
 
@@ -176,7 +180,7 @@ def adversarial_stage(run, before):
         steps=settings.steps,
         state=state,
         step=step,
-        batches=_density_batches(run, settings),
+        batches=_density_batches(run, before, settings),
         result=lambda rivals: _weights(rivals.generator),
     )
 
@@ -196,17 +200,23 @@ def _adam(settings):
     return optax.adam(rate)
 
 
-def _density_batches(run, settings):
+def _density_batches(run, before, settings):
+    """Crops with their maps and what the networks that are frozen say of them."""
+    order = {"batch_size": settings.batch_size, "seed": run.config.seed}
+    crops = run.config.crops
+    seen = pipeline.crops_until(run.source, crops, steps=settings.steps, **order)
+    scores = run.crop_scores(before, seen)
+
     def batches(start):
-        crops = pipeline.crop_batches(
-            run.source,
-            run.config.crops,
-            run.config.target,
-            batch_size=settings.batch_size,
-            seed=run.config.seed,
-            start=start,
-        )
-        for batch in crops:
-            yield {"image": batch["image"], "density": batch["density"]}
+        target = run.config.target
+        for batch in pipeline.crop_batches(
+            run.source, crops, target, start=start, **order
+        ):
+            known = [scores[tuple(numbers)] for numbers in batch["crop"].tolist()]
+            yield {
+                "image": batch["image"],
+                "density": batch["density"],
+                "scores": jax.tree.map(lambda *of_each: np.stack(of_each), *known),
+            }
 
     return batches

@@ -113,11 +113,11 @@ def classification_step(network, tx, *, scope, class_weights, key, axis_name=Non
     return step
 
 
-def _estimate(model, params, frozen, image):
-    """The joint stage's forward pass: a crop is one block of global context."""
-    weights = variables(params, frozen)
-    context = model.apply(weights, image, blocks=1, method="context")
-    density, _ = model.apply(weights, image, context=context)
+def _estimate(model, params, batch):
+    """The joint stage's forward pass, with what the frozen networks had said."""
+    weights = variables(params)
+    context = model.apply(weights, batch["scores"], batch["image"], method="spread")
+    density, _ = model.apply(weights, batch["image"], context=context)
     return density
 
 
@@ -136,19 +136,19 @@ def density_step(model, tx, *, axis_name=None):
       axis_name: see above.
 
     Returns:
-      step(state, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`}) -> (state,
-      metrics).
+      step(state, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`, "scores": of
+      `CPCNN.scores`}) -> (state, metrics).
     """
 
-    def loss(params, frozen, batch):
-        density = _estimate(model, params, frozen, batch["image"])
+    def loss(params, batch):
+        density = _estimate(model, params, batch)
         scale = model.density_scale
         per_example = losses.euclidean_loss(scale * density, scale * batch["density"])
         return jnp.mean(per_example), {"crop_mae": _crop_error(density, batch)}
 
     def step(state, batch):
         (value, metrics), grads = jax.value_and_grad(loss, has_aux=True)(
-            state.params, state.frozen, batch
+            state.params, batch
         )
         grads, metrics = _mean((grads, {"loss": value, **metrics}), axis_name)
         return _update(state, grads, tx), metrics
@@ -171,8 +171,7 @@ def adversarial_step(model, tx, judge, judge_tx, *, weight, axis_name=None):
       axis_name: see above.
 
     Returns:
-      step(Rivals, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`}) -> (Rivals,
-      metrics).
+      step(Rivals, batch as in `density_step`) -> (Rivals, metrics).
 
     Reference: Sindagi & Patel, ICCV 2017, section 3.4; one step each as in ID-CGAN.
     """
@@ -194,8 +193,7 @@ def adversarial_step(model, tx, judge, judge_tx, *, weight, axis_name=None):
         generator, discriminator = rivals
         real = scale * batch["density"]
         fake, pull_back = jax.vjp(
-            lambda p: scale * _estimate(model, p, generator.frozen, batch["image"]),
-            generator.params,
+            lambda params: scale * _estimate(model, params, batch), generator.params
         )
         judged, judge_grads = jax.value_and_grad(judge_loss)(
             discriminator.params, real, fake

@@ -1,16 +1,28 @@
 """Training: the stages one after the other, each resumed where it was left."""
 
 import math
-import time
 from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
 
 import jax
 from tqdm import tqdm
 
-from cpcnn_jax import checkpoint, data, log, parallel, predict, stages, weights, workdir
+from cpcnn_jax import (
+    checkpoint,
+    data,
+    frozen,
+    log,
+    parallel,
+    selection,
+    stages,
+    weights,
+    workdir,
+)
+from cpcnn_jax.clock import Clock
+from cpcnn_jax.data import held_out
 from cpcnn_jax.interrupt import Interrupted
 from cpcnn_jax.models import cpcnn
-from cpcnn_jax.report import pictures
 
 
 def train(config, folder, strategy, *, stop):
@@ -33,59 +45,80 @@ def train(config, folder, strategy, *, stop):
     for name in ("gce", "lce", "density", "adversary"):
         size = getattr(config, name).batch_size
         parallel.check_batch(size, strategy.num_devices, name=f"{name}.batch_size")
-    source = data.open_source(config.data, "train")
+    source, validation = held_out.split(
+        data.open_source(config.data, "train"), config.validation.share
+    )
     run = stages.Run(config, cpcnn.build(config.model), source, strategy.axis_name)
-    estimate = predict.estimator(run.model, blocks=1)
+    context = Path(folder) / "context"
+    run = run._replace(crop_scores=frozen.crop_scores(run, context, strategy, stop))
+    judge = selection.Judge(
+        mae=selection.validation(run, validation, context),
+        preview=selection.preview(run),
+    )
     found = stages.initial_weights(run)
     with closing(log.Log(folder)) as journal:
         for build in stages.plan(run):
             stage = build(run, found)
-            found = _run_stage(stage, estimate, config, folder, strategy, journal, stop)
+            found = _run_stage(stage, judge, config, folder, strategy, journal, stop)
     file = workdir.weights_file(folder)
     weights.save(file, found, config.model, blocks=config.crops.fraction)
     return file
 
 
-def _run_stage(stage, estimate, config, folder, strategy, journal, stop):
-    state = strategy.place_state(stage.state)
+def _run_stage(stage, judge, config, folder, strategy, journal, stop):
+    state, step = strategy.place_state(stage.state), strategy.wrap(stage.step)
     with closing(checkpoint.Checkpoints(folder, stage.name)) as saved:
         done, state = saved.restore(like=state) or (0, state)
-        asked, seen, began = stop(), 0, time.monotonic()
-        step = strategy.wrap(stage.step)
-        todo = range(done + 1, stage.steps + 1)
+        asked, clock = stop(), Clock()
         with closing(stage.batches(done)) as batches, _bar(stage, done) as bar:
-            for done, batch in zip(todo, batches, strict=False):
+            while done < stage.steps and not asked:
+                with clock.waiting():
+                    batch = next(batches)
                 state, metrics = step(state, strategy.place_batch(batch))
+                done += 1
+                clock.seen += len(batch["image"])
                 bar.update()
-                seen += len(batch["image"])
                 asked = stop()  # once a step: what is said to be saved is saved
-                save = asked or done == stage.steps or done % config.save_every == 0
-                if save or done % config.log_every == 0:
+                due = _due(config, stage, done, asked)
+                values = {}
+                if due.line:
                     values = _finite(jax.device_get(metrics), stage.name, done)
-                    values["images_per_second"] = seen / (time.monotonic() - began)
-                    journal.scalars(stage.name, done, values)
-                    bar.set_postfix({name: f"{v:.4g}" for name, v in values.items()})
-                if save:
-                    saved.save(done, state)
-                if asked:
-                    break
-                if save and stage.maps:
-                    picture = _preview(estimate, stage.result(state), batch)
-                    journal.picture(stage.name, done, picture)
-    if asked:
-        raise Interrupted(asked, f"after step {done} of the stage {stage.name}")
-    return jax.device_get(stage.result(state))
+                    values |= clock.values()
+                with clock.stopped():
+                    if due.score:
+                        values[checkpoint.SCORE] = judge.mae(stage.result(state))
+                    if due.line:
+                        journal.scalars(stage.name, done, values)
+                        bar.set_postfix({n: f"{v:.4g}" for n, v in values.items()})
+                    if due.save:
+                        saved.save(done, state, values.get(checkpoint.SCORE))
+                    if due.save and stage.maps:
+                        picture = judge.preview(stage.result(state), batch)
+                        journal.picture(stage.name, done, picture)
+        if asked:
+            raise Interrupted(asked, f"after step {done} of the stage {stage.name}")
+        best = saved.best(like=state)
+    return jax.device_get(stage.result(best[1] if best else state))
+
+
+class Due(NamedTuple):
+    """What is to be done after a step."""
+
+    line: bool  # in the log
+    score: bool  # on the validation photographs
+    save: bool
+
+
+def _due(config, stage, done, asked):
+    last = done == stage.steps
+    score = stage.maps and config.validation.share > 0
+    score = score and (last or done % config.validation.every == 0)
+    save = bool(asked) or last or score or done % config.save_every == 0
+    return Due(save or done % config.log_every == 0, score, save)
 
 
 def _bar(stage, done):
     return tqdm(total=stage.steps, initial=done, desc=stage.name, unit="step")
-
-
-def _preview(estimate, found, batch):
-    """The batch's first crop, its true map and the estimate, as pixels."""
-    image, true = batch["image"][0], batch["density"][0, ..., 0]
-    guess = estimate(found, image)
-    return pictures.pixels(pictures.comparison(image, true, guess, people=true.sum()))
 
 
 def _finite(metrics, stage, step):

@@ -13,7 +13,8 @@ _RULES = (
         lambda value: isinstance(value, int) and value >= 1,
         """crops.fraction crops.multiple crops.patches model.local_stride
         gce.steps gce.batch_size lce.steps lce.batch_size density.steps
-        density.batch_size adversary.batch_size log_every save_every""",
+        density.batch_size adversary.batch_size validation.every log_every
+        save_every""",
     ),
     (
         "a whole number of at least 0",
@@ -52,6 +53,16 @@ _RULES = (
         "a number from 0 to under 1",
         lambda value: isinstance(value, float | int) and 0 <= value < 1,
         "adversary.discriminator_beta1",
+    ),
+    (
+        "a whole number from 0 to 99",
+        lambda value: isinstance(value, int) and 0 <= value < 100,
+        "validation.share",
+    ),
+    (
+        "width or share",
+        lambda value: value in ("width", "share"),
+        "model.classes",
     ),
     (
         f"one of {', '.join(LAYERS)}",

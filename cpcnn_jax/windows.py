@@ -1,7 +1,7 @@
 """The context of a photograph of any size: its windows scored a few at a time.
 
-GCE's blocks and LCE's windows lie over the whole photograph, as in `models.cpcnn`. What
-is kept is their scores, of which the context map of any part can be made.
+GCE's blocks and LCE's windows lie over the whole photograph, by `CPCNN.grids`. What is
+kept is their scores, of which the context map of any part can be made.
 """
 
 import functools
@@ -14,32 +14,9 @@ from PIL import Image
 from cpcnn_jax import photograph, steps
 from cpcnn_jax.models import context as maps
 from cpcnn_jax.models.gce import SIDE
-from cpcnn_jax.models.lce import PATCH
 
-BATCH = {"gce": 4, "lce": 16}  # windows at once
-
-
-def grids(model, shape, *, blocks):
-    """Where the windows of both context networks lie.
-
-    Args:
-      model: CPCNN.
-      shape: (H, W) of the photograph in pixels, multiples of 4.
-      blocks: per side, for the GCE.
-
-    Returns:
-      Dict of "gce" and "lce", those that the model has, to the (start, stop) of their
-      windows along H and along W.
-    """
-    found = {}
-    if model.gce is not None:
-        found["gce"] = [maps.block_spans(n, blocks) for n in shape]
-    if model.lce is not None:
-        stride = model.local_stride
-        found["lce"] = [
-            maps.window_spans(n, window=PATCH, stride=stride) for n in shape
-        ]
-    return found
+NETWORKS = {"global": "gce", "local": "lce"}
+BATCH = {"global": 4, "local": 16}  # windows at once
 
 
 def estimator(model):
@@ -50,15 +27,15 @@ def estimator(model):
 
     Returns:
       score(weights, image, grids, track): a flat dict of weights, `[H, W, 3]` uint8 or
-      float32, the windows as from `grids` and a function through which each list of
-      batches is passed, to a dict of "gce" and "lce" to `[n, m, K]`, the softmax of the
-      logits.
+      float32, the windows as from `CPCNN.grids` and a function through which each list
+      of batches is passed, to a dict of "global" and "local" to `[n, m, K]`, the
+      softmax of the logits.
     """
 
     @functools.partial(jax.jit, static_argnums=0)
     def classify(name, weights, windows):
         def network(model, windows):
-            return jax.nn.softmax(getattr(model, name)(windows))
+            return jax.nn.softmax(getattr(model, NETWORKS[name])(windows))
 
         return model.apply(steps.variables(weights), windows, method=network)
 
@@ -81,7 +58,7 @@ def estimator(model):
 def _batch(name, image, places):
     """`[BATCH, h, w, 3]`: the windows at these places, the first again to fill up."""
     windows = [photograph.part(image, *place) for place in places]
-    if name == "gce":
+    if name == "global":
         windows = [_resized(window) for window in windows]
     return np.stack([*windows, *windows[:1] * (BATCH[name] - len(windows))])
 
@@ -98,7 +75,7 @@ def spread(scores, grids, shape):
 
     Args:
       scores: as from `estimator`.
-      grids: as from `grids`.
+      grids: as from `CPCNN.grids`.
       shape: (H, W) of the photograph in pixels, multiples of 4.
 
     Returns:

@@ -16,9 +16,12 @@ from cpcnn_jax import config
 def get_config():
     return config.Experiment(
         data=config.ShanghaiTech(part="A"),
-        gce=config.GlobalStage(80, 16, 1e-4),
-        lce=config.Stage(100, 64, 3e-4),
-        density=config.Stage(1000, 8, 3e-4, warmup=100),
-        adversary=config.Adversary(24, 8, 1e-5),
-        save_every=100,
+        crops=config.Crops(plain=4, changed=4),
+        model=config.Model(classes="share"),
+        gce=config.GlobalStage(80, 16, 2e-4, warmup=10),
+        lce=config.Stage(120, 64, 3e-4),
+        density=config.Stage(4000, 4, 3e-4, warmup=200),
+        adversary=config.Adversary(48, 4, 1e-5),
+        validation=config.Validation(every=1000),
+        save_every=250,
     )

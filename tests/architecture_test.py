@@ -13,7 +13,7 @@ FILES = [
 # From the ground up; a room imports from the floors below its own, and rooms of one
 # folder that share a floor (the models, the data) may know each other. No circles.
 FLOORS = [
-    "arithmetic cache config density files initializers interrupt log losses "
+    "arithmetic cache clock config density files initializers interrupt log losses "
     "parallel checkpoint photograph regions uncertainty report.pictures report.overlay",
     "density_files folders geometry metrics workdir",
     "lowerings",
@@ -21,9 +21,10 @@ FLOORS = [
     "layers",
     "models data checkerboard",
     "steps weights vgg16 mcnn_weights validate",
-    "predict stages explain tiles windows",
-    "evaluate compare counter",
-    "count doctor train",
+    "predict stages frozen explain tiles windows",
+    "selection evaluate compare counter",
+    "batch train",
+    "count doctor",
     "launch",
 ]
 # The package's front, which names things and is imported by none.

@@ -42,7 +42,9 @@ def test_regions_are_outlined():
     empty = np.zeros((200, 200), np.float32)
     corners = np.array([[50, 50], [150, 50], [150, 150], [50, 150]])
     plain = picture(overlay.overlay(grey, empty, title="a"))
-    drawn = picture(overlay.overlay(grey, empty, title="a", regions=[("door", corners)]))
+    drawn = picture(
+        overlay.overlay(grey, empty, title="a", regions=[("door", corners)])
+    )
     rows, columns = (plain != drawn).any(axis=-1).nonzero()
     assert 100 < np.ptp(rows) < 150  # the photograph's half
     assert np.ptp(columns) / np.ptp(rows) == pytest.approx(1, abs=0.05)

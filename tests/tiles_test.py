@@ -37,7 +37,7 @@ def parts(trained):
 
     def density(image):
         shape = photograph.padded_shape(image)
-        grids = windows.grids(model, shape, blocks=4)
+        grids = model.grids(shape, blocks=4)
         scores = score(weights, image, grids)
         return estimate(weights, image, windows.spread(scores, grids, shape))
 
@@ -67,7 +67,7 @@ def test_many_sizes_share_a_few_programs(trained, caplog):
             for side in range(67, 300, 21):
                 image = np.zeros((side, 365 - side, 3), np.uint8)
                 shape = photograph.padded_shape(image)
-                grids = windows.grids(model, shape, blocks=4)
+                grids = model.grids(shape, blocks=4)
                 context = windows.spread(score(weights, image, grids), grids, shape)
                 estimate(weights, image, context)
     compiled = [r.message for r in caplog.records if "Finished XLA comp" in r.message]

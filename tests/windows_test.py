@@ -27,10 +27,10 @@ def test_any_part_of_the_context_map_is_the_whole_map_s(trained, blocks):
     image = np.random.default_rng(0).integers(0, 256, (138, 261, 3), dtype=np.uint8)
     shape = photograph.padded_shape(image)
     assert shape == (140, 264)
-    grids = windows.grids(model, shape, blocks=blocks)
+    grids = model.grids(shape, blocks=blocks)
     scores = windows.estimator(model)(weights, image, grids)
-    assert scores["gce"].shape == (blocks, blocks, 5)
-    assert scores["lce"].shape == (3, 5, 5)
+    assert scores["global"].shape == (blocks, blocks, 5)
+    assert scores["local"].shape == (3, 5, 5)
     context = jax.jit(
         lambda w, x: model.apply(steps.variables(w), x, blocks=blocks, method="context")
     )
@@ -43,5 +43,5 @@ def test_any_part_of_the_context_map_is_the_whole_map_s(trained, blocks):
 
 def test_networks_left_out_have_no_windows(trained):
     model = trained[0].clone(gce=None)
-    assert set(windows.grids(model, (64, 64), blocks=4)) == {"lce"}
+    assert set(model.grids((64, 64))) == {"local"}
     assert windows.spread({}, {}, (64, 64))((0, 2), (0, 3)).shape == (2, 3, 0)

@@ -38,15 +38,36 @@ def crop_batches(source, crops, target, *, batch_size, seed, start=0):
 
     Returns:
       A generator of {"image": `[B, h, w, 3]` float32 in 0..1, "density": `[B, h, w, 1]`
-      float32 people per pixel, "count": `[B]` float32 heads inside}. Its `close()` ends
-      the reading ahead.
+      float32 people per pixel, "count": `[B]` float32 heads inside, "crop": int `[B,
+      2]`, the numbers (i, j) of photograph and crop}. Its `close()` ends the reading
+      ahead.
 
     Raises:
       ValueError: a photograph has a side under 64 pixels.
     """
     read = functools.partial(read_crop, source, crops, target, seed)
-    each = crops.plain + crops.changed
-    return _batches(_buckets(source, crops), each, read, batch_size, seed, start)
+    order = _order(_buckets(source, crops), _each(crops), batch_size, seed, read)
+    return _read_ahead(order, start)
+
+
+def crops_until(source, crops, *, batch_size, seed, steps):
+    """Which crops the first batches of `crop_batches` hold.
+
+    Args:
+      source: photographs; see `cpcnn_jax.data`.
+      crops: `config.Crops`.
+      batch_size: B.
+      seed: as in `crop_batches`.
+      steps: number of batches.
+
+    Returns:
+      A set of (i, j), the numbers of photograph and crop.
+
+    Raises:
+      ValueError: as in `crop_batches`.
+    """
+    number = _order(_buckets(source, crops), _each(crops), batch_size, seed, _numbers)
+    return {tuple(pair) for k in range(steps) for pair in number[k].tolist()}
 
 
 def patch_batches(source, crops, *, batch_size, seed, start=0):
@@ -68,7 +89,8 @@ def patch_batches(source, crops, *, batch_size, seed, start=0):
     """
     read = functools.partial(read_patch, source, seed)
     bucket = [i for bucket in _buckets(source, crops) for i in bucket]
-    return _batches([bucket], crops.patches, read, batch_size, seed, start)
+    order = _order([bucket], crops.patches, batch_size, seed, read)
+    return _read_ahead(order, start)
 
 
 def crop_counts(source, crops, seed):
@@ -77,7 +99,7 @@ def crop_counts(source, crops, seed):
     At most about 10,000 of the crops are counted: enough for `density.fit_thresholds`.
     """
     size = functools.partial(crop_size, crops=crops)
-    return _counts(source, crops.plain + crops.changed, size, seed)
+    return _counts(source, _each(crops), size, seed)
 
 
 def patch_counts(source, crops, seed):
@@ -122,7 +144,12 @@ def read_crop(source, crops, target, seed, i, j):
             noise = rng.uniform(-crops.noise, crops.noise, image.shape)
             image = np.clip(image + noise.astype(np.float32), 0, 1)
     count = np.float32(_heads(points, window))
-    return {"image": image, "density": people[..., None], "count": count}
+    return {
+        "image": image,
+        "density": people[..., None],
+        "count": count,
+        "crop": _numbers(i, j),
+    }
 
 
 def read_patch(source, seed, i, j):
@@ -179,8 +206,16 @@ def _buckets(source, crops):
     return list(buckets.values())
 
 
-def _batches(buckets, each, read, batch_size, seed, start):
-    """Mixes the buckets' batches; reads ahead from number `start` on."""
+def _each(crops):
+    return crops.plain + crops.changed
+
+
+def _numbers(i, j):
+    return np.array((i, j), np.int32)
+
+
+def _order(buckets, each, batch_size, seed, read):
+    """The batches as a sequence without an end; `read(i, j)` makes an element."""
     import grain
 
     def batches_of(bucket):
@@ -189,16 +224,18 @@ def _batches(buckets, each, read, batch_size, seed, start):
         return windows.batch(batch_size)
 
     weights = [len(bucket) for bucket in buckets]
-    mixed = grain.MapDataset.mix([batches_of(bucket) for bucket in buckets], weights)
+    return grain.MapDataset.mix([batches_of(bucket) for bucket in buckets], weights)
+
+
+def _read_ahead(batches, start):
+    """Yields the batches from number `start` on, read ahead by threads."""
+    import grain
+
     threads = min(os.cpu_count() or 1, 16)
     ahead = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
-    return _iterate(iter(mixed.to_iter_dataset(ahead)), start)
-
-
-def _iterate(batches, start):
-    """Yields from a grain iterator, and closes it with itself."""
+    iterator = iter(batches.to_iter_dataset(ahead))
     try:
-        batches.set_state({"next_index": start})
-        yield from batches
+        iterator.set_state({"next_index": start})
+        yield from iterator
     finally:
-        batches.close()
+        iterator.close()

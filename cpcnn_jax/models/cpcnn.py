@@ -77,37 +77,84 @@ class CPCNN(nn.Module):
 
         Args:
           image: as in `__call__`.
+          blocks: as in `scores`.
+
+        Returns:
+          `[B, H' / 4, W' / 4, K]`, K = 10, or 5 or 0 where a network is left out.
+
+        Raises:
+          ValueError: as in `__call__`.
+        """
+        return self.spread(self.scores(image, blocks=blocks), image)
+
+    def scores(self, image, *, blocks=None):
+        """What GCE says of each block and LCE of each window: their softmax scores.
+
+        Args:
+          image: as in `__call__`.
           blocks: how many blocks per side the GCE sees; None: the module's. A training
             crop, a quarter of a photograph already, is one block.
 
         Returns:
-          `[B, H' / 4, W' / 4, K]`, K = 10, or 5 or 0 where a network is left out; the
-          scores are the softmax of the logits.
+          {"global": `[B, blocks, blocks, 5]`, "local": `[B, n, m, 5]`} for n x m
+          windows, without a network that is left out.
 
         Raises:
           ValueError: as in `__call__`.
         """
         image = _padded(image)
-        height, width = image.shape[1:3]
-        found = [jnp.zeros((len(image), height // 4, width // 4, 0))]
+        networks = {"global": self.gce, "local": self.lce}
+        grids = self.grids(image.shape[1:3], blocks=blocks)
+        return {
+            name: _scores(networks[name], image, *spans)
+            for name, spans in grids.items()
+        }
+
+    def grids(self, shape, *, blocks=None):
+        """Where GCE's blocks and LCE's windows lie.
+
+        Args:
+          shape: (H', W') in pixels, multiples of 4.
+          blocks: as in `scores`.
+
+        Returns:
+          {"global": spans, "local": spans}, without a network that is left out; spans
+          are the (start, stop) along H' and those along W'.
+        """
+        found = {}
         if self.gce is not None:
-            rows, columns = (
-                maps.block_spans(n, blocks or self.blocks) for n in (height, width)
-            )
-            found.append(_context(self.gce, image, rows, columns))
+            blocks = blocks or self.blocks
+            found["global"] = [maps.block_spans(side, blocks) for side in shape]
         if self.lce is not None:
-            rows, columns = (
-                maps.window_spans(n, window=PATCH, stride=self.local_stride)
-                for n in (height, width)
-            )
-            found.append(_context(self.lce, image, rows, columns))
+            windows = {"window": PATCH, "stride": self.local_stride}
+            found["local"] = [maps.window_spans(side, **windows) for side in shape]
+        return found
+
+    def spread(self, scores, image):
+        """Write scores over the blocks and windows that they were given for.
+
+        Args:
+          scores: from `scores`.
+          image: the image that they are of; only its shape matters.
+
+        Returns:
+          As `context`.
+
+        Raises:
+          ValueError: as in `__call__`.
+        """
+        shape = _padded(image).shape
+        found = [jnp.zeros((shape[0], shape[1] // 4, shape[2] // 4, 0))]
+        blocks = scores["global"].shape[1] if "global" in scores else None
+        for name, (rows, columns) in self.grids(shape[1:3], blocks=blocks).items():
+            where = {"shape": shape[1:3], "rows": rows, "columns": columns}
+            found.append(maps.context_map(scores[name], **where))
         return jnp.concatenate(found, axis=-1)
 
 
-def _context(classifier, image, rows, columns):
+def _scores(classifier, image, rows, columns):
     logits = classifier(maps.cut(image, rows, columns))
-    scores = jax.nn.softmax(logits).reshape(len(image), len(rows), len(columns), -1)
-    return maps.context_map(scores, shape=image.shape[1:3], rows=rows, columns=columns)
+    return jax.nn.softmax(logits).reshape(len(image), len(rows), len(columns), -1)
 
 
 def _padded(image):

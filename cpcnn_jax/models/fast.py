@@ -1,6 +1,6 @@
-"""The same convolution and the same pooling, in the forms that XLA computes quickly.
+"""The same convolutions and the same pooling, in the forms that XLA computes quickly.
 
-Both are equal to what they replace and are tested so. Times are of jaxlib 0.10.2 on two
+All are equal to what they replace and are tested so. Times are of jaxlib 0.10.2 on two
 CPU cores, for eight crops of 256x192.
 """
 
@@ -39,6 +39,36 @@ def thin_conv(x, kernel, *args, **kwargs):
         return jnp.concatenate([whole(x, piece) for piece in pieces], axis=-1)
 
     return lax.platform_dependent(x, kernel, cpu=parts, default=whole)
+
+
+def valid_conv(x, kernel, strides, padding, **kwargs):
+    """lax.conv_general_dilated without padding, as the middle of one with padding.
+
+    On a CPU, XLA's quick routine takes only convolutions that keep their size: 3x3, 64
+    to 64 features, without padding takes 181 ms for 24 patches of 62x62 and so 84 ms,
+    with both gradients 462 and 264. Pass as `nn.Conv(..., padding="VALID",
+    conv_general_dilated=valid_conv)`.
+
+    Args:
+      x: `[B, H, W, C]`.
+      kernel: `[k, k, C, features]`, k odd.
+      strides: (1, 1).
+      padding: "VALID".
+      **kwargs: of lax.conv_general_dilated.
+
+    Returns:
+      `[B, H - k + 1, W - k + 1, features]`.
+    """
+
+    def whole(x, kernel):
+        return lax.conv_general_dilated(x, kernel, strides, padding, **kwargs)
+
+    def middle(x, kernel):
+        edge = kernel.shape[0] // 2
+        same = lax.conv_general_dilated(x, kernel, strides, "SAME", **kwargs)
+        return same[:, edge:-edge, edge:-edge]
+
+    return lax.platform_dependent(x, kernel, cpu=middle, default=whole)
 
 
 @jax.custom_jvp

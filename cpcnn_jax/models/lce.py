@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
-from cpcnn_jax.models.fast import max_pool
+from cpcnn_jax.models.fast import max_pool, valid_conv
 from cpcnn_jax.models.heads import ClassifierHead
 from cpcnn_jax.models.vgg import normalised
 
@@ -62,6 +62,7 @@ class LocalContextEstimator(nn.Module):
                     features,
                     (3, 3),
                     padding="VALID",
+                    conv_general_dilated=valid_conv,
                     kernel_init=nn.initializers.he_normal(),
                     name=f"conv{block}_{layer}",
                 )(x)
