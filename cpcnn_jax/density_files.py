@@ -25,9 +25,11 @@ def save(path, density):
         np.save(file, density)
     low, high = float(density.min()), float(density.max())
     scale = (high - low) / 65535 or 1.0
-    levels = np.rint((density - np.float32(low)) / np.float32(scale)).clip(0, 65535)
+    levels = np.empty(density.shape, np.uint16)
+    for row, values in enumerate(density):  # whole, its steps would need much memory
+        levels[row] = np.rint((values - low) / scale).clip(0, 65535)
     with files.replacing(f"{path}.png") as file:
-        Image.fromarray(levels.astype(np.uint16)).save(file, format="png")
+        Image.fromarray(levels).save(file, format="png")
     meaning = {
         "count": float(density.sum(dtype=np.float64)),
         "people per pixel": "offset + scale * grey level",

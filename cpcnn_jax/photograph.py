@@ -10,7 +10,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -116,8 +116,8 @@ def _decoded(image, name, max_side):
     if turn in _UPRIGHT:
         colour = colour.transpose(_UPRIGHT[turn])
     size = colour.size[::-1]
-    if max_side:
-        colour.thumbnail((max_side, max_side))
+    if max_side and max(size) > max_side:
+        colour = ImageOps.contain(colour, (max_side, max_side))
     return Photograph(name, np.asarray(colour), size, notes)
 
 
@@ -133,8 +133,8 @@ def _colour(image, name):
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+        image = Image.alpha_composite(white, image)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _of_array(array, max_side):
@@ -160,8 +160,7 @@ def _of_array(array, max_side):
 
 def _shrunk(array, max_side):
     planes = [Image.fromarray(array[..., channel]) for channel in range(3)]
-    for plane in planes:
-        plane.thumbnail((max_side, max_side))
+    planes = [ImageOps.contain(plane, (max_side, max_side)) for plane in planes]
     shrunk = np.stack([np.asarray(plane) for plane in planes], axis=2)
     # Bicubic overshoots at an edge; 8-bit planes are clipped by pillow.
     return shrunk.clip(0, 1) if shrunk.dtype == np.float32 else shrunk

@@ -1,0 +1,61 @@
+"""Compiled programs outlive a process, where a folder can be written."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+
+from cpcnn_jax import cache
+
+PROGRAM = """
+import jax, jax.numpy as jnp
+from cpcnn_jax import cache
+print(cache.enable(), cache.folder())
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.jit(lambda x: x * 2)(jnp.ones(3))
+"""
+
+
+def start(**changes):
+    """(whether they are kept, where) of a process in this environment."""
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    words = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(
+        words, env=environment | changes, capture_output=True, text=True, check=True
+    )
+    kept, folder = done.stdout.split()
+    return kept == "True", Path(folder)
+
+
+def test_programs_go_to_the_user_s_cache(tmp_path):
+    kept, folder = start(XDG_CACHE_HOME=str(tmp_path))
+    assert kept and folder.parent == tmp_path / "cpcnn_jax"
+    assert list(folder.glob("*-cache"))
+
+
+def test_where_jax_was_told_to_is_where_they_go(tmp_path):
+    place = str(tmp_path / "mine")
+    kept, folder = start(JAX_COMPILATION_CACHE_DIR=place, XDG_CACHE_HOME=str(tmp_path))
+    assert kept and folder == Path(place)
+    assert list(folder.glob("*-cache"))
+    assert not (tmp_path / "cpcnn_jax").exists()
+
+
+def test_without_a_place_nothing_is_kept(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    before = jax.config.jax_compilation_cache_dir
+    try:
+        jax.config.update("jax_compilation_cache_dir", None)
+        assert not cache.enable()
+        assert jax.config.jax_compilation_cache_dir is None
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
+
+
+def test_the_default_is_below_the_home(tmp_path):
+    kept, folder = start(HOME=str(tmp_path), XDG_CACHE_HOME="")
+    assert kept and folder.parent == tmp_path / ".cache" / "cpcnn_jax"
