@@ -19,7 +19,7 @@ from cpcnn_jax import counter, density_files, files, folders, regions
 class Row:
     """What is known of one photograph."""
 
-    file: str
+    file: str  # as it was named or found
     error: str | None = None  # a sentence that names the file
     count: float | None = None  # people
     seconds: float | None = None  # from opening the file to the last result
@@ -137,7 +137,7 @@ def as_json(rows):
         | ({"regions": row.regions} if row.regions else {})
         for row in rows
     ]
-    return (json.dumps(found, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(found, indent=2) + "\n").encode()
 
 
 def as_csv(rows, regions=()):
@@ -156,4 +156,6 @@ def as_csv(rows, regions=()):
     for row in rows:
         people = [row.regions.get(name) for name in regions]
         table.writerow([row.file, row.count, row.seconds, row.error, *people])
-    return text.getvalue().encode()
+    return text.getvalue().encode(
+        errors="surrogateescape"
+    )  # names as the disk has them

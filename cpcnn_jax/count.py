@@ -81,7 +81,8 @@ def _print(row, width):
     else:
         people = [f"{n:>{max(len(name), 8)}.1f}" for name, n in row.regions.items()]
         cells = [f"{row.count:>9.1f}  {row.seconds:>7.2f}", *people]
-    tqdm.write("  ".join([f"{row.file:<{width}}", *cells]), file=sys.stdout)
+    name = row.file.encode(errors="backslashreplace").decode()  # any bytes may be in it
+    tqdm.write("  ".join([f"{name:<{width}}", *cells]), file=sys.stdout)
 
 
 def _write(args, rows):
@@ -136,7 +137,8 @@ def _parser():
         "--max_side",
         type=int,
         metavar="N",
-        help="shrink longer photographs to N pixels first",
+        help="shrink longer photographs to N pixels first (regions stay in the pixels "
+        "of the photograph as it is)",
     )
     add(
         "--tile",

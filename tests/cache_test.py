@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import jax
+import pytest
 
 from cpcnn_jax import cache
 
@@ -44,18 +45,23 @@ def test_where_jax_was_told_to_is_where_they_go(tmp_path):
     assert not (tmp_path / "cpcnn_jax").exists()
 
 
-def test_without_a_place_nothing_is_kept(tmp_path, monkeypatch):
+@pytest.fixture
+def untold():
+    """JAX as it is where nobody has said where programs go."""
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", None)
+    yield
+    jax.config.update("jax_compilation_cache_dir", before)
+
+
+def test_the_default_is_below_the_home(untold, tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache.folder().parent == tmp_path / ".cache" / "cpcnn_jax"
+
+
+def test_without_a_place_nothing_is_kept(untold, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    before = jax.config.jax_compilation_cache_dir
-    try:
-        jax.config.update("jax_compilation_cache_dir", None)
-        assert not cache.enable()
-        assert jax.config.jax_compilation_cache_dir is None
-    finally:
-        jax.config.update("jax_compilation_cache_dir", before)
-
-
-def test_the_default_is_below_the_home(tmp_path):
-    kept, folder = start(HOME=str(tmp_path), XDG_CACHE_HOME="")
-    assert kept and folder.parent == tmp_path / ".cache" / "cpcnn_jax"
+    assert not cache.enable()
+    assert jax.config.jax_compilation_cache_dir is None

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -197,6 +198,17 @@ def test_after_ctrl_c_what_was_counted_is_written(
     assert [row["error"].split(": ")[1] for row in rows[1:]] == [
         "stopped before it was counted"
     ] * 2
+
+
+def test_names_that_are_no_text(run, photographs, ready, tmp_path):
+    odd = os.fsdecode(b"caf\xe9.png")
+    (photographs / "a" / "1.png").rename(photographs / odd)
+    words = ["--json", tmp_path / "a.json", "--csv", tmp_path / "a.csv"]
+    status, said, _ = run(photographs / odd, *words)
+    assert status == 0 and "caf\\udce9.png" in said
+    (row,) = json.loads((tmp_path / "a.json").read_text())
+    assert row["file"] == str(photographs / odd)
+    assert b"caf\xe9.png," in (tmp_path / "a.csv").read_bytes()
 
 
 def test_a_full_disk_is_the_file_s_error(run, photographs, tmp_path):
