@@ -10,7 +10,7 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -117,7 +117,7 @@ def _decoded(image, name, max_side):
         colour = colour.transpose(_UPRIGHT[turn])
     size = colour.size[::-1]
     if max_side and max(size) > max_side:
-        colour = ImageOps.contain(colour, (max_side, max_side))
+        colour = _shrunk(colour, max_side)
     return Photograph(name, np.asarray(colour), size, notes)
 
 
@@ -154,14 +154,18 @@ def _of_array(array, max_side):
         raise ValueError(f"expected an array of uint8 or floating point, got {kind}")
     size = array.shape[:2]
     if max_side and max(size) > max_side:
-        array = _shrunk(array, max_side)
+        array = _shrunk_array(array, max_side)
     return Photograph(UNNAMED, array, size)
 
 
-def _shrunk(array, max_side):
+def _shrunk(image, max_side):
+    scale = max_side / max(image.size)
+    return image.resize([max(1, round(side * scale)) for side in image.size])
+
+
+def _shrunk_array(array, max_side):
     planes = [Image.fromarray(array[..., channel]) for channel in range(3)]
-    planes = [ImageOps.contain(plane, (max_side, max_side)) for plane in planes]
-    shrunk = np.stack([np.asarray(plane) for plane in planes], axis=2)
+    shrunk = np.stack([np.asarray(_shrunk(p, max_side)) for p in planes], axis=2)
     # Bicubic overshoots at an edge; 8-bit planes are clipped by pillow.
     return shrunk.clip(0, 1) if shrunk.dtype == np.float32 else shrunk
 

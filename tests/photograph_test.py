@@ -202,6 +202,18 @@ def test_longer_photographs_are_shrunk(dtype):
     middle = ramp.reshape(100, 4).mean(axis=1, dtype=float)
     np.testing.assert_allclose(found.pixels[25, 2:-2, 1], middle[2:-2], atol=1 + 1e-3)
     assert photograph.read(image, max_side=400).pixels is image
+    line = np.zeros((1, 1000), dtype)
+    assert photograph.read(line, max_side=100).pixels.shape == (1, 100, 3)
+
+
+def test_a_shrunk_file_leaves_the_user_s_image_alone(tmp_path, colours):
+    image = Image.fromarray(np.tile(colours, (20, 20, 1)))
+    image.save(tmp_path / "a.png")
+    expected = np.asarray(image.resize((70, 50)))
+    for given in (image, tmp_path / "a.png"):
+        found = photograph.read(given, max_side=70).pixels
+        np.testing.assert_array_equal(found, expected)
+    assert image.size == (140, 100)
 
 
 def test_a_part_beyond_the_end_repeats_the_last_pixels(colours):
