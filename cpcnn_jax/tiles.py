@@ -53,7 +53,7 @@ def halo(model):
     Example:
       >>> from cpcnn_jax.models.cpcnn import CPCNN
       >>> halo(CPCNN(gce=None, lce=None))
-      76
+      84
     """
     reach = 0
     for column in model.dme.chains():
@@ -79,8 +79,8 @@ def pieces(length, *, tile, halo):
       ValueError: the tile is nearly all halo.
 
     Example:
-      >>> [piece.keep for piece in pieces(1600, tile=1024, halo=76)]
-      [(0, 948), (948, 1600)]
+      >>> [piece.keep for piece in pieces(1600, tile=1024, halo=84)]
+      [(0, 660), (660, 1600)]
     """
     smallest = max(64, 3 * halo)
     if tile < smallest:

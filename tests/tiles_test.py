@@ -99,7 +99,7 @@ def test_the_halo_is_what_the_jacobian_reaches(fusion):
 
 
 @pytest.mark.parametrize("length", [64, 100, 256, 260, 400, 1024, 1028, 5000, 65_000])
-@pytest.mark.parametrize(("tile", "halo"), [(256, 76), (1024, 76), (1000, 48), (64, 4)])
+@pytest.mark.parametrize(("tile", "halo"), [(256, 84), (1024, 84), (1000, 48), (64, 4)])
 def test_pieces_cover_a_line(length, tile, halo):
     found = tiles.pieces(length, tile=tile, halo=halo)
     assert len({piece.size for piece in found}) == 1
@@ -120,7 +120,7 @@ def test_sides_up_to_a_tile_are_few():
     sides = {
         piece.size
         for length in range(64, 4000, 4)
-        for piece in tiles.pieces(length, tile=1024, halo=76)
+        for piece in tiles.pieces(length, tile=1024, halo=84)
     }
     assert sides == {256, 512, 768, 1024}
 

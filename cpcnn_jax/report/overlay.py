@@ -24,11 +24,9 @@ def overlay(pixels, density, *, title, regions=()):
     """
     step = -(-max(density.shape) // LONGEST)
     shown, map_ = _reduced(pixels, step), _reduced(density, step)
-    height, width = map_.shape
-    dpi = 100
-    figure = Figure(
-        figsize=(width / dpi + 1.6, height / dpi + 0.7), layout="constrained"
-    )
+    height, width = (side / 100 for side in map_.shape)  # inches
+    size = (max(width, 3) + 1.6, max(height, 2) + 0.7)  # room for bar and title
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     axes.imshow(shown if pixels.dtype != np.uint8 else shown / 255)
     scale = Normalize(0, max(float(np.percentile(map_, 99.8)), 1e-4), clip=True)
