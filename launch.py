@@ -73,7 +73,7 @@ def main(_):
 
 
 def _run(config, folder, stop):
-    from cpcnn_jax import evaluate, parallel, train, validate, workdir
+    from cpcnn_jax import evaluate, parallel, scores, train, validate, workdir
 
     validate.experiment(config)
     workdir.claim(folder, config)
@@ -81,13 +81,10 @@ def _run(config, folder, stop):
         evaluate.photographs(config.data)  # missing ones are said now, not in the end
         strategies = {"jit": parallel.jit_strategy, "pmap": parallel.pmap_strategy}
         train.train(config, folder, strategies[_PARALLEL.value](), stop=stop)
-    scores = evaluate.evaluate(config, folder, stop=stop)
+    found = evaluate.evaluate(config, folder, stop=stop)
     print(
-        f"MAE {scores['mae']:.1f}, RMSE {scores['rmse']:.1f} (MSE in crowd papers), "
-        f"PSNR {scores['psnr']:.2f} dB, SSIM {scores['ssim']:.3f} on "
-        f"{scores['num_images']} test photographs;\nalways answering the training "
-        f"mean of {scores['training_mean']:.1f} people: MAE "
-        f"{scores['mae_of_training_mean']:.1f}\n"
+        f"{scores.in_words(found)}\n"
+        f"report    {folder}/report.html\n"
         f"pictures  {folder}/pictures\n"
         f"metrics   {folder}/metrics.json, {folder}/predictions.csv\n"
         f"weights   {workdir.weights_file(folder)}"

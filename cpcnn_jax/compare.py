@@ -1,88 +1,54 @@
 """python -m cpcnn_jax compare: two runs on the same photographs, and how sure it is."""
 
 import argparse
-import csv
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from cpcnn_jax import metrics, uncertainty
-
-COLUMNS = ("name", "count", "predicted")
-RESAMPLES, SEED = 10_000, 0  # of every interval, so that all are of the same draws
-
-
-def read_predictions(run):
-    """Read what the evaluation of a run wrote.
-
-    Args:
-      run: its workdir.
-
-    Returns:
-      Dict of name to (count, predicted), people; other columns are ignored.
-
-    Raises:
-      ValueError: `predictions.csv` is missing, or a line of it cannot be used.
-    """
-    path = Path(run) / "predictions.csv"
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            table = csv.DictReader(file)
-            if missing := [c for c in COLUMNS if c not in (table.fieldnames or ())]:
-                raise ValueError(f"{path} has no column {', '.join(missing)}")
-            rows = {}
-            for row in table:
-                if row["name"] in rows:
-                    raise ValueError(f"{path} has {row['name']} twice")
-                rows[row["name"]] = _people(row, f"{path}, line {table.line_num}")
-    except FileNotFoundError:
-        raise ValueError(
-            f"{path} does not exist: evaluate the run first, with --mode=evaluate"
-        ) from None
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
-    if len(rows) < 2:
-        raise ValueError(f"{path}: expected at least 2 photographs, got {len(rows)}")
-    return rows
-
-
-def _people(row, place):
-    try:
-        people = float(row["count"]), float(row["predicted"])
-    except (TypeError, ValueError):
-        people = (float("nan"),)
-    if not np.isfinite(people).all():
-        raise ValueError(
-            f"{place}: expected two numbers of people, got count {row['count']!r} and "
-            f"predicted {row['predicted']!r}"
-        )
-    return people
+from cpcnn_jax import files, metrics, predictions, uncertainty
 
 
 def paired(a, b):
-    """Two runs' counts, photograph by photograph.
+    """Two runs' predictions, photograph by photograph.
 
     Args:
-      a: of `read_predictions`.
+      a: of `predictions.read`, at least 2.
       b: likewise.
 
     Returns:
-      true `[N]`, predicted by a `[N]` and predicted by b `[N]`, people.
+      true `[N]`, predicted by a `[N]` and predicted by b `[N]`, people; and the density
+      level of each photograph, a list, or None where the runs do not agree on it.
 
     Raises:
       ValueError: they are of different photographs, or true counts differ.
 
     Example:
-      >>> paired({"x": (5.0, 4.0), "y": (7.0, 7.5)}, {"y": (7.0, 9.0), "x": (5.0, 5.0)})
-      (array([5., 7.]), array([4. , 7.5]), array([5., 9.]))
+      >>> x, y = {"name": "x", "count": 5.0}, {"name": "y", "count": 7.0}
+      >>> a = [x | {"predicted": 4.0}, y | {"predicted": 7.5}]
+      >>> b = [y | {"predicted": 9.0}, x | {"predicted": 5.0}]
+      >>> paired(a, b)
+      (array([5., 7.]), array([4. , 7.5]), array([5., 9.]), None)
     """
+    a, b = ({row["name"]: row for row in run} for run in (a, b))
     if lone := sorted(a.keys() ^ b.keys()):
         raise ValueError(f"only one run has the photographs {_some(lone)}")
-    if other := [name for name in a if a[name][0] != b[name][0]]:
+    if other := [name for name in a if a[name]["count"] != b[name]["count"]]:
         raise ValueError(f"the runs hold different true counts of {_some(other)}")
-    true, of_a = np.array(list(a.values())).T
-    return true, of_a, np.array([b[name][1] for name in a])
+    levels = [a[name].get("level") for name in a]
+    agreed = all(levels) and levels == [b[name].get("level") for name in a]
+    true = np.array([a[name]["count"] for name in a])
+    of_a, of_b = (np.array([run[name]["predicted"] for name in a]) for run in (a, b))
+    return true, of_a, of_b, levels if agreed else None
+
+
+def _read(run):
+    rows = predictions.read(run)
+    if len(rows) < 2:
+        file = Path(run) / predictions.NAME
+        raise ValueError(f"{file}: expected at least 2 photographs, got {len(rows)}")
+    return rows
 
 
 def _some(names):
@@ -90,49 +56,103 @@ def _some(names):
     return ", ".join(names[:5]) + more
 
 
-def table(runs, true, predicted):
-    """The comparison as text.
+def compared(runs, true, predicted, levels):
+    """All that can be said of two runs.
 
     Args:
       runs: the two runs' names.
       true: `[N]` people.
       predicted: two arrays `[N]`, people.
+      levels: of `paired`.
+
+    Returns:
+      A dict, as `--json` writes it; its levels are in the order of their counts.
+    """
+    errors = [np.abs(people - true) for people in predicted]
+    difference = uncertainty.paired_difference(*errors)
+    return {
+        "num_images": len(true),
+        "runs": [
+            {
+                "run": run,
+                "mae": metrics.mae(people, true),
+                "mae_interval": uncertainty.mean_interval(error),
+                "rmse": metrics.rmse(people, true),
+            }
+            for run, people, error in zip(runs, predicted, errors, strict=True)
+        ],
+        "difference": difference._asdict(),
+        "bootstrap": uncertainty.BOOTSTRAP,
+        "mae_per_level": levels and _per_level(true, errors, np.array(levels)),
+    }
+
+
+def _per_level(true, errors, levels):
+    found = []
+    for level in dict.fromkeys(levels[np.argsort(true, kind="stable")].tolist()):
+        mae = [float(error[levels == level].mean()) for error in errors]
+        number = int(np.sum(levels == level))
+        found.append({"level": level, "num_images": number, "mae": mae})
+    return found
+
+
+def text(found):
+    """The comparison for people to read.
+
+    Args:
+      found: of `compared`.
 
     Returns:
       A str of several lines.
     """
-    errors = [np.abs(people - true) for people in predicted]
-    rows = [("", "MAE", "95% interval", "RMSE")]
-    for run, people, error in zip(runs, predicted, errors, strict=True):
-        low, high = uncertainty.mean_interval(error, **_draws())
-        mae, rmse = metrics.mae(people, true), metrics.rmse(people, true)
-        rows.append((run, f"{mae:.2f}", f"{low:.2f} to {high:.2f}", f"{rmse:.2f}"))
-    found = uncertainty.paired_difference(*errors, **_draws())
-    interval = f"{found.low:+.2f} to {found.high:+.2f}"
-    rows.append(("difference", f"{found.mean:+.2f}", interval, ""))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    runs, difference, draws = (found[k] for k in ("runs", "difference", "bootstrap"))
+    images, p_value = found["num_images"], difference["p_value"]
     return "\n".join(
         [
-            f"{len(true)} photographs, errors in people (RMSE is MSE in crowd papers)",
+            f"{images} photographs, errors in people (RMSE is MSE in crowd papers)",
             "",
-            *(_line(row, widths) for row in rows),
+            *_table(_run_rows(runs, difference)),
             "",
-            f"Wilcoxon's signed-rank test of the errors: p = {found.p_value:.2g}",
-            f"A difference below 0 means that {runs[0]} errs less.",
-            f"Intervals: percentile bootstrap over the photographs, {RESAMPLES:,} "
-            f"resamples, seed {SEED}.",
+            *_table(_level_rows(runs, found["mae_per_level"])),
+            "",
+            f"Wilcoxon's signed-rank test of the errors: p = {p_value:.2g}",
+            f"A difference below 0 means that {runs[0]['run']} errs less.",
+            "Intervals: percentile bootstrap over the photographs, "
+            f"{draws['resamples']:,} resamples, seed {draws['seed']}.",
         ]
     )
 
 
-def _draws():
-    return {"resamples": RESAMPLES, "rng": np.random.default_rng(SEED)}
+def _run_rows(runs, difference):
+    rows = [("", "MAE", "95% interval", "RMSE")]
+    for run in runs:
+        low, high = run["mae_interval"]
+        interval = f"{low:.2f} to {high:.2f}"
+        rows.append((run["run"], f"{run['mae']:.2f}", interval, f"{run['rmse']:.2f}"))
+    interval = f"{difference['low']:+.2f} to {difference['high']:+.2f}"
+    return [*rows, ("difference", f"{difference['mean']:+.2f}", interval, "")]
 
 
-def _line(row, widths):
-    first, *rest = zip(row, widths, strict=True)
-    cells = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]
-    return "  ".join(cells).rstrip()
+def _level_rows(runs, levels):
+    if levels is None:
+        return [("No MAE per density level: the runs do not have the same levels.",)]
+    names = [run["run"] for run in runs]
+    rows = [("MAE of level", "photographs", *names, "difference")]
+    for level in levels:
+        a, b = level["mae"]
+        number = str(level["num_images"])
+        rows.append((level["level"], number, f"{a:.2f}", f"{b:.2f}", f"{a - b:+.2f}"))
+    return rows
+
+
+def _table(rows):
+    """Lines; the first column on the left, the others on the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *rest in rows:
+        cells = [
+            cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)
+        ]
+        yield "  ".join([first.ljust(widths[0]), *cells]).rstrip()
 
 
 def main(argv):
@@ -140,16 +160,21 @@ def main(argv):
     parser = argparse.ArgumentParser(
         prog="python -m cpcnn_jax compare",
         description="Compare two evaluated runs on the photographs that both scored: "
-        "each MAE with its 95%% interval, their difference, and a paired test.",
+        "each MAE with its 95%% interval, their difference, a paired test, and the MAE "
+        "of each density level.",
     )
     parser.add_argument("run_a", help="a workdir with predictions.csv")
     parser.add_argument("run_b", help="another")
+    parser.add_argument("--json", metavar="FILE", help="write the numbers there, too")
     args = parser.parse_args(argv)
     runs = (args.run_a, args.run_b)
     try:
-        true, *predicted = paired(*map(read_predictions, runs))
-    except ValueError as error:
+        true, *predicted, levels = paired(*map(_read, runs))
+        found = compared(runs, true, predicted, levels)
+        if args.json:
+            files.replace(args.json, (json.dumps(found, indent=2) + "\n").encode())
+    except (ValueError, OSError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
-    print(table(runs, true, predicted))
+    print(text(found))
     return 0

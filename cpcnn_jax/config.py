@@ -23,72 +23,127 @@ class Crowd:
     seed: int = 0  # of the photographs, apart from the seed of the training
 
 
+ON_BAD = ("refuse", "skip")
+
+
 @dataclass
-class ShanghaiTech:
+class Photographs:
+    """What every data set that lies in a folder has."""
+
+    root: str  # the folder
+    # A photograph that cannot be used, or its annotation: "refuse" stops and names it,
+    # "skip" leaves it out, counts it and names it.
+    on_bad: str = "refuse"
+
+
+@dataclass
+class Folder(Photographs):
+    """Your own photographs, with head points beside them."""
+
+    root: str = "data/photographs"  # the folder that holds train and test
+
+
+@dataclass
+class ShanghaiTech(Photographs):
     """ShanghaiTech part A or B, read from the folder as it is distributed."""
 
-    part: str = "A"  # A (300 + 182 photographs) or B (400 + 316)
     root: str = "data/ShanghaiTech"  # the folder that holds part_A and part_B
+    part: str = "A"  # A (300 + 182 photographs) or B (400 + 316)
 
 
 @dataclass
-class UcfCc50:
+class UcfCc50(Photographs):
     """UCF_CC_50: ten photographs, a fold, for the test; the other forty to train on."""
 
-    fold: int = 1  # 1 to 5; a result on UCF_CC_50 is the mean over all five
     root: str = "data/UCF_CC_50"
+    fold: int = 1  # 1 to 5; a result on UCF_CC_50 is the mean over all five
 
 
 @dataclass
-class WorldExpo:
+class WorldExpo(Photographs):
     """WorldExpo'10: frames of many cameras, of which five are for the test."""
 
     root: str = "data/WorldExpo10"  # the folder that holds train_frame, test_frame ...
 
 
 @dataclass
-class UcfQnrf:
+class UcfQnrf(Photographs):
     """UCF-QNRF (1,201 + 334 photographs)."""
 
     root: str = "data/UCF-QNRF_ECCV18"  # the folder that holds Train and Test
 
 
 @dataclass
-class JhuCrowd:
+class JhuCrowd(Photographs):
     """JHU-CROWD++ (2,272 + 500 + 1,600 photographs)."""
 
     root: str = "data/jhu_crowd_v2.0"  # the folder that holds train, val and test
 
 
 @dataclass
-class NwpuCrowd:
+class NwpuCrowd(Photographs):
     """NWPU-Crowd (3,109 + 500 photographs; the heads of 1,500 more are not public)."""
 
     root: str = "data/NWPU-Crowd"  # the folder that holds mats, train.txt and val.txt
 
 
 @dataclass
-class Mall:
+class Mall(Photographs):
     """Mall (800 + 1,200 frames of one camera)."""
 
     root: str = "data/mall_dataset"  # the folder that holds frames and mall_gt.mat
 
 
 DataSet = (
-    Crowd | ShanghaiTech | UcfCc50 | WorldExpo | UcfQnrf | JhuCrowd | NwpuCrowd | Mall
+    Crowd
+    | Folder
+    | ShanghaiTech
+    | UcfCc50
+    | WorldExpo
+    | UcfQnrf
+    | JhuCrowd
+    | NwpuCrowd
+    | Mall
 )
+
+
+KERNELS = ("fixed", "adaptive", "perspective")
 
 
 @dataclass
 class Target:
     """From head points to the density map that the networks learn."""
 
-    sigma: float = 4.0  # pixels; the author's code: 15x15 window, sigma 4
-    adaptive: bool = False  # geometry-adaptive sigma (MCNN: beta 0.3, k 3) instead
+    # What decides the width of a head's Gaussian. "fixed": nothing. "adaptive": the
+    # distance to its neighbours (MCNN: beta 0.3, k 3). "perspective": how large a metre
+    # is there, for photographs with a perspective map.
+    kernel: str = "fixed"
+    sigma: float = 4.0  # pixels, if fixed; the author's code: 15x15 window, sigma 4
+    # Metres, if by perspective [R]: the head's Gaussian of Zhang et al., CVPR 2015, has
+    # sigma 0.2 times the pixels per metre. Their ellipse for the body is left out, as
+    # MCNN does [R]: a head's mass stays around the head.
+    metres: float = 0.2
 
-    def kernel(self):
-        """The sigma that `density.density_map` takes."""
-        return "adaptive" if self.adaptive else self.sigma
+    def sigma_of(self, photograph):
+        """The sigma that `density.density_map` takes for a record of a source."""
+        match self.kernel:
+            case "fixed":
+                return self.sigma
+            case "adaptive":
+                return "adaptive"
+            case "perspective":
+                return self.metres * _perspective(photograph)
+        raise ValueError(f"no kernel {self.kernel!r}: use one of {', '.join(KERNELS)}")
+
+
+def _perspective(photograph):
+    perspective = photograph.get("perspective")
+    if perspective is None or not perspective.size:
+        raise ValueError(
+            f"{photograph['name']} has no perspective map, which "
+            "--config.target.kernel=perspective needs: use fixed or adaptive"
+        )
+    return perspective
 
 
 @dataclass
@@ -190,6 +245,10 @@ class Experiment:
     adversary: Adversary = field(default_factory=Adversary)
     validation: Validation = field(default_factory=Validation)
     seed: int = 0  # of initialisation, crops, order, noise and dropout
+    workers: int = 0  # processes that read photographs ahead; 0: threads
     log_every: int = 10  # steps between lines of metrics.jsonl
     save_every: int = 200  # steps between checkpoints
     pictures: int = 12  # drawn by the evaluation, from the best count to the worst
+    # What the evaluation holds counts against: the annotated heads ("points"), or the
+    # sums of the true density maps ("maps").
+    true_counts: str = "points"

@@ -11,12 +11,8 @@ outer products is a matrix product: with one sparse row per head, the whole map 
 
 import numpy as np
 from scipy import sparse
-from scipy.spatial import KDTree
 
-RADIUS = 7  # pixels: the author's 15x15 window around a head, for a fixed sigma
-BETA, NEIGHBOURS = 0.3, 3  # MCNN's geometry-adaptive kernel
-TRUNCATE = 4.0  # an adaptive Gaussian ends at this many sigmas
-SMALLEST_SIGMA = 0.5  # pixels: coincident heads have no distance to take a width from
+from cpcnn_jax import kernels
 
 
 def density_map(points, *, shape, sigma=4.0, window=None):
@@ -31,7 +27,8 @@ def density_map(points, *, shape, sigma=4.0, window=None):
       shape: (height, width) of the image, pixels.
       sigma: the Gaussian's width in pixels, on a 15x15 window; or "adaptive": 0.3 times
         the mean distance to the three nearest heads (or as many as there are; a lone
-        head takes a quarter of the image's mean side), up to four sigmas from the head.
+        head takes a quarter of the image's mean side); or `[H, W]` pixels, the width
+        for a head at each pixel. Those that are not fixed end at four sigmas.
       window: (top, left, height, width) of the part to draw, pixels; by default all.
 
     Returns:
@@ -39,25 +36,19 @@ def density_map(points, *, shape, sigma=4.0, window=None):
 
     Raises:
       ValueError: a point is not finite, points is not `[N, 2]`, or sigma is not
-        positive.
+        positive or, as a map, not of the image's shape.
 
     Example:
       >>> float(density_map([[0, 0], [30.5, 20.9]], shape=(48, 64)).sum().round(4))
       2.0
 
     Reference: the author's MCNN and CMTL code (fixed); Zhang et al., Single-Image
-      Crowd Counting via Multi-Column CNN, CVPR 2016 (adaptive).
+      Crowd Counting via Multi-Column CNN, CVPR 2016 (adaptive); Zhang et al.,
+      Cross-scene Crowd Counting via Deep CNNs, CVPR 2015 (a map: by perspective).
     """
     points = _as_points(points)
     points = points[inside(points, shape)]
-    if sigma == "adaptive":
-        sigmas = _adaptive_sigmas(points, shape)
-        radii = np.floor(TRUNCATE * sigmas + 0.5).astype(int)
-    elif sigma > 0:
-        sigmas = np.full(len(points), float(sigma))
-        radii = np.full(len(points), RADIUS)
-    else:
-        raise ValueError(f"sigma must be positive pixels or 'adaptive'; got {sigma}.")
+    sigmas, radii = kernels.widths(points, shape, sigma)
     top, left, height, width = window or (0, 0, *shape)
     x, y = np.floor(points).astype(int).T
     near = (y + radii >= top) & (y - radii < top + height)
@@ -120,13 +111,37 @@ def _profiles(centres, sigmas, radii, size, start, length):
     return sparse.csr_array(entries, shape=(len(centres), length))
 
 
-def _adaptive_sigmas(points, shape):
-    """`[N]` 0.3 times the mean distance to the nearest other heads, pixels."""
-    neighbours = min(NEIGHBOURS, len(points) - 1)
-    if neighbours < 1:
-        return np.full(len(points), np.mean(shape) / 4)
-    distance, _ = KDTree(points).query(points, k=neighbours + 1)  # the first is itself
-    return np.maximum(BETA * distance[:, 1:].mean(axis=1), SMALLEST_SIGMA)
+def resize(density, shape):
+    """A density map at another size and with the same sum.
+
+    The people of a cell are spread evenly over the area that it covers. Where the new
+    cells are whole blocks of the old, as at a half or a quarter of sides that divide,
+    these are the sums of the blocks.
+
+    Args:
+      density: `[h, w]` people per cell.
+      shape: (H, W), smaller or larger.
+
+    Returns:
+      `[H, W]` float32 people per cell.
+
+    Example:
+      >>> resize([[1, 2, 3, 4], [5, 6, 7, 8]], (1, 2))
+      array([[14., 22.]], dtype=float32)
+      >>> resize([[3, 6]], (1, 3))
+      array([[2., 3., 4.]], dtype=float32)
+    """
+    density = np.asarray(density, np.float64)
+    rows, columns = map(_shares, density.shape, shape)
+    return (rows @ (density @ columns.T)).astype(np.float32)
+
+
+def _shares(cells, size):
+    """`[size, cells]` sparse: which part of each old cell of a line is in each new."""
+    edges = np.linspace(0, cells, size + 1)[:, None]
+    cell = np.arange(cells)
+    overlap = np.minimum(edges[1:], cell + 1) - np.maximum(edges[:-1], cell)
+    return sparse.csr_array(np.maximum(overlap, 0))
 
 
 def fit_thresholds(counts, *, num_classes=5, classes="width"):

@@ -1,20 +1,21 @@
 """Evaluation: every test photograph at its own size, scored and shown."""
 
-import csv
 import functools
+import hashlib
 import io
 import json
+import math
 from pathlib import Path
 
 import jax
 import numpy as np
 from tqdm import tqdm
 
-from cpcnn_jax import data, density, files, metrics, predict, weights, workdir
+from cpcnn_jax import data, files, predict, predictions, scores, weights, workdir
 from cpcnn_jax.interrupt import Interrupted
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.lce import PATCH
-from cpcnn_jax.report import pictures
+from cpcnn_jax.report import page, pictures
 
 
 def photographs(settings):
@@ -42,8 +43,8 @@ def photographs(settings):
 def evaluate(config, folder, *, stop):
     """Score the trained networks on the test photographs.
 
-    The count is the sum of the map and is held against the annotated heads. Writes
-    `predictions.csv`, `metrics.json` and `pictures/` into the folder.
+    Writes `predictions.csv`, `metrics.json`, `pictures/` and `report.html` into the
+    folder.
 
     Args:
       config: `config.Experiment`.
@@ -51,7 +52,7 @@ def evaluate(config, folder, *, stop):
       stop: function, the signal that asks to stop or None (`interrupt.deferred`).
 
     Returns:
-      The scores, as in metrics.json.
+      The scores, as in metrics.json but for numbers that JSON has not.
 
     Raises:
       Interrupted: asked to stop; earlier results are left as they were.
@@ -62,28 +63,34 @@ def evaluate(config, folder, *, stop):
     if not file.exists():
         raise ValueError(f"{file} does not exist: train first, with --mode=train")
     source = photographs(config.data)
+    training = [len(points) for points in data.open_source(config.data, "train").points]
     trained = jax.device_put(weights.load(file))
     model = cpcnn.build(config.model)
     run = predict.estimator(model, blocks=config.crops.fraction)
     estimate = functools.partial(run, trained)
-    rows = score(source, estimate, config, stop=stop)
-    scores = summary(rows) | _constant_answer(config, rows)
-    _write(folder, rows, scores)
+    thresholds = scores.level_thresholds(training)
+    rows = score(source, estimate, config, thresholds, stop=stop)
+    found = scores.summary(rows, training) | {"true_counts": config.true_counts}
+    found |= _times_scored(folder / "metrics.json", file)
+    predictions.write(folder, rows)
+    files.replace(folder / "metrics.json", _json(found))
     _draw(folder / "pictures", rows, source, estimate, config)
-    return scores
+    page.write(folder)
+    return found
 
 
-def score(source, estimate, config, *, stop):
+def score(source, estimate, config, thresholds, *, stop):
     """Score an estimate of every photograph, whichever network made it.
 
     Args:
       source: photographs; see `cpcnn_jax.data`.
       estimate: function, uint8 `[H, W, 3]` to density `[H, W]`.
-      config: `config.Experiment`; its target says how the true maps are drawn.
+      config: `config.Experiment`; how the true maps are drawn, and what is counted.
+      thresholds: of the density levels, from `scores.level_thresholds`.
       stop: as in `evaluate`.
 
     Returns:
-      A dict per photograph: name, count (heads), predicted (the map's sum), psnr, ssim.
+      A dict per photograph; see `scores.of_photograph`.
 
     Raises:
       Interrupted: asked to stop.
@@ -91,10 +98,10 @@ def score(source, estimate, config, *, stop):
     rows, bar = [], tqdm(range(len(source)), desc="evaluate", unit="photograph")
     for index in bar:
         record = source[index]
-        rows.append(_score(estimate(record["image"]), record, config))
-        bar.set_postfix(
-            mae=f"{_mean(abs(r['predicted'] - r['count']) for r in rows):.1f}"
-        )
+        density = estimate(record["image"])
+        rows.append(scores.of_photograph(record, density, config, thresholds))
+        error = np.mean([abs(row["predicted"] - row["count"]) for row in rows])
+        bar.set_postfix(mae=f"{error:.1f}")
         if stop():
             raise Interrupted(
                 stop(), f"in the evaluation, after {len(rows)} photographs"
@@ -102,57 +109,30 @@ def score(source, estimate, config, *, stop):
     return rows
 
 
-def _truth(record, config):
-    shape = record["image"].shape[:2]
-    return density.density_map(
-        record["points"], shape=shape, sigma=config.target.kernel()
-    )
+def _times_scored(file, trained):
+    """How often these weights have met the test photographs, with this time."""
+    with open(trained, "rb") as opened:
+        weights_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    try:
+        last = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        last = {}
+    same = last.get("weights_sha256") == weights_sha256
+    times = last["test_evaluations"] + 1 if same else 1
+    return {"test_evaluations": times, "weights_sha256": weights_sha256}
 
 
-def _score(estimate, record, config):
-    true = _truth(record, config)
-    return {
-        "name": record["name"],
-        "count": len(record["points"]),
-        "predicted": float(estimate.sum(dtype=np.float64)),
-        "psnr": metrics.psnr(estimate, true),
-        "ssim": metrics.ssim(estimate, true),
-    }
+def _json(tree):
+    return (json.dumps(_finite(tree), indent=2, allow_nan=False) + "\n").encode()
 
 
-def summary(rows):
-    """The scores of all photographs together, from the rows of `score`."""
-    predicted, true = ([row[name] for row in rows] for name in ("predicted", "count"))
-    return {
-        "mae": metrics.mae(predicted, true),
-        "rmse": metrics.rmse(predicted, true),
-        "psnr": _mean(row["psnr"] for row in rows),
-        "ssim": _mean(row["ssim"] for row in rows),
-        "num_images": len(rows),
-    }
-
-
-def _constant_answer(config, rows):
-    """What always answering the training photographs' mean count would score."""
-    heads = [len(points) for points in data.open_source(config.data, "train").points]
-    mean = _mean(heads)
-    true = [row["count"] for row in rows]
-    error = metrics.mae([mean] * len(true), true)
-    return {"training_mean": mean, "mae_of_training_mean": error}
-
-
-def _mean(values):
-    return float(np.mean(list(values)))
-
-
-def _write(folder, rows, scores):
-    table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, rows[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.replace(folder / "predictions.csv", table.getvalue().encode())
-    scored = json.dumps(scores, indent=2) + "\n"
-    files.replace(folder / "metrics.json", scored.encode())
+def _finite(tree):
+    """The tree with null for nan and the infinities, which JSON has not."""
+    if isinstance(tree, dict):
+        return {name: _finite(value) for name, value in tree.items()}
+    if isinstance(tree, list):
+        return [_finite(value) for value in tree]
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 def _draw(folder, rows, source, run, config):
@@ -163,14 +143,12 @@ def _draw(folder, rows, source, run, config):
     ranking = np.argsort(errors, kind="stable")
     shown = min(config.pictures, len(rows))
     for rank in np.linspace(0, len(rows) - 1, shown).round().astype(int):
-        record = source[int(ranking[rank])]
+        index = int(ranking[rank])
+        record, people = source[index], rows[index]["count"]
         title = f"{record['name']}: {rank + 1} of {len(rows)}, best first"
+        _, true, found = scores.regarded(record, run(record["image"]), config)
         figure = pictures.comparison(
-            record["image"],
-            _truth(record, config),
-            run(record["image"]),
-            people=len(record["points"]),
-            title=title,
+            record["image"], true, found, people=people, title=title
         )
         file = folder / f"{rank + 1:03d}_{record['name']}.png"
         files.replace(file, _png(figure))

@@ -4,13 +4,12 @@ github.com/svishwa/crowdcount-mcnn (MIT) links them: HDF5 files of PyTorch's arr
 Reading one needs h5py: `pip install 'cpcnn_jax[convert]'`.
 """
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
+from cpcnn_jax import hdf5
 from cpcnn_jax.models.mcnn import MCNN
 
 # Our layers in the file; in its branches 1 and 3 are the poolings.
@@ -35,19 +34,8 @@ def read(path):
       ValueError: the file is missing or no HDF5 file; an array is missing, has another
         shape or lies in another file; h5py is not installed.
     """
-    try:
-        import h5py
-    except ImportError:
-        raise ValueError(
-            f"reading {path} needs h5py: pip install 'cpcnn_jax[convert]'"
-        ) from None
-    if not Path(path).is_file():
-        raise ValueError(f"no weights at {path}")
-    try:
-        with h5py.File(path, "r") as file:
-            return {name: _read(file, name, want) for name, want in _shapes().items()}
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read as HDF5: {error}") from None
+    with hdf5.opened(path) as file:
+        return {name: _read(file, name, want) for name, want in _shapes().items()}
 
 
 def _shapes():
@@ -62,13 +50,11 @@ def _read(file, name, want):
     layer, part = name.rsplit("/", 1)
     theirs = f"{LAYERS[layer]}.{PARTS[part]}"
     stored = want if part == "bias" else tuple(want[axis] for axis in (3, 2, 0, 1))
-    found = file.get(theirs)
+    found = hdf5.array(file, theirs)
     shape = getattr(found, "shape", "nothing")
     if shape != stored:
         raise ValueError(
             f"{file.filename}: expected {theirs} of shape {stored}, got {shape}"
         )
-    if found.file != file or found.external or found.is_virtual:
-        raise ValueError(f"{file.filename}: {theirs} lies in another file; refused")
     array = np.asarray(found, np.float32)
     return array if part == "bias" else array.transpose(2, 3, 1, 0)

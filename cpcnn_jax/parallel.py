@@ -19,6 +19,7 @@ class Strategy(NamedTuple):
     """How to place and run a step."""
 
     num_devices: int
+    host: tuple  # (number of this process, how many there are)
     axis_name: str | None  # what the step factories are told
     place_state: Callable  # pytree of arrays -> the same, whole on every device
     place_batch: Callable  # pytree of [B, ...] -> split over the devices
@@ -37,9 +38,10 @@ def jit_strategy():
     whole, split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,)))
     return Strategy(
         num_devices=jax.device_count(),
+        host=(jax.process_index(), jax.process_count()),
         axis_name=None,
         place_state=lambda state: jax.device_put(state, whole),
-        place_batch=lambda batch: jax.device_put(batch, split),
+        place_batch=lambda batch: jax.make_array_from_process_local_data(split, batch),
         wrap=lambda step: jax.jit(
             step,
             in_shardings=(whole, split),
@@ -70,6 +72,7 @@ def pmap_strategy():
 
     return Strategy(
         num_devices=count,
+        host=(0, 1),
         axis_name=AXIS,
         place_state=lambda state: state,
         place_batch=place_batch,

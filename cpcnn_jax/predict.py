@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from cpcnn_jax import steps
+from cpcnn_jax.density import resize
 
 KEPT_SIZES = 16  # of photographs, whose compiled programs are kept
 
@@ -36,12 +37,12 @@ def scorer(model, *, blocks=None):
       scores(weights, image) -> `CPCNN.scores` of it, with a B of 1.
     """
 
-    @jax.jit
+    @_compiled
     def scores(weights, image):
         variables = steps.variables(weights)
         return model.apply(variables, image, blocks=blocks, method="scores")
 
-    return _photograph_by_photograph(scores)
+    return lambda weights, image: scores(weights, _batch_of_one(image))
 
 
 def mapper(model):
@@ -54,34 +55,22 @@ def mapper(model):
       density(weights, image, scores) -> `[H, W]` float32.
     """
 
-    @jax.jit
+    @_compiled
     def density(weights, image, scores):
         variables = steps.variables(weights)
         context = model.apply(variables, scores, image, method="spread")
         return model.apply(variables, image, context=context)[0][0, ..., 0]
 
-    run = _photograph_by_photograph(density)
-    return lambda weights, image, scores: np.asarray(run(weights, image, scores))
-
-
-def _photograph_by_photograph(compiled):
-    """Compiled once for each size of photograph, of which the last few are kept.
-
-    A process that keeps the programs of a hundred sizes runs out of memory maps and
-    dies.
-    """
-    sizes = set()
-
-    def run(weights, image, *more):
-        if len(sizes | {image.shape}) > KEPT_SIZES:
-            compiled.clear_cache()
-            sizes.clear()
-        sizes.add(image.shape)
-        if image.dtype == np.uint8:
-            image = image.astype(np.float32) / 255
-        return compiled(weights, jnp.asarray(image)[None], *more)
+    def run(weights, image, scores):
+        return np.asarray(density(weights, _batch_of_one(image), scores))
 
     return run
+
+
+def _batch_of_one(image):
+    if image.dtype == np.uint8:
+        image = image.astype(np.float32) / 255
+    return jnp.asarray(image)[None]
 
 
 def mcnn_estimator(model):
@@ -95,7 +84,7 @@ def mcnn_estimator(model):
       least 4, to the density `[H, W]` float32.
     """
 
-    @jax.jit
+    @_compiled
     def density(weights, grey):
         return model.apply(steps.variables(weights), grey)[0, ..., 0]
 
@@ -109,29 +98,18 @@ def mcnn_estimator(model):
     return estimate
 
 
-def resize(density, shape):
-    """A density map at another size and with the same sum.
+def _compiled(function):
+    """`jax.jit` of f(weights, photograph, ...) that keeps the programs of a few sizes.
 
-    The people of a cell are spread evenly over the area that it covers.
-
-    Args:
-      density: `[h, w]` people per cell.
-      shape: (H, W).
-
-    Returns:
-      `[H, W]` float32 people per pixel.
-
-    Example:
-      >>> resize(np.array([[3.0, 6.0]]), (1, 3))
-      array([[2., 3., 4.]], dtype=float32)
+    A process that keeps those of a hundred and more runs out of memory maps and dies.
     """
-    rows, columns = map(_shares, density.shape, shape)
-    return (rows @ np.asarray(density, np.float64) @ columns.T).astype(np.float32)
+    program, sizes = jax.jit(function), set()
 
+    def call(weights, photograph, *more):
+        if len(sizes | {photograph.shape}) > KEPT_SIZES:
+            program.clear_cache()
+            sizes.clear()
+        sizes.add(photograph.shape)
+        return program(weights, photograph, *more)
 
-def _shares(cells, pixels):
-    """`[pixels, cells]`: which part of each cell of a line lies in each pixel."""
-    edges = np.linspace(0, cells, pixels + 1)[:, None]
-    cell = np.arange(cells)
-    overlap = np.minimum(edges[1:], cell + 1) - np.maximum(edges[:-1], cell)
-    return np.maximum(overlap, 0)
+    return call

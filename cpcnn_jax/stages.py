@@ -42,6 +42,7 @@ class Run(NamedTuple):
     model: cpcnn.CPCNN
     source: Any  # the training photographs
     axis_name: str | None  # of the device strategy
+    reading: pipeline.Reading = pipeline.HERE
     crop_scores: Callable | None = None  # of `frozen.crop_scores`
 
 
@@ -96,6 +97,7 @@ def global_stage(run, before):
             batch_size=settings.batch_size,
             seed=seed,
             start=start,
+            reading=run.reading,
         ),
         trains=lambda name: name.startswith(learning),
     )
@@ -116,6 +118,7 @@ def local_stage(run, before):
             batch_size=settings.batch_size,
             seed=seed,
             start=start,
+            reading=run.reading,
         ),
         trains=lambda name: name.startswith("lce/"),
     )
@@ -210,7 +213,7 @@ def _density_batches(run, before, settings):
     def batches(start):
         target = run.config.target
         for batch in pipeline.crop_batches(
-            run.source, crops, target, start=start, **order
+            run.source, crops, target, start=start, reading=run.reading, **order
         ):
             known = [scores[tuple(numbers)] for numbers in batch["crop"].tolist()]
             yield {

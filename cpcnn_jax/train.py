@@ -20,7 +20,7 @@ from cpcnn_jax import (
     workdir,
 )
 from cpcnn_jax.clock import Clock
-from cpcnn_jax.data import held_out
+from cpcnn_jax.data import held_out, pipeline
 from cpcnn_jax.interrupt import Interrupted
 from cpcnn_jax.models import cpcnn
 
@@ -48,7 +48,9 @@ def train(config, folder, strategy, *, stop):
     source, validation = held_out.split(
         data.open_source(config.data, "train"), config.validation.share
     )
-    run = stages.Run(config, cpcnn.build(config.model), source, strategy.axis_name)
+    reading = pipeline.Reading(config.workers, *strategy.host)
+    model = cpcnn.build(config.model)
+    run = stages.Run(config, model, source, strategy.axis_name, reading)
     context = Path(folder) / "context"
     run = run._replace(crop_scores=frozen.crop_scores(run, context, strategy, stop))
     judge = selection.Judge(

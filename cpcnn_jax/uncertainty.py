@@ -9,6 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+# Of every interval that is printed or written, so that all are of the same draws.
+CONFIDENCE, RESAMPLES, SEED = 0.95, 10_000, 0
+BOOTSTRAP = {"confidence": CONFIDENCE, "resamples": RESAMPLES, "seed": SEED}
+
 
 class Difference(NamedTuple):
     """What `paired_difference` found."""
@@ -19,13 +23,13 @@ class Difference(NamedTuple):
     p_value: float  # Wilcoxon's signed-rank test, two-sided
 
 
-def mean_interval(values, *, resamples, rng, confidence=0.95):
+def mean_interval(values, *, resamples=RESAMPLES, seed=SEED, confidence=CONFIDENCE):
     """Percentile bootstrap interval of a mean: of absolute errors, that of the MAE.
 
     Args:
       values: `[N]`, one per photograph, at least 2.
-      resamples: how often N photographs are drawn from them; 10,000 is usual.
-      rng: numpy Generator; its seed fixes the interval.
+      resamples: how often N photographs are drawn from them.
+      seed: of the draws; fixes the interval.
       confidence: between 0 and 1.
 
     Returns:
@@ -35,7 +39,7 @@ def mean_interval(values, *, resamples, rng, confidence=0.95):
       ValueError: fewer than 2 values.
 
     Example:
-      >>> mean_interval([1, 1, 1], resamples=100, rng=np.random.default_rng(0))
+      >>> mean_interval([1, 1, 1])
       (1.0, 1.0)
 
     Reference: Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
@@ -45,21 +49,21 @@ def mean_interval(values, *, resamples, rng, confidence=0.95):
         raise ValueError(
             f"an interval needs a list of at least 2 values, got shape {values.shape}"
         )
-    count = len(values)
+    count, rng = len(values), np.random.default_rng(seed)
     means = [values[rng.integers(0, count, count)].mean() for _ in range(resamples)]
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
     return float(low), float(high)
 
 
-def paired_difference(errors_a, errors_b, *, resamples, rng):
+def paired_difference(errors_a, errors_b, *, resamples=RESAMPLES, seed=SEED):
     """Whether one run errs less than another, photograph by photograph.
 
     Args:
       errors_a: `[N]` absolute errors of one run, people.
       errors_b: `[N]` of another on the same photographs.
       resamples: as in `mean_interval`.
-      rng: likewise.
+      seed: likewise.
 
     Returns:
       A `Difference`; its p value is 1 where the runs err alike on every photograph.
@@ -68,8 +72,7 @@ def paired_difference(errors_a, errors_b, *, resamples, rng):
       ValueError: the lists differ in length or have fewer than 2 values.
 
     Example:
-      >>> rng = np.random.default_rng(0)
-      >>> paired_difference([1, 2, 3], [2, 3, 4], resamples=100, rng=rng)
+      >>> paired_difference([1, 2, 3], [2, 3, 4])
       Difference(mean=-1.0, low=-1.0, high=-1.0, p_value=0.25)
 
     Reference: Wilcoxon, Individual Comparisons by Ranking Methods, 1945.
@@ -81,6 +84,6 @@ def paired_difference(errors_a, errors_b, *, resamples, rng):
             f"and {errors_b.shape}"
         )
     differences = errors_a - errors_b
-    low, high = mean_interval(differences, resamples=resamples, rng=rng)
+    low, high = mean_interval(differences, resamples=resamples, seed=seed)
     p_value = stats.wilcoxon(differences).pvalue if differences.any() else 1.0
     return Difference(float(differences.mean()), low, high, float(p_value))

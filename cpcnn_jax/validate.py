@@ -3,7 +3,7 @@
 import functools
 import math
 
-from cpcnn_jax.config import Experiment
+from cpcnn_jax.config import KERNELS, ON_BAD, Experiment, Photographs, WorldExpo
 from cpcnn_jax.models.vgg import LAYERS
 
 # What a value must be, the same for Python, and the fields that must be so.
@@ -19,8 +19,8 @@ _RULES = (
     (
         "a whole number of at least 0",
         lambda value: isinstance(value, int) and value >= 0,
-        """crops.plain crops.changed adversary.steps pictures gce.warmup lce.warmup
-        density.warmup adversary.warmup""",
+        """crops.plain crops.changed adversary.steps pictures workers gce.warmup
+        lce.warmup density.warmup adversary.warmup""",
     ),
     (
         "a whole number of at least 2",
@@ -40,9 +40,10 @@ _RULES = (
     (
         "a number above 0",
         lambda value: isinstance(value, float | int) and 0 < value < math.inf,
-        """target.sigma model.vgg_width model.density_scale gce.learning_rate
-        lce.learning_rate density.learning_rate adversary.learning_rate
-        adversary.discriminator_learning_rate adversary.discriminator_width""",
+        """target.sigma target.metres model.vgg_width model.density_scale
+        gce.learning_rate lce.learning_rate density.learning_rate
+        adversary.learning_rate adversary.discriminator_learning_rate
+        adversary.discriminator_width""",
     ),
     (
         "a number of at least 0",
@@ -68,6 +69,16 @@ _RULES = (
         f"one of {', '.join(LAYERS)}",
         lambda value: value in LAYERS,
         "gce.trainable_from",
+    ),
+    (
+        "one of points, maps",
+        lambda value: value in ("points", "maps"),
+        "true_counts",
+    ),
+    (
+        f"one of {', '.join(KERNELS)}",
+        lambda value: value in KERNELS,
+        "target.kernel",
     ),
 )
 
@@ -96,6 +107,11 @@ def experiment(config):
             value = functools.reduce(getattr, name.split("."), config)
             if not holds(value):
                 raise ValueError(f"--config.{name}={value} must be {words}")
+    if isinstance(config.data, Photographs) and config.data.on_bad not in ON_BAD:
+        raise ValueError(
+            f"--config.data.on_bad={config.data.on_bad} must be one of "
+            f"{', '.join(ON_BAD)}"
+        )
     for name in ("gce", "lce", "density", "adversary"):
         stage = getattr(config, name)
         if stage.steps and stage.warmup >= stage.steps:
@@ -107,4 +123,9 @@ def experiment(config):
         raise ValueError(
             "--config.crops.plain=0 and --config.crops.changed=0 leave no crops to "
             "learn from: one must be at least 1"
+        )
+    if config.target.kernel == "perspective" and not isinstance(config.data, WorldExpo):
+        raise ValueError(
+            "--config.target.kernel=perspective needs perspective maps, which of all "
+            "data sets only config.WorldExpo has: use fixed or adaptive"
         )

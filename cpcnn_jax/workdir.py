@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cpcnn_jax import config, files, parallel
 
-# What may differ between two starts of one run: none of it changes the result.
-_FREE = ("data.root", "log_every", "save_every", "pictures")
+# What may differ between two starts of one run: none of it changes what is trained.
+_FREE = ("data.root", "workers", "log_every", "save_every", "pictures", "true_counts")
 _OURS = {"config.json", "environment.json"}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 

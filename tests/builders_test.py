@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from foreign_test import declared
 from PIL import Image, ImageDraw
 from scipy.io import savemat
 
@@ -239,7 +240,7 @@ def test_a_missing_annotation_is_named(name, tmp_path):
 def test_a_damaged_photograph_is_named(name, tmp_path):
     path = tmp_path / written(name, tmp_path).image
     path.write_bytes(path.read_bytes()[:400])
-    assert f"{path} is not a whole JPEG photograph" in refused(name, tmp_path)
+    assert f"{path} is not a whole JPEG or PNG photograph" in refused(name, tmp_path)
 
 
 @every_layout
@@ -262,6 +263,115 @@ def test_another_number_of_photographs_is_said(name, tmp_path, caplog):
     (line,) = [m for m in caplog.messages if "may not compare" in m]
     assert line.startswith(name) and f" in {tmp_path} holds " in line
     assert f" holds {len(source)} photographs with {count} heads; expected " in line
+
+
+def write_bad(layout, root, how):
+    """Makes one training photograph bad; returns the sentence's beginning."""
+    image, annotation = root / layout.image, root / layout.annotation
+    match how:
+        case "truncated":
+            image.write_bytes(image.read_bytes()[:400])
+            return f"{image} is not a whole JPEG or PNG photograph: "
+        case "a bomb":
+            image.write_bytes(declared(10_000, 10_000))
+            return f"{image} declares more than 89,478,485 pixels and was not decoded."
+        case "a link":
+            image.rename(root.parent / "outside.jpg")
+            image.symlink_to(root.parent / "outside.jpg")
+            return f"{image} is a link that leads out of {root} to {root.parent}/outsid"
+        case "checksum":
+            (root / "SHA256SUMS").write_text(f"{'0' * 64}  {layout.image}\n")
+            return f"{image} has another SHA-256 than {root}/SHA256SUMS says."
+        case "gone":
+            annotation.unlink()
+            return f"{image} has no annotation: {annotation} is missing."
+        case "another struct":
+            write_mat(annotation, other=np.ones((3, 2)))
+            return f"{annotation} holds no head points: expected "
+        case "no numbers":
+            points = np.array([[1, 2], [np.nan, 3]])
+            if annotation.suffix == ".txt":
+                annotation.write_text("1 2 1 1 1 1\nnan 3 1 1 1 1\n")
+            else:
+                names = {"annPoints": points, "point_position": points}
+                write_mat(annotation, **names)
+            return f"{annotation}: 1 of 2 head points are not finite numbers."
+
+
+OF_IMAGES = ("truncated", "a bomb", "a link", "checksum")
+OF_ANNOTATIONS = ("gone", "another struct", "no numbers")
+
+
+@pytest.mark.parametrize(
+    "name, how",
+    [
+        *((name, how) for name in LAYOUTS for how in OF_IMAGES),
+        *(
+            (name, how)
+            for name, layout in LAYOUTS.items()
+            for how in OF_ANNOTATIONS
+            if name != "Mall"  # one file for all of its frames, which no flag can skip
+            and (how != "another struct" or layout.annotation.endswith(".mat"))
+        ),
+    ],
+)
+def test_a_bad_file_is_refused_or_skipped_and_counted(name, how, tmp_path, caplog):
+    layout, root = LAYOUTS[name], tmp_path / "root"
+    layout.write(root)
+    begins = write_bad(layout, root, how)
+    assert refused(name, root).startswith(begins)
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        source = opened(name, root, on_bad="skip")
+    (sentence,) = source.skipped
+    assert sentence.startswith(begins)
+    good = [n for n in layout.train if n != os.path.basename(layout.image[:-4])]
+    assert [*source.names] == good and len(good) == len(layout.train) - 1
+    for stem, points in zip(source.names, source.points, strict=True):
+        np.testing.assert_allclose(points, heads(stem), rtol=1e-6)
+    total = len(layout.train)
+    summary = f"1 of {total} photographs were skipped; the first: {sentence}"
+    assert any(summary in line for line in caplog.messages)
+    assert opened(name, root, "test", on_bad="skip").names == layout.test
+
+
+@pytest.mark.parametrize(
+    "name, file",
+    [
+        ("Mall", "mall_gt.mat"),
+        ("NWPU-Crowd", "val.txt"),
+        ("WorldExpo'10", "train_label/100156/roi.mat"),
+        ("WorldExpo'10", "train_perspective/100156.mat"),
+    ],
+)
+def test_no_link_out_of_the_folder_is_followed(name, file, tmp_path):
+    written(name, tmp_path / "root")
+    path = tmp_path / "root" / file
+    path.rename(tmp_path / "outside")
+    path.symlink_to(tmp_path / "outside")
+    assert refused(name, tmp_path / "root").startswith(f"{path} is a link that leads")
+
+
+def test_a_frame_without_its_annotation_is_skipped_as_said(tmp_path):
+    written("Mall", tmp_path)
+    image = tmp_path / "frames" / "seq_000802.jpg"
+    write_image(image)
+    source = opened("Mall", tmp_path, "test", on_bad="skip")
+    assert source.names == ("seq_000801",)
+    truth = f"{tmp_path}/mall_gt.mat frame 802"
+    assert source.skipped == (f"{image} has no annotation: {truth} is missing.",)
+
+
+def test_what_is_skipped_is_counted_over_all_folds(tmp_path):
+    written("UCF_CC_50", tmp_path)
+    for number in (3, 12, 13, 50):
+        (tmp_path / f"{number}.jpg").write_bytes(b"")
+    opened("UCF_CC_50", tmp_path, on_bad="skip")
+    train, test = (
+        opened("UCF_CC_50", tmp_path, split, fold=2, on_bad="skip")
+        for split in ("train", "test")
+    )
+    assert (len(train), len(train.skipped)) == (38, 2)
+    assert (len(test), len(test.skipped)) == (8, 2)
 
 
 def test_no_tensorflow_to_build_or_to_read(tmp_path):

@@ -38,6 +38,30 @@ def test_the_last_of_two_kept_comes_back(tmp_path):
     assert kept == {"2", "3"}
 
 
+def test_the_best_is_kept_beside_the_last_two_and_survives_a_restart(tmp_path):
+    checkpoints = Checkpoints(tmp_path, "density")
+    for step, score in enumerate((9.0, 4.0, 7.0, None, 5.0, None), start=1):
+        checkpoints.save(step, state(float(step)), score)
+    assert checkpoints.best(like=state(0.0))[0] == 2
+    checkpoints.close()
+    kept = {path.name for path in (tmp_path / "checkpoints" / "density").iterdir()}
+    assert kept == {"2", "5", "6"}
+    again = Checkpoints(tmp_path, "density")
+    assert again.restore(like=state(0.0))[0] == 6
+    again.save(7, state(7.0), 4.5)
+    step, found = again.best(like=state(0.0))
+    again.close()
+    assert step == 2
+    jax.tree.map(np.testing.assert_array_equal, found, state(2.0))
+
+
+def test_without_scores_there_is_no_best(tmp_path):
+    checkpoints = Checkpoints(tmp_path, "gce")
+    checkpoints.save(1, state(1.0))
+    assert checkpoints.best(like=state(0.0)) is None
+    checkpoints.close()
+
+
 def test_stages_have_their_own(tmp_path):
     saved(tmp_path, 1)
     other = Checkpoints(tmp_path, "gce")

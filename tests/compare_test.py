@@ -1,24 +1,31 @@
 """compare on real small files, as the evaluation writes them."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
 
 from cpcnn_jax import __main__ as command
+from cpcnn_jax import predictions
 
 TRUE = {f"IMG_{i}": 10 * i + 5 for i in range(1, 21)}
 
 
-def write(folder, bias=0.0, true=TRUE, seed=0):
+def level_of(count):
+    return "lo" if count < 100 else "hi"
+
+
+def write(folder, bias=0.0, true=TRUE, seed=0, level=level_of):
     """predictions.csv of a run that errs by `bias` and a little noise."""
     draw = np.random.default_rng(seed)
     folder.mkdir(exist_ok=True)
     with open(folder / "predictions.csv", "w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["name", "count", "predicted", "psnr"])
+        table.writerow(["name", "count", "predicted", "psnr", "level"])
         for name, count in true.items():
-            table.writerow([name, count, count + bias + draw.normal(), 20.5])
+            people = count + bias + draw.normal()
+            table.writerow([name, count, people, 20.5, level(count)])
     return folder
 
 
@@ -43,7 +50,7 @@ def refused(capsys, *words):
 def test_the_table(runs, capsys):
     status, out, err = compare(capsys, *runs)
     assert (status, err) == (0, "")
-    header, _, titles, a, b, difference, _, test, meaning, how = out.splitlines()
+    header, _, titles, a, b, difference, *_, test, meaning, how = out.splitlines()
     assert header.startswith("20 photographs")
     assert titles.split() == ["MAE", "95%", "interval", "RMSE"]
     name_a, mae_a, low_a, _, high_a, rmse_a = a.split()
@@ -63,6 +70,53 @@ def test_columns_stand_under_each_other(runs, capsys):
     end = titles.index("interval") + len("interval")
     for line in (a, b, difference):
         assert line[:end].endswith(line.split()[4])
+
+
+def test_each_level_has_its_mae(runs, capsys):
+    lines = compare(capsys, *runs)[1].splitlines()
+    titles, *levels = [line.split() for line in lines[7:10]]
+    assert titles[4:] == [*map(str, runs), "difference"]
+    assert [level[:2] for level in levels] == [["lo", "9"], ["hi", "11"]]
+    rows = [predictions.read(run) for run in runs]
+    for name, _, *mae, difference in levels:
+        for found, run in zip(mae, rows, strict=True):
+            errors = [
+                abs(row["predicted"] - row["count"])
+                for row in run
+                if row["level"] == name
+            ]
+            assert found == f"{sum(errors) / len(errors):.2f}"
+        assert float(difference) == pytest.approx(
+            float(mae[0]) - float(mae[1]), abs=0.011
+        )
+
+
+@pytest.mark.parametrize("level", [lambda count: "", lambda count: "lo"])
+def test_levels_of_two_kinds_are_not_compared(runs, tmp_path, capsys, level):
+    other = write(tmp_path / "other", level=level)
+    status, out, _ = compare(capsys, runs[0], other)
+    assert status == 0 and "photographs  " not in out
+    assert "No MAE per density level: the runs do not have the same levels.\n" in out
+
+
+def test_the_numbers_as_json(runs, tmp_path, capsys):
+    file = tmp_path / "found.json"
+    status, out, _ = compare(capsys, *runs, "--json", file)
+    found = json.loads(file.read_text())
+    assert status == 0 and [run["run"] for run in found["runs"]] == [*map(str, runs)]
+    assert found["num_images"] == 20 and found["bootstrap"]["confidence"] == 0.95
+    for run in found["runs"]:
+        low, high = run["mae_interval"]
+        assert low < run["mae"] < high and run["mae"] < run["rmse"]
+        assert f"{run['mae']:.2f}" in out and f"{low:.2f} to {high:.2f}" in out
+    a, b = (run["mae"] for run in found["runs"])
+    assert found["difference"]["mean"] == pytest.approx(a - b)
+    levels = found["mae_per_level"]
+    assert [level["level"] for level in levels] == ["lo", "hi"]
+    whole = sum(level["num_images"] * level["mae"][0] for level in levels) / 20
+    assert whole == pytest.approx(a)
+    nowhere = tmp_path / "no" / "found.json"
+    assert str(nowhere) in refused(capsys, *runs, "--json", nowhere)
 
 
 def test_rows_are_paired_by_name(runs, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """The contract of the tests: eight devices, no silent broadcasting, compile once."""
 
 import os
+import shutil
 from pathlib import Path
 
 import jax
@@ -34,3 +35,28 @@ def whole(tmp_path_factory):
     status, out, err = tiny.launch(tiny.CONFIG, f"--workdir={workdir}")
     assert status == 0, err
     return workdir, out
+
+
+CHROMIUM = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync "
+    "--disable-dev-shm-usage --window-size=1280,1000"
+)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A driven Chromium, which keeps what its pages write to the console."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    if not (shutil.which("chromium") and shutil.which("chromedriver")):
+        pytest.skip("Debian's chromium and chromium-driver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for flag in CHROMIUM.split():
+        options.add_argument(flag)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    driver = webdriver.Chrome(options=options, service=service)
+    yield driver
+    driver.quit()

@@ -33,7 +33,7 @@ def test_seed_split_and_number_each_change_the_photograph():
 
 def test_records_have_the_shape_of_every_source():
     source = open_crowd("test", num_test=7, height=130, width=200)
-    assert len(source) == len(source.names) == 7
+    assert len(source) == len(source.names) == 7 and source.skipped == ()
     for i, record in enumerate(source):
         assert record["image"].shape == (*source.shapes[i], 3) == (130, 200, 3)
         assert record["image"].dtype == np.uint8
@@ -85,5 +85,5 @@ def test_a_square_may_stay_empty():
 
 
 def test_an_unknown_source_is_refused():
-    with pytest.raises(ValueError, match="must be one of Crowd, ShanghaiTech"):
+    with pytest.raises(ValueError, match="must be one of Crowd, Folder, ShanghaiTech"):
         data.open_source(config.Target(), "train")

@@ -2,14 +2,16 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
 import shutil
 
+import builders_test
 import numpy as np
 import pytest
 import tiny
 
-from cpcnn_jax import config, data, density, evaluate, predict, weights
+from cpcnn_jax import config, data, evaluate, predict, predictions, weights
 from cpcnn_jax.interrupt import Interrupted
 from cpcnn_jax.models import cpcnn
 
@@ -48,7 +50,8 @@ def test_the_constant_answer_is_the_training_mean(folder):
 
 def test_pictures_go_from_the_best_count_to_the_worst(folder):
     experiment = dataclasses.replace(tiny.get_config(), pictures=3)
-    evaluate.evaluate(experiment, folder, stop=tiny.never)
+    scores = evaluate.evaluate(experiment, folder, stop=tiny.never)
+    assert scores["test_evaluations"] == 2  # the first was the run's own
     with open(folder / "predictions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     rows.sort(key=lambda row: abs(float(row["predicted"]) - float(row["count"])))
@@ -78,10 +81,81 @@ def test_photographs_too_small_are_named_before_the_training(monkeypatch):
         evaluate.photographs(config.Crowd())
 
 
-def test_the_truth_holds_all_heads():
-    experiment = tiny.get_config()
-    record = data.open_source(experiment.data, "test")[0]
-    true = evaluate._truth(record, experiment)
-    np.testing.assert_allclose(true.sum(), len(record["points"]), rtol=1e-5)
-    expected = density.density_map(record["points"], shape=true.shape, sigma=4.0)
-    np.testing.assert_array_equal(true, expected)
+# --- what is written, for five scenes with a region and an answer that needs no network
+
+
+def flat(model, blocks):
+    """The networks that see a hundredth of a person on every pixel."""
+    return lambda trained, image: np.full(image.shape[:2], 0.01, np.float32)
+
+
+@pytest.fixture
+def scenes(tmp_path, monkeypatch):
+    """evaluate(**fields) of an experiment on WorldExpo'10: its metrics.json."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
+    monkeypatch.setattr(predict, "estimator", flat)
+    builders_test.write_world_expo(tmp_path / "data")
+    settings = config.WorldExpo(root=str(tmp_path / "data"))
+    run = tmp_path / "run"
+    run.mkdir()
+    weights.save(run / "weights.safetensors", {"a": np.zeros(1)}, config.Model())
+
+    def scored(**fields):
+        experiment = config.Experiment(data=settings, pictures=1, **fields)
+        evaluate.evaluate(experiment, run, stop=tiny.never)
+        return json.loads(
+            (run / "metrics.json").read_text(), parse_constant=pytest.fail
+        )
+
+    return scored
+
+
+REGION = 51 * 46 * 0.01  # people that `flat` sees within the corners
+
+
+def test_scenes_are_scored_in_their_regions(scenes, tmp_path):
+    found = scenes()
+    with open(tmp_path / "run" / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [
+        *("name", "count", "predicted", "psnr", "ssim"),
+        *("game1", "game2", "game3", "level", "scene"),
+    ]
+    true = [len(builders_test.heads(row["name"])) for row in rows]
+    assert [int(row["count"]) for row in rows] == true
+    np.testing.assert_allclose([float(row["predicted"]) for row in rows], REGION, 1e-5)
+    errors = {r["scene"]: abs(REGION - n) for r, n in zip(rows, true, strict=True)}
+    assert tuple(errors) == builders_test.SCENES
+    assert found["mae_per_scene"] == pytest.approx(errors, abs=1e-4)
+    assert found["mae_of_scenes"] == pytest.approx(found["mae"], abs=1e-9)  # one each
+    assert found["num_images"] == 5 and found["true_counts"] == "points"
+
+
+def test_scores_that_do_not_exist_are_null(scenes):
+    """The emptiest level has no photograph, and the fullest no end."""
+    levels = scenes()["mae_per_level"]
+    assert levels[-1]["to"] is None and levels[0]["mae"] is None
+    assert [level["level"] for level in levels] == "ex-lo lo med hi ex-hi".split()
+    assert sum(level["num_images"] for level in levels) == 5
+
+
+def test_counts_are_held_against_maps_on_request(scenes, tmp_path):
+    points, maps = scenes(), scenes(true_counts="maps")
+    assert maps["true_counts"] == "maps"
+    assert maps["training_mean"] == points["training_mean"]
+    rows = predictions.read(tmp_path / "run")
+    for name, row in rows.items():  # the region's border cuts some Gaussians
+        assert row.count <= len(builders_test.heads(name)) < row.count + 1
+    assert {row.count % 1 for row in rows.values()} != {0}
+
+
+def test_each_time_that_weights_are_scored_is_counted(scenes, tmp_path):
+    assert [scenes()["test_evaluations"] for _ in range(3)] == [1, 2, 3]
+    file = tmp_path / "run" / "weights.safetensors"
+    weights.save(file, {"a": np.ones(1)}, config.Model())
+    again = scenes()
+    assert again["test_evaluations"] == 1
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert again["weights_sha256"] == digest
+    (tmp_path / "run" / "metrics.json").write_text('{"mae": 3.0, ')
+    assert scenes()["test_evaluations"] == 1

@@ -1,7 +1,6 @@
 """The page in a real browser: its arithmetic against Python's, and its use by hand."""
 
 import itertools
-import shutil
 
 import numpy as np
 import pytest
@@ -10,33 +9,7 @@ from cpcnn_jax.arithmetic import Layer
 from cpcnn_jax.explain import code, explain, words
 from cpcnn_jax.explain.command import main
 
-webdriver = pytest.importorskip(
-    "selenium.webdriver", reason="selenium is not installed"
-)
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("chromium") and shutil.which("chromedriver")),
-    reason="Debian's chromium and chromium-driver are not installed",
-)
-
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync "
-    "--disable-dev-shm-usage --window-size=1280,1000"
-)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in FLAGS.split():
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(shutil.which("chromedriver"))
-    driver = webdriver.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
+webdriver = pytest.importorskip("selenium.webdriver")
 
 
 @pytest.fixture(scope="module")

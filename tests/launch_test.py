@@ -43,7 +43,10 @@ def test_a_run_says_where_its_results_lie(whole):
     workdir, out = whole
     scores = json.loads((workdir / "metrics.json").read_text())
     assert f"MAE {scores['mae']:.1f}, RMSE {scores['rmse']:.1f}" in out
-    for name in ("pictures", "metrics.json", "predictions.csv", "weights.safetensors"):
+    low, high = scores["mae_interval"]
+    assert f"95% interval of the MAE {low:.1f} to {high:.1f}, NAE " in out
+    assert scores["test_evaluations"] == 1 and "test set scored" not in out
+    for name in ("report.html", "pictures", "metrics.json", "weights.safetensors"):
         assert str(workdir / name) in out
         assert (workdir / name).exists()
 
@@ -100,16 +103,20 @@ def test_pictures_open(whole):
             assert np.asarray(picture).std() > 10
 
 
-def test_evaluation_alone_scores_again(whole, tmp_path):
+def test_evaluation_alone_scores_again_and_says_so(whole, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(whole[0], workdir)
-    (workdir / "metrics.json").unlink()
     (workdir / "pictures" / "old.png").touch()
     words = (tiny.CONFIG, f"--workdir={workdir}", "--mode=evaluate")
     status, out, err = tiny.launch(*words, "--config.pictures=1")
     assert status == 0, err
-    for name in ("metrics.json", "predictions.csv"):
-        assert (workdir / name).read_text() == (whole[0] / name).read_text()
+    assert "\ntest set scored for the 2nd time\n" in out
+    again, first = (
+        json.loads((run / "metrics.json").read_text()) for run in (workdir, whole[0])
+    )
+    assert again == first | {"test_evaluations": 2}
+    name = "predictions.csv"
+    assert (workdir / name).read_text() == (whole[0] / name).read_text()
     assert len(list((workdir / "pictures").iterdir())) == 1
 
 
@@ -314,7 +321,7 @@ def test_damaged_photographs_and_annotations_are_named(photographs):
     whole = image(root, 2).read_bytes()
     image(root, 2).write_bytes(whole[: len(whole) // 2])
     err = refused(*words)
-    assert "IMG_2.jpg is not a whole JPEG photograph" in err
+    assert "IMG_2.jpg is not a whole JPEG or PNG photograph" in err
     image(root, 2).write_bytes(whole)
     annotation(root, 1).write_bytes(b"not a matrix")
     assert "GT_IMG_1.mat holds no head points" in refused(*words)

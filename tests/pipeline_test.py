@@ -88,6 +88,7 @@ def test_batches_have_the_documented_shapes(source):
         "image": ((4, 64, 128, 3), np.float32),
         "density": ((4, 64, 128, 1), np.float32),
         "count": ((4,), np.float32),
+        "crop": ((4, 2), np.int32),
     }
     (batch,) = take(pipeline.patch_batches(source, CROPS, batch_size=5, seed=1), 1)
     assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
@@ -146,13 +147,48 @@ def test_noise_is_uniform_within_its_bound_and_leaves_the_map(source):
 
 def test_adaptive_maps_know_the_heads_outside_the_crop(source):
     i = int(np.argmax([len(p) for p in source.points]))
-    target = config.Target(adaptive=True)
+    target = config.Target(kernel="adaptive")
     crop = pipeline.read_crop(source, CROPS, target, 7, i, 0)
     shape = source.shapes[i]
     full = density.density_map(source.points[i], shape=shape, sigma="adaptive")
     top, left, height, width = cut_of(source, i, 0)
     cut = full[top : top + height, left : left + width, None]
     np.testing.assert_allclose(crop["density"], cut, atol=1e-6)
+
+
+class OnAStreet(Mixed):
+    """The same, with a perspective map of each photograph but the last."""
+
+    def __getitem__(self, i):
+        rows = np.linspace(5, 40, self.shapes[i][0], dtype=np.float32)[:, None]
+        perspective = np.broadcast_to(rows, self.shapes[i])
+        last = i == len(self) - 1
+        return super().__getitem__(i) | {
+            "perspective": np.zeros((0, 0), np.float32) if last else perspective
+        }
+
+
+def test_perspective_maps_decide_the_width_of_heads():
+    source, target = OnAStreet((96, 128), (96, 128)), config.Target("perspective")
+    crops = config.Crops(fraction=1, multiple=4)
+    crop = pipeline.read_crop(source, crops, target, 7, 0, 0)
+    expected = density.density_map(
+        source.points[0], shape=(96, 128), sigma=0.2 * source[0]["perspective"]
+    )
+    np.testing.assert_allclose(crop["density"][..., 0], expected, rtol=1e-6)
+    far, near = expected[24].max(), expected[72].max()  # the heads' rows
+    assert far > 5 * near > 0
+
+
+@pytest.mark.parametrize("source", [OnAStreet((64, 64)), Mixed((64, 64))])
+def test_without_a_perspective_map_the_error_says_what_to_do(source):
+    target = config.Target(kernel="perspective")
+    expected = (
+        "^grey_0 has no perspective map, which --config.target.kernel=perspective "
+        "needs: use fixed or adaptive$"
+    )
+    with pytest.raises(ValueError, match=expected):
+        pipeline.read_crop(source, CROPS, target, 7, 0, 0)
 
 
 def test_an_epoch_holds_every_crop_once_in_an_order_of_its_own(source):
@@ -175,6 +211,60 @@ def test_starting_at_k_equals_skipping_k_batches(source):
         for start in (0, 12)
     ]
     assert same(take(patches[0], 13)[12], take(patches[1], 1)[0])
+
+
+def test_batches_say_which_crops_they_hold(source):
+    batches = take(crop_batches(source), 5)
+    numbers = [tuple(pair) for batch in batches for pair in batch["crop"].tolist()]
+    images = [image for batch in batches for image in batch["image"]]
+    for (i, j), image in zip(numbers, images, strict=True):
+        crop = pipeline.read_crop(source, CROPS, TARGET, 7, i, j)
+        np.testing.assert_array_equal(crop["image"], image)
+    order = {"batch_size": 4, "seed": 7}
+    assert pipeline.crops_until(source, CROPS, steps=5, **order) == set(numbers)
+    every = {(i, j) for i in range(6) for j in range(7)}
+    assert pipeline.crops_until(source, CROPS, steps=100, **order) == every
+
+
+@pytest.mark.parametrize("hosts", [2, 4])
+def test_hosts_read_the_rows_of_one_batch(source, hosts):
+    whole = take(crop_batches(source), 6)
+    parts = [
+        take(crop_batches(source, reading=pipeline.Reading(0, host, hosts)), 6)
+        for host in range(hosts)
+    ]
+    for batch, *rows in zip(whole, *parts, strict=True):
+        together = {k: np.concatenate([r[k] for r in rows]) for k in batch}
+        assert all(len(r["count"]) == 4 // hosts for r in rows)
+        assert same(batch, together)
+
+
+def test_worker_processes_read_the_same_batches(tmp_path):
+    """A script, since every worker imports the main module again."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import itertools, sys\n"
+        "import numpy as np\n"
+        "from absl import flags\n"
+        "from cpcnn_jax import config, data\n"
+        "from cpcnn_jax.data import pipeline\n"
+        "def take(workers):\n"
+        "    source = data.open_source(config.Crowd(num_train=4), 'train')\n"
+        "    batches = pipeline.patch_batches(source, config.Crops(), batch_size=4,\n"
+        "        seed=3, start=17, reading=pipeline.Reading(workers))\n"
+        "    found = list(itertools.islice(batches, 5))\n"
+        "    batches.close()\n"
+        "    return found\n"
+        "if __name__ == '__main__':\n"
+        "    flags.FLAGS(sys.argv)\n"
+        "    for a, b in zip(take(0), take(2), strict=True):\n"
+        "        assert all(np.array_equal(a[k], b[k]) for k in a)\n"
+        "    print('equal')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout == "equal\n", done.stderr
 
 
 def test_the_seed_decides(source):

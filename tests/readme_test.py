@@ -92,4 +92,4 @@ def test_every_experiment_loads_and_says_how_it_is_run(path, monkeypatch):
     assert space["get_config"]() is not experiment
     (command,) = lines(space["__doc__"])
     assert f"--config=experiments/{path.name}" in command
-    assert "Paper's row" in space["__doc__"] or path.stem == "demo"
+    assert "Paper's row" in space["__doc__"] or path.stem in ("demo", "folder")

@@ -195,12 +195,12 @@ def test_a_damaged_photograph_is_named(root, content):
     path = image(root, 2)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2] if content == "half" else content)
-    assert f"{path} is not a whole JPEG photograph" in refused(root)
+    assert f"{path} is not a whole JPEG or PNG photograph" in refused(root)
 
 
 def test_only_jpeg_and_png_are_ever_decoded(root):
     Image.new("RGB", (70, 70)).save(image(root, 2), format="BMP")
-    assert f"{image(root, 2)} is not a whole JPEG photograph" in refused(root)
+    assert f"{image(root, 2)} is not a whole JPEG or PNG photograph" in refused(root)
 
 
 def test_an_annotation_without_points_is_named(root):

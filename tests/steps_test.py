@@ -47,7 +47,9 @@ def _batch(size=8):
     draw = np.random.default_rng(0)
     density = draw.gamma(0.1, 0.05, (size, 64, 64, 1))
     image = draw.random((size, 64, 64, 3))
-    return {"image": image, "density": density}
+    model, flat, _, _ = _networks()
+    scores = model.apply(steps.variables(flat), image, blocks=1, method="scores")
+    return {"image": image, "density": density, "scores": scores}
 
 
 def _patches(size=8):
@@ -110,7 +112,7 @@ SETUPS = [_density_setup, _adversarial_setup, _classifier_setup]
 def test_twenty_steps_on_one_batch_teach(setup, learner):
     step, state, batch = setup()
     step = jax.jit(step)
-    batch = {name: value[:4] for name, value in batch.items()}
+    batch = jax.tree.map(lambda value: value[:4], batch)
     found = []
     for _ in range(20):
         state, metrics = step(state, batch)
@@ -207,6 +209,24 @@ def test_dropout_depends_on_seed_and_step_only():
     again = [step(state, batch)[1]["loss"] for _ in range(2)]
     later = step(state._replace(step=state.step + 1), batch)[1]["loss"]
     assert again[0] == again[1] != later
+
+
+def test_scores_computed_before_are_those_of_the_crop_as_one_block():
+    """`frozen.py` asks all devices; what they say does not depend on their number."""
+    model, flat, _, _ = _networks()
+    batch = _batch()
+
+    def look(weights, image):
+        variables = steps.variables(weights)
+        return model.apply(variables, image, blocks=1, method="scores")
+
+    for strategy in (parallel.jit_strategy(), parallel.pmap_strategy()):
+        looks = strategy.wrap_answers(look)
+        placed = strategy.place_state(flat)
+        found = looks(placed, strategy.place_batch(batch["image"]))
+        assert found.keys() == batch["scores"].keys() == {"local"}
+        assert found["local"].shape == (8, 1, 1, 5)
+        np.testing.assert_allclose(found["local"], batch["scores"]["local"], rtol=1e-10)
 
 
 def test_batches_that_do_not_divide_are_refused_with_both_numbers():

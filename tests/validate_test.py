@@ -1,5 +1,6 @@
 import dataclasses
 import functools
+import typing
 
 import pytest
 
@@ -32,12 +33,15 @@ def changed(name, value):
         ("crops.multiple", 0, "a whole number of at least 1"),
         ("crops.plain", -1, "a whole number of at least 0"),
         ("crops.patches", 0, "a whole number of at least 1"),
+        ("target.kernel", "adaptve", "one of fixed, adaptive, perspective"),
         ("target.sigma", 0.0, "a number above 0"),
+        ("target.metres", 0.0, "a number above 0"),
         ("model.num_classes", 1, "a whole number of at least 2"),
         ("model.transposed_kernel", 3, "an even number of at least 2"),
         ("model.local_stride", 0, "a whole number of at least 1"),
         ("model.density_scale", 0.0, "a number above 0"),
         ("gce.trainable_from", "conv9_9", "one of conv1_1, conv1_2, .*, conv5_3"),
+        ("true_counts", "heads", "one of points, maps"),
         ("log_every", 0, "a whole number of at least 1"),
         ("save_every", 0, "a whole number of at least 1"),
         ("pictures", -1, "a whole number of at least 0"),
@@ -67,10 +71,27 @@ def test_a_stage_is_longer_than_its_warmup():
     validate.experiment(none)
 
 
+def test_what_to_do_with_bad_photographs_is_one_of_two():
+    for kind in typing.get_args(config.DataSet):
+        if kind is not config.Crowd:
+            validate.experiment(config.Experiment(data=kind(on_bad="skip")))
+            text = "^--config.data.on_bad=skp must be one of refuse, skip$"
+            with pytest.raises(ValueError, match=text):
+                validate.experiment(config.Experiment(data=kind(on_bad="skp")))
+
+
 def test_no_crops_at_all():
     crops = config.Crops(plain=0, changed=0)
     with pytest.raises(ValueError, match="leave no crops to learn from"):
         validate.experiment(config.Experiment(crops=crops))
+
+
+def test_perspective_needs_a_data_set_that_has_it():
+    text = "^--config.target.kernel=perspective needs .* only config.WorldExpo has"
+    with pytest.raises(ValueError, match=text):
+        validate.experiment(changed("target.kernel", "perspective"))
+    target = config.Target(kernel="perspective")
+    validate.experiment(config.Experiment(target=target, data=config.WorldExpo()))
 
 
 def test_what_is_no_experiment():
@@ -94,7 +115,12 @@ def test_every_number_of_the_tree_has_a_rule():
         for name, value in leaves(dataclasses.asdict(config.Experiment()))
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
-    assert numbers - elsewhere == ruled - {"gce.trainable_from"}
+    assert numbers - elsewhere == ruled - {
+        "gce.trainable_from",
+        "model.classes",
+        "target.kernel",
+        "true_counts",
+    }
 
 
 def leaves(tree, prefix=""):

@@ -24,7 +24,7 @@ def test_config_and_environment_are_written(tmp_path):
 
 def test_the_same_experiment_may_come_back(tmp_path):
     folder = begun(tmp_path / "run")
-    workdir.claim(folder, Experiment(save_every=7, log_every=3, pictures=1))
+    workdir.claim(folder, Experiment(save_every=7, log_every=3, true_counts="maps"))
     assert json.loads((folder / "config.json").read_text())["save_every"] == 7
 
 

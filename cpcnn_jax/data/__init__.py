@@ -8,6 +8,7 @@ A source is a sequence of photographs with known heads:
     source.shapes[i]           (H, W), without decoding the photograph
     source.points[i]           float32 [N, 2], likewise
     source.names[i]            str, likewise
+    source.skipped             of each photograph that was left out, why: one sentence
 
 and its arrays are shared: copy one before writing to it. A data set that knows more of
 a photograph has further keys in source[i]; its module says which.
@@ -40,6 +41,8 @@ def open_source(data, split):
     match data:
         case config.Crowd():
             from cpcnn_jax.data.crowd import Crowd as opened
+        case config.Folder():
+            from cpcnn_jax.data.folder import open_source as opened
         case config.ShanghaiTech():
             from cpcnn_jax.data.shanghaitech import open_source as opened
         case config.UcfCc50():

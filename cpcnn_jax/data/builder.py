@@ -3,9 +3,10 @@
 A data set is a module of its own that says where its files come from (`Origin`) and
 which annotation belongs to which photograph (`Builder.splits`); the rest is here. All
 photographs are paired before the first is read, and all are read before any is used.
+What is wrong with one is a ValueError, which refuses the whole data set or, with
+`on_bad="skip"`, leaves out the photograph and is kept in the prepared copy.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from cpcnn_jax.data import foreign, prepared
+from cpcnn_jax.data import foreign, intact, paired, prepared
 
 
 class Origin(NamedTuple):
@@ -27,23 +28,15 @@ class Origin(NamedTuple):
     marker: str  # a glob that finds something in that folder only
 
 
-class Photograph(NamedTuple):
-    """One photograph and where its heads are written."""
-
-    image: Path
-    annotation: Path | str  # as messages name it
-    read: Callable  # of the annotation: `[N, 2]` float32 (x, y), pixels
-
-
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """An array_record data set of photographs; no TensorFlow to build or to read it.
 
-    The JPEG files are stored as they are. `manual_dir` is the data set's folder. A
-    subclass has ORIGIN, `splits`, and TOTALS: (photographs, heads) of each split as
-    distributed, or None where no number could be checked.
+    The files of the photographs are stored as they are. `manual_dir` is the data set's
+    folder. A subclass has ORIGIN, `splits`, and TOTALS: (photographs, heads) of each
+    split as distributed, or None where no number could be checked.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = "manual_dir is the folder; see the module's text."
     FEATURES = {
         "image": tfds.features.Image(shape=(None, None, 3)),
@@ -51,15 +44,24 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         "name": tfds.features.Text(),
     }
 
-    def splits(self, folder):
-        """{split: `Photograph`s} of a folder."""
+    def __init__(self, *, on_bad="refuse", **kwargs):
+        """As every tfds builder; `on_bad` as in `config.Photographs`."""
+        super().__init__(**kwargs)
+        self._on_bad = on_bad
+
+    @classmethod
+    def splits(cls, folder):
+        """{split: `paired.Photograph`s} of a folder."""
         raise NotImplementedError
 
     def example(self, photograph):
         """The record of a photograph, checked."""
-        image, annotation, read = photograph
-        shape = foreign.check_image(image)
-        points = foreign.keep_inside(read(annotation), shape, annotation)
+        image, annotation, read, _ = photograph
+        seen = foreign.check_image(image)
+        points = foreign.as_points(read(annotation), annotation)
+        if paired.is_turned(photograph, points, seen):
+            raise ValueError(f"{image}: {paired.TURNED % seen.orientation}.")
+        points = foreign.keep_inside(points, seen.shape, annotation)
         return {"image": image, "points": points, "name": image.stem}
 
     def _info(self):
@@ -68,15 +70,46 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             features=tfds.features.FeaturesDict(self.FEATURES),
             description=f"{self.ORIGIN.name}: photographs with every head marked.",
             homepage=self.ORIGIN.download,
+            metadata=tfds.core.MetadataDict(skipped={}),
         )
 
     def _split_generators(self, dl_manager):
-        splits = self.splits(Path(dl_manager.manual_dir))
-        return {s: self._generate_examples(chosen) for s, chosen in splits.items()}
+        folder = Path(dl_manager.manual_dir)
+        self.check = intact.checker(folder)
+        there = {
+            split: [p for p, _ in self._each(split, chosen, self._check_files)]
+            for split, chosen in self.splits(folder).items()
+        }
+        return {s: self._generate_examples(s, there[s]) for s in there}
 
-    def _generate_examples(self, photographs):
+    def _generate_examples(self, split, photographs):
+        made = 0
+        for photograph, example in self._each(split, photographs, self.example):
+            yield photograph.image.stem, example
+            made += 1
+        if not made:
+            reasons = self.info.metadata["skipped"].get(split, ["it holds none."])
+            raise ValueError(
+                f"{self.ORIGIN.name}: no photograph of {split} can be used: "
+                f"{reasons[0]}"
+            )
+
+    def _each(self, split, photographs, make):
+        """(photograph, make(photograph)) of each good one."""
         for photograph in photographs:
-            yield photograph.image.stem, self.example(photograph)
+            try:
+                made = make(photograph)
+            except ValueError as error:
+                if self._on_bad != "skip":
+                    raise
+                logging.warning("Skipped: %s", error)
+                skipped = self.info.metadata["skipped"]
+                skipped.setdefault(split, []).append(str(error))
+            else:
+                yield photograph, made
+
+    def _check_files(self, photograph):
+        paired.check_files(photograph, self.check)
 
 
 def open_source(builder_class, data, split):
@@ -97,19 +130,25 @@ def open_source(builder_class, data, split):
     origin, totals = builder_class.ORIGIN, builder_class.TOTALS
     if split not in totals:
         raise ValueError(f"{origin.name} has the splits {[*totals]}; got {split!r}.")
-    source = prepared.open_source(builder_class, find(origin, data.root), split)
+    folder = find(origin, data.root)
+    source = prepared.open_source(builder_class, folder, split, on_bad=data.on_bad)
     return check_totals(source, totals[split], f"{origin.name} {split} in {data.root}")
 
 
 def find(origin, root):
-    """The folder of a data set, at one of the places where people keep it."""
-    for place in origin.places:
-        if any((Path(root) / place).glob(origin.marker)):
-            return Path(root) / place
+    """The folder of a data set; a ValueError says what to do where it is not there."""
+    if folder := place(origin, root):
+        return folder
     state = "holds no" if Path(root).is_dir() else "is not a folder, so it holds no"
     raise ValueError(
         f"--config.data.root={root} {state} {origin.name}. {advice(origin)}"
     )
+
+
+def place(origin, root):
+    """The folder of a data set, at one of the places where people keep it, or None."""
+    folders = (Path(root) / place for place in origin.places)
+    return next((f for f in folders if any(f.glob(origin.marker))), None)
 
 
 def advice(origin):
@@ -132,20 +171,3 @@ def check_totals(source, totals, what):
             *(what, *found, expected),
         )
     return source
-
-
-def paired(images, annotation, read):
-    """A `Photograph` for each image; all the files must be there.
-
-    Args:
-      images: paths.
-      annotation: the function from an image's path to its annotation's.
-      read: the function from an annotation's path to `[N, 2]` float32.
-    """
-    photographs = [Photograph(image, annotation(image), read) for image in images]
-    for image, path, _ in photographs:
-        if not image.is_file():
-            raise ValueError(f"{image} is missing.")
-        if not path.is_file():
-            raise ValueError(f"{image} has no annotation: {path} is missing.")
-    return photographs

@@ -41,6 +41,7 @@ class Crowd:
             (data.seed, stream, i, data.height, data.width, data.max_heads)
             for i in range(number)
         ]
+        self.skipped = ()
         self.names = [f"crowd_{split}_{i:05d}" for i in range(number)]
         self.shapes = [(data.height, data.width)] * number
         self.points = [_gather(*scene)[2] for scene in self._scenes]

@@ -20,6 +20,7 @@ class Part:
     def __init__(self, source, numbers):
         """Reads nothing."""
         self._source, self._numbers = source, numbers
+        self.skipped = source.skipped
         self.names, self.shapes, self.points = (
             [values[i] for i in numbers]
             for values in (source.names, source.shapes, source.points)

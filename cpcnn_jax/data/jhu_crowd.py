@@ -21,7 +21,7 @@ import functools
 
 import numpy as np
 
-from cpcnn_jax.data import builder, foreign
+from cpcnn_jax.data import builder, foreign, paired
 
 ORIGIN = builder.Origin(
     name="JHU-CROWD++",
@@ -34,7 +34,7 @@ ORIGIN = builder.Origin(
     val/ ...
     test/ ...""",
     places=("", "jhu_crowd_v2.0"),
-    marker="train/gt",
+    marker="train/gt/*.txt",
 )
 
 
@@ -44,9 +44,10 @@ class JhuCrowd(builder.Builder):
     ORIGIN = ORIGIN
     TOTALS = {"train": (2272, None), "val": (500, None), "test": (1600, None)}
 
-    def splits(self, folder):
+    @classmethod
+    def splits(cls, folder):
         """The splits train, val and test."""
-        return {split: _photographs(folder / split) for split in self.TOTALS}
+        return {split: _photographs(folder / split) for split in cls.TOTALS}
 
 
 open_source = functools.partial(builder.open_source, JhuCrowd)
@@ -55,7 +56,7 @@ open_source = functools.partial(builder.open_source, JhuCrowd)
 def _photographs(folder):
     """The photographs of a split's folder and their annotations."""
     images = foreign.numbered(folder / "images", "0001")
-    return builder.paired(images, lambda p: folder / "gt" / f"{p.stem}.txt", _read)
+    return paired.photographs(images, lambda p: folder / "gt" / f"{p.stem}.txt", _read)
 
 
 def _read(path):
@@ -63,7 +64,7 @@ def _read(path):
     try:
         lines = [line.split() for line in path.read_text().splitlines()]
         return np.array([line[:2] for line in lines if line], np.float32)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"{path} holds no head points: expected lines 'x y w h occlusion blur' "
             f"({error})."

@@ -20,7 +20,7 @@ import functools
 
 import numpy as np
 
-from cpcnn_jax.data import builder, foreign
+from cpcnn_jax.data import builder, foreign, intact, paired
 
 ORIGIN = builder.Origin(
     name="Mall",
@@ -41,20 +41,19 @@ class Mall(builder.Builder):
     ORIGIN = ORIGIN
     TOTALS = {"train": (800, None), "test": (1200, None)}
 
-    def splits(self, folder):
+    @classmethod
+    def splits(cls, folder):
         """The splits train and test."""
-        truth = folder / "mall_gt.mat"
+        truth = intact.checker(folder)(folder / "mall_gt.mat")
         frames = foreign.read_mat(truth, _frames, "frame{n}.loc [N, 2]")
         heads = {f"{truth} frame {n}": points for n, points in enumerate(frames, 1)}
         splits = {"train": [], "test": []}
         for image in foreign.numbered(folder / "frames", "seq_000001"):
             number = int(image.stem.removeprefix("seq_"))
             annotation = f"{truth} frame {number}"
-            if annotation not in heads:
-                raise ValueError(f"{image} has no annotation: {annotation} is missing.")
+            read = heads.get if annotation in heads else None
             split = "train" if number <= LAST_TRAINING_FRAME else "test"
-            photograph = builder.Photograph(image, annotation, heads.get)
-            splits[split].append(photograph)
+            splits[split].append(paired.Photograph(image, annotation, read))
         return splits
 
 

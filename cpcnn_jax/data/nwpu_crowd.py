@@ -19,7 +19,7 @@ the lists' columns), in CLIP-EBC's preprocess.py (images_part*) and on the bench
 page: the terms. The lists' lengths are the paper's; the heads were not checked.
 """
 
-from cpcnn_jax.data import builder, foreign
+from cpcnn_jax.data import builder, foreign, intact, paired
 
 ORIGIN = builder.Origin(
     name="NWPU-Crowd",
@@ -58,15 +58,17 @@ class NwpuCrowd(builder.Builder):
     ORIGIN = ORIGIN
     TOTALS = {"train": (3109, None), "val": (500, None)}
 
-    def splits(self, folder):
+    @classmethod
+    def splits(cls, folder):
         """The splits train and val."""
-        return {s: _photographs(folder, folder / f"{s}.txt") for s in self.TOTALS}
+        check = intact.checker(folder)
+        return {s: _photographs(folder, check(folder / f"{s}.txt")) for s in cls.TOTALS}
 
 
 def _photographs(folder, numbers):
     """The photographs of a list and their annotations."""
     images = {path.stem: path for path in folder.glob("images*/*.jpg")}
-    return builder.paired(
+    return paired.photographs(
         [images.get(n, folder / "images" / f"{n}.jpg") for n in _numbers(numbers)],
         lambda image: folder / "mats" / f"{image.stem}.mat",
         foreign.read_points,

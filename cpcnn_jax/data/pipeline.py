@@ -6,12 +6,14 @@ the buckets take turns in proportion to their windows, and each is shuffled anew
 every epoch. Batch k is thus a pure function of (configuration, seed, k): a run is
 resumed with `start=k`, and nothing else need be saved.
 
-Threads read ahead, there are no worker processes; grain is imported when first needed.
+Threads read ahead, or worker processes; of several hosts each reads its own part of
+every batch. Grain does both, and is imported when first needed.
 """
 
 import functools
 import math
 import os
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +24,18 @@ DIVISOR = 4  # of a crop's sides: the networks work at a quarter of the resoluti
 COUNTED = 10_000  # windows that are enough to learn how counts are spread
 
 
-def crop_batches(source, crops, target, *, batch_size, seed, start=0):
+class Reading(NamedTuple):
+    """How batches are read; it changes nothing in them."""
+
+    workers: int = 0  # processes that read ahead; 0: threads of this one
+    host: int = 0  # this one of `hosts`: it reads the rows of its devices
+    hosts: int = 1
+
+
+HERE = Reading()  # all of it, by threads of this process
+
+
+def crop_batches(source, crops, target, *, batch_size, seed, start=0, reading=HERE):
     """Endless batches of D_dme: random crops, and further ones flipped or noised.
 
     Of the further ones every second is flipped and the others are noised [I]; the paper
@@ -32,22 +45,23 @@ def crop_batches(source, crops, target, *, batch_size, seed, start=0):
       source: photographs; see `cpcnn_jax.data`.
       crops: `config.Crops`.
       target: `config.Target`, how the density maps are drawn.
-      batch_size: B.
+      batch_size: B, of all hosts together.
       seed: fixes the crops and their order.
       start: number of the first batch.
+      reading: a `Reading`.
 
     Returns:
       A generator of {"image": `[B, h, w, 3]` float32 in 0..1, "density": `[B, h, w, 1]`
-      float32 people per pixel, "count": `[B]` float32 heads inside, "crop": int `[B,
-      2]`, the numbers (i, j) of photograph and crop}. Its `close()` ends the reading
-      ahead.
+      float32 people per pixel, "count": `[B]` float32 heads inside, "crop": int32 `[B,
+      2]`, the numbers (i, j) of photograph and crop}; of several hosts, each has its
+      rows. Its `close()` ends the reading ahead.
 
     Raises:
       ValueError: a photograph has a side under 64 pixels.
     """
+    order = _crop_order(source, crops, batch_size, seed)
     read = functools.partial(read_crop, source, crops, target, seed)
-    order = _order(_buckets(source, crops), _each(crops), batch_size, seed, read)
-    return _read_ahead(order, start)
+    return _batches(order, read, batch_size, start, reading)
 
 
 def crops_until(source, crops, *, batch_size, seed, steps):
@@ -66,31 +80,33 @@ def crops_until(source, crops, *, batch_size, seed, steps):
     Raises:
       ValueError: as in `crop_batches`.
     """
-    number = _order(_buckets(source, crops), _each(crops), batch_size, seed, _numbers)
-    return {tuple(pair) for k in range(steps) for pair in number[k].tolist()}
+    order = _crop_order(source, crops, batch_size, seed)
+    return {tuple(pair) for k in range(steps) for pair in order[k].tolist()}
 
 
-def patch_batches(source, crops, *, batch_size, seed, start=0):
+def patch_batches(source, crops, *, batch_size, seed, start=0, reading=HERE):
     """Endless batches of D_lc: 64x64 patches at random places.
 
     Args:
       source: photographs; see `cpcnn_jax.data`.
       crops: `config.Crops`.
-      batch_size: B.
+      batch_size: B, of all hosts together.
       seed: fixes the patches and their order.
       start: number of the first batch.
+      reading: a `Reading`.
 
     Returns:
       A generator of {"image": `[B, 64, 64, 3]` float32 in 0..1, "count": `[B]` float32
-      heads inside}. Its `close()` ends the reading ahead.
+      heads inside}; of several hosts, each has its rows. Its `close()` ends the reading
+      ahead.
 
     Raises:
       ValueError: a photograph has a side under 64 pixels.
     """
-    read = functools.partial(read_patch, source, seed)
     bucket = [i for bucket in _buckets(source, crops) for i in bucket]
-    order = _order([bucket], crops.patches, batch_size, seed, read)
-    return _read_ahead(order, start)
+    order = _order([bucket], crops.patches, batch_size, seed)
+    read = functools.partial(read_patch, source, seed)
+    return _batches(order, read, batch_size, start, reading)
 
 
 def crop_counts(source, crops, seed):
@@ -135,7 +151,7 @@ def read_crop(source, crops, target, seed, i, j):
     rng, window = _window(seed, i, j, shape, crop_size(shape, crops))
     image = _cut(photograph["image"], window)
     people = density.density_map(
-        points, shape=shape, sigma=target.kernel(), window=window
+        points, shape=shape, sigma=target.sigma_of(photograph), window=window
     )
     if j >= crops.plain:  # every second one is flipped, the others are noised
         if (j - crops.plain) % 2 == 0:
@@ -148,7 +164,7 @@ def read_crop(source, crops, target, seed, i, j):
         "image": image,
         "density": people[..., None],
         "count": count,
-        "crop": _numbers(i, j),
+        "crop": np.array((i, j), np.int32),
     }
 
 
@@ -210,32 +226,43 @@ def _each(crops):
     return crops.plain + crops.changed
 
 
-def _numbers(i, j):
-    return np.array((i, j), np.int32)
+def _crop_order(source, crops, batch_size, seed):
+    return _order(_buckets(source, crops), _each(crops), batch_size, seed)
 
 
-def _order(buckets, each, batch_size, seed, read):
-    """The batches as a sequence without an end; `read(i, j)` makes an element."""
+def _order(buckets, each, batch_size, seed):
+    """The endless sequence of batches, each `[B, 2]`: photographs and windows."""
     import grain
 
     def batches_of(bucket):
         windows = grain.MapDataset.range(len(bucket) * each).seed(seed).shuffle()
-        windows = windows.repeat().map(lambda n: read(bucket[n // each], n % each))
-        return windows.batch(batch_size)
+        numbers = windows.repeat().map(lambda n: (bucket[n // each], n % each))
+        return numbers.map(np.array).batch(batch_size)
 
     weights = [len(bucket) for bucket in buckets]
     return grain.MapDataset.mix([batches_of(bucket) for bucket in buckets], weights)
 
 
-def _read_ahead(batches, start):
-    """Yields the batches from number `start` on, read ahead by threads."""
+def _batches(order, read, batch_size, start, reading):
+    """Reads what an order names, from batch number `start` on, and ahead."""
     import grain
 
+    rows = batch_size // reading.hosts
+    ours = slice(reading.host * rows, (reading.host + 1) * rows)
+    batches = order[start:].map(lambda numbers: _stack(read, numbers[ours]))
     threads = min(os.cpu_count() or 1, 16)
     ahead = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
-    iterator = iter(batches.to_iter_dataset(ahead))
+    batches = batches.to_iter_dataset(ahead)
+    if reading.workers:
+        processes = grain.MultiprocessingOptions(num_workers=reading.workers)
+        batches = batches.mp_prefetch(processes)
+    iterator = iter(batches)
     try:
-        iterator.set_state({"next_index": start})
         yield from iterator
     finally:
         iterator.close()
+
+
+def _stack(read, numbers):
+    elements = [read(i, j) for i, j in numbers.tolist()]
+    return {name: np.stack([e[name] for e in elements]) for name in elements[0]}

@@ -3,7 +3,8 @@
 The prepared copy lies in TFDS_DATA_DIR (by default ~/tensorflow_datasets), in a folder
 named after the names, sizes and times of the files it was made of: another folder, or
 one changed file, makes another copy, and none is ever stale. The builder writes beside
-its place and moves there when done, so a killed preparation leaves no half copy.
+its place and moves there when done, so a killed preparation leaves no half copy there.
+The copy knows which photographs were skipped, and is refused to who wants none skipped.
 """
 
 import contextlib
@@ -20,15 +21,16 @@ from PIL import Image
 from cpcnn_jax.data import foreign
 
 
-def open_source(builder_class, folder, split, name=""):
+def open_source(builder_class, folder, split, *, name="", on_bad="refuse"):
     """Prepares a folder if that has not been done, and opens one of its splits.
 
     Args:
-      builder_class: a builder whose `manual_dir` is the folder, with the features
-        image, points and name, and any others.
+      builder_class: a `builder.Builder` whose `manual_dir` is the folder, with the
+        features image, points and name, and any others.
       folder: the photographs and annotations, as distributed.
       split: a split of the builder, or several joined by "+".
       name: of its BuilderConfig, if it has any.
+      on_bad: as in `config.Photographs`.
 
     Returns:
       A source; see `cpcnn_jax.data`.
@@ -39,15 +41,29 @@ def open_source(builder_class, folder, split, name=""):
     root = Path(tfds.core.constants.get_default_data_dir()).expanduser()
     place = root / "cpcnn_jax" / _digest(folder)
     path = place / builder_class.name / name / str(builder_class.VERSION)
-    if path.exists():
-        try:
-            return Prepared(path, split)
-        except Exception as error:  # whatever a damaged copy leads to
-            logging.warning("%s is damaged and is prepared again: %s", path, error)
-            shutil.rmtree(path, ignore_errors=True)
-    logging.info("Preparing %s in %s.", folder, path)
-    _prepare(builder_class(config=name or None, data_dir=place), folder)
-    return Prepared(path, split)
+    source = _reopened(path, split) if path.exists() else None
+    if source is None:
+        logging.info("Preparing %s in %s.", folder, path)
+        settings = {"config": name or None, "data_dir": place, "on_bad": on_bad}
+        _prepare(builder_class(**settings), folder)
+        source = Prepared(path, split)
+    if source.skipped and on_bad != "skip":
+        raise ValueError(source.skipped[0])
+    if left := len(source.skipped):
+        text = "%s, %s: %d of %d photographs were skipped; the first: %s"
+        total = len(source) + left
+        logging.warning(text, folder, split, left, total, source.skipped[0])
+    return source
+
+
+def _reopened(path, split):
+    """The source, or None of a damaged copy, which is removed."""
+    try:
+        return Prepared(path, split)
+    except Exception as error:  # whatever a damaged copy leads to
+        logging.warning("%s is damaged and is prepared again: %s", path, error)
+        shutil.rmtree(path, ignore_errors=True)
+        return None
 
 
 def _prepare(builder, folder):
@@ -92,6 +108,8 @@ class Prepared:
         known = ("name", "points")
         later = {k: f for k, f in builder.info.features.items() if k not in known}
         skip = dict.fromkeys(later, tfds.decode.SkipDecoding())
+        skipped = builder.info.metadata["skipped"]
+        self.skipped = tuple(w for s in split.split("+") for w in skipped.get(s, ()))
         self._records = builder.as_data_source(split, decoders=skip)
         self._extra = {k: f for k, f in later.items() if k != "image"}
         heads = [_outline(record) for record in self._records]

@@ -16,10 +16,9 @@ The totals are those of the files of today; the papers print 241,677 (A) and 88,
 A head counts when it lies on a pixel: 0 <= x < width, 0 <= y < height. All of these do.
 """
 
-import numpy as np
 import tensorflow_datasets as tfds
 
-from cpcnn_jax.data import builder, foreign, prepared
+from cpcnn_jax.data import builder, foreign, paired, prepared
 
 ORIGIN = builder.Origin(
     name="ShanghaiTech",
@@ -63,18 +62,20 @@ def open_source(data, split):
     part = data.part.upper()
     if part not in TOTALS:
         raise ValueError(f"--config.data.part={part}: ShanghaiTech has parts A and B.")
-    origin = _of_part(part)
+    origin = of_part(part)
     folder = builder.find(origin, data.root)
     if not (folder / f"{split}_data").is_dir():
         raise ValueError(
             f"{folder} has no {split}_data folder (--config.data.root={data.root}). "
             f"{builder.advice(origin)}"
         )
-    source = prepared.open_source(ShanghaiTech, folder, split, part.lower())
+    source = prepared.open_source(
+        ShanghaiTech, folder, split, name=part.lower(), on_bad=data.on_bad
+    )
     return builder.check_totals(source, TOTALS[part][split], folder / f"{split}_data")
 
 
-def _of_part(part):
+def of_part(part):
     """The origin of one part."""
     return ORIGIN._replace(
         name=f"part_{part} of {ORIGIN.name}",
@@ -92,7 +93,8 @@ class ShanghaiTech(builder.Builder):
         tfds.core.BuilderConfig(name="b", description="Part B, streets of Shanghai."),
     ]
 
-    def splits(self, folder):
+    @classmethod
+    def splits(cls, folder):
         """The splits whose folders are there."""
         found = [s for s in ("train", "test") if (folder / f"{s}_data").is_dir()]
         return {split: _photographs(folder / f"{split}_data") for split in found}
@@ -103,13 +105,9 @@ def _photographs(folder):
     spellings = (folder / "ground-truth", folder / "ground_truth")
     truth = next((path for path in spellings if path.is_dir()), spellings[0])
     images = foreign.numbered(folder / "images", "IMG_1")
-    return builder.paired(images, lambda p: truth / f"GT_{p.stem}.mat", _read)
+    return paired.photographs(images, lambda p: truth / f"GT_{p.stem}.mat", _read)
 
 
 def _read(path):
     """`[N, 2]` float32 (x, y) of a GT_IMG_n.mat."""
-    return foreign.read_mat(
-        path,
-        lambda mat: np.asarray(mat["image_info"][0, 0][0, 0][0], np.float32),
-        "image_info of [N, 2] positions",
-    )
+    return foreign.read_mat(path, foreign.image_info, "image_info of [N, 2] positions")

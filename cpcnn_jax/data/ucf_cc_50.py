@@ -24,7 +24,7 @@ SHA-256 of these five lines, each without its indent and with its line feed:
 58ba928eb0fc0f11f7534bbf8ff105d28a8cf4c1c3831718265f5c521284cc7f
 """
 
-from cpcnn_jax.data import builder, foreign, prepared
+from cpcnn_jax.data import builder, foreign, paired, prepared
 
 ORIGIN = builder.Origin(
     name="UCF_CC_50",
@@ -59,6 +59,7 @@ def open_source(data, split):
         UcfCc50,
         builder.find(ORIGIN, data.root),
         "+".join(f"fold{fold}" for fold in folds),
+        on_bad=data.on_bad,
     )
     totals = 10 * len(folds), sum(HEADS[fold] for fold in folds)
     return builder.check_totals(source, totals, f"{ORIGIN.name} in {data.root}")
@@ -69,10 +70,11 @@ class UcfCc50(builder.Builder):
 
     ORIGIN = ORIGIN
 
-    def splits(self, folder):
+    @classmethod
+    def splits(cls, folder):
         """The splits fold1 to fold5."""
         return {
-            f"fold{fold}": builder.paired(
+            f"fold{fold}": paired.photographs(
                 [folder / f"{number}.jpg" for number in numbers],
                 lambda image: image.with_name(f"{image.stem}_ann.mat"),
                 foreign.read_points,

@@ -16,7 +16,7 @@ preapre_QNRF.m: the names and annPoints. Not checked: the heads of each split.
 
 import functools
 
-from cpcnn_jax.data import builder, foreign
+from cpcnn_jax.data import builder, foreign, paired
 
 ORIGIN = builder.Origin(
     name="UCF-QNRF",
@@ -38,15 +38,16 @@ class UcfQnrf(builder.Builder):
     ORIGIN = ORIGIN
     TOTALS = {"train": (1201, None), "test": (334, None)}
 
-    def splits(self, folder):
+    @classmethod
+    def splits(cls, folder):
         """The splits train and test."""
         return {
-            split: builder.paired(
+            split: paired.photographs(
                 foreign.numbered(folder / split.capitalize(), "img_0001"),
                 lambda image: image.with_name(f"{image.stem}_ann.mat"),
                 foreign.read_points,
             )
-            for split in self.TOTALS
+            for split in cls.TOTALS
         }
 
 

@@ -37,7 +37,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw
 
-from cpcnn_jax.data import builder, foreign
+from cpcnn_jax.data import builder, foreign, paired
 
 ORIGIN = builder.Origin(
     name="WorldExpo'10",
@@ -71,7 +71,8 @@ class WorldExpo(builder.Builder):
         ),
     }
 
-    def splits(self, folder):
+    @classmethod
+    def splits(cls, folder):
         """The splits train and test."""
         test = [p for s in SCENES for p in _frames(folder / "test_frame" / s)]
         return {
@@ -87,13 +88,13 @@ class WorldExpo(builder.Builder):
         labels = photograph.annotation.parent
         with Image.open(photograph.image) as image:
             size = image.size
-        roi = _region(labels / "roi.mat", size)
+        roi = _region(self.check(labels / "roi.mat"), size)
         x, y = np.floor(example["points"]).astype(int).T
         return example | {
             "points": example["points"][roi[y, x] == 1],
             "scene": labels.name,
             "roi": roi,
-            "perspective": _perspective(labels, roi.shape),
+            "perspective": _perspective(self.check(_map_of(labels)), roi.shape),
         }
 
 
@@ -110,7 +111,7 @@ def _frames(folder):
 
 def _photographs(images, labels):
     """The frames and their labels."""
-    return builder.paired(
+    return paired.photographs(
         images,
         lambda image: labels / image.stem[:6] / f"{image.stem}.mat",
         functools.partial(foreign.read_points, variable="point_position"),
@@ -133,10 +134,14 @@ def _region(path, size):
     return foreign.read_mat(path, draw, holding, "region of interest")
 
 
-def _perspective(labels, shape):
-    """`[H, W]` float32 pixels per metre, or `[0, 0]`."""
+def _map_of(labels):
+    """Where the perspective map of a scene's labels lies."""
     folder = labels.parent.with_name(labels.parent.name.replace("label", "perspective"))
-    path = folder / f"{labels.name}.mat"
+    return folder / f"{labels.name}.mat"
+
+
+def _perspective(path, shape):
+    """`[H, W]` float32 pixels per metre, or `[0, 0]`."""
     if not path.is_file():
         return np.zeros((0, 0), np.float32)
     pixels = foreign.read_mat(

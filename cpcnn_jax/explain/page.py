@@ -5,8 +5,8 @@ The page computes again, in its own JavaScript, whatever its reader changes.
 """
 
 import json
-from importlib import resources
 
+from cpcnn_jax import document
 from cpcnn_jax.arithmetic import Layer
 from cpcnn_jax.explain import code, words
 from cpcnn_jax.explain.animations import ANIMATIONS
@@ -41,15 +41,11 @@ def render(e: Explanation) -> str:
             f"got an output of {words.by(*e.output.shape)} cells, expected at most "
             f"{MAX_CELLS} on a page; take a smaller input or stride"
         )
-    files = resources.files("cpcnn_jax.explain")
-    document = files.joinpath("page.html").read_text("utf-8")
+    parts = {part: document.part("cpcnn_jax.explain", part) for part in PARTS}
     # "<\/" in a JSON string means "</" and cannot close the script.
-    given = json.dumps(_given(e)).replace("</", "<\\/")
-    document = document.replace("<!-- given -->", given)
-    for part in PARTS:
-        source = files.joinpath(part).read_text("utf-8")
-        document = document.replace(f"<!-- {part} -->", source)
-    return document
+    parts["given"] = json.dumps(_given(e)).replace("</", "<\\/")
+    parts["look.css"] = document.part("cpcnn_jax", "look.css")
+    return document.fill(document.part("cpcnn_jax.explain", "page.html"), parts)
 
 
 def _given(e: Explanation) -> dict:

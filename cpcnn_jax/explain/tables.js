@@ -76,16 +76,18 @@ function showMatrix(e, row) {
   const canvas = $("matrix");
   [canvas.width, canvas.height] = [across * size, down * size];
   const draw = canvas.getContext("2d");
-  const style = getComputedStyle(document.documentElement);
-  const color = (name) => style.getPropertyValue(name);
+  const [cyan, bright, blue, warm] = ["--cyan", "--bright", "--blue", "--warn-line"].map((name) => {
+    canvas.style.color = `var(${name})`; // a canvas does not read light-dark() itself
+    return getComputedStyle(canvas).color;
+  });
   const box = (r, c) => (turned ? [r * size, c * size, size, size] : [c * size, r * size, size, size]);
   const most = Math.max(...e.matrix.flat().map(Math.abs)) || 1;
   e.matrix.forEach((line, r) => {
     line.forEach((value, c) => {
-      if (r === row) { draw.fillStyle = color("--cyan"); draw.fillRect(...box(r, c)); }
+      if (r === row) { draw.fillStyle = cyan; draw.fillRect(...box(r, c)); }
       if (!value) return;
       draw.globalAlpha = 0.25 + 0.75 * Math.abs(value) / most;
-      draw.fillStyle = color(r === row ? "--bright" : value > 0 ? "--blue" : "--warn-line");
+      draw.fillStyle = r === row ? bright : value > 0 ? blue : warm;
       draw.fillRect(...box(r, c).map((v, n) => (n < 2 ? v : v - 1)));
       draw.globalAlpha = 1;
     });

@@ -1,104 +1,9 @@
-"""Scores of counts and maps: numpy in float64, one photograph or one list at a time."""
+"""Scores of a density map: one photograph at a time, in float64."""
 
 import numpy as np
 from scipy import ndimage
 
 from cpcnn_jax import density
-
-
-def mae(predicted, true):
-    """Mean absolute error of counts.
-
-    Args:
-      predicted: `[N]` people.
-      true: `[N]` people.
-
-    Returns:
-      People, a float.
-
-    Example:
-      >>> mae([90.0, 210.0], [100.0, 200.0])
-      10.0
-
-    Reference: Sindagi & Patel, ICCV 2017, section 4.
-    """
-    return float(np.mean(np.abs(_errors(predicted, true))))
-
-
-def rmse(predicted, true):
-    """Root of the mean squared error of counts: what crowd papers print as "MSE".
-
-    Args:
-      predicted: `[N]` people.
-      true: `[N]` people.
-
-    Returns:
-      People, a float.
-
-    Example:
-      >>> rmse([99.0, 207.0], [100.0, 200.0])
-      5.0
-
-    Reference: Sindagi & Patel, ICCV 2017, section 4.
-    """
-    return float(np.sqrt(np.mean(np.square(_errors(predicted, true)))))
-
-
-def nae(predicted, true):
-    """Normalised absolute error: the mean of each error over its true count.
-
-    Photographs without people have no such error and are left out.
-
-    Args:
-      predicted: `[N]` people.
-      true: `[N]` people.
-
-    Returns:
-      A fraction, a float; nan where no photograph shows people.
-
-    Example:
-      >>> nae([90.0, 300.0, 7.0], [100.0, 200.0, 0.0])
-      0.3
-
-    Reference: Wang et al., NWPU-Crowd, IEEE TPAMI 2021.
-    """
-    errors, true = np.abs(_errors(predicted, true)), np.asarray(true, np.float64)
-    some = true > 0
-    return float(np.mean(errors[some] / true[some])) if some.any() else float("nan")
-
-
-def mae_per_level(predicted, true, thresholds):
-    """MAE of the photographs of each density level, by their true count.
-
-    Args:
-      predicted: `[N]` people.
-      true: `[N]` people.
-      thresholds: `[K - 1]` ascending people, as in `density.density_class`: 4 of them
-        make the five levels of the paper.
-
-    Returns:
-      `[K]` float64 people; nan where a level has no photograph.
-
-    Example:
-      >>> mae_per_level([8, 11, 90], [10, 11, 100], [10, 50])
-      array([ 2.,  0., 10.])
-    """
-    errors = np.abs(_errors(predicted, true))
-    level = density.density_class(true, thresholds)
-    total, number = (
-        np.bincount(level, weights, len(thresholds) + 1) for weights in (errors, None)
-    )
-    return np.divide(total, number, np.full(len(total), np.nan), where=number > 0)
-
-
-def _errors(predicted, true):
-    predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
-    if predicted.shape != true.shape or predicted.ndim != 1 or not predicted.size:
-        raise ValueError(
-            "counts must be two lists of one length, at least 1: got shapes "
-            f"{predicted.shape} predicted and {true.shape} true"
-        )
-    return predicted - true
 
 
 def psnr(predicted, true):
@@ -139,6 +44,9 @@ def ssim(predicted, true):
     Returns:
       -1 to 1, a float; 1 for equal maps.
 
+    Raises:
+      ValueError: the maps differ in shape, or no window lies inside.
+
     Example:
       >>> ssim(np.eye(16), np.eye(16))
       1.0
@@ -147,6 +55,8 @@ def ssim(predicted, true):
     structural similarity", IEEE TIP 2004, equation 13.
     """
     x, y = _normalised(predicted, true)
+    if min(x.shape) < 11:
+        raise ValueError(f"SSIM needs a map of at least 11x11 pixels, got {x.shape}")
     mean_x, mean_y = _window_mean(x), _window_mean(y)
     var_x = _window_mean(x * x) - mean_x**2
     var_y = _window_mean(y * y) - mean_y**2

@@ -1,0 +1,81 @@
+"""All photographs in a table; page.js sorts it."""
+
+from cpcnn_jax.document import tag
+from cpcnn_jax.report import numbers, table
+
+TITLES = {
+    "psnr": ("PSNR", 2),
+    "ssim": ("SSIM", 3),
+    "game1": ("GAME(1)", 1),
+    "game2": ("GAME(2)", 1),
+    "game3": ("GAME(3)", 1),
+}
+
+
+def section(run, pictured):
+    """The table, the worst count first.
+
+    Args:
+      run: `run.Run`.
+      pictured: ranks of the photographs that have a picture in the page.
+
+    Returns:
+      Html.
+    """
+    columns = _columns(run.photographs)
+    rows = [
+        _row(rank, photograph, columns, pictured)
+        for rank, photograph in enumerate(run.photographs, 1)
+    ]
+    return table.boxed(
+        "All test photographs",
+        [_title(words) for words, _ in columns],
+        reversed(rows),
+        kind="photographs",
+        class_="box tall",
+        id="photographs",
+    )
+
+
+def _columns(photographs):
+    """(title, function of a photograph to (what is shown, what is sorted by))."""
+    found = [
+        ("photograph", lambda p: (p.name, p.name)),
+        ("true", lambda p: (numbers.people(p.count), p.count)),
+        ("predicted", lambda p: (numbers.text(p.predicted), p.predicted)),
+        ("error", lambda p: (numbers.signed(p.error), abs(p.error))),
+    ]
+    for name, (title, digits) in TITLES.items():
+        if any(name in p.maps for p in photographs):
+            found.append((title, _of_map(name, digits)))
+    if any(p.level for p in photographs):
+        found.append(("level", lambda p: (p.level, p.count)))
+    if any(p.scene for p in photographs):
+        found.append(("scene", lambda p: (p.scene, p.scene)))
+    return found
+
+
+def _of_map(name, digits):
+    return lambda p: (numbers.text(p.maps.get(name), digits), p.maps.get(name, ""))
+
+
+def _title(words):
+    order = "descending" if words == "error" else None
+    return table.title(tag("button", words, type="button"), aria_sort=order)
+
+
+def _row(rank, photograph, columns, pictured):
+    (_, of_name), *others = columns
+    name, _ = of_name(photograph)
+    shown = tag("a", name, href=f"#picture-{rank}") if rank in pictured else name
+    cells = [
+        tag("td", shown, data_value=value)
+        for shown, value in (of(photograph) for _, of in others)
+    ]
+    return tag(
+        "tr",
+        tag("th", shown, scope="row", data_value=name),
+        *cells,
+        data_rank=rank,
+        data_level=photograph.level,
+    )

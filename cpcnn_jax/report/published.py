@@ -1,0 +1,167 @@
+"""What papers print for the data sets of CP-CNN's tables, and how sure we are of it.
+
+RMSE is the column that the papers call MSE. PSNR and SSIM depend on a normalisation
+that no paper gives: they compare within one code base only.
+"""
+
+from typing import NamedTuple
+
+VERIFIED, RECALLED = "verified", "recalled"
+SURE = (
+    "Verified: read in later papers' tables or on a public leaderboard, not in the "
+    "paper itself. Recalled: from memory, not checked against any copy."
+)
+
+SCENES = ("scene 1", "scene 2", "scene 3", "scene 4", "scene 5")
+# Which parts an experiment trains: GCE, LCE, F-CNN, the adversary.
+ALL = (True, True, True, True)
+NO_ADVERSARY = (True, True, True, False)
+DME_GCE = (True, False, True, False)
+DME = (False, False, False, False)
+
+
+class Row(NamedTuple):
+    """A line of a results table."""
+
+    method: str
+    scores: dict  # of mae, rmse, psnr, ssim and the SCENES those that are known
+    sure: str  # VERIFIED or RECALLED
+    note: str = ""
+    networks: tuple | None = None  # of a CP-CNN: which parts it has, as in ALL
+
+
+class Table(NamedTuple):
+    """What is published for one data set."""
+
+    title: str
+    columns: tuple  # names of scores
+    rows: tuple
+
+
+_COUNTS, _MAPS = ("mae", "rmse"), ("mae", "rmse", "psnr", "ssim")
+_OF_SCENES = (*SCENES, "mae")
+
+
+def _row(method, *numbers, columns=_MAPS, sure=VERIFIED, **more):
+    """A row from numbers in the order of the columns; None is not known."""
+    known = zip(columns, numbers, strict=False)
+    scores = {name: number for name, number in known if number is not None}
+    return Row(method, scores, sure, **more)
+
+
+def _full(*numbers, **more):
+    method = "CP-CNN, 2017, all four networks and the adversary"
+    return _row(method, *numbers, networks=ALL, **more)
+
+
+def _part(method, *numbers, networks):
+    return _row(method, *numbers, sure=RECALLED, networks=networks)
+
+
+def _scenes(method, *numbers, **more):
+    return _row(method, *numbers, columns=_OF_SCENES, **more)
+
+
+SHANGHAITECH_A = Table(
+    "ShanghaiTech, part A",
+    _MAPS,
+    (
+        _row("Zhang et al., 2015", 181.8, 277.7),
+        _row(
+            *("MCNN, 2016", 110.2, 173.2, 21.4, 0.52),
+            note="PSNR and SSIM as CSRNet's paper gives them",
+        ),
+        _row("Cascaded-MTL, 2017", 101.3, 152.4),
+        _row("Switching-CNN, 2017", 90.4, 135.0),
+        _part("CP-CNN, DME alone", 104.3, 154.2, networks=DME),
+        _part("CP-CNN, DME, GCE and F-CNN", 89.9, 127.9, networks=DME_GCE),
+        _part("CP-CNN, all four networks", 76.1, 110.2, networks=NO_ADVERSARY),
+        _full(73.6, 106.4, 21.72, 0.72),
+        _row("CSRNet, 2018", None, None, 23.79, 0.76),
+    ),
+)
+SHANGHAITECH_B = Table(
+    "ShanghaiTech, part B",
+    _COUNTS,
+    (
+        _row("Zhang et al., 2015", 32.0, 49.8),
+        _row("MCNN, 2016", 26.4, 41.3),
+        _row("Cascaded-MTL, 2017", 20.0, 31.1),
+        _row("Switching-CNN, 2017", 21.6, 33.4),
+        _full(20.1, 30.1),
+    ),
+)
+UCF_CC_50 = Table(
+    "UCF_CC_50; papers print the mean over five folds, a run is one",
+    _COUNTS,
+    (
+        _row("Zhang et al., 2015", 467.0, 498.5),
+        _row("MCNN, 2016", 377.6, 509.1),
+        _row("Hydra, 2016", 333.7, 425.2),
+        _row("Cascaded-MTL, 2017", 322.8, 397.9),
+        _row("Switching-CNN, 2017", 318.1, 439.2),
+        _full(295.8, 320.9, note="a leaderboard prints MAE 298.8"),
+    ),
+)
+WORLD_EXPO = Table(
+    "WorldExpo'10; papers print the mean of the five scenes' MAE",
+    _OF_SCENES,
+    (
+        _scenes("Chen et al., 2013", 2.1, 55.9, 9.6, 11.3, 3.4, 16.5, sure=RECALLED),
+        _scenes("Zhang et al., 2015", 9.8, 14.1, 14.3, 22.2, 3.7, 12.9),
+        _scenes("MCNN, 2016", 3.4, 20.6, 12.9, 13.0, 8.1, 11.6),
+        _scenes("Switching-CNN, 2017", 4.4, 15.7, 10.0, 11.0, 5.9, 9.4),
+        _full(
+            *(2.9, 14.7, 10.5, 10.4, 5.8, 8.86),
+            columns=_OF_SCENES,
+            note="some round it to 8.9",
+        ),
+    ),
+)
+
+
+def table(config, scores):
+    """The published table that a run's data set has.
+
+    Args:
+      config: dict of config.json, which holds a data set's fields and not its name.
+      scores: dict of metrics.json.
+
+    Returns:
+      Table, or None: CP-CNN's paper has none for these photographs.
+
+    Example:
+      >>> table({"data": {"part": "B", "root": "data"}}, {}).title
+      'ShanghaiTech, part B'
+    """
+    match config.get("data"):
+        case {"part": "A"}:
+            return SHANGHAITECH_A
+        case {"part": "B"}:
+            return SHANGHAITECH_B
+        case {"fold": _}:
+            return UCF_CC_50
+    return WORLD_EXPO if scores.get("mae_per_scene") else None
+
+
+def networks(config):
+    """Which parts an experiment trains, as in `ALL`.
+
+    Args:
+      config: dict of config.json.
+
+    Returns:
+      Four bools, or None where the file does not say.
+
+    Example:
+      >>> networks({"model": {"global_context": True, "local_context": False,
+      ...     "fusion": True}, "adversary": {"steps": 0}})
+      (True, False, True, False)
+    """
+    match config:
+        case {
+            "model": {"global_context": gce, "local_context": lce, "fusion": fusion},
+            "adversary": {"steps": steps},
+        }:
+            return bool(gce), bool(lce), bool(fusion), bool(steps)
+    return None

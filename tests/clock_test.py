@@ -1,0 +1,29 @@
+"""Rates and shares from a time that the test sets."""
+
+import pytest
+
+from cpcnn_jax import clock
+
+
+@pytest.fixture
+def time(monkeypatch):
+    """`time(t)` makes it t seconds."""
+    now = [100.0]
+    monkeypatch.setattr(clock.time, "monotonic", lambda: now[0])
+    return lambda seconds: now.__setitem__(0, seconds)
+
+
+def test_rate_and_share_leave_out_what_is_stopped(time):
+    watch = clock.Clock()
+    with watch.waiting():
+        time(101.0)
+    time(104.0)
+    watch.seen += 8
+    assert watch.values() == {"images_per_second": 2.0, "wait_share": 0.25}
+    with watch.stopped():
+        time(164.0)
+    assert watch.values() == {"images_per_second": 2.0, "wait_share": 0.25}
+    with watch.waiting():
+        time(168.0)
+    watch.seen += 8
+    assert watch.values() == {"images_per_second": 2.0, "wait_share": 5 / 8}

@@ -1,0 +1,76 @@
+"""Scores of crops: what the networks say, kept whole, gone on with after a stop."""
+
+import numpy as np
+import pytest
+import tiny
+from safetensors.numpy import load_file
+
+from cpcnn_jax import data, frozen, parallel, stages, steps
+from cpcnn_jax.data import pipeline
+from cpcnn_jax.interrupt import Interrupted
+from cpcnn_jax.models import cpcnn
+
+CROPS = {(0, 0), (0, 3), (2, 1), (2, 2), (2, 3), (4, 0)}
+
+
+@pytest.fixture(scope="module")
+def run():
+    experiment = tiny.get_config()
+    source = data.open_source(experiment.data, "train")
+    return stages.Run(experiment, cpcnn.build(experiment.model), source, None)
+
+
+@pytest.fixture(scope="module")
+def found(run):
+    return stages.initial_weights(run)
+
+
+def scores(run, found, folder, stop=tiny.never):
+    strategy = parallel.jit_strategy()
+    return frozen.crop_scores(run, folder, strategy, stop)(found, CROPS)
+
+
+def test_they_are_of_the_crop_as_one_block(run, found, tmp_path):
+    experiment = run.config
+    kept = scores(run, found, tmp_path)
+    assert kept.keys() == CROPS
+    for i, j in CROPS:
+        crop = pipeline.read_crop(
+            run.source, experiment.crops, experiment.target, experiment.seed, i, j
+        )
+        expected = run.model.apply(
+            steps.variables(found), crop["image"][None], blocks=1, method="scores"
+        )
+        assert kept[i, j].keys() == expected.keys() == {"global", "local"}
+        for name, value in expected.items():
+            np.testing.assert_allclose(kept[i, j][name], value[0], rtol=1e-4)
+
+
+def test_a_stopped_run_goes_on_after_the_last_whole_file(run, found, tmp_path):
+    text = "SIGTERM: stopped in the context of photograph 2's crops"
+    with pytest.raises(Interrupted, match=text):
+        scores(run, found, tmp_path, tiny.stop_at(2))
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == ["crops_000000_2.safetensors", "crops_000002_3.safetensors"]
+    times = [(tmp_path / name).stat().st_mtime_ns for name in written]
+    kept = scores(run, found, tmp_path)
+    assert times == [(tmp_path / name).stat().st_mtime_ns for name in written]
+    stored = load_file(tmp_path / "crops_000002_3.safetensors")
+    for place, j in enumerate((1, 2, 3)):
+        np.testing.assert_array_equal(kept[2, j]["local"], stored["local"][place])
+
+
+def test_a_damaged_file_is_computed_again(run, found, tmp_path):
+    first = scores(run, found, tmp_path)
+    file = tmp_path / "crops_000004_1.safetensors"
+    file.write_bytes(file.read_bytes()[:-7])
+    again = scores(run, found, tmp_path)
+    np.testing.assert_array_equal(first[4, 0]["global"], again[4, 0]["global"])
+    assert load_file(file)["global"].shape == (1, 1, 1, 5)
+
+
+def test_without_context_networks_nothing_is_computed(run, tmp_path):
+    alone = run._replace(model=cpcnn.CPCNN(gce=None, lce=None))
+    kept = scores(alone, {}, tmp_path)
+    assert kept == dict.fromkeys(CROPS, {})
+    assert not list(tmp_path.iterdir())

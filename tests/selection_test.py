@@ -1,0 +1,53 @@
+"""The validation's MAE against the evaluation's own estimator."""
+
+import numpy as np
+import pytest
+import tiny
+
+from cpcnn_jax import data, predict, selection, stages, weights
+from cpcnn_jax.models import cpcnn
+
+
+@pytest.fixture(scope="module")
+def run():
+    experiment = tiny.get_config()
+    source = data.open_source(experiment.data, "train")
+    return stages.Run(experiment, cpcnn.build(experiment.model), source, None)
+
+
+def test_mae_is_of_whole_photographs_as_in_the_evaluation(run, whole, tmp_path):
+    trained = weights.load(whole[0] / "weights.safetensors")
+    source = data.open_source(run.config.data, "test")
+    mae = selection.validation(run, source, tmp_path)
+    estimate = predict.estimator(run.model, blocks=run.config.crops.fraction)
+    counts = [estimate(trained, record["image"]).sum() for record in source]
+    heads = [len(points) for points in source.points]
+    expected = np.abs(np.subtract(counts, heads)).mean()
+    assert mae(trained) == pytest.approx(expected, rel=1e-4)
+    assert len(list(tmp_path.iterdir())) == 3
+    assert mae(trained) == pytest.approx(expected, rel=1e-4)  # from kept scores
+
+
+def test_only_what_learns_may_change_between_validations(run, whole, tmp_path):
+    """Kept scores are of GCE and LCE; DME and F-CNN are asked anew."""
+    trained = weights.load(whole[0] / "weights.safetensors")
+    source = data.open_source(run.config.data, "test")
+    mae = selection.validation(run, source, tmp_path)
+    first = mae(trained)
+    louder = trained["fcnn/conv4/bias"] + 1
+    assert mae({**trained, "fcnn/conv4/bias": louder}) > first + 100
+
+
+def test_a_preview_is_a_picture(run, whole):
+    trained = weights.load(whole[0] / "weights.safetensors")
+    batch = {
+        "image": np.random.default_rng(0).random((2, 64, 96, 3), np.float32),
+        "density": np.full((2, 64, 96, 1), 0.001, np.float32),
+        "scores": {
+            "global": np.full((2, 1, 1, 5), 0.2, np.float32),
+            "local": np.full((2, 1, 2, 5), 0.2, np.float32),
+        },
+    }
+    picture = selection.preview(run)(trained, batch)
+    assert picture.dtype == np.uint8 and picture.ndim == 3
+    assert picture.shape[1] > 900 and picture.std() > 10
