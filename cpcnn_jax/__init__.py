@@ -3,6 +3,7 @@
 The names below follow the paper's figure; `import cpcnn_jax as cp`.
 """
 
+from cpcnn_jax.counter import load
 from cpcnn_jax.density import density_class, density_map
 from cpcnn_jax.layers import (
     FractionallyStridedConv,
@@ -26,6 +27,8 @@ __all__ = [
     "FusionCNN",
     "CPCNN",
     "Discriminator",
+    # trained networks, ready to count
+    "load",
     # the layer
     "FractionallyStridedConv",
     "fractionally_strided_conv",

@@ -7,6 +7,8 @@ COMMANDS = {
     "check-data": "cpcnn_jax.check_data",
     "check-density": "cpcnn_jax.check_density",
     "compare": "cpcnn_jax.compare",
+    "count": "cpcnn_jax.count",
+    "doctor": "cpcnn_jax.doctor",
     "explain": "cpcnn_jax.explain.command",
     "report": "cpcnn_jax.report.command",
     "vgg16": "cpcnn_jax.vgg16",

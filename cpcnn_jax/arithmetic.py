@@ -237,15 +237,23 @@ def receptive_field(layers: Sequence[Layer]) -> int:
         8
     """
     phases = math.prod(x.s for x in layers if x.transposed)
-    return max(_reach(phase, layers) for phase in range(phases))
+    return max(stop - start for start, stop in (span(o, layers) for o in range(phases)))
 
 
-def _reach(o: int, layers: Sequence[Layer]) -> int:
-    """The extent, in the input of the first layer, of what makes output o."""
+def span(o: int, layers: Sequence[Layer]) -> tuple[int, int]:
+    """Return where what output o of a chain sees starts and stops, on an endless input.
+
+    The stop is the first input after it; (0, 0) where a kernel shorter than its stride
+    leaves an output that sees nothing.
+
+    Example:
+        >>> span(5, [Layer(3, p=1), Layer(2, s=2), Layer(4, s=2, p=1, transposed=True)])
+        (3, 9)
+    """
     seen = {o}
     for layer in reversed(layers):
         seen = {j for position in seen for _, j in taps(position, layer)}
-    return max(seen) - min(seen) + 1 if seen else 0
+    return (min(seen), max(seen) + 1) if seen else (0, 0)
 
 
 def cost(

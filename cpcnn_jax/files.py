@@ -1,15 +1,19 @@
 """Files that are replaced whole or not at all: what was there outlives a full disk."""
 
 import contextlib
+import errno
 from pathlib import Path
 
 
-def replace(path, data: bytes):
-    """Write a file beside its place and move it there.
+@contextlib.contextmanager
+def replacing(path):
+    """Write a file beside its place and move it there at the end.
 
     Args:
       path: of the file.
-      data: all that it shall hold.
+
+    Yields:
+      An open binary file.
 
     Raises:
       OSError: it cannot be written, and the text names it; what was there is still.
@@ -17,9 +21,26 @@ def replace(path, data: bytes):
     path = Path(path)
     half = path.with_name(path.name + ".tmp")
     try:
-        half.write_bytes(data)
+        with open(half, "wb") as file:
+            yield file
         half.replace(path)
     except OSError as error:
+        number, text = error.errno or errno.EIO, error.strerror or str(error)
+        raise OSError(number, text, str(path)) from None
+    finally:
         with contextlib.suppress(OSError):
-            half.unlink()
-        raise OSError(error.errno, error.strerror, str(path)) from None
+            half.unlink(missing_ok=True)
+
+
+def replace(path, data: bytes):
+    """Write a whole file, as `replacing` does.
+
+    Args:
+      path: of the file.
+      data: all that it shall hold.
+
+    Raises:
+      OSError: as there.
+    """
+    with replacing(path) as file:
+        file.write(data)

@@ -62,8 +62,9 @@ def train(config, folder, strategy, *, stop):
         for build in stages.plan(run):
             stage = build(run, found)
             found = _run_stage(stage, judge, config, folder, strategy, journal, stop)
-    weights.save(workdir.weights_file(folder), found, config.model)
-    return workdir.weights_file(folder)
+    file = workdir.weights_file(folder)
+    weights.save(file, found, config.model, blocks=config.crops.fraction)
+    return file
 
 
 def _run_stage(stage, judge, config, folder, strategy, journal, stop):

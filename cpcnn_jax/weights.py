@@ -14,20 +14,22 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
 
 from cpcnn_jax import files
-from cpcnn_jax.config import Model
+from cpcnn_jax.config import Crops, Model
 from cpcnn_jax.models.vgg import LAYERS
 
 
-def save(path, weights, model: Model):
-    """Write weights and the configuration of their networks.
+def save(path, weights, model: Model, *, blocks: int = Crops.fraction):
+    """Write weights and what else it takes to count with them.
 
     Args:
       path: of the file; replaced at once or not at all.
       weights: flat dict of arrays.
-      model: goes into the header as JSON.
+      model: the configuration of the networks; goes into the header as JSON.
+      blocks: per side of a photograph, for the global context: `config.Crops.fraction`
+        of the training.
     """
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.items()}
-    header = {"model": json.dumps(dataclasses.asdict(model))}
+    header = {"model": json.dumps(dataclasses.asdict(model)), "blocks": str(blocks)}
     files.replace(path, serialize(arrays, header))
 
 
@@ -73,6 +75,16 @@ def load_model(path) -> Model:
         raise ValueError(f"{path} does not say which networks it holds: {error}") from (
             error
         )
+
+
+def load_blocks(path) -> int:
+    """Blocks per side for the global context, from the header; 4 if it says nothing.
+
+    Args:
+      path: of a file that `save` wrote.
+    """
+    with safe_open(path, "numpy") as file:
+        return int((file.metadata() or {}).get("blocks", Crops.fraction))
 
 
 def _tuples(value):

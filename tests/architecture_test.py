@@ -13,18 +13,19 @@ FILES = [
 # From the ground up; a room imports from the floors below its own, and rooms of one
 # folder that share a floor (the models, the data) may know each other. No circles.
 FLOORS = [
-    "arithmetic clock config document files hdf5 initializers interrupt kernels log "
-    "losses parallel checkpoint uncertainty",
-    "density predictions geometry workdir",
+    "arithmetic cache clock config document files hdf5 initializers interrupt kernels "
+    "log losses parallel photograph regions checkpoint uncertainty",
+    "density density_files folders predictions geometry workdir",
     "metrics report",
     "lowerings scores",
     "primitive converters",
     "layers",
     "models data checkerboard",
     "audit steps weights vgg16 mcnn_weights validate",
-    "check_data check_density predict stages frozen explain",
-    "selection evaluate compare",
-    "train",
+    "check_data check_density predict stages frozen explain tiles windows",
+    "selection evaluate compare counter",
+    "batch train",
+    "count doctor",
     "launch",
 ]
 # The package's front, which names things and is imported by none.

@@ -201,6 +201,17 @@ def test_receptive_field_and_stride_are_those_of_the_jacobian(layers):
         np.testing.assert_array_equal(before + int(step), after)
 
 
+def test_spans_are_those_of_the_jacobian():
+    layers = [Layer(4, p=(1, 2)), Layer(2, 2), Layer(3, p=1)]
+    layers += [Layer(4, 2, 1, transposed=True), Layer(5, p=2)]
+    seen = chain_jacobian([Layer(4, p=2), *layers[1:]], size=64)
+    for output in range(20, 40):
+        inputs = seen[output].nonzero()[0]
+        # Torch pads both sides alike: one unit more before the first layer.
+        assert ar.span(output, layers) == (inputs[0] + 1, inputs[-1] + 2)
+    assert ar.span(1, [Layer(1, 2, transposed=True)]) == (0, 0)
+
+
 def test_receptive_field_of_vgg16():
     block = [Layer(3, p=1)] * 2 + [Layer(2, 2)]
     blocks = [Layer(3, p=1)] * 3 + [Layer(2, 2)]

@@ -7,8 +7,12 @@ import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict
 
 from cpcnn_jax import config
+from cpcnn_jax.models import cpcnn
 
 ROOT = Path(__file__).parents[1]
 CONFIG = f"--config={__file__}"
@@ -33,6 +37,18 @@ def get_config():
         save_every=1,
         pictures=2,
     )
+
+
+def networks():
+    """The experiment's networks and weights that were drawn, biases too."""
+    model, image = cpcnn.build(get_config().model), jnp.zeros((1, 64, 64, 3))
+    shapes = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
+    rng = np.random.default_rng(0)
+    drawn = {
+        name: np.float32(rng.normal(0, 0.1, leaf.shape))
+        for name, leaf in flatten_dict(shapes, sep="/").items()
+    }
+    return model, drawn
 
 
 def start(*words, devices=8):

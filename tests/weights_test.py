@@ -36,6 +36,14 @@ def test_the_header_says_which_networks(tmp_path):
         assert '"vgg_width": 0.5' in opened.metadata()["model"]
 
 
+def test_the_header_says_how_many_blocks_the_global_context_has(tmp_path):
+    file = tmp_path / "w.safetensors"
+    weights.save(file, arrays(), Model(), blocks=3)
+    assert weights.load_blocks(file) == 3
+    save_file(arrays(), file)  # as before there was such a header
+    assert weights.load_blocks(file) == 4
+
+
 def test_files_that_hold_no_weights_are_named(tmp_path):
     text = tmp_path / "w.safetensors"
     with pytest.raises(ValueError, match=f"no weights at {text}"):

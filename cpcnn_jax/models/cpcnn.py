@@ -103,12 +103,31 @@ class CPCNN(nn.Module):
           ValueError: as in `__call__`.
         """
         image = _padded(image)
+        networks = {"global": self.gce, "local": self.lce}
+        grids = self.grids(image.shape[1:3], blocks=blocks)
+        return {
+            name: _scores(networks[name], image, *spans)
+            for name, spans in grids.items()
+        }
+
+    def grids(self, shape, *, blocks=None):
+        """Where GCE's blocks and LCE's windows lie.
+
+        Args:
+          shape: (H', W') in pixels, multiples of 4.
+          blocks: as in `scores`.
+
+        Returns:
+          {"global": spans, "local": spans}, without a network that is left out; spans
+          are the (start, stop) along H' and those along W'.
+        """
         found = {}
         if self.gce is not None:
-            spans = _block_spans(image, blocks or self.blocks)
-            found["global"] = _scores(self.gce, image, *spans)
+            blocks = blocks or self.blocks
+            found["global"] = [maps.block_spans(side, blocks) for side in shape]
         if self.lce is not None:
-            found["local"] = _scores(self.lce, image, *self._window_spans(image))
+            windows = {"window": PATCH, "stride": self.local_stride}
+            found["local"] = [maps.window_spans(side, **windows) for side in shape]
         return found
 
     def spread(self, scores, image):
@@ -124,36 +143,18 @@ class CPCNN(nn.Module):
         Raises:
           ValueError: as in `__call__`.
         """
-        image = _padded(image)
-        count, height, width, _ = image.shape
-        found = [jnp.zeros((count, height // 4, width // 4, 0))]
-        if "global" in scores:
-            spans = _block_spans(image, scores["global"].shape[1])
-            found.append(_context(scores["global"], image, *spans))
-        if "local" in scores:
-            spans = self._window_spans(image)
-            found.append(_context(scores["local"], image, *spans))
+        shape = _padded(image).shape
+        found = [jnp.zeros((shape[0], shape[1] // 4, shape[2] // 4, 0))]
+        blocks = scores["global"].shape[1] if "global" in scores else None
+        for name, (rows, columns) in self.grids(shape[1:3], blocks=blocks).items():
+            where = {"shape": shape[1:3], "rows": rows, "columns": columns}
+            found.append(maps.context_map(scores[name], **where))
         return jnp.concatenate(found, axis=-1)
-
-    def _window_spans(self, image):
-        return [
-            maps.window_spans(side, window=PATCH, stride=self.local_stride)
-            for side in image.shape[1:3]
-        ]
-
-
-def _block_spans(image, blocks):
-    return [maps.block_spans(side, blocks) for side in image.shape[1:3]]
 
 
 def _scores(classifier, image, rows, columns):
     logits = classifier(maps.cut(image, rows, columns))
     return jax.nn.softmax(logits).reshape(len(image), len(rows), len(columns), -1)
-
-
-def _context(scores, image, rows, columns):
-    shape = image.shape[1:3]
-    return maps.context_map(scores, shape=shape, rows=rows, columns=columns)
 
 
 def _padded(image):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from flax import linen as nn
 
+from cpcnn_jax.arithmetic import Layer
 from cpcnn_jax.config import Model
 from cpcnn_jax.models.fast import max_pool, thin_conv
 from cpcnn_jax.models.vgg import normalised
@@ -47,6 +48,10 @@ class DensityMapEstimator(nn.Module):
         """
         return in_columns(normalised(image), self.columns)
 
+    def chains(self):
+        """Per column its layers along one axis, from the image to the features."""
+        return [_chain(column) for column in self.columns]
+
 
 def in_columns(x, columns):
     """Columns side by side; their weights belong to the module that calls this.
@@ -87,3 +92,12 @@ def _column(x, convolutions, name):
         if layer <= 2:
             x = max_pool(x)
     return x
+
+
+def _chain(convolutions):
+    chain = []
+    for layer, (_, side) in enumerate(convolutions, start=1):
+        chain.append(Layer(side, p=((side - 1) // 2, side // 2)))  # "SAME"
+        if layer <= 2:
+            chain.append(Layer(2, s=2))
+    return chain

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
+from cpcnn_jax.arithmetic import Layer
 from cpcnn_jax.config import Model
 from cpcnn_jax.layers import FractionallyStridedConv
 
@@ -52,6 +53,13 @@ class FusionCNN(nn.Module):
         init = nn.initializers.normal(0.01)
         return nn.Conv(1, (1, 1), kernel_init=init, name="conv4")(x)
 
+    def chain(self):
+        """The layers along one axis, from the features to the density."""
+        k = self.transposed_kernel
+        first, second, third, last = (Layer(n, p=n // 2) for n in (9, 7, 5, 1))
+        double = Layer(k, s=2, p=(k - 2) // 2, transposed=True)
+        return [first, second, double, third, double, last]
+
     def _convolve(self, x, features, side, name):
         init = nn.initializers.he_normal()
         return nn.relu(nn.Conv(features, (side, side), kernel_init=init, name=name)(x))
@@ -82,3 +90,7 @@ class PointwiseFusion(nn.Module):
         """Fuse `[B, h, w, C]` into density `[B, 4 h, 4 w, 1]`."""
         x = nn.Conv(1, (1, 1), name="conv1")(x)
         return jnp.repeat(jnp.repeat(x, 4, axis=1), 4, axis=2)
+
+    def chain(self):
+        """The layers along one axis; repeating is a transposed kernel of four ones."""
+        return [Layer(1), Layer(4, s=4, transposed=True)]

@@ -9,6 +9,8 @@ from cpcnn_jax.config import Model
 from cpcnn_jax.models.heads import ClassifierHead
 from cpcnn_jax.models.vgg import VGG16Features
 
+SIDE = 224  # pixels: what VGG-16 was trained on; every image is resized to it
+
 
 class GlobalContextEstimator(nn.Module):
     """VGG-16's convolutions and a new FC head: an image's density class.
@@ -47,7 +49,7 @@ class GlobalContextEstimator(nn.Module):
         Returns:
           logits `[B, num_classes]`.
         """
-        shape = (len(image), 224, 224, image.shape[-1])
+        shape = (len(image), SIDE, SIDE, image.shape[-1])
         x = jax.image.resize(image, shape, method="bilinear")
         x = VGG16Features(self.width, name="vgg16")(x)
         head = ClassifierHead(self.head, self.num_classes, name="head")

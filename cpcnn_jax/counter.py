@@ -1,0 +1,133 @@
+"""Trained networks, ready to count the people in a photograph."""
+
+import dataclasses
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from cpcnn_jax import photograph, tiles, weights, windows, workdir
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.lce import PATCH
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """What was found in one photograph.
+
+    Attributes:
+      count: people, the sum of the density.
+      density: `[H, W]` float32, people per pixel.
+      global_scores: `[blocks, blocks, K]`, the probability of each density class, from
+        the emptiest, in each of the GCE's blocks; None if the networks have no GCE.
+      local_scores: `[n, m, K]`, likewise in each of the LCE's windows.
+      photograph: what was counted; its `notes` say what had to be done to it.
+    """
+
+    count: float
+    density: np.ndarray
+    global_scores: np.ndarray | None
+    local_scores: np.ndarray | None
+    photograph: photograph.Photograph
+
+
+class Counter:
+    """Counts people; made by `load`.
+
+    Args:
+      model: CPCNN.
+      trained: its weights, a flat dict of arrays.
+      blocks: per side of a photograph, for the global context.
+      tile: pixels, the largest side of what is computed at once.
+
+    Raises:
+      ValueError: the tile is too small for the networks.
+    """
+
+    def __init__(self, model, trained, *, blocks, tile=tiles.TILE):
+        """Nothing is computed yet; each size of tile is compiled at its first use."""
+        self._model, self._blocks = model, blocks
+        self._weights = jax.device_put(trained)
+        self._score = windows.estimator(model)
+        self._estimate = tiles.estimator(model, tile=tile)
+
+    def count(self, image, *, max_side=None, track=iter) -> Count:
+        """Count the people in a photograph of any size from 64x64 pixels.
+
+        Args:
+          image: a path, an open file, a PIL image, or an array `[H, W, 3]` RGB or
+            `[H, W]` grey, uint8 or floating point in [0, 1]; see `photograph.read`.
+          max_side: pixels; a longer photograph is shrunk to this first.
+          track: function through which the lists of work are passed, to show progress.
+
+        Returns:
+          A `Count`.
+
+        Raises:
+          ValueError: the photograph cannot be read or is too small, or the weights are
+            not numbers; the text names the photograph.
+        """
+        found = photograph.read(image, max_side=max_side)
+        pixels = found.pixels
+        height, width = pixels.shape[:2]
+        if min(height, width) < PATCH:
+            raise ValueError(
+                f"{found.name} has {width}x{height} pixels; the networks need at least "
+                f"{PATCH}x{PATCH}"
+            )
+        shape = photograph.padded_shape(pixels)
+        grids = self._model.grids(shape, blocks=self._blocks)
+        scores = self._score(self._weights, pixels, grids, track)
+        context = windows.spread(scores, grids, shape)
+        density = self._estimate(self._weights, pixels, context, track)
+        people = float(density.sum(dtype=np.float64))
+        if not np.isfinite(people):
+            raise ValueError(f"{found.name}: the density is no number; wrong weights?")
+        return Count(people, density, scores.get("global"), scores.get("local"), found)
+
+
+def load(path, *, tile=tiles.TILE) -> Counter:
+    """Load trained networks.
+
+    Args:
+      path: a weights.safetensors file, or the workdir of a run, which holds one.
+      tile: pixels, the largest side of what is computed at once; smaller needs less
+        memory and more time.
+
+    Returns:
+      A `Counter`; `.count(image)` gives a result with `.count` and `.density`.
+
+    Raises:
+      ValueError: there are no weights, or they are not of networks that we know.
+
+    Example:
+      >>> load("shanghaitech_a")
+      Traceback (most recent call last):
+      ValueError: no weights at shanghaitech_a: ...
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = workdir.weights_file(file)
+    if not file.exists():
+        raise ValueError(
+            f"no weights at {file}: expected a weights.safetensors file or the workdir "
+            "of a run (no weights are released yet, so that a name stands for none)"
+        )
+    settings = weights.load_model(file)
+    model, trained = cpcnn.build(settings), weights.load(file)
+    _check(model, trained, file)
+    return Counter(model, trained, blocks=weights.load_blocks(file), tile=tile)
+
+
+def _check(model, trained, file):
+    """Refuse weights that are not those of the networks in their own header."""
+    image = jnp.zeros((1, PATCH, PATCH, 3))
+    expected = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
+    for name, leaf in flatten_dict(expected, sep="/").items():
+        found = trained[name].shape if name in trained else "nothing"
+        if found != leaf.shape:
+            raise ValueError(
+                f"{file} is damaged: expected {name} of shape {leaf.shape}, got {found}"
+            )

@@ -1,0 +1,39 @@
+"""A density map as files: numbers for programs, a grey picture for everyone."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cpcnn_jax import files
+
+
+def save(path, density):
+    """Write PATH.npy, PATH.png and PATH.json.
+
+    The picture has 16-bit grey levels; the JSON beside it says what they mean: people
+    per pixel = offset + scale * level. Estimated densities can be below zero.
+
+    Args:
+      path: without the last suffix; its folder is made.
+      density: `[H, W]` float32 people per pixel.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.replacing(f"{path}.npy") as file:
+        np.save(file, density)
+    low, high = float(density.min()), float(density.max())
+    scale = (high - low) / 65535 or 1.0
+    levels = np.empty(density.shape, np.uint16)
+    for row, values in enumerate(density):  # whole, its steps would need much memory
+        levels[row] = np.rint((values - low) / scale).clip(0, 65535)
+    with files.replacing(f"{path}.png") as file:
+        Image.fromarray(levels).save(file, format="png")
+    meaning = {
+        "count": float(density.sum(dtype=np.float64)),
+        "people per pixel": "offset + scale * grey level",
+        "offset": low,
+        "scale": scale,
+    }
+    files.replace(f"{path}.json", (json.dumps(meaning, indent=2) + "\n").encode())
