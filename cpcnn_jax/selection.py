@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax
 
-from cpcnn_jax import frozen, metrics, predict
+from cpcnn_jax import frozen, metrics, photograph, steps, tiles, windows
 from cpcnn_jax.report import pictures
 
 
@@ -32,16 +32,18 @@ def validation(run, source, folder):
     Returns:
       mae(weights): a flat dict of weights to people.
     """
-    scorer = predict.scorer(run.model, blocks=run.config.crops.fraction)
-    density = predict.mapper(run.model)
+    score, estimate = windows.estimator(run.model), tiles.estimator(run.model)
 
     def predicted(weights, i):
         image = source[i]["image"]
+        shape = photograph.padded_shape(image)
+        grids = run.model.grids(shape, blocks=run.config.crops.fraction)
         scores = frozen.kept(
             Path(folder) / f"validation_{i:06d}.safetensors",
-            lambda: scorer(weights, image),
+            lambda: score(weights, image, grids),
         )
-        return density(weights, image, scores).sum(dtype="float64")
+        context = windows.spread(scores, grids, shape)
+        return estimate(weights, image, context).sum(dtype="float64")
 
     def mae(weights):
         weights = jax.device_put(jax.device_get(weights))  # on one device
@@ -61,14 +63,19 @@ def preview(run):
       preview(weights, batch): a flat dict of weights and a batch of a stage that learns
       maps, to uint8 `[H, W, 3]`.
     """
-    estimate = predict.mapper(run.model)
+
+    @jax.jit
+    def estimate(weights, batch):
+        variables = steps.variables(weights)
+        image = batch["image"]
+        context = run.model.apply(variables, batch["scores"], image, method="spread")
+        return run.model.apply(variables, image, context=context)[0]
 
     def draw(weights, batch):
-        image, true = batch["image"][0], batch["density"][0, ..., 0]
-        scores = {name: values[:1] for name, values in batch["scores"].items()}
-        guess = estimate(jax.device_get(weights), image, scores)
-        return pictures.pixels(
-            pictures.comparison(image, true, guess, people=true.sum())
-        )
+        first = jax.tree.map(lambda values: values[:1], batch)
+        guess = estimate(jax.device_get(weights), first)[0, ..., 0]
+        image, true = first["image"][0], first["density"][0, ..., 0]
+        figure = pictures.comparison(image, true, guess, people=true.sum())
+        return pictures.pixels(figure)
 
     return draw

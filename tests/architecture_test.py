@@ -23,8 +23,8 @@ FLOORS = [
     "models data checkerboard",
     "audit steps weights vgg16 mcnn_weights validate",
     "check_data check_density predict stages frozen explain tiles windows",
-    "selection evaluate compare counter",
-    "batch train",
+    "selection compare counter",
+    "batch evaluate train",
     "count doctor",
     "launch",
 ]

@@ -9,7 +9,7 @@ import tiny
 from PIL import Image
 
 import cpcnn_jax as cp
-from cpcnn_jax import predict, weights
+from cpcnn_jax import weights
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def image():
 
 def test_a_count_is_the_sum_of_the_map_of_the_evaluation(file, ready, image):
     model, drawn = tiny.networks()
-    expected = predict.estimator(model, blocks=2)(drawn, image)
+    expected = tiny.in_one_piece(model, blocks=2)(drawn, image)
     found = ready.count(image)
     np.testing.assert_allclose(found.density, expected, rtol=1e-4, atol=1e-7)
     assert found.density.dtype == np.float32

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tiny
 
-from cpcnn_jax import data, predict, selection, stages, weights
+from cpcnn_jax import data, selection, stages, weights
 from cpcnn_jax.models import cpcnn
 
 
@@ -19,7 +19,7 @@ def test_mae_is_of_whole_photographs_as_in_the_evaluation(run, whole, tmp_path):
     trained = weights.load(whole[0] / "weights.safetensors")
     source = data.open_source(run.config.data, "test")
     mae = selection.validation(run, source, tmp_path)
-    estimate = predict.estimator(run.model, blocks=run.config.crops.fraction)
+    estimate = tiny.in_one_piece(run.model, blocks=4)
     counts = [estimate(trained, record["image"]).sum() for record in source]
     heads = [len(points) for points in source.points]
     expected = np.abs(np.subtract(counts, heads)).mean()

@@ -9,7 +9,7 @@ import pytest
 import tiny
 from flax.traverse_util import flatten_dict
 
-from cpcnn_jax import config, photograph, predict, tiles, windows
+from cpcnn_jax import config, photograph, tiles, windows
 from cpcnn_jax.models import cpcnn
 
 SIZES = [(64, 64), (67, 101), (199, 203), (401, 163), (255, 129)]
@@ -27,7 +27,7 @@ def trained():
 
 @pytest.fixture(scope="module")
 def whole(trained):
-    return predict.estimator(trained[0], blocks=4)
+    return tiny.in_one_piece(trained[0], blocks=4)
 
 
 @pytest.fixture(scope="module")

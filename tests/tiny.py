@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from cpcnn_jax import config
+from cpcnn_jax import config, steps
 from cpcnn_jax.models import cpcnn
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +78,26 @@ def launch(*words, devices=8):
         finally:
             process.kill()
     return process.returncode, out, err
+
+
+def in_one_piece(model, *, blocks):
+    """CP-CNN as its definition says, for each size anew: what tiles are held equal to.
+
+    Returns density(weights, image): a flat dict and `[H, W, 3]` to `[H, W]`.
+    """
+
+    @jax.jit
+    def density(weights, image):
+        variables = steps.variables(weights)
+        context = model.apply(variables, image, blocks=blocks, method="context")
+        return model.apply(variables, image, context=context)[0][0, ..., 0]
+
+    def run(weights, image):
+        if image.dtype == np.uint8:
+            image = image.astype(np.float32) / 255
+        return np.asarray(density(weights, image[None]))
+
+    return run
 
 
 def never():
