@@ -12,7 +12,7 @@ from cpcnn_jax import config
 def get_config():
     return config.Experiment(
         data=config.Crowd(num_train=256, num_test=32, height=384, width=512),
-        crops=config.Crops(multiple=32, plain=16, changed=32, patches=64),
+        crops=config.Crops(multiple=32, plain=8, changed=8, patches=64),
         model=config.Model(
             columns=(
                 ((8, 9), (16, 7), (16, 7), (8, 7)),
@@ -29,4 +29,5 @@ def get_config():
         lce=config.Stage(200, 64, 1e-3),
         density=config.Stage(900, 8, 1e-3, warmup=50),
         adversary=config.Adversary(40, 8, 1e-5, discriminator_width=0.25),
+        validation=config.Validation(every=300),
     )
