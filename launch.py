@@ -76,7 +76,7 @@ def _run(config, folder, stop):
     from cpcnn_jax import evaluate, parallel, scores, train, validate, workdir
 
     validate.experiment(config)
-    workdir.claim(folder, config)
+    workdir.claim(folder, config, record=_MODE.value == "train")
     if _MODE.value == "train":
         evaluate.photographs(config.data)  # missing ones are said now, not in the end
         strategies = {"jit": parallel.jit_strategy, "pmap": parallel.pmap_strategy}

@@ -75,8 +75,8 @@ def count(rows, ready: counter.Counter, wishes: Wishes):
                 row.seconds = time.monotonic() - began
             except (ValueError, OSError) as error:
                 row.error = str(error)
-            except jax.errors.JaxRuntimeError as error:  # of an accelerator's memory
-                text = str(error).splitlines()[0]
+            except (jax.errors.JaxRuntimeError, MemoryError) as error:
+                text = str(error).partition("\n")[0] or "out of memory"
                 row.error = f"{row.file}: {text}; try a smaller --tile"
         yield row
 

@@ -115,8 +115,8 @@ def _times_scored(file, trained):
         last = json.loads(file.read_text())
     except (FileNotFoundError, ValueError):
         last = {}
-    same = last.get("weights_sha256") == weights_sha256
-    times = last["test_evaluations"] + 1 if same else 1
+    same = isinstance(last, dict) and last.get("weights_sha256") == weights_sha256
+    times = last.get("test_evaluations", 0) + 1 if same else 1
     return {"test_evaluations": times, "weights_sha256": weights_sha256}
 
 

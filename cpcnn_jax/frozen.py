@@ -34,9 +34,8 @@ def kept(file, compute):
     try:
         return weights.load(file)
     except ValueError:  # none yet, or a damaged one
-        found = {name: np.ascontiguousarray(x) for name, x in compute().items()}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        files.replace(file, serialize(found))
+        found = {name: np.asarray(x) for name, x in compute().items()}
+        _write(file, found)
         return found
 
 
@@ -60,11 +59,10 @@ def crop_scores(run, folder, strategy, stop):
         variables = steps.variables(weights)
         return run.model.apply(variables, image, blocks=1, method="scores")
 
-    def read(i, j):
-        crop = pipeline.read_crop(
-            run.source, settings.crops, settings.target, settings.seed, i, j
+    def read(i, numbers):
+        return pipeline.crop_images(
+            run.source, settings.crops, settings.seed, i, numbers
         )
-        return crop["image"]
 
     def scores(weights, crops):
         if run.model.gce is None and run.model.lce is None:
@@ -83,31 +81,50 @@ def crop_scores(run, folder, strategy, stop):
 
 
 def _of_all(folder, crops, read, look, batch_size, stop):
-    numbers = {}
+    wanted = {}
     for i, j in sorted(crops):
-        numbers.setdefault(i, []).append(j)
+        wanted.setdefault(i, []).append(j)
     found = {}
-    for i, of_i in tqdm(numbers.items(), desc="context", unit="photograph"):
-        scores = kept(
-            folder / f"crops_{i:06d}_{len(of_i)}.safetensors",
-            functools.partial(_in_batches, look, read, i, of_i, batch_size),
-        )
-        for place, j in enumerate(of_i):
-            found[i, j] = {name: values[place] for name, values in scores.items()}
+    for i, numbers in tqdm(wanted.items(), desc="context", unit="photograph"):
+        ask = functools.partial(_ask, look, functools.partial(read, i), batch_size)
+        scores = _of_photograph(folder / f"crops_{i:06d}.safetensors", numbers, ask)
+        found |= {(i, j): of_crop for j, of_crop in scores.items()}
         if stop():
             raise Interrupted(stop(), f"in the context of photograph {i}'s crops")
     return found
 
 
-def _in_batches(look, read, i, numbers, batch_size):
+def _of_photograph(file, wanted, ask):
+    """{j: scores} of its crops: those in the file, and the others, asked now."""
+    try:
+        known = weights.load(file)
+    except ValueError:  # none yet, or a damaged one
+        known = {"numbers": np.zeros(0, np.int32)}
+    if missing := [j for j in wanted if j not in known["numbers"]]:
+        found = ask(missing) | {"numbers": np.array(missing, np.int32)}
+        known = {
+            name: np.concatenate([known.get(name, values[:0]), values])
+            for name, values in found.items()
+        }
+        _write(file, known)
+    place = {j: k for k, j in enumerate(known.pop("numbers").tolist())}
+    return {
+        j: {name: values[place[j]] for name, values in known.items()} for j in wanted
+    }
+
+
+def _ask(look, read, batch_size, numbers):
     """`look` at crops of a photograph; the last batch is filled with repeats."""
-    count = len(numbers)
+    images, count = read(numbers), len(numbers)
     rows = np.arange(-(-count // batch_size) * batch_size).clip(max=count - 1)
-    answers = [
-        look(np.stack([read(i, numbers[row]) for row in part]))
-        for part in rows.reshape(-1, batch_size)
-    ]
+    answers = [look(images[part]) for part in rows.reshape(-1, batch_size)]
     return {
         name: np.concatenate([np.asarray(answer[name]) for answer in answers])[:count]
         for name in answers[0]
     }
+
+
+def _write(file, arrays):
+    found = {name: np.ascontiguousarray(x) for name, x in arrays.items()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    files.replace(file, serialize(found))

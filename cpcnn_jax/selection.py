@@ -22,7 +22,9 @@ class Judge(NamedTuple):
 
 
 def validation(run, source, folder):
-    """Mean absolute error on whole photographs, as in the evaluation.
+    """Mean absolute error of whole photographs' counts, against annotated heads.
+
+    Where a photograph has a region of interest, only what lies in it counts.
 
     Args:
       run: `stages.Run`.
@@ -35,7 +37,8 @@ def validation(run, source, folder):
     score, estimate = windows.estimator(run.model), tiles.estimator(run.model)
 
     def predicted(weights, i):
-        image = source[i]["image"]
+        record = source[i]
+        image = record["image"]
         shape = photograph.padded_shape(image)
         grids = run.model.grids(shape, blocks=run.config.crops.fraction)
         scores = frozen.kept(
@@ -43,7 +46,8 @@ def validation(run, source, folder):
             lambda: score(weights, image, grids),
         )
         context = windows.spread(scores, grids, shape)
-        return estimate(weights, image, context).sum(dtype="float64")
+        density = estimate(weights, image, context) * record.get("roi", 1)
+        return density.sum(dtype="float64")
 
     def mae(weights):
         weights = jax.device_put(jax.device_get(weights))  # on one device

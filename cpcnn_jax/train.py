@@ -45,9 +45,9 @@ def train(config, folder, strategy, *, stop):
     for name in ("gce", "lce", "density", "adversary"):
         size = getattr(config, name).batch_size
         parallel.check_batch(size, strategy.num_devices, name=f"{name}.batch_size")
-    source, validation = held_out.split(
-        data.open_source(config.data, "train"), config.validation.share
-    )
+    photographs = data.open_source(config.data, "train")
+    pipeline.check_sizes(photographs)
+    source, validation = held_out.split(photographs, config.validation.share)
     reading = pipeline.Reading(config.workers, *strategy.host)
     model = cpcnn.build(config.model)
     run = stages.Run(config, model, source, strategy.axis_name, reading)
@@ -88,7 +88,8 @@ def _run_stage(stage, judge, config, folder, strategy, journal, stop):
                     values |= clock.values()
                 with clock.stopped():
                     if due.score:
-                        values[checkpoint.SCORE] = judge.mae(stage.result(state))
+                        mae = {checkpoint.SCORE: judge.mae(stage.result(state))}
+                        values |= _finite(mae, stage.name, done)
                     if due.line:
                         journal.scalars(stage.name, done, values)
                         bar.set_postfix({n: f"{v:.4g}" for n, v in values.items()})

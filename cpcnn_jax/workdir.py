@@ -20,12 +20,14 @@ def weights_file(workdir):
     return Path(workdir) / "weights.safetensors"
 
 
-def claim(workdir, experiment: config.Experiment):
+def claim(workdir, experiment: config.Experiment, *, record=True):
     """Make the folder this experiment's, and write down what runs and where.
 
     Args:
       workdir: the folder; made where absent.
-      experiment: goes to config.json.
+      experiment: goes to config.json, with the kind of its data set.
+      record: whether this machine goes to environment.json: that of the training stays
+        when a run is only evaluated.
 
     Raises:
       ValueError: the folder belongs to another experiment.
@@ -39,10 +41,12 @@ def claim(workdir, experiment: config.Experiment):
             "that may be written"
         ) from None
     ours = json.loads(_json(dataclasses.asdict(experiment)))
+    ours["data"]["kind"] = type(experiment.data).__name__
     if any(path.name not in _OURS for path in workdir.iterdir()):  # a run has begun
         _refuse_another(workdir, ours)
     files.replace(workdir / "config.json", _json(ours))
-    files.replace(workdir / "environment.json", _json(_environment()))
+    if record or not (workdir / "environment.json").exists():
+        files.replace(workdir / "environment.json", _json(_environment()))
 
 
 def _refuse_another(workdir, ours):

@@ -153,9 +153,9 @@ def test_counts_are_held_against_maps_on_request(scenes, tmp_path):
     assert maps["true_counts"] == "maps"
     assert maps["training_mean"] == points["training_mean"]
     rows = predictions.read(tmp_path / "run")
-    for name, row in rows.items():  # the region's border cuts some Gaussians
-        assert row.count <= len(builders_test.heads(name)) < row.count + 1
-    assert {row.count % 1 for row in rows.values()} != {0}
+    for row in rows:  # the region's border cuts some Gaussians
+        assert row["count"] <= len(builders_test.heads(row["name"])) < row["count"] + 1
+    assert {row["count"] % 1 for row in rows} != {0}
 
 
 def test_each_time_that_weights_are_scored_is_counted(scenes, tmp_path):

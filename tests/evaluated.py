@@ -86,7 +86,7 @@ def scores(rows):
         "training_mean": 541.5,
         "mae_of_training_mean": 303.75,
         "true_counts": "points",
-        "psnr_ssim": "PSNR and SSIM are of maps over the true map's peak.",
+        "psnr_ssim": "of maps over the true map's peak",
         "test_evaluations": 1,
     }
 

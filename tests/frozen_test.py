@@ -25,9 +25,9 @@ def found(run):
     return stages.initial_weights(run)
 
 
-def scores(run, found, folder, stop=tiny.never):
+def scores(run, found, folder, stop=tiny.never, crops=CROPS):
     strategy = parallel.jit_strategy()
-    return frozen.crop_scores(run, folder, strategy, stop)(found, CROPS)
+    return frozen.crop_scores(run, folder, strategy, stop)(found, crops)
 
 
 def test_they_are_of_the_crop_as_one_block(run, found, tmp_path):
@@ -51,22 +51,36 @@ def test_a_stopped_run_goes_on_after_the_last_whole_file(run, found, tmp_path):
     with pytest.raises(Interrupted, match=text):
         scores(run, found, tmp_path, tiny.stop_at(2))
     written = sorted(path.name for path in tmp_path.iterdir())
-    assert written == ["crops_000000_2.safetensors", "crops_000002_3.safetensors"]
+    assert written == ["crops_000000.safetensors", "crops_000002.safetensors"]
     times = [(tmp_path / name).stat().st_mtime_ns for name in written]
     kept = scores(run, found, tmp_path)
     assert times == [(tmp_path / name).stat().st_mtime_ns for name in written]
-    stored = load_file(tmp_path / "crops_000002_3.safetensors")
+    stored = load_file(tmp_path / "crops_000002.safetensors")
     for place, j in enumerate((1, 2, 3)):
         np.testing.assert_array_equal(kept[2, j]["local"], stored["local"][place])
 
 
 def test_a_damaged_file_is_computed_again(run, found, tmp_path):
     first = scores(run, found, tmp_path)
-    file = tmp_path / "crops_000004_1.safetensors"
+    file = tmp_path / "crops_000004.safetensors"
     file.write_bytes(file.read_bytes()[:-7])
     again = scores(run, found, tmp_path)
     np.testing.assert_array_equal(first[4, 0]["global"], again[4, 0]["global"])
     assert load_file(file)["global"].shape == (1, 1, 1, 5)
+
+
+def test_further_crops_are_added_to_those_known(run, found, tmp_path):
+    """The adversarial stage sees other crops than the stage before, or fewer."""
+    few = {(2, 3), (4, 0)}
+    first = scores(run, found, tmp_path, crops=few)
+    kept = scores(run, found, tmp_path)
+    stored = load_file(tmp_path / "crops_000002.safetensors")
+    assert stored["numbers"].tolist() == [3, 1, 2]
+    again = scores(run, found, tmp_path, crops=few)
+    for crop in few:
+        for name, value in first[crop].items():
+            np.testing.assert_array_equal(value, kept[crop][name])
+            np.testing.assert_array_equal(value, again[crop][name])
 
 
 def test_without_context_networks_nothing_is_computed(run, tmp_path):

@@ -38,6 +38,34 @@ def test_only_what_learns_may_change_between_validations(run, whole, tmp_path):
     assert mae({**trained, "fcnn/conv4/bias": louder}) > first + 100
 
 
+class Regions:
+    """The first photographs of a source, each with a region and its heads in it."""
+
+    def __init__(self, source):
+        self._source = source
+        self.points = [points[points[:, 0] < 80] for points in source.points[:2]]
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, i):
+        record = dict(self._source[i])
+        roi = np.zeros(record["image"].shape[:2], np.uint8)
+        roi[:, :80] = 1
+        return record | {"roi": roi, "points": self.points[i]}
+
+
+def test_outside_a_region_of_interest_nothing_counts(run, whole, tmp_path):
+    trained = weights.load(whole[0] / "weights.safetensors")
+    source = Regions(data.open_source(run.config.data, "test"))
+    estimate = tiny.in_one_piece(run.model, blocks=4)
+    maps = [estimate(trained, source[i]["image"])[:, :80] for i in range(2)]
+    heads = [len(points) for points in source.points]
+    expected = np.abs(np.subtract([m.sum() for m in maps], heads)).mean()
+    mae = selection.validation(run, source, tmp_path)
+    assert mae(trained) == pytest.approx(expected, rel=1e-4)
+
+
 def test_a_preview_is_a_picture(run, whole):
     trained = weights.load(whole[0] / "weights.safetensors")
     batch = {

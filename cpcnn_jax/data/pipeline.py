@@ -149,23 +149,45 @@ def read_crop(source, crops, target, seed, i, j):
     photograph = source[i]
     shape, points = source.shapes[i], photograph["points"]
     rng, window = _window(seed, i, j, shape, crop_size(shape, crops))
-    image = _cut(photograph["image"], window)
     people = density.density_map(
         points, shape=shape, sigma=target.sigma_of(photograph), window=window
     )
-    if j >= crops.plain:  # every second one is flipped, the others are noised
-        if (j - crops.plain) % 2 == 0:
-            image, people = image[:, ::-1], people[:, ::-1]
-        else:
-            noise = rng.uniform(-crops.noise, crops.noise, image.shape)
-            image = np.clip(image + noise.astype(np.float32), 0, 1)
+    if _change(crops, j) == "flip":
+        people = people[:, ::-1]
     count = np.float32(_heads(points, window))
     return {
-        "image": image,
+        "image": _changed(photograph["image"], window, crops, rng, j),
         "density": people[..., None],
         "count": count,
         "crop": np.array((i, j), np.int32),
     }
+
+
+def crop_images(source, crops, seed, i, numbers):
+    """`[n, h, w, 3]`, the images of crops of photograph i, which is read once."""
+    photograph, shape = source[i]["image"], source.shapes[i]
+    size = crop_size(shape, crops)
+    dice = [(j, *_window(seed, i, j, shape, size)) for j in numbers]
+    return np.stack(
+        [_changed(photograph, window, crops, rng, j) for j, rng, window in dice]
+    )
+
+
+def _change(crops, j):
+    """After the plain crops, every second one is flipped, the others are noised."""
+    if j < crops.plain:
+        return None
+    return "noise" if (j - crops.plain) % 2 else "flip"
+
+
+def _changed(photograph, window, crops, rng, j):
+    image, change = _cut(photograph, window), _change(crops, j)
+    if change == "flip":
+        return image[:, ::-1]
+    if change == "noise":
+        noise = rng.uniform(-crops.noise, crops.noise, image.shape)
+        return np.clip(image + noise.astype(np.float32), 0, 1)
+    return image
 
 
 def read_patch(source, seed, i, j):
@@ -209,16 +231,26 @@ def _counts(source, each, size, seed):
     )
 
 
-def _buckets(source, crops):
-    """Photographs, by number, grouped by the size of their crops."""
-    buckets = {}
-    for i, (height, width) in enumerate(source.shapes):
+def check_sizes(source):
+    """Refuses photographs that are too small to train or to validate on.
+
+    Raises:
+      ValueError: a photograph has a side under 64 pixels.
+    """
+    for name, (height, width) in zip(source.names, source.shapes, strict=True):
         if min(height, width) < PATCH:
             raise ValueError(
-                f"{source.names[i]} has {width}x{height} pixels; training needs at "
-                f"least {PATCH}x{PATCH}."
+                f"{name} has {width}x{height} pixels; training needs at least "
+                f"{PATCH}x{PATCH}."
             )
-        buckets.setdefault(crop_size((height, width), crops), []).append(i)
+
+
+def _buckets(source, crops):
+    """Photographs, by number, grouped by the size of their crops."""
+    check_sizes(source)
+    buckets = {}
+    for i, shape in enumerate(source.shapes):
+        buckets.setdefault(crop_size(shape, crops), []).append(i)
     return list(buckets.values())
 
 

@@ -8,6 +8,7 @@ The copy knows which photographs were skipped, and is refused to who wants none 
 """
 
 import contextlib
+import errno
 import hashlib
 import io
 import shutil
@@ -75,9 +76,9 @@ def _prepare(builder, folder):
             builder.download_and_prepare(
                 download_config=settings, file_format="array_record"
             )
-    except FileExistsError:
-        pass  # another process finished first
     except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            return  # another process finished first
         raise ValueError(
             f"Cannot write the prepared copy of {folder} to {builder.data_path}: "
             f"{error}. Set TFDS_DATA_DIR to a folder that has room and may be written."

@@ -51,7 +51,7 @@ def valid_conv(x, kernel, strides, padding, **kwargs):
 
     Args:
       x: `[B, H, W, C]`.
-      kernel: `[k, k, C, features]`, k odd.
+      kernel: `[k, k, C, features]`, k odd and at least 3.
       strides: (1, 1).
       padding: "VALID".
       **kwargs: of lax.conv_general_dilated.

@@ -9,7 +9,7 @@ from cpcnn_jax.report import chart, numbers
 PANELS = (
     ("loss", {"loss": "training"}),
     ("MAE, people", {"crop_mae": "crops", "validation_mae": "validation photographs"}),
-    ("accuracy", {"accuracy": "training", "validation_accuracy": "validation"}),
+    ("accuracy", {"accuracy": "training"}),
     (
         "loss",
         {"adversarial": "of the estimate", "discriminator": "of the discriminator"},
@@ -18,7 +18,6 @@ PANELS = (
 STAGES = {
     "gce": "Global context (GCE)",
     "lce": "Local context (LCE)",
-    "context": "Context of the crops",
     "density": "Density (DME and F-CNN)",
     "adversary": "With the adversary",
 }

@@ -15,8 +15,8 @@ def section(run):
     """
     said = [_truth(run.scores), _looks(run.scores), _validation(run.log)]
     if isinstance(sentence := run.scores.get("psnr_ssim"), str):
-        said.append(sentence)
-    if run.scores.get("mae_interval"):
+        said.append(f"PSNR and SSIM are {sentence}.")
+    if None not in (run.scores.get("mae_interval") or [None]):
         said.append(
             "The interval is a bootstrap over the test photographs: it says what other "
             "photographs could have given, nothing about another training."
@@ -46,15 +46,14 @@ def _looks(scores):
 
 
 def _validation(log):
-    best = [
-        (value, step, stage)
-        for stage, lines in log.items()
-        for step, value in curves.series(lines, "validation_mae")
-    ]
-    if not best:
+    scored = {s: curves.series(lines, "validation_mae") for s, lines in log.items()}
+    scored = {stage: points for stage, points in scored.items() if points}
+    if not scored:
         return "No error on validation photographs was logged."
-    value, step, stage = min(best)
+    stage, points = list(scored.items())[-1]
+    step, value = min(points, key=lambda point: point[1])
     return (
-        f"On validation photographs, kept out of training and test, the lowest MAE "
-        f"logged is {numbers.text(value)}, at step {step:,} of the stage {stage}."
+        "Of each stage, the checkpoint is taken that counts the validation "
+        "photographs, kept out of training and test, best: in the last, "
+        f"{stage}, that of step {step:,} with MAE {numbers.text(value)}."
     )
