@@ -199,7 +199,7 @@ def test_how_the_scores_came_about(folder):
     text = Reader(part(protocol.section, folder)).text
     assert "held against the annotated heads" in text
     assert "The test photographs were scored once in this run." in text
-    assert "the lowest MAE logged is 64.5, at step 100 of the stage density" in text
+    assert "in the last, density, that of step 100 with MAE 64.5" in text
     assert "PSNR and SSIM are of maps over the true map's peak." in text
     change(folder / "metrics.json", test_evaluations=3, true_counts="maps")
     text = Reader(part(protocol.section, folder)).text

@@ -13,6 +13,26 @@ def begun(folder, experiment=None):
     return folder
 
 
+def test_folders_of_two_kinds_of_data_are_two_experiments(tmp_path):
+    mine = config.Experiment(data=config.UcfQnrf(root="a"))
+    workdir.claim(tmp_path, mine)
+    (tmp_path / "metrics.jsonl").touch()
+    workdir.claim(tmp_path, config.Experiment(data=config.UcfQnrf(root="b")))
+    with pytest.raises(ValueError, match="data.kind was UcfQnrf, now JhuCrowd"):
+        workdir.claim(tmp_path, config.Experiment(data=config.JhuCrowd(root="a")))
+
+
+def test_an_evaluation_elsewhere_leaves_the_record_of_the_training(tmp_path):
+    workdir.claim(tmp_path, config.Experiment(), record=False)
+    record = json.loads((tmp_path / "environment.json").read_text())
+    assert record["devices"]
+    (tmp_path / "environment.json").write_text('{"devices": ["H100"]}')
+    workdir.claim(tmp_path, config.Experiment(), record=False)
+    assert "H100" in (tmp_path / "environment.json").read_text()
+    workdir.claim(tmp_path, config.Experiment())
+    assert json.loads((tmp_path / "environment.json").read_text()) == record
+
+
 def test_config_and_environment_are_written(tmp_path):
     workdir.claim(tmp_path / "a" / "b", Experiment(seed=7))
     written = json.loads((tmp_path / "a" / "b" / "config.json").read_text())
