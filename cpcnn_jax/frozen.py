@@ -54,15 +54,13 @@ def crop_scores(run, folder, strategy, stop):
       B. It raises Interrupted when asked to stop; whole files are kept.
     """
     settings = run.config
+    read = functools.partial(
+        pipeline.crop_images, run.source, settings.crops, settings.seed
+    )
 
     def look(weights, image):
         variables = steps.variables(weights)
         return run.model.apply(variables, image, blocks=1, method="scores")
-
-    def read(i, numbers):
-        return pipeline.crop_images(
-            run.source, settings.crops, settings.seed, i, numbers
-        )
 
     def scores(weights, crops):
         if run.model.gce is None and run.model.lce is None:

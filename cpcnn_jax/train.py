@@ -95,7 +95,7 @@ def _run_stage(stage, judge, config, folder, strategy, journal, stop):
                         bar.set_postfix({n: f"{v:.4g}" for n, v in values.items()})
                     if due.save:
                         saved.save(done, state, values.get(checkpoint.SCORE))
-                    if due.save and stage.maps:
+                    if due.save and stage.maps and not asked:
                         picture = judge.preview(stage.result(state), batch)
                         journal.picture(stage.name, done, picture)
         if asked:
