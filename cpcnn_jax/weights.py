@@ -29,7 +29,8 @@ def save(path, weights, model: Model, *, blocks: int = Crops.fraction):
         of the training.
     """
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.items()}
-    header = {"model": json.dumps(dataclasses.asdict(model)), "blocks": str(blocks)}
+    # One entry: of several, safetensors writes them in an order of its own each time.
+    header = {"model": json.dumps(dataclasses.asdict(model) | {"blocks": blocks})}
     files.replace(path, serialize(arrays, header))
 
 
@@ -66,9 +67,8 @@ def load_model(path) -> Model:
       ValueError: the file is missing, or its header describes no networks.
     """
     try:
-        with safe_open(path, "numpy") as file:
-            header = json.loads(file.metadata()["model"])
-        return Model(**{name: _tuples(value) for name, value in header.items()})
+        fields = _header(path).items()
+        return Model(**{name: _tuples(v) for name, v in fields if name != "blocks"})
     except FileNotFoundError:
         raise ValueError(f"no weights at {path}") from None
     except (SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
@@ -83,8 +83,12 @@ def load_blocks(path) -> int:
     Args:
       path: of a file that `save` wrote.
     """
+    return _header(path).get("blocks", Crops.fraction)
+
+
+def _header(path):
     with safe_open(path, "numpy") as file:
-        return int((file.metadata() or {}).get("blocks", Crops.fraction))
+        return json.loads(file.metadata()["model"])
 
 
 def _tuples(value):

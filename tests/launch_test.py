@@ -279,7 +279,7 @@ def test_evaluation_with_damaged_weights(whole, tmp_path):
     weights = tmp_path / "run" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
     err = refused(tiny.CONFIG, f"--workdir={tmp_path / 'run'}", "--mode=evaluate")
-    assert f"{weights} is not a safetensors file" in err
+    assert f"{weights} does not say which networks it holds" in err
     assert (tmp_path / "run" / "metrics.json").exists()
 
 

@@ -40,8 +40,16 @@ def test_the_header_says_how_many_blocks_the_global_context_has(tmp_path):
     file = tmp_path / "w.safetensors"
     weights.save(file, arrays(), Model(), blocks=3)
     assert weights.load_blocks(file) == 3
-    save_file(arrays(), file)  # as before there was such a header
+    save_file(arrays(), file, {"model": "{}"})  # as before they were written down
     assert weights.load_blocks(file) == 4
+
+
+def test_the_same_weights_are_the_same_bytes(tmp_path):
+    """The evaluation tells weights apart by their file's digest."""
+    found, files = arrays(), [tmp_path / f"{i}.safetensors" for i in range(5)]
+    for file in files:
+        weights.save(file, found, Model(), blocks=3)
+    assert len({file.read_bytes() for file in files}) == 1
 
 
 def test_files_that_hold_no_weights_are_named(tmp_path):
