@@ -18,7 +18,7 @@ EXPERIMENTS = sorted((ROOT / "experiments").glob("[a-z]*.py"))
 
 
 def typed():
-    """Commands of the README's, CONTRIBUTING's and docs' sh blocks, and of docstrings."""
+    """Commands of the documents' sh blocks, and of docstrings."""
     for name in ("README.md", "CONTRIBUTING.md", "docs/export.md"):
         path = ROOT / name
         text = path.read_text() if path.exists() else ""
