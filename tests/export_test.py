@@ -208,7 +208,7 @@ for image in images:
 try:
     exported.call(np.zeros((1, 63, 80, 3), np.float32))
 except ValueError as error:
-    print("height >= 64" in str(error))
+    print("height >= 64" in str(error.__cause__))
 print({"cpcnn_jax", "flax", "onnx"} & set(sys.modules))
 """
 
