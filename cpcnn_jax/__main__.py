@@ -10,6 +10,7 @@ COMMANDS = {
     "count": "cpcnn_jax.count",
     "doctor": "cpcnn_jax.doctor",
     "explain": "cpcnn_jax.explain.command",
+    "export": "cpcnn_jax.export.command",
     "report": "cpcnn_jax.report.command",
     "vgg16": "cpcnn_jax.vgg16",
 }

@@ -42,14 +42,17 @@ class Counter:
       blocks: per side of a photograph, for the global context.
       tile: pixels, the largest side of what is computed at once.
 
+    Attributes:
+      model, weights, blocks: as given; the weights where JAX computes.
+
     Raises:
       ValueError: the tile is too small for the networks.
     """
 
     def __init__(self, model, trained, *, blocks, tile=tiles.TILE):
         """Nothing is computed yet; each size of tile is compiled at its first use."""
-        self._model, self._blocks = model, blocks
-        self._weights = jax.device_put(trained)
+        self.model, self.blocks = model, blocks
+        self.weights = jax.device_put(trained)
         self._score = windows.estimator(model)
         self._estimate = tiles.estimator(model, tile=tile)
 
@@ -78,10 +81,10 @@ class Counter:
                 f"{PATCH}x{PATCH}"
             )
         shape = photograph.padded_shape(pixels)
-        grids = self._model.grids(shape, blocks=self._blocks)
-        scores = self._score(self._weights, pixels, grids, track)
+        grids = self.model.grids(shape, blocks=self.blocks)
+        scores = self._score(self.weights, pixels, grids, track)
         context = windows.spread(scores, grids, shape)
-        density = self._estimate(self._weights, pixels, context, track)
+        density = self._estimate(self.weights, pixels, context, track)
         people = float(density.sum(dtype=np.float64))
         if not np.isfinite(people):
             raise ValueError(f"{found.name}: the density is no number; wrong weights?")
