@@ -10,13 +10,18 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+def module(name):
+    """A benchmark, imported."""
+    path = ROOT / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"{name}_benchmark", path)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
 @pytest.fixture(scope="module")
 def benchmark():
-    path = ROOT / "benchmarks" / "density.py"
-    spec = importlib.util.spec_from_file_location("density_benchmark", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module("density")
 
 
 def test_the_contenders_draw_one_map(benchmark, monkeypatch):
