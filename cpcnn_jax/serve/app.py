@@ -75,7 +75,7 @@ async def _count(ready, line, limits, request):
                 work = functools.partial(_work, ready, sent, limits.max_side)
                 body = await line.turn(work, _hang_up(request.receive))
         except TimeoutError:
-            raise _late(sent, limits.seconds, line.pause) from None
+            raise _late(sent, limits.seconds) from None
         except Refused as error:
             raise HTTPException(400, str(error)) from None
     return Response(body, media_type="application/json")
@@ -91,11 +91,11 @@ async def _hang_up(receive):
         pass
 
 
-def _late(sent, seconds, pause):
+def _late(sent, seconds):
     if sent is None:
         return HTTPException(408, f"no whole form arrived within {seconds:g} seconds")
     text = f"{sent.name} was not counted within {seconds:g} seconds: shrink it or wait"
-    return HTTPException(503, text, {"Retry-After": str(pause)})
+    return HTTPException(504, text)
 
 
 def _example(request):

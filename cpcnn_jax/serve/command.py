@@ -65,6 +65,8 @@ def _check(args):
             raise ValueError(f"--{flag}: expected at least 1, got {value}")
     if not args.timeout > 0:
         raise ValueError(f"--timeout: expected more than 0, got {args.timeout:g}")
+    if not 0 <= args.port < 2**16:
+        raise ValueError(f"--port: expected 0 to 65535, got {args.port}")
     if args.max_side is not None and args.max_side < PATCH:
         raise ValueError(f"--max_side: expected at least {PATCH}, got {args.max_side}")
 
@@ -73,8 +75,8 @@ def _listen(host, port):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        text = getattr(error, "strerror", None) or error
+    except OSError as error:
+        text = error.strerror.partition(" (")[0]  # what follows is said by us
         raise ValueError(f"cannot listen on {host}, port {port}: {text}") from None
     if not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
         print(f"serve: {host} lets others in, and nothing asks who", file=sys.stderr)

@@ -21,10 +21,10 @@ async function ask(file, signal) {
   form.append("density", "png");
   for (;;) {
     const answer = await fetch("count", { method: "POST", body: form, signal });
-    const pause = Number(answer.headers.get("Retry-After"));
     const told = await answer.json();
     if (answer.ok) return told;
-    if (!pause || !told.error.startsWith("all ")) throw new Error(told.error);
+    if (answer.status !== 503) throw new Error(told.error);
+    const pause = answer.headers.get("Retry-After");
     say(`The server is busy; asking again in ${pause} s …`);
     await seconds(pause);
     signal.throwIfAborted();
