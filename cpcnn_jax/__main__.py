@@ -12,6 +12,7 @@ COMMANDS = {
     "explain": "cpcnn_jax.explain.command",
     "export": "cpcnn_jax.export.command",
     "report": "cpcnn_jax.report.command",
+    "serve": "cpcnn_jax.serve.command",
     "vgg16": "cpcnn_jax.vgg16",
 }
 

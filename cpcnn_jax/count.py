@@ -9,8 +9,6 @@ from tqdm import tqdm
 from cpcnn_jax import batch, cache, counter, files, regions, tiles
 from cpcnn_jax.models.lce import PATCH
 
-DEMO = "runs/demo/weights.safetensors"
-
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
@@ -110,7 +108,7 @@ def _parser():
     add(
         "--weights",
         metavar="FILE_OR_WORKDIR",
-        help=f"trained networks (default: {DEMO}, which `make demo` leaves)",
+        help=f"trained networks (default: {counter.DEMO}, which `make demo` leaves)",
     )
     add("--json", metavar="FILE", help="write file, count and error of each")
     add("--csv", metavar="FILE", help="write the table")
@@ -161,15 +159,10 @@ def _region(text):
 def _check(args):
     """Whatever can be wrong before the first photograph is opened."""
     if args.weights is None:
-        if not Path(DEMO).exists():
-            raise ValueError(
-                f"no --weights, and {DEMO} is not there: name a weights file or the "
-                "workdir of a run, or let `make demo` train a small network"
-            )
-        args.weights = DEMO
+        args.weights = counter.default()
         print(
-            f"count: with {DEMO}, a small network that has seen only generated crowds; "
-            "--weights names another",
+            f"count: with {args.weights}, a small network that has seen only generated "
+            "crowds; --weights names another",
             file=sys.stderr,
         )
     if args.max_side is not None and args.max_side < PATCH:

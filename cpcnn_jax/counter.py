@@ -12,6 +12,8 @@ from cpcnn_jax import photograph, tiles, weights, windows, workdir
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.lce import PATCH
 
+DEMO = "runs/demo/weights.safetensors"  # what `make demo` leaves
+
 
 @dataclasses.dataclass(frozen=True)
 class Count:
@@ -89,6 +91,23 @@ class Counter:
         if not np.isfinite(people):
             raise ValueError(f"{found.name}: the density is no number; wrong weights?")
         return Count(people, density, scores.get("global"), scores.get("local"), found)
+
+
+def default():
+    """The weights to count with where a command names none: those of `make demo`.
+
+    Returns:
+      Their path.
+
+    Raises:
+      ValueError: they are not there.
+    """
+    if not Path(DEMO).exists():
+        raise ValueError(
+            f"no --weights, and {DEMO} is not there: name a weights file or the "
+            "workdir of a run, or let `make demo` train a small network"
+        )
+    return DEMO
 
 
 def load(path, *, tile=tiles.TILE) -> Counter:

@@ -25,7 +25,7 @@ FLOORS = [
     "check_data check_density predict stages frozen explain tiles windows",
     "selection compare counter",
     "batch evaluate train",
-    "count doctor export",
+    "count doctor export serve",
     "launch",
 ]
 # The package's front, which names things and is imported by none.
