@@ -10,22 +10,23 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def _load(name):
+def module(name):
+    """A benchmark, imported."""
     path = ROOT / "benchmarks" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"{name}_benchmark", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    return _load("density")
+    return module("density")
 
 
 @pytest.fixture(scope="module")
 def network():
-    return _load("network")
+    return module("network")
 
 
 def test_the_contenders_draw_one_map(benchmark, monkeypatch):

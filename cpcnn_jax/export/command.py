@@ -45,6 +45,10 @@ def _export(args):
     _check(args)
     images = _images(args.photographs)
     ready = counter.load(args.weights)
+    if isinstance(ready, counter.Baseline):
+        raise ValueError(
+            f"{args.weights} holds no CP-CNN, and nothing else is exported"
+        )
     exporter, weights = _exporter(args.format), jax.device_get(ready.weights)
     made = exporter.whole(ready.model, weights, blocks=ready.blocks)
     run = exporter.runner(made)
