@@ -265,7 +265,9 @@ def pictures(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("format", ["onnx", "stablehlo"])
+@pytest.mark.parametrize(
+    "format", ["onnx", pytest.param("stablehlo", marks=pytest.mark.long)]
+)
 def test_the_report_is_of_the_file(run, ready, workdir, pictures, tmp_path, format):
     report = tmp_path / "report.json"
     status, said, complaints = run(pictures, "--report", report, format=format)
