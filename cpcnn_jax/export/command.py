@@ -27,8 +27,8 @@ def main(argv):
       argv: see --help.
 
     Returns:
-      The exit status: 0 when the file was written, 1 if not; what was there is then
-      as it was.
+      The exit status: 0 when the file was written, 1 if not; what was in its place
+      is there still.
     """
     args = _parser().parse_args(argv)
     cache.enable()
@@ -53,10 +53,9 @@ def _export(args):
     made = exporter.whole(ready.model, weights, blocks=ready.blocks)
     run = exporter.runner(made)
     found = [
-        parity.compare(ready, run, image, name=name, max_side=args.max_side)
+        parity.compare(ready, run, name, image, max_side=args.max_side)
         for name, image in tqdm(images, desc="compare", delay=2, disable=None)
     ]
-    files.replace(args.out, made)
     if args.report:
         about = {
             "file": args.out,
@@ -67,6 +66,7 @@ def _export(args):
         }
         report = parity.report(found, **about)
         files.replace(args.report, (json.dumps(report, indent=2) + "\n").encode())
+    files.replace(args.out, made)
     return f"{args.out} ({len(made) / 1e6:.1f} MB): {parity.sentence(found)}"
 
 

@@ -29,14 +29,14 @@ class Difference(NamedTuple):
         return abs(self.exported_count - self.count)
 
 
-def compare(ready, run, image, *, name=None, max_side=None):
+def compare(ready, run, name, image, *, max_side):
     """Count the people of one photograph in both ways.
 
     Args:
       ready: `counter.Counter`.
       run: the exported file as a function, `[1, H, W, 3]` to `[1, H, W, 1]`.
+      name: of the photograph.
       image: as of `photograph.read`.
-      name: of the photograph; None: the file's.
       max_side: as there.
 
     Returns:
@@ -47,7 +47,7 @@ def compare(ready, run, image, *, name=None, max_side=None):
         a hundredth of their highest density.
     """
     found = ready.count(image, max_side=max_side)
-    name, pixels = name or found.photograph.name, found.photograph.pixels
+    pixels = found.photograph.pixels
     height, width = pixels.shape[:2]
     whole = photograph.part(pixels, (0, height), (0, width))
     density = np.asarray(run(whole[None]))[0, ..., 0]
