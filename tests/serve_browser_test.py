@@ -23,7 +23,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(file):
-    with served.running(file, "--max_body", "1") as address:
+    with served.running(file, "--max_body", "1", "--timeout", "300") as address:
         yield address
 
 
@@ -66,7 +66,7 @@ def text(page, selector):
 
 
 def wait(page, condition):
-    return Wait(page, 60, poll_frequency=0.05).until(condition)
+    return Wait(page, 300, poll_frequency=0.05).until(condition)
 
 
 def choose(page, path):

@@ -31,7 +31,9 @@ def ready(file):
 
 @pytest.fixture(scope="module")
 def address(file):
-    with served.running(file, "--queue", "4", "--max_body", "1") as address:
+    with served.running(
+        file, "--queue", "4", "--max_body", "1", "--timeout", "300"
+    ) as address:
         yield address
 
 
