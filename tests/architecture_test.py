@@ -119,6 +119,8 @@ def test_each_heavy_package_has_its_place():
     assert users("grain") == {"data.pipeline"}
     assert users("orbax") == {"checkpoint"}
     assert {folder(name) for name in users("matplotlib")} == {"report"}
+    for package in ("starlette", "uvicorn", "prometheus_client"):
+        assert {folder(name) for name in users(package)} == {"serve"}
     for oracle in ("tensorflow", "torch", "keras", "onnx", "skimage", "tensorboard"):
         assert not users(oracle), oracle
 
