@@ -8,11 +8,14 @@ COMMANDS = {
     "check-density": "cpcnn_jax.check_density",
     "compare": "cpcnn_jax.compare",
     "count": "cpcnn_jax.count",
+    "csrnet": "cpcnn_jax.foreign_weights.csrnet",
     "doctor": "cpcnn_jax.doctor",
     "explain": "cpcnn_jax.explain.command",
+    "export": "cpcnn_jax.export.command",
+    "mcnn": "cpcnn_jax.foreign_weights.mcnn",
     "report": "cpcnn_jax.report.command",
     "serve": "cpcnn_jax.serve.command",
-    "vgg16": "cpcnn_jax.vgg16",
+    "vgg16": "cpcnn_jax.foreign_weights.vgg16",
 }
 
 

@@ -1,4 +1,4 @@
-"""Many photographs, counted one after the other: a row for each, whatever happens."""
+"""Many files, counted one after the other: a row for each, whatever happens."""
 
 import csv
 import dataclasses
@@ -12,28 +12,38 @@ from pathlib import Path
 import jax
 from tqdm import tqdm
 
-from cpcnn_jax import counter, density_files, files, folders, regions
+from cpcnn_jax import (
+    counter,
+    density_files,
+    files,
+    film,
+    film_count,
+    folders,
+    regions,
+)
 
 
 @dataclasses.dataclass
 class Row:
-    """What is known of one photograph."""
+    """What is known of one photograph or film."""
 
     file: str  # as it was named or found
     error: str | None = None  # a sentence that names the file
-    count: float | None = None  # people
+    count: float | None = None  # people; of a film, in the mean of its frames
     seconds: float | None = None  # from opening the file to the last result
     regions: dict = dataclasses.field(default_factory=dict)  # name -> people
 
 
 @dataclasses.dataclass
 class Wishes:
-    """What is wanted of each photograph beside its count."""
+    """What is wanted of each file beside its count."""
 
     regions: list = dataclasses.field(default_factory=list)  # of `regions.Region`
     max_side: int | None = None  # pixels; longer photographs are shrunk first
     density: str | None = None  # folder for the maps
-    overlay: str | None = None  # folder for the pictures
+    overlay: str | None = None  # folder for the pictures and annotated films
+    curve: str | None = None  # folder for what becomes of a film's count
+    every: int | None = None  # frames of a film from one that is counted to the next
 
 
 def rows(words):
@@ -71,7 +81,8 @@ def count(rows, ready: counter.Counter, wishes: Wishes):
         if not row.error:
             began = time.monotonic()
             try:
-                _count(row, ready, wishes, places[row.file])
+                one = _count_film if film.is_film(row.file) else _count
+                one(row, ready, wishes, places[row.file])
                 row.seconds = time.monotonic() - began
             except (ValueError, OSError) as error:
                 row.error = str(error)
@@ -94,6 +105,21 @@ def _count(row, ready, wishes, place):
         file.parent.mkdir(parents=True, exist_ok=True)
         files.replace(file, _drawn(row.file, found, wishes.regions, inside))
     row.count, row.regions = found.count, inside
+
+
+def _count_film(row, ready, wishes, place):
+    def bar(frames, number):
+        named = {"desc": Path(row.file).name, "unit": "frame"}
+        return tqdm(frames, total=number, leave=False, disable=None, **named)
+
+    found = film_count.count(row.file, ready, wishes, place=place, track=bar)
+    row.count, row.regions = found.mean()
+    number, low, high = len(found.counts), min(found.counts), max(found.counts)
+    tqdm.write(
+        f"count: {row.file}: the mean of {number} frames, of {found.every} one; they "
+        f"have {low:,.1f} to {high:,.1f} people",
+        file=sys.stderr,
+    )
 
 
 def _opened(file):

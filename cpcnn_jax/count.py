@@ -1,4 +1,4 @@
-"""python -m cpcnn_jax count: how many people are in these photographs?"""
+"""python -m cpcnn_jax count: how many people are in these photographs and films?"""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from cpcnn_jax import batch, cache, counter, files, regions, tiles
+from cpcnn_jax import batch, cache, counter, files, film, regions, tiles, weights
 from cpcnn_jax.models.lce import PATCH
 
 
@@ -39,7 +39,9 @@ def main(argv):
     except (ValueError, OSError) as error:
         parser.error(str(error))
     rows = batch.rows(args.paths)
-    wishes = batch.Wishes(args.region, args.max_side, args.density, args.overlay)
+    wishes = batch.Wishes(
+        args.region, args.max_side, args.density, args.overlay, args.curve, args.every
+    )
     stopped = _count(rows, ready, wishes)
     try:
         _write(args, rows)
@@ -55,9 +57,7 @@ def _count(rows, ready, wishes):
     heads = [f"{region.name:>8}" for region in wishes.regions]
     print("  ".join([f"{'file':<{width}}  {'count':>9}  {'seconds':>7}", *heads]))
     try:
-        with tqdm(
-            total=len(rows), desc="count", unit="photograph", disable=None
-        ) as bar:
+        with tqdm(total=len(rows), desc="count", unit="file", disable=None) as bar:
             for row in batch.count(rows, ready, wishes):
                 _print(row, width)
                 bar.update()
@@ -94,21 +94,29 @@ def _write(args, rows):
 def _parser():
     parser = _Parser(
         prog="python -m cpcnn_jax count",
-        description="Count the people in photographs: JPEG, PNG, WebP, BMP or TIFF, of "
-        "any size from 64x64 pixels.",
+        description="Count the people in photographs (JPEG, PNG, WebP, BMP or TIFF, of "
+        "any size from 64x64 pixels) and in the frames of films, whose count is the "
+        "frames' mean.",
     )
     add = parser.add_argument
     add(
         "paths",
         nargs="+",
         metavar="PATH",
-        help="a photograph, a folder (its subfolders too), a pattern in quotes, or - "
-        "for standard input",
+        help="a photograph, a folder of them (its subfolders too), a pattern in "
+        f"quotes, a film ({', '.join(film.SUFFIXES)}), or - for standard input",
     )
     add(
         "--weights",
         metavar="FILE_OR_WORKDIR",
         help=f"trained networks (default: {counter.DEMO}, which `make demo` leaves)",
+    )
+    add(
+        "--model",
+        choices=list(weights.DEFAULTS),
+        help="take the weights that `make demo`, `python -m cpcnn_jax mcnn` or "
+        "`... csrnet` leave; --weights needs no --model, since its file says what it "
+        "holds",
     )
     add("--json", metavar="FILE", help="write file, count and error of each")
     add("--csv", metavar="FILE", help="write the table")
@@ -120,7 +128,19 @@ def _parser():
     add(
         "--overlay",
         metavar="DIR",
-        help="write each photograph with its density over it, and its count",
+        help="write each photograph or film with its density over it, and its count",
+    )
+    add(
+        "--curve",
+        metavar="DIR",
+        help="write what becomes of each film's count: .csv, and a smoothed curve as "
+        ".png",
+    )
+    add(
+        "--every",
+        type=int,
+        metavar="N",
+        help="count every Nth frame of a film (default: one frame per second)",
     )
     add(
         "--region",
@@ -159,18 +179,25 @@ def _region(text):
 def _check(args):
     """Whatever can be wrong before the first photograph is opened."""
     if args.weights is None:
-        args.weights = counter.default()
-        print(
-            f"count: with {args.weights}, a small network that has seen only generated "
-            "crowds; --weights names another",
-            file=sys.stderr,
-        )
+        args.weights = counter.default(args.model or "cpcnn")
+        if args.weights == counter.DEMO:
+            print(
+                f"count: with {args.weights}, a small network that has seen only "
+                "generated crowds; --weights names another",
+                file=sys.stderr,
+            )
+    if args.model:
+        held = weights.load_name(counter.find(args.weights))
+        if held != args.model:
+            raise ValueError(f"--model={args.model}, but {args.weights} holds {held}")
     if args.max_side is not None and args.max_side < PATCH:
         raise ValueError(f"--max_side: expected at least {PATCH}, got {args.max_side}")
+    if args.every is not None and args.every < 1:
+        raise ValueError(f"--every: expected at least 1, got {args.every}")
     names = [region.name for region in args.region]
     if len(set(names)) < len(names):
         raise ValueError("--region: each region needs a name of its own")
     for file in filter(None, (args.json, args.csv)):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-    for folder in filter(None, (args.density, args.overlay)):
+    for folder in filter(None, (args.density, args.overlay, args.curve)):
         Path(folder).mkdir(parents=True, exist_ok=True)

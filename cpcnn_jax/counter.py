@@ -4,15 +4,13 @@ import dataclasses
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax.traverse_util import flatten_dict
 
-from cpcnn_jax import photograph, tiles, weights, windows, workdir
+from cpcnn_jax import baselines, photograph, tiles, weights, windows, workdir
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.lce import PATCH
 
-DEMO = "runs/demo/weights.safetensors"  # what `make demo` leaves
+DEMO = weights.DEFAULTS["cpcnn"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,14 +42,17 @@ class Counter:
       blocks: per side of a photograph, for the global context.
       tile: pixels, the largest side of what is computed at once.
 
+    Attributes:
+      model, weights, blocks: as given; the weights where JAX computes.
+
     Raises:
       ValueError: the tile is too small for the networks.
     """
 
     def __init__(self, model, trained, *, blocks, tile=tiles.TILE):
         """Nothing is computed yet; each size of tile is compiled at its first use."""
-        self._model, self._blocks = model, blocks
-        self._weights = jax.device_put(trained)
+        self.model, self.blocks = model, blocks
+        self.weights = jax.device_put(trained)
         self._score = windows.estimator(model)
         self._estimate = tiles.estimator(model, tile=tile)
 
@@ -79,19 +80,65 @@ class Counter:
                 f"{found.name} has {width}x{height} pixels; the networks need at least "
                 f"{PATCH}x{PATCH}"
             )
-        shape = photograph.padded_shape(pixels)
-        grids = self._model.grids(shape, blocks=self._blocks)
-        scores = self._score(self._weights, pixels, grids, track)
-        context = windows.spread(scores, grids, shape)
-        density = self._estimate(self._weights, pixels, context, track)
+        density, scores = self._density(pixels, track)
         people = float(density.sum(dtype=np.float64))
         if not np.isfinite(people):
             raise ValueError(f"{found.name}: the density is no number; wrong weights?")
         return Count(people, density, scores.get("global"), scores.get("local"), found)
 
+    def _density(self, pixels, track):
+        shape = photograph.padded_shape(pixels)
+        grids = self.model.grids(shape, blocks=self.blocks)
+        scores = self._score(self.weights, pixels, grids, track)
+        context = windows.spread(scores, grids, shape)
+        return self._estimate(self.weights, pixels, context, track), scores
 
-def default():
-    """The weights to count with where a command names none: those of `make demo`.
+
+class Baseline(Counter):
+    """Counts people with a network that CP-CNN is compared with; made by `load`.
+
+    Args:
+      estimate: as from `baselines`.
+      trained: its weights, a flat dict of arrays.
+    """
+
+    def __init__(self, estimate, trained):
+        """Nothing is computed yet; each size of tile is compiled at its first use."""
+        self.weights = jax.device_put(trained)
+        self._estimate = estimate
+
+    def _density(self, pixels, track):
+        return self._estimate(self.weights, pixels, track), {}
+
+
+def find(path):
+    """The weights file that a user means.
+
+    Args:
+      path: of a weights file, or of the workdir of a run, which holds one.
+
+    Returns:
+      Its path.
+
+    Raises:
+      ValueError: there is none.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = workdir.weights_file(file)
+    if not file.exists():
+        raise ValueError(
+            f"no weights at {file}: expected a weights.safetensors file or the workdir "
+            "of a run (no weights are released yet, so that a name stands for none)"
+        )
+    return file
+
+
+def default(model="cpcnn"):
+    """The weights to count with where a command names none.
+
+    Args:
+      model: "cpcnn", "mcnn" or "csrnet".
 
     Returns:
       Their path.
@@ -99,19 +146,24 @@ def default():
     Raises:
       ValueError: they are not there.
     """
-    if not Path(DEMO).exists():
-        raise ValueError(
-            f"no --weights, and {DEMO} is not there: name a weights file or the "
-            "workdir of a run, or let `make demo` train a small network"
+    file = weights.DEFAULTS[model]
+    if Path(file).exists():
+        return file
+    advice = f"`python -m cpcnn_jax {model}` writes it"
+    if file == DEMO:
+        advice = (
+            "name a weights file or the workdir of a run, or let `make demo` train a "
+            "small network"
         )
-    return DEMO
+    raise ValueError(f"no --weights, and {file} is not there: {advice}")
 
 
 def load(path, *, tile=tiles.TILE) -> Counter:
     """Load trained networks.
 
     Args:
-      path: a weights.safetensors file, or the workdir of a run, which holds one.
+      path: a weights.safetensors file, or the workdir of a run, which holds one; the
+        file says itself which networks it holds.
       tile: pixels, the largest side of what is computed at once; smaller needs less
         memory and more time.
 
@@ -126,27 +178,22 @@ def load(path, *, tile=tiles.TILE) -> Counter:
       Traceback (most recent call last):
       ValueError: no weights at shanghaitech_a: ...
     """
-    file = Path(path)
-    if file.is_dir():
-        file = workdir.weights_file(file)
-    if not file.exists():
-        raise ValueError(
-            f"no weights at {file}: expected a weights.safetensors file or the workdir "
-            "of a run (no weights are released yet, so that a name stands for none)"
-        )
-    settings = weights.load_model(file)
-    model, trained = cpcnn.build(settings), weights.load(file)
-    _check(model, trained, file)
+    file = find(path)
+    name, trained = weights.load_name(file), weights.load(file)
+    if name != "cpcnn":
+        module, channels, estimator = baselines.of(name)
+        _check(module, channels, trained, file)
+        return Baseline(estimator(module, tile=tile), trained)
+    model = cpcnn.build(weights.load_model(file))
+    _check(model, 3, trained, file)
     return Counter(model, trained, blocks=weights.load_blocks(file), tile=tile)
 
 
-def _check(model, trained, file):
+def _check(module, channels, trained, file):
     """Refuse weights that are not those of the networks in their own header."""
-    image = jnp.zeros((1, PATCH, PATCH, 3))
-    expected = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
-    for name, leaf in flatten_dict(expected, sep="/").items():
+    for name, shape in weights.shapes(module, channels=channels).items():
         found = trained[name].shape if name in trained else "nothing"
-        if found != leaf.shape:
+        if found != shape:
             raise ValueError(
-                f"{file} is damaged: expected {name} of shape {leaf.shape}, got {found}"
+                f"{file} is damaged: expected {name} of shape {shape}, got {found}"
             )

@@ -55,13 +55,31 @@ def halo(model):
       >>> halo(CPCNN(gce=None, lce=None))
       84
     """
-    reach = 0
-    for column in model.dme.chains():
-        chain = [*column, *model.fcnn.chain()]
-        for pixel in range(POOLING):
-            start, stop = arithmetic.span(pixel, chain)
-            reach = max(reach, pixel - start, stop - 1 - pixel)
-    return -(-reach // POOLING) * POOLING
+    chains = [[*column, *model.fcnn.chain()] for column in model.dme.chains()]
+    return reach(chains, multiple=POOLING)
+
+
+def reach(chains, *, multiple, cell=1):
+    """How far an output of any chain sees around the pixels that it stands for.
+
+    Args:
+      chains: lists of `arithmetic.Layer`, from the photograph to the output.
+      multiple: of what tiles' sides shall be, pixels.
+      cell: pixels per output, which divides it.
+
+    Returns:
+      Pixels, rounded up to the multiple.
+
+    Example:
+      >>> reach([[arithmetic.Layer(5, p=2)]], multiple=4)
+      4
+    """
+    found = 0
+    for chain in chains:
+        for output in range(multiple // cell):
+            start, stop = arithmetic.span(output, chain)
+            found = max(found, output * cell - start, stop - (output + 1) * cell)
+    return -(-found // multiple) * multiple
 
 
 def pieces(length, *, tile, halo):
@@ -120,7 +138,7 @@ def estimator(model, *, tile=TILE):
 
     @jax.jit
     def density(weights, image, context, area):
-        with nn.intercept_methods(_confined(image.shape[1:3], area)):
+        with nn.intercept_methods(confined(image.shape[1:3], area)):
             found, _ = model.apply(steps.variables(weights), image, context=context)
         return found[0, ..., 0]
 
@@ -147,12 +165,13 @@ def _context(context, row, column):
     return np.pad(context(*spans), (*missing, (0, 0)))
 
 
-def _confined(tile, area):
+def confined(tile, area):
     """Zeros outside of the photograph at every convolution, as a border has them.
 
     Args:
       tile: (height, width) in pixels.
-      area: how much of it, from the top and the left, is photograph; not static.
+      area: how much of it, from the top and the left, is photograph; not static. A
+        cell that pooling made of pixels on both sides counts as outside.
 
     Returns:
       For `nn.intercept_methods`.
@@ -163,9 +182,9 @@ def _confined(tile, area):
         if convolves and context.method_name == "__call__":
             x, *others = args
             for axis, (length, end) in enumerate(zip(tile, area, strict=True), start=1):
-                cells = jnp.arange(x.shape[axis]) * (length // x.shape[axis])
+                ends = (jnp.arange(x.shape[axis]) + 1) * (length // x.shape[axis])
                 inside = jnp.expand_dims(
-                    cells < end, [i for i in range(4) if i != axis]
+                    ends <= end, [i for i in range(4) if i != axis]
                 )
                 x = jnp.where(inside, x, 0)
             args = (x, *others)

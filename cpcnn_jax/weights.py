@@ -4,11 +4,15 @@ A file holds flat names such as "fcnn/t1/kernel" and, in its header, the configu
 of the networks, so that it says itself what it is.
 """
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
@@ -16,6 +20,14 @@ from safetensors.numpy import save as serialize
 from cpcnn_jax import files
 from cpcnn_jax.config import Crops, Model
 from cpcnn_jax.models.vgg import LAYERS
+
+# Where each network's weights are, unless a user says otherwise: what `make demo`
+# leaves, and what the commands of these names write.
+DEFAULTS = {
+    "cpcnn": "runs/demo/weights.safetensors",
+    "mcnn": "weights/mcnn.safetensors",
+    "csrnet": "weights/csrnet.safetensors",
+}
 
 
 def save(path, weights, model: Model, *, blocks: int = Crops.fraction):
@@ -28,10 +40,25 @@ def save(path, weights, model: Model, *, blocks: int = Crops.fraction):
       blocks: per side of a photograph, for the global context: `config.Crops.fraction`
         of the training.
     """
+    _write(path, weights, dataclasses.asdict(model) | {"blocks": blocks})
+
+
+def save_baseline(path, weights, name):
+    """Write weights of a network that CP-CNN is compared with.
+
+    Args:
+      path: of the file, whose folder is made; replaced at once or not at all.
+      weights: flat dict of arrays.
+      name: "mcnn" or "csrnet".
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    _write(path, weights, {"name": name})
+
+
+def _write(path, weights, model):
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.items()}
     # One entry: of several, safetensors writes them in an order of its own each time.
-    header = {"model": json.dumps(dataclasses.asdict(model) | {"blocks": blocks})}
-    files.replace(path, serialize(arrays, header))
+    files.replace(path, serialize(arrays, {"model": json.dumps(model)}))
 
 
 def load(path):
@@ -54,6 +81,22 @@ def load(path):
         raise ValueError(f"{path} is not a safetensors file: {error}") from None
 
 
+def load_name(path) -> str:
+    """Which networks a weights file holds: "cpcnn", "mcnn" or "csrnet".
+
+    Args:
+      path: of a file that `save` or `save_baseline` wrote.
+
+    Raises:
+      ValueError: the file is missing, or its header names no such networks.
+    """
+    with _understood(path):
+        name = _header(path).get("name", "cpcnn")
+        if name not in DEFAULTS:
+            raise ValueError(f"expected one of {', '.join(DEFAULTS)}, got {name!r}")
+        return name
+
+
 def load_model(path) -> Model:
     """The configuration in a weights file's header.
 
@@ -66,9 +109,16 @@ def load_model(path) -> Model:
     Raises:
       ValueError: the file is missing, or its header describes no networks.
     """
-    try:
+    with _understood(path):
         fields = _header(path).items()
         return Model(**{name: _tuples(v) for name, v in fields if name != "blocks"})
+
+
+@contextlib.contextmanager
+def _understood(path):
+    """What is wrong with a header is a sentence."""
+    try:
+        yield
     except FileNotFoundError:
         raise ValueError(f"no weights at {path}") from None
     except (SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
@@ -94,6 +144,21 @@ def _header(path):
 def _tuples(value):
     """JSON's lists as the tuples that they were."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def shapes(module, *, channels):
+    """The shapes of a module's weights; nothing is computed.
+
+    Args:
+      module: a Flax module of a photograph.
+      channels: of the photograph.
+
+    Returns:
+      Flat dict of names to shapes.
+    """
+    image = jnp.zeros((1, 64, 64, channels))
+    tree = jax.eval_shape(module.init, jax.random.key(0), image)["params"]
+    return {name: leaf.shape for name, leaf in flatten_dict(tree, sep="/").items()}
 
 
 def with_vgg16(weights, path):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from cpcnn_jax import mcnn_weights, predict, steps
+import cpcnn_jax as cp
+from cpcnn_jax import baselines, steps, weights
+from cpcnn_jax.foreign_weights import mcnn
 from cpcnn_jax.models.mcnn import COLUMNS, MCNN
 
 h5py = pytest.importorskip("h5py")
@@ -60,17 +62,17 @@ def test_the_module_with_a_file_s_weights_is_pytorch_s_network(layers, file):
     with torch.no_grad():
         expected = _torch_mcnn(layers, torch.from_numpy(image.transpose(0, 3, 1, 2)))
     run = jax.jit(MCNN().apply)
-    found = run(steps.variables(mcnn_weights.read(file)), image)
+    found = run(steps.variables(mcnn.read(file)), image)
     assert found.shape == (1, 5, 7, 1) and (expected > 0).any()
     np.testing.assert_allclose(found[..., 0], expected[:, 0], rtol=1e-4, atol=1e-4)
 
 
 def test_a_missing_file_and_one_of_another_format_are_named(tmp_path):
     with pytest.raises(ValueError, match="no file at .*nothing.h5"):
-        mcnn_weights.read(tmp_path / "nothing.h5")
+        mcnn.read(tmp_path / "nothing.h5")
     (tmp_path / "text.h5").write_text("not HDF5")
     with pytest.raises(ValueError, match="text.h5 cannot be read as HDF5"):
-        mcnn_weights.read(tmp_path / "text.h5")
+        mcnn.read(tmp_path / "text.h5")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_an_array_that_does_not_fit_is_named(file, array, got):
             opened[name] = array
     expected = rf"mcnn.h5: expected {name} of shape \(32, 16, 7, 7\), got {got}"
     with pytest.raises(ValueError, match=expected):
-        mcnn_weights.read(file)
+        mcnn.read(file)
 
 
 def test_an_array_of_another_file_is_refused(file, tmp_path):
@@ -95,7 +97,7 @@ def test_an_array_of_another_file_is_refused(file, tmp_path):
         del opened[name]
         opened[name] = h5py.ExternalLink(str(tmp_path / "other.h5"), "secret")
     with pytest.raises(ValueError, match=f"{name} lies in another file; refused"):
-        mcnn_weights.read(file)
+        mcnn.read(file)
 
 
 def test_bytes_of_another_file_are_refused(file, tmp_path):
@@ -106,17 +108,20 @@ def test_bytes_of_another_file_are_refused(file, tmp_path):
         external = [(str(tmp_path / "secret"), 0, 4)]
         opened.create_dataset(name, (1,), np.float32, external=external)
     with pytest.raises(ValueError, match=f"{name} lies in another file; refused"):
-        mcnn_weights.read(file)
+        mcnn.read(file)
 
 
 def test_without_h5py_the_error_says_what_to_install(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ValueError, match=r"pip install 'cpcnn_jax\[convert\]'"):
-        mcnn_weights.read(file)
+        mcnn.read(file)
 
 
 class _GreyPerCell:
     """A network whose density is the grey level, summed over each cell of 4x4."""
+
+    def chains(self):
+        return [[]]
 
     def apply(self, variables, grey):
         count, height, width, _ = grey.shape
@@ -129,9 +134,22 @@ def test_the_baseline_s_estimate_is_grey_resized_and_keeps_its_sum(size):
     shade = np.linspace(0, 255, size[1]).round().astype(np.uint8)  # along the width
     image = np.stack(np.broadcast_arrays(shade, 255 - shade, 40), -1)
     image = np.broadcast_to(image, (*size, 3)).astype(np.uint8)
-    found = predict.mcnn_estimator(_GreyPerCell())({}, image)
+    found = baselines.mcnn_estimator(_GreyPerCell())({}, image)
     assert found.shape == size and found.dtype == np.float32
     grey = image @ np.float64([0.299, 0.587, 0.114])  # ITU-R 601, as OpenCV's
     resized = (size[0] // 4 * 4) * (size[1] // 4 * 4)
     assert found.sum() == pytest.approx(grey.mean() * resized, rel=0.005)
     np.testing.assert_allclose(found, grey * resized / grey.size, atol=5)
+
+
+def test_what_the_command_writes_counts(file, tmp_path, capsys):
+    out = tmp_path / "new" / "mcnn.safetensors"
+    assert mcnn.main([str(file), "--out", str(out)]) == 0
+    assert weights.load_name(out) == "mcnn"
+    image = np.random.default_rng(0).integers(0, 256, (64, 68, 3), dtype=np.uint8)
+    expected = baselines.mcnn_estimator(MCNN())(mcnn.read(file), image)
+    found = cp.load(out).count(image)
+    np.testing.assert_allclose(found.density, expected, rtol=1e-5, atol=1e-7)
+    assert found.global_scores is None and found.local_scores is None
+    assert mcnn.main([str(tmp_path / "none.h5")]) == 1
+    assert capsys.readouterr().err == f"mcnn: no file at {tmp_path}/none.h5\n"

@@ -9,7 +9,7 @@ import torch
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
-from cpcnn_jax.models import context, cpcnn, dme, fcnn, gce, lce, mcnn, vgg
+from cpcnn_jax.models import context, cpcnn, csrnet, dme, fcnn, gce, lce, mcnn, vgg
 from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.heads import ClassifierHead, dropout
@@ -22,6 +22,7 @@ PARAMETERS = {
     gce.GlobalContextEstimator: (gce.GlobalContextEstimator(), IMAGE, 27_692_869),
     lce.LocalContextEstimator: (lce.LocalContextEstimator(), IMAGE, 3_375_685),
     dme.DensityMapEstimator: (dme.DensityMapEstimator(), IMAGE, 244_706),
+    csrnet.CSRNet: (csrnet.CSRNet(), IMAGE, 16_263_489),
     mcnn.MCNN: (mcnn.MCNN(), (1, 64, 64, 1), 127_953),
     fcnn.FusionCNN: (fcnn.FusionCNN(), (1, 16, 16, 40), 341_169),
     fcnn.PointwiseFusion: (fcnn.PointwiseFusion(), (1, 16, 16, 30), 31),
@@ -52,7 +53,7 @@ def _image(height, width, count=1, seed=0):
 
 
 def test_every_module_is_in_the_table_of_parameters():
-    modules = (vgg, gce, lce, dme, fcnn, cpcnn, mcnn)
+    modules = (vgg, gce, lce, dme, fcnn, cpcnn, mcnn, csrnet)
     classes = {
         value
         for module in modules

@@ -7,7 +7,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from cpcnn_jax import config, data, evaluate, mcnn_weights, predict, scores
+from cpcnn_jax import baselines, config, data, evaluate, scores
+from cpcnn_jax.foreign_weights import mcnn
 from cpcnn_jax.models.mcnn import MCNN
 
 
@@ -35,8 +36,8 @@ def test_public_mcnn_weights_score_what_their_authors_print(shanghaitech, weight
     The authors print 110 and 169, with counts held against their own maps' sums.
     """
     experiment = config.Experiment(data=shanghaitech(part="A"))
-    trained = jax.device_put(mcnn_weights.read(weights_file))
-    estimate = functools.partial(predict.mcnn_estimator(MCNN()), trained)
+    trained = jax.device_put(mcnn.read(weights_file))
+    estimate = functools.partial(baselines.mcnn_estimator(MCNN()), trained)
     source = data.open_source(experiment.data, "test")
     training = [len(p) for p in data.open_source(experiment.data, "train").points]
     thresholds = scores.level_thresholds(training)

@@ -8,9 +8,10 @@ import tarfile
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+import torch
+from safetensors.numpy import load_file, save_file
 
-from cpcnn_jax import vgg16
+from cpcnn_jax.foreign_weights import lpips, vgg16
 from cpcnn_jax.models.vgg import LAYERS
 
 
@@ -22,7 +23,7 @@ def pickled(tree):
 def archive(path, tree):
     data = pickled(tree)
     with tarfile.open(path, "w:gz") as tar:
-        member = tarfile.TarInfo(vgg16.MEMBER)
+        member = tarfile.TarInfo(lpips.MEMBER)
         member.size = len(data)
         tar.addfile(member, io.BytesIO(data))
     return path
@@ -43,7 +44,7 @@ def convolutions():
 def trusted(tmp_path, monkeypatch):
     path = archive(tmp_path / "lpips.tar.gz", {"VGG16_0": convolutions()})
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(vgg16, "SHA256", digest)
+    monkeypatch.setattr(lpips, "SHA256", digest)
     return path
 
 
@@ -66,7 +67,7 @@ def test_another_archive_is_refused(trusted, tmp_path, capsys):
     other = archive(tmp_path / "other.tar.gz", {"VGG16_0": {}})
     assert vgg16.main([str(other), "--out", str(tmp_path / "out")]) == 1
     err = capsys.readouterr().err
-    assert f"vgg16: {other} has SHA-256 " in err and vgg16.SHA256 in err
+    assert f"vgg16: {other} has SHA-256 " in err and lpips.SHA256 in err
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -97,10 +98,50 @@ def test_a_pickle_that_runs_commands_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = "refused the pickle: .*system is not a numpy array"
     with pytest.raises(ValueError, match=text):
-        vgg16.read_arrays(pickle.dumps({"VGG16_0": Command()}))
+        lpips.read_arrays(pickle.dumps({"VGG16_0": Command()}))
     assert not (tmp_path / "hacked").exists()
 
 
 def test_arrays_are_read():
     tree = {"a": np.arange(6.0).reshape(2, 3)}
-    np.testing.assert_array_equal(vgg16.read_arrays(pickled(tree))["a"], tree["a"])
+    np.testing.assert_array_equal(lpips.read_arrays(pickled(tree))["a"], tree["a"])
+
+
+def torchvision():
+    """A state dict with torchvision's and timm's names, whose shapes are VGG-16's."""
+    found, inputs = {}, 3
+    places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+    for place, layer in zip(places, LAYERS, strict=True):
+        features = min(64 * 2 ** (int(layer[4]) - 1), 512)
+        found[f"features.{place}.weight"] = torch.full((features, inputs, 3, 3), place)
+        found[f"features.{place}.bias"] = torch.arange(float(features))
+        inputs = features
+    found["features.0.weight"] = torch.randn(64, 3, 3, 3)
+    return {name: value.float() for name, value in found.items()}
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".older.pth", ".safetensors"])
+def test_torchvision_s_files_get_our_names(tmp_path, suffix):
+    state, source = torchvision(), tmp_path / f"vgg16{suffix}"
+    if suffix == ".safetensors":
+        save_file({name: value.numpy() for name, value in state.items()}, source)
+    else:
+        layout = suffix == ".pth"
+        torch.save(state, source, _use_new_zipfile_serialization=layout)
+    assert vgg16.main([str(source), "--out", str(tmp_path / "out")]) == 0
+    found = load_file(tmp_path / "out")
+    assert set(found) == {f"{n}/{part}" for n in LAYERS for part in ("kernel", "bias")}
+    first = state["features.0.weight"].permute(2, 3, 1, 0)
+    np.testing.assert_array_equal(found["conv1_1/kernel"], first)
+    assert found["conv5_3/kernel"].shape == (3, 3, 512, 512)
+    assert (found["conv5_3/kernel"] == 28).all()
+    np.testing.assert_array_equal(found["conv4_2/bias"], np.arange(512))
+
+
+def test_networks_that_are_not_vgg_16_are_refused(tmp_path, capsys):
+    source = tmp_path / "resnet.safetensors"
+    save_file({"conv1.weight": np.zeros((64, 3, 7, 7), np.float32)}, source)
+    assert vgg16.main([str(source), "--out", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err == (
+        f"vgg16: {source}: expected features.0.bias of shape (64,), got nothing\n"
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from flax import linen as nn
 
-from cpcnn_jax.models.dme import in_columns
+from cpcnn_jax.models.dme import DensityMapEstimator, in_columns
 
 COLUMNS = (
     ((16, 9), (32, 7), (16, 7), (8, 7)),
@@ -17,7 +17,7 @@ class MCNN(nn.Module):
     """DME's columns, one convolution shorter, on a grey photograph, fused at once.
 
     Departs from the paper: a ReLU follows the last convolution, as in the public code
-    whose trained weights this module takes (`cpcnn_jax.mcnn_weights`).
+    whose trained weights this module takes (`cpcnn_jax.foreign_weights.mcnn`).
 
     Attributes:
       columns: as in `dme.DensityMapEstimator`.
@@ -50,3 +50,7 @@ class MCNN(nn.Module):
         """
         features = in_columns(image, self.columns)
         return nn.relu(nn.Conv(1, (1, 1), name="fuse")(features))
+
+    def chains(self):
+        """Per column its layers along one axis, from the image to the map."""
+        return DensityMapEstimator(self.columns, parent=None).chains()

@@ -1,0 +1,68 @@
+"""CSRNet, a baseline: VGG-16's first ten convolutions and six dilated ones."""
+
+from flax import linen as nn
+
+from cpcnn_jax.arithmetic import Layer
+from cpcnn_jax.config import Model
+from cpcnn_jax.models.fast import max_pool
+from cpcnn_jax.models.vgg import BLOCKS, normalised
+
+FRONT = BLOCKS[:4]  # a pooling lies between two blocks
+BACK = (512, 512, 512, 256, 128, 64)
+DILATION = 2  # of the back end's kernels
+STRIDE = 8  # pixels per cell of the map
+
+
+class CSRNet(nn.Module):
+    """Its map is an eighth of the photograph's size; nothing widens it again.
+
+    As in the public code, whose trained weights this module takes
+    (`cpcnn_jax.foreign_weights.csrnet`), no ReLU follows the last convolution: a cell
+    can be below zero.
+
+    Attributes:
+      width: multiplies every layer's features; 1 is CSRNet and fits its weights.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> csrnet, image = CSRNet(width=0.125), jnp.zeros((1, 64, 100, 3))
+      >>> density, _ = csrnet.init_with_output(jax.random.key(0), image)
+      >>> density.shape
+      (1, 8, 12, 1)
+
+    Reference: Li, Zhang & Chen, CSRNet: Dilated Convolutional Neural Networks for
+    Understanding the Highly Congested Scenes, CVPR 2018, back end B.
+    """
+
+    width: float = Model.vgg_width
+
+    @nn.compact
+    def __call__(self, image):
+        """Estimate density at an eighth of the size.
+
+        Args:
+          image: `[B, H, W, 3]` RGB in [0, 1].
+
+        Returns:
+          `[B, H // 8, W // 8, 1]` people per cell of 8x8 pixels: its sum is the count.
+        """
+        x = normalised(image)
+        for block, (features, depth) in enumerate(FRONT, start=1):
+            x = max_pool(x) if block > 1 else x
+            for layer in range(1, depth + 1):
+                x = self._conv(x, features, f"conv{block}_{layer}")
+        for layer, features in enumerate(BACK, start=1):
+            x = self._conv(x, features, f"back{layer}", kernel_dilation=DILATION)
+        return nn.Conv(1, (1, 1), name="output")(x)
+
+    def _conv(self, x, features, name, **kwargs):
+        start = nn.initializers.he_normal()
+        wide = int(features * self.width)
+        return nn.relu(nn.Conv(wide, (3, 3), kernel_init=start, name=name, **kwargs)(x))
+
+
+def chain():
+    """The layers along one axis, from the photograph to the map."""
+    same, pool = Layer(3, p=1), Layer(2, s=2)
+    front = [layer for _, depth in FRONT for layer in [*[same] * depth, pool]][:-1]
+    return [*front, *[Layer(3, p=DILATION, d=DILATION)] * len(BACK)]
