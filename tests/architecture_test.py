@@ -122,6 +122,8 @@ def test_each_heavy_package_has_its_place():
     assert users("orbax") == {"checkpoint"}
     assert users("av") == {"film"}
     assert {folder(name) for name in users("matplotlib")} == {"report"}
+    for package in ("starlette", "uvicorn", "prometheus_client"):
+        assert {folder(name) for name in users(package)} == {"serve"}
     for oracle in ("tensorflow", "torch", "keras", "skimage", "tensorboard"):
         assert not users(oracle), oracle
     # ONNX is the tests' oracle for the layer, and what the export room writes.

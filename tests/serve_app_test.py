@@ -31,7 +31,7 @@ class Told:
     def count(self, image, *, max_side, track):
         self.begun.append(image.name)
         for _ in track([1, 2, 3]):
-            assert self.go_on.wait(30)
+            assert self.go_on.wait(300)
             self.parts += 1
         if image.name == "bug":
             raise ZeroDivisionError
@@ -56,7 +56,7 @@ def running(ready, **limits):
     finally:
         ready.go_on.set()
         server.should_exit = True
-        thread.join(30)
+        thread.join(300)
         listening.close()
     assert not thread.is_alive()
 
@@ -80,7 +80,7 @@ def end(connection):
 
 
 def wait_for(condition):
-    for _ in range(1000):
+    for _ in range(6000):
         if condition():
             return
         time.sleep(0.01)
@@ -151,10 +151,10 @@ def test_who_hangs_up_while_counted_stops_the_count():
 
 def test_who_waits_too_long_is_told_and_dropped():
     ready = Told()
-    with running(ready, seconds=0.5) as address:
+    with running(ready, seconds=2) as address:
         answers = [end(c) for c in [begin(address, n) for n in ("one", "two")]]
         for name, (status, _, told) in zip(("one", "two"), answers, strict=True):
-            sentence = "was not counted within 0.5 seconds: shrink it or wait"
+            sentence = "was not counted within 2 seconds: shrink it or wait"
             assert (status, told) == (504, {"error": f"{name} {sentence}"})
         assert served.health(address)["taken"] == 0
         ready.go_on.set()
@@ -206,7 +206,7 @@ def test_a_line_that_is_closed_lets_nobody_wait():
         line, go_on = Line(2), threading.Event()
         turns = [
             asyncio.ensure_future(
-                line.turn(lambda track: go_on.wait(30), asyncio.sleep(30))
+                line.turn(lambda track: go_on.wait(300), asyncio.sleep(300))
             )
             for _ in range(2)
         ]

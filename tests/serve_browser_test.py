@@ -23,7 +23,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(file):
-    with served.running(file, "--max_body", "1") as address:
+    with served.running(file, "--max_body", "1", "--timeout", "300") as address:
         yield address
 
 
@@ -66,7 +66,7 @@ def text(page, selector):
 
 
 def wait(page, condition):
-    return Wait(page, 60, poll_frequency=0.05).until(condition)
+    return Wait(page, 300, poll_frequency=0.05).until(condition)
 
 
 def choose(page, path):
@@ -146,14 +146,14 @@ def test_a_region_by_keyboard_alone(page, photograph, expected):
     assert "region 1 has 3 corners" in text(page, "#told")
     press(page, Keys.SHIFT + Keys.ARROW_LEFT)
     before = page.execute_script("return state.cross")
-    press(page, Keys.TAB)  # to the button that removes it
-    press(page, Keys.ENTER)
+    press(page, Keys.TAB, Keys.TAB, Keys.ENTER)  # past the slider, to Remove
     assert text(page, "#regions") == ""
     assert page.execute_script("return state.cross") == before
 
 
 def test_regions_by_pointer(counted, expected):
     drawing = find(counted, "#drawing")
+    counted.execute_script("arguments[0].scrollIntoView({block: 'center'})", drawing)
     width, height = drawing.size["width"], drawing.size["height"]
     for share in ((-0.4, -0.4), (0.4, -0.4), (0.4, 0.4), (-0.4, 0.4)):
         chain = webdriver.ActionChains(counted)
@@ -257,6 +257,17 @@ def test_a_busy_server_is_asked_again(page, photograph):
     find(page, "#file").send_keys(str(photograph))
     wait(page, lambda page: "asking again in 1 s" in text(page, "#status"))
     wait(page, lambda page: "square.png: " in text(page, "#status"))
+
+
+def test_a_server_that_has_ended_is_said(page, photograph):
+    page.execute_script("window.fetch = () => Promise.reject(new TypeError('no'))")
+    for give in (
+        lambda: find(page, "#file").send_keys(str(photograph)),
+        lambda: find(page, "[data-example='0']").click(),
+    ):
+        page.execute_script("say('')")
+        give()
+        wait(page, lambda page: text(page, "#problem") == "The server does not answer.")
 
 
 def test_a_file_is_dropped_on_the_page(page):

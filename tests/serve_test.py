@@ -31,7 +31,9 @@ def ready(file):
 
 @pytest.fixture(scope="module")
 def address(file):
-    with served.running(file, "--queue", "4", "--max_body", "1") as address:
+    with served.running(
+        file, "--queue", "4", "--max_body", "1", "--timeout", "300"
+    ) as address:
         yield address
 
 
@@ -289,6 +291,15 @@ def test_a_port_that_is_taken(address, file, capsys):
         command.main(["--weights", str(file), "--port", port])
     text = f"serve: cannot listen on 127.0.0.1, port {port}: Address already in use"
     assert capsys.readouterr().err.startswith(text)
+
+
+def test_a_host_that_lets_others_in_is_said(capsys):
+    with command._listen("0.0.0.0", 0) as listening:
+        assert command._address(listening).startswith("http://0.0.0.0:")
+    said = capsys.readouterr().err
+    assert said == "serve: 0.0.0.0 lets others in, and nothing asks who\n"
+    with command._listen("127.0.0.1", 0):
+        assert capsys.readouterr().err == ""
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch, capsys):

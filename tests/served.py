@@ -48,8 +48,9 @@ def running(file, *flags):
             assert line.startswith("serve: http://127.0.0.1:"), process.stderr.read()
             yield line.split()[1]
             process.send_signal(signal.SIGINT)
-            _, complaints = process.communicate(timeout=30)
-            assert (process.returncode, complaints) == (0, "")
+            _, complaints = process.communicate(timeout=120)
+            # libtiff itself writes to stderr about damaged files.
+            assert process.returncode == 0 and "Traceback" not in complaints, complaints
         finally:
             process.kill()
 
@@ -68,7 +69,7 @@ def form(photograph=None, name="a.png", fields=()):
     return b"".join([*lines, f"--{BOUNDARY}--\r\n".encode()])
 
 
-def connect(address, timeout=60):
+def connect(address, timeout=300):
     where = urllib.parse.urlsplit(address)
     return http.client.HTTPConnection(where.hostname, where.port, timeout=timeout)
 
@@ -96,7 +97,7 @@ def health(address):
 
 def until(address, taken):
     """Wait until so many places are taken."""
-    for _ in range(500):
+    for _ in range(3000):
         if health(address)["taken"] == taken:
             return
         time.sleep(0.02)

@@ -72,17 +72,13 @@ async def _count(ready, line, limits, request):
                 asyncio.timeout(limits.seconds),
                 upload.reading(request, most=limits.body) as sent,
             ):
-                work = functools.partial(_work, ready, sent, limits.max_side)
+                work = functools.partial(answer, ready, sent, max_side=limits.max_side)
                 body = await line.turn(work, _hang_up(request.receive))
         except TimeoutError:
             raise _late(sent, limits.seconds) from None
         except Refused as error:
             raise HTTPException(400, str(error)) from None
     return Response(body, media_type="application/json")
-
-
-def _work(ready, sent, max_side, track):
-    return answer(ready, sent, max_side=max_side, track=track)
 
 
 async def _hang_up(receive):

@@ -1,6 +1,7 @@
 """python -m cpcnn_jax serve: the counter as a local page and an HTTP endpoint."""
 
 import argparse
+import contextlib
 import importlib.util
 import ipaddress
 import socket
@@ -37,21 +38,18 @@ def main(argv):
     parser = _parser()
     args = parser.parse_args(argv)
     cache.enable()
-    try:
-        _check(args)
-        weights = args.weights or counter.default()
-        listening = _listen(args.host, args.port)
-        server = _server(counter.load(weights, tile=args.tile), weights, args)
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
-    print(
-        f"serve: {_address(listening)} counts with {weights}; Ctrl-C ends it",
-        flush=True,
-    )
-    try:
-        server.run(sockets=[listening])
-    except KeyboardInterrupt:
-        pass  # uvicorn has ended in order and raises the signal again
+    with contextlib.ExitStack() as stack:
+        try:
+            _check(args)
+            weights = args.weights or counter.default()
+            listening = stack.enter_context(_listen(args.host, args.port))
+            server = _server(counter.load(weights, tile=args.tile), weights, args)
+        except (ValueError, OSError) as error:
+            parser.error(str(error))
+        words = f"serve: {_address(listening)} counts with {weights}; Ctrl-C ends it"
+        print(words, flush=True)
+        with contextlib.suppress(KeyboardInterrupt):  # raised when all is in order
+            server.run(sockets=[listening])
     return 0
 
 

@@ -87,7 +87,7 @@ class Line:
 
     def _timed(self, work, track):
         began = time.monotonic()
-        found = work(track)
+        found = work(track=track)
         self._seconds += 0.2 * (time.monotonic() - began - self._seconds)
         return found
 

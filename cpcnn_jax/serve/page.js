@@ -7,6 +7,8 @@ const seconds = (n) => new Promise((done) => { setTimeout(done, 1000 * n); });
 
 // --- asking ---
 
+const DOWN = "The server does not answer";
+
 function say(status, problem = "") {
   $("status").textContent = status;
   $("problem").textContent = problem;
@@ -20,7 +22,8 @@ async function ask(file, signal) {
   form.append("density", "npy");
   form.append("density", "png");
   for (;;) {
-    const answer = await fetch("count", { method: "POST", body: form, signal });
+    const answer = await fetch("count", { method: "POST", body: form, signal })
+      .catch(() => { throw new Error(DOWN); });
     const told = await answer.json();
     if (answer.ok) return told;
     if (answer.status !== 503) throw new Error(told.error);
@@ -45,8 +48,7 @@ async function count(file, truth = "") {
       + `counted in ${told.seconds.toFixed(1)} s.`);
   } catch (error) {
     if (asked !== state.asked) return;
-    const network = error instanceof TypeError;
-    say("", network ? "The server does not answer: is it still running?" : `${error.message}.`);
+    say("", `${error.message}.`);
   }
   document.body.classList.remove("busy");
 }
@@ -181,9 +183,13 @@ function key(event) {
 async function example(button) {
   const address = button.querySelector("img").src;
   const truth = button.textContent.trim();
-  const data = await (await fetch(address)).blob();
   const name = `example-${Number(button.dataset.example) + 1}.jpg`;
-  count(new File([data], name, { type: data.type }), truth);
+  try {
+    const data = await (await fetch(address)).blob();
+    count(new File([data], name, { type: data.type }), truth);
+  } catch {
+    say("", `${DOWN}.`);
+  }
 }
 
 function dropped(event) {
