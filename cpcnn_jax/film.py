@@ -56,7 +56,8 @@ def opened(path, *, every=None):
       every: take each frame whose number is a multiple of this. None: one per second.
 
     Yields:
-      The `Film`; its frames raise ValueError where the rest of the film is damaged.
+      The `Film`; its frames raise ValueError where a frame is damaged. One that was cut
+      short ends where it ends, if its format allows: compare its number.
 
     Raises:
       ValueError: it is no film, has no pictures, or PyAV is not installed; the text

@@ -159,5 +159,5 @@ def test_a_film_without_frames(tmp_path):
 
 def test_without_pyav_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(ValueError, match=r"a.mp4: films need PyAV: pip install 'cpcnn_"):
+    with pytest.raises(ValueError, match=r"a.mp4: films need PyAV: pip install"):
         read(tmp_path / "a.mp4")
