@@ -237,9 +237,7 @@ def test_weights_of_the_demo_are_found_or_asked_for(
     assert complaints.startswith("count: with runs/demo/weights.safetensors, a small")
 
 
-def test_the_model_s_usual_weights_are_taken(
-    photographs, tmp_path, monkeypatch, capsys
-):
+def test_the_usual_weights_of_a_model(photographs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         count.main([str(photographs), "--model=mcnn"])
