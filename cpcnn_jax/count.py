@@ -9,8 +9,6 @@ from tqdm import tqdm
 from cpcnn_jax import batch, cache, counter, files, film, regions, tiles, weights
 from cpcnn_jax.models.lce import PATCH
 
-DEMO = weights.DEFAULTS["cpcnn"]
-
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
@@ -111,7 +109,7 @@ def _parser():
     add(
         "--weights",
         metavar="FILE_OR_WORKDIR",
-        help=f"trained networks (default: {DEMO}, which `make demo` leaves)",
+        help=f"trained networks (default: {counter.DEMO}, which `make demo` leaves)",
     )
     add(
         "--model",
@@ -181,7 +179,13 @@ def _region(text):
 def _check(args):
     """Whatever can be wrong before the first photograph is opened."""
     if args.weights is None:
-        args.weights = _default(args.model)
+        args.weights = counter.default(args.model or "cpcnn")
+        if args.weights == counter.DEMO:
+            print(
+                f"count: with {args.weights}, a small network that has seen only "
+                "generated crowds; --weights names another",
+                file=sys.stderr,
+            )
     if args.model:
         held = weights.load_name(counter.find(args.weights))
         if held != args.model:
@@ -197,26 +201,3 @@ def _check(args):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     for folder in filter(None, (args.density, args.overlay, args.curve)):
         Path(folder).mkdir(parents=True, exist_ok=True)
-
-
-def _default(model):
-    """The file of the network that is asked for, where none is named."""
-    file = weights.DEFAULTS[model or "cpcnn"]
-    if model not in (None, "cpcnn"):
-        if not Path(file).exists():
-            raise ValueError(
-                f"no --weights, and {file} is not there: `python -m cpcnn_jax {model}` "
-                "writes it"
-            )
-        return file
-    if not Path(file).exists():
-        raise ValueError(
-            f"no --weights, and {file} is not there: name a weights file or the "
-            "workdir of a run, or let `make demo` train a small network"
-        )
-    print(
-        f"count: with {file}, a small network that has seen only generated crowds; "
-        "--weights names another",
-        file=sys.stderr,
-    )
-    return file

@@ -10,6 +10,8 @@ from cpcnn_jax import baselines, photograph, tiles, weights, windows, workdir
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.lce import PATCH
 
+DEMO = weights.DEFAULTS["cpcnn"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Count:
@@ -40,14 +42,17 @@ class Counter:
       blocks: per side of a photograph, for the global context.
       tile: pixels, the largest side of what is computed at once.
 
+    Attributes:
+      model, weights, blocks: as given; the weights where JAX computes.
+
     Raises:
       ValueError: the tile is too small for the networks.
     """
 
     def __init__(self, model, trained, *, blocks, tile=tiles.TILE):
         """Nothing is computed yet; each size of tile is compiled at its first use."""
-        self._model, self._blocks = model, blocks
-        self._weights = jax.device_put(trained)
+        self.model, self.blocks = model, blocks
+        self.weights = jax.device_put(trained)
         self._score = windows.estimator(model)
         self._estimate = tiles.estimator(model, tile=tile)
 
@@ -83,10 +88,10 @@ class Counter:
 
     def _density(self, pixels, track):
         shape = photograph.padded_shape(pixels)
-        grids = self._model.grids(shape, blocks=self._blocks)
-        scores = self._score(self._weights, pixels, grids, track)
+        grids = self.model.grids(shape, blocks=self.blocks)
+        scores = self._score(self.weights, pixels, grids, track)
         context = windows.spread(scores, grids, shape)
-        return self._estimate(self._weights, pixels, context, track), scores
+        return self._estimate(self.weights, pixels, context, track), scores
 
 
 class Baseline(Counter):
@@ -99,11 +104,11 @@ class Baseline(Counter):
 
     def __init__(self, estimate, trained):
         """Nothing is computed yet; each size of tile is compiled at its first use."""
-        self._weights = jax.device_put(trained)
+        self.weights = jax.device_put(trained)
         self._estimate = estimate
 
     def _density(self, pixels, track):
-        return self._estimate(self._weights, pixels, track), {}
+        return self._estimate(self.weights, pixels, track), {}
 
 
 def find(path):
@@ -127,6 +132,30 @@ def find(path):
             "of a run (no weights are released yet, so that a name stands for none)"
         )
     return file
+
+
+def default(model="cpcnn"):
+    """The weights to count with where a command names none.
+
+    Args:
+      model: "cpcnn", "mcnn" or "csrnet".
+
+    Returns:
+      Their path.
+
+    Raises:
+      ValueError: they are not there.
+    """
+    file = weights.DEFAULTS[model]
+    if Path(file).exists():
+        return file
+    advice = f"`python -m cpcnn_jax {model}` writes it"
+    if file == DEMO:
+        advice = (
+            "name a weights file or the workdir of a run, or let `make demo` train a "
+            "small network"
+        )
+    raise ValueError(f"no --weights, and {file} is not there: {advice}")
 
 
 def load(path, *, tile=tiles.TILE) -> Counter:

@@ -23,13 +23,8 @@ def save(path, density):
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(f"{path}.npy") as file:
         np.save(file, density)
-    low, high = float(density.min()), float(density.max())
-    scale = (high - low) / 65535 or 1.0
-    levels = np.empty(density.shape, np.uint16)
-    for row, values in enumerate(density):  # whole, its steps would need much memory
-        levels[row] = np.rint((values - low) / scale).clip(0, 65535)
     with files.replacing(f"{path}.png") as file:
-        Image.fromarray(levels).save(file, format="png")
+        low, scale = write_png(file, density)
     meaning = {
         "count": float(density.sum(dtype=np.float64)),
         "people per pixel": "offset + scale * grey level",
@@ -37,3 +32,22 @@ def save(path, density):
         "scale": scale,
     }
     files.replace(f"{path}.json", (json.dumps(meaning, indent=2) + "\n").encode())
+
+
+def write_png(file, density):
+    """Write a density map as a picture with 16-bit grey levels.
+
+    Args:
+      file: open, binary.
+      density: `[H, W]` float32 people per pixel.
+
+    Returns:
+      (offset, scale): people per pixel = offset + scale * level.
+    """
+    low, high = float(density.min()), float(density.max())
+    scale = (high - low) / 65535 or 1.0
+    levels = np.empty(density.shape, np.uint16)
+    for row, values in enumerate(density):  # whole, its steps would need much memory
+        levels[row] = np.rint((values - low) / scale).clip(0, 65535)
+    Image.fromarray(levels).save(file, format="png")
+    return low, scale

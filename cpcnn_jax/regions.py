@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-_NUMBER = r"\s*-?(?:\d+\.?\d*|\.\d+)\s*"
+# Possessive, so that a long text which is no region is refused in linear time.
+_NUMBER = r"\s*+-?(?:\d++\.?\d*+|\.\d++)\s*+"
 _TEXT = re.compile(rf"([^=]+)=({_NUMBER},{_NUMBER}(?:;{_NUMBER},{_NUMBER})*);?\s*")
 
 

@@ -11,8 +11,10 @@ from cpcnn_jax import config
 
 def get_config():
     return config.Experiment(
-        data=config.Crowd(num_train=256, num_test=32, height=384, width=512),
-        crops=config.Crops(multiple=32, plain=8, changed=8, patches=64),
+        data=config.Crowd(
+            num_train=256, num_test=32, height=288, width=384, max_heads=600
+        ),
+        crops=config.Crops(multiple=32, plain=6, changed=6, patches=64),
         model=config.Model(
             columns=(
                 ((8, 9), (16, 7), (16, 7), (8, 7)),
@@ -25,9 +27,9 @@ def get_config():
             lce_head=(128, 64),
         ),
         # ImageNet's weights do not fit the narrow VGG-16, so all of it learns.
-        gce=config.GlobalStage(120, 16, 1e-3, trainable_from="conv1_1"),
+        gce=config.GlobalStage(80, 16, 1e-3, trainable_from="conv1_1"),
         lce=config.Stage(200, 64, 1e-3),
-        density=config.Stage(900, 8, 1e-3, warmup=50),
+        density=config.Stage(1100, 8, 1e-3, warmup=50),
         adversary=config.Adversary(40, 8, 1e-5, discriminator_width=0.25),
-        validation=config.Validation(every=300),
+        validation=config.Validation(every=550),
     )

@@ -39,7 +39,7 @@ def run(trained, ready, monkeypatch, capsys):
     load = counter.load
 
     def once(path, *, tile):
-        ours = path in (str(trained), count.DEMO) and Path(path).exists()
+        ours = path in (str(trained), counter.DEMO) and Path(path).exists()
         return ready if ours and tile == tiles.TILE else load(path, tile=tile)
 
     monkeypatch.setattr(counter, "load", once)
@@ -228,7 +228,7 @@ def test_weights_of_the_demo_are_found_or_asked_for(
         run(photographs, weights=None)
     assert stopped.value.code == 2
     (text,) = capsys.readouterr().err.splitlines()
-    assert text.startswith(f"count: no --weights, and {count.DEMO} is not there")
+    assert text.startswith(f"count: no --weights, and {counter.DEMO} is not there")
     assert "`make demo`" in text
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "demo").symlink_to(trained)

@@ -25,9 +25,12 @@ def _draw(*shape, seed=0):
 @pytest.mark.parametrize(
     "quick, padding, features, side",
     [
-        (fast.thin_conv, "SAME", 20, 7),
-        (fast.thin_conv, "SAME", 33, 5),
-        (fast.thin_conv, "SAME", 8, 3),
+        (fast.folded_conv, "SAME", 20, 7),
+        (fast.folded_conv, "SAME", 9, 9),
+        (fast.folded_conv, "SAME", 8, 5),
+        (fast.folded_conv, "SAME", 16, 2),
+        (fast.folded_conv, "SAME", 1, 6),
+        (fast.folded_conv, "SAME", 7, 1),
         (fast.valid_conv, "VALID", 5, 3),
         (fast.valid_conv, "VALID", 2, 5),
     ],

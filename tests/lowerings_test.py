@@ -92,9 +92,12 @@ def test_no_gradient_inserts_zeros():
     def loss(x, kernel):
         return (fractionally_strided_conv(x, kernel) ** 2).sum()
 
-    text = jax.jit(jax.grad(loss, (0, 1))).lower(x, kernel).as_text()
-    assert text.count("stablehlo.convolution") == 3
-    assert not inserts_zeros(text)
+    lowered = jax.jit(jax.grad(loss, (0, 1))).trace(x, kernel)
+    for platform, products in (("cpu", 16), ("tpu", 0)):
+        text = lowered.lower(lowering_platforms=(platform,)).as_text()
+        assert text.count("stablehlo.dot_general") == products
+        assert text.count("stablehlo.convolution") == (2 if products else 3)
+        assert inserts_zeros(text) == (platform == "tpu")  # in the value, by "auto"
 
 
 CRASHES = """

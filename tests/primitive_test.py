@@ -15,13 +15,18 @@ from cpcnn_jax.geometry import Geometry
 GEOMETRY = Geometry((3, 2), (2, 3), ((2, 2), (1, 3)), (1, 2), groups=2)
 
 
+def _geometry(x, kernel):
+    """In groups where the kernel is so, in one otherwise."""
+    return GEOMETRY._replace(groups=x.shape[-1] // kernel.shape[-2])
+
+
 def ours(x, kernel):
-    return primitive.convolve(x, kernel, GEOMETRY)
+    return primitive.convolve(x, kernel, _geometry(x, kernel))
 
 
 def plain(x, kernel):
     """The definition, differentiated by JAX."""
-    return lowerings.zero_insertion(x, kernel, GEOMETRY, None)
+    return lowerings.zero_insertion(x, kernel, _geometry(x, kernel), None)
 
 
 def loss(layer):
@@ -142,10 +147,12 @@ def test_pmap(arrays):
     assert_close(got, jax.vmap(slope(plain), (0, None))(x[:, None], w))
 
 
+@pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=str)
-def test_sharded_batch(kind, arrays):
+def test_sharded_batch(kind, groups, arrays):
     mesh = jax.make_mesh((8,), ("batch",), axis_types=(kind,))
     x, w = arrays
+    x = x[..., : groups * w.shape[2]]
     with jax.set_mesh(mesh):
         sharded = jax.device_put(x, NamedSharding(mesh, P("batch")))
         repeated = jax.device_put(w, NamedSharding(mesh, P()))

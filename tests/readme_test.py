@@ -18,8 +18,8 @@ EXPERIMENTS = sorted((ROOT / "experiments").glob("[a-z]*.py"))
 
 
 def typed():
-    """Commands of the README's and CONTRIBUTING's sh blocks, and of docstrings."""
-    for name in ("README.md", "CONTRIBUTING.md"):
+    """Commands of the documents' sh blocks, and of docstrings."""
+    for name in ("README.md", "CONTRIBUTING.md", "docs/export.md"):
         path = ROOT / name
         text = path.read_text() if path.exists() else ""
         for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S):

@@ -49,6 +49,13 @@ def test_what_is_no_region(text):
         regions.parse(text)
 
 
+@pytest.mark.parametrize("text", ["1", " ", "1,", "a=1,2;"])
+def test_a_long_text_that_is_no_region_is_refused_without_delay(text):
+    """With a pattern that tries every split of the digits this would take hours."""
+    with pytest.raises(ValueError, match="is no region"):
+        regions.parse(f"a={text * 200_000}x")
+
+
 @pytest.mark.parametrize("corner", ["41,3", "-1,3", "3,30.5"])
 def test_a_corner_outside_is_named(corner):
     region = regions.parse(f"door=0,0;{corner};5,5")

@@ -41,14 +41,19 @@ def get_config():
 
 def networks():
     """The experiment's networks and weights that were drawn, biases too."""
-    model, image = cpcnn.build(get_config().model), jnp.zeros((1, 64, 64, 3))
+    model = cpcnn.build(get_config().model)
+    return model, drawn(model)
+
+
+def drawn(model):
+    """A flat dict of weights for a CPCNN."""
+    image = jnp.zeros((1, 64, 64, 3))
     shapes = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
     rng = np.random.default_rng(0)
-    drawn = {
+    return {
         name: np.float32(rng.normal(0, 0.1, leaf.shape))
         for name, leaf in flatten_dict(shapes, sep="/").items()
     }
-    return model, drawn
 
 
 def start(*words, devices=8):

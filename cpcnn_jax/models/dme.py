@@ -7,7 +7,7 @@ from flax import linen as nn
 
 from cpcnn_jax.arithmetic import Layer
 from cpcnn_jax.config import Model
-from cpcnn_jax.models.fast import max_pool, thin_conv
+from cpcnn_jax.models.fast import folded_conv, max_pool
 from cpcnn_jax.models.vgg import normalised
 
 
@@ -84,7 +84,7 @@ def _column(x, convolutions, name):
         x = nn.Conv(
             features,
             (side, side),
-            conv_general_dilated=thin_conv if layer == 1 else None,
+            conv_general_dilated=folded_conv,
             kernel_init=nn.initializers.he_normal(),
             name=f"{name}_conv{layer}",
         )(x)

@@ -9,36 +9,69 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-_FEW = 16  # output features up to which XLA's quick routine for thin inputs is taken
+_FEW = 16  # output features up to which XLA does not take its quick routine
+_THIN = 4  # input features up to which it does not
 
 
-def thin_conv(x, kernel, *args, **kwargs):
-    """lax.conv_general_dilated for the image's three channels, features in parts.
+def folded_conv(x, kernel, strides, padding, **kwargs):
+    """lax.conv_general_dilated, where features are few with neighbours as features.
 
-    On a CPU, XLA sends a convolution with more than 16 output features to a routine
-    that is slow for thin inputs: 7x7, 3 to 20 features, takes 320 ms whole and 44 ms in
-    two halves, its kernel's gradient 157 and 28. Pass as `nn.Conv(...,
-    conv_general_dilated=thin_conv)`.
+    On a CPU, XLA's quick routine takes convolutions of many features only. So two or
+    four neighbouring columns become one column of two or four times the features, and
+    the kernel a wider one that computes them at once: some of its taps are zeros.
+    With both gradients, for two crops on one core: 9x9, 3 to 16 features, takes 17 ms
+    for 70, 7x7, 32 to 16, a quarter of the size, 13 for 39. Pass as `nn.Conv(...,
+    conv_general_dilated=folded_conv)`.
 
     Args:
       x: `[B, H, W, C]`.
       kernel: `[k, k, C, features]`.
-      *args: of lax.conv_general_dilated, as are the following.
-      **kwargs: likewise.
+      strides: (1, 1).
+      padding: "SAME".
+      **kwargs: of lax.conv_general_dilated.
 
     Returns:
-      `[B, H', W', features]`.
+      `[B, H, W, features]`.
     """
 
     def whole(x, kernel):
-        return lax.conv_general_dilated(x, kernel, *args, **kwargs)
+        return lax.conv_general_dilated(x, kernel, strides, padding, **kwargs)
 
-    def parts(x, kernel):
-        count = -(-kernel.shape[-1] // _FEW)
-        pieces = jnp.array_split(kernel, count, axis=-1)
-        return jnp.concatenate([whole(x, piece) for piece in pieces], axis=-1)
+    side, _, thickness, features = kernel.shape
+    if side == 1 or (features > _FEW and thickness > _THIN):
+        return whole(x, kernel)
+    fold = 2 if 2 * features > _FEW else 4
 
-    return lax.platform_dependent(x, kernel, cpu=parts, default=whole)
+    def folded(x, kernel):
+        low, high = (side - 1) // 2, side // 2
+        left, right = -(-low // fold), (fold - 1 + high) // fold  # columns beside
+        batch, height, width, _ = x.shape
+        x = jnp.pad(x, ((0, 0), (0, 0), (0, -width % fold), (0, 0)))
+        y = lax.conv_general_dilated(
+            x.reshape(batch, height, -1, fold * thickness),
+            _wide(kernel, fold, fold * left - low, left + 1 + right),
+            strides,
+            ((low, high), (left, right)),
+            **kwargs,
+        )
+        return y.reshape(batch, height, -1, features)[:, :, :width]
+
+    return lax.platform_dependent(x, kernel, cpu=folded, default=whole)
+
+
+def _wide(kernel, fold, spare, columns):
+    """The kernel at each of `fold` places, `[k, columns, fold * C, fold * features]`.
+
+    At its first place it begins after `spare` zeros.
+    """
+    side, _, thickness, features = kernel.shape
+    span = columns * fold
+    places = [
+        jnp.pad(kernel, ((0, 0), (start, span - start - side), (0, 0), (0, 0)))
+        for start in range(spare, spare + fold)
+    ]
+    wide = jnp.stack(places, axis=-2)
+    return wide.reshape(side, columns, fold * thickness, fold * features)
 
 
 def valid_conv(x, kernel, strides, padding, **kwargs):

@@ -6,6 +6,7 @@ from flax import linen as nn
 from cpcnn_jax.arithmetic import Layer
 from cpcnn_jax.config import Model
 from cpcnn_jax.layers import FractionallyStridedConv
+from cpcnn_jax.models.fast import folded_conv
 
 
 class FusionCNN(nn.Module):
@@ -62,7 +63,14 @@ class FusionCNN(nn.Module):
 
     def _convolve(self, x, features, side, name):
         init = nn.initializers.he_normal()
-        return nn.relu(nn.Conv(features, (side, side), kernel_init=init, name=name)(x))
+        convolve = nn.Conv(
+            features,
+            (side, side),
+            conv_general_dilated=folded_conv,
+            kernel_init=init,
+            name=name,
+        )
+        return nn.relu(convolve(x))
 
     def _double(self, x, features, name):
         k = self.transposed_kernel

@@ -1,0 +1,1 @@
+"""The trained networks as one file for other programs: StableHLO and ONNX."""

@@ -1,0 +1,72 @@
+"""The page: one HTML document that asks this server for counts, and nobody for more."""
+
+import base64
+import hashlib
+
+from cpcnn_jax import counter, document
+from cpcnn_jax.document import tag
+from cpcnn_jax.serve import examples
+
+SCRIPTS = ("density.js", "regions.js", "picture.js", "page.js")
+
+
+def _script():
+    parts = [document.part(__package__, name) for name in SCRIPTS]
+    return "\n".join(['"use strict";', *parts])
+
+
+def _headers():
+    """The page's policy: its own script alone, and this server alone."""
+    digest = hashlib.sha256(_script().encode()).digest()
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'; connect-src 'self'; img-src 'self' blob: data:; "
+        "style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{base64.b64encode(digest).decode()}'"
+    )
+    return {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+HEADERS = _headers()
+
+
+def render(weights):
+    """Write the page.
+
+    Args:
+      weights: what the networks' weights are called.
+
+    Returns:
+      The whole HTML document, a str.
+    """
+    parts = {
+        "weights": tag("code", weights),
+        "caution": document.join([_caution(weights)]),
+        "examples": document.join(
+            _example(number, len(points))
+            for number, points in enumerate(examples.source().points)
+        ),
+        "look.css": document.part("cpcnn_jax", "look.css"),
+        "page.css": document.part(__package__, "page.css"),
+        "script": _script(),
+    }
+    return document.fill(document.part(__package__, "page.html"), parts)
+
+
+def _caution(weights):
+    if weights != counter.DEMO:
+        return "How well they count depends on what they have been trained on."
+    return (
+        "They are small and have seen only generated crowds: their counts of real "
+        "photographs show how it works, not how many there are."
+    )
+
+
+def _example(number, people):
+    picture = tag("img", src=f"examples/{number}.jpg", alt="", width=640, height=480)
+    words = tag("span", f"{people} people")
+    return tag("button", picture, words, type="button", data_example=number)
