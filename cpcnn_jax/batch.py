@@ -114,12 +114,7 @@ def _count_film(row, ready, wishes, place):
 
     found = film_count.count(row.file, ready, wishes, place=place, track=bar)
     row.count, row.regions = found.mean()
-    number, low, high = len(found.counts), min(found.counts), max(found.counts)
-    tqdm.write(
-        f"count: {row.file}: the mean of {number} frames, of {found.every} one; they "
-        f"have {low:,.1f} to {high:,.1f} people",
-        file=sys.stderr,
-    )
+    tqdm.write(f"count: {row.file}: {found.told()}", file=sys.stderr)
 
 
 def _opened(file):

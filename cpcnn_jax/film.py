@@ -56,7 +56,8 @@ def opened(path, *, every=None):
       every: take each frame whose number is a multiple of this. None: one per second.
 
     Yields:
-      The `Film`; its frames raise ValueError where the rest of the film is damaged.
+      The `Film`; its frames raise ValueError where a frame is damaged. One that was cut
+      short ends where it ends, if its format allows: compare its number.
 
     Raises:
       ValueError: it is no film, has no pictures, or PyAV is not installed; the text
@@ -106,23 +107,36 @@ def writing(path, *, rate):
       rate: frames per second, a Fraction.
 
     Yields:
-      write(pixels): `[H, W, 3]` uint8, all of one size, of which an odd last row or
-      column is not shown.
+      write(pixels): `[H, W, 3]` uint8, of which an odd last row or column is not shown;
+      all are scaled to the size of the first.
+
+    Raises:
+      ValueError: it cannot be written, or PyAV is not installed.
+      OSError: likewise, as the disk says it.
     """
     av = _av(path)
-    with files.replacing(path) as file, av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "20"})
-        stream.pix_fmt = "yuv420p"
+    with files.replacing(path) as file, _naming(path, av):
+        with av.open(file, "w", format="mp4") as container:
+            stream = container.add_stream("libx264", rate=rate, options={"crf": "20"})
+            stream.pix_fmt = "yuv420p"
 
-        def write(pixels):
-            height, width = (side // 2 * 2 for side in pixels.shape[:2])
-            if not stream.codec_context.is_open:
-                stream.height, stream.width = height, width
-            shown = np.ascontiguousarray(pixels[:height, :width])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, "rgb24")))
+            def write(pixels):
+                height, width = (side // 2 * 2 for side in pixels.shape[:2])
+                if not stream.codec_context.is_open:
+                    stream.height, stream.width = height, width
+                shown = np.ascontiguousarray(pixels[:height, :width])
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, "rgb24")))
 
-        yield write
-        container.mux(stream.encode())
+            yield write
+            container.mux(stream.encode())
+
+
+@contextlib.contextmanager
+def _naming(path, av):
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _av(path):

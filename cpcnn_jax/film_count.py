@@ -23,6 +23,7 @@ class Frames:
 
     every: int = 1  # frames from one that was counted to the next
     rate: float = 1.0  # frames counted per second of the film
+    announced: int | None = None  # of frames, by the film's header, to be counted
     numbers: list = dataclasses.field(default_factory=list)  # of the frames, from 0
     seconds: list = dataclasses.field(default_factory=list)  # from the film's start
     counts: list = dataclasses.field(default_factory=list)  # people
@@ -33,6 +34,15 @@ class Frames:
         names = self.inside[0]
         means = {n: float(np.mean([p[n] for p in self.inside])) for n in names}
         return float(np.mean(self.counts)), means
+
+    def told(self):
+        """What the mean is of, for people."""
+        number, low, high = len(self.counts), min(self.counts), max(self.counts)
+        short = number < (self.announced or 0)
+        return (
+            f"the mean of {number} frames, one of every {self.every}; they have "
+            f"{low:,.1f} to {high:,.1f} people"
+        ) + f"; {self.announced} were announced: is the film whole?" * short
 
     def smooth(self):
         """`[N]` people: the counts under a Gaussian, the ends repeated."""
@@ -61,6 +71,7 @@ def count(file, ready: counter.Counter, wishes, *, place, track):
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(film.opened(file, every=wishes.every))
         found.every, found.rate = opened.every, opened.rate
+        found.announced = opened.number
         draw = _drawing(stack, file, wishes, place, opened.rate)
         try:
             for frame in track(opened.frames, opened.number):

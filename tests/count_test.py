@@ -15,6 +15,7 @@ from PIL import Image
 
 import cpcnn_jax as cp
 from cpcnn_jax import batch, count, counter, tiles, weights
+from cpcnn_jax.models.mcnn import MCNN
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +237,22 @@ def test_weights_of_the_demo_are_found_or_asked_for(
     assert complaints.startswith("count: with runs/demo/weights.safetensors, a small")
 
 
+def test_the_usual_weights_of_a_model(photographs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        count.main([str(photographs), "--model=mcnn"])
+    assert capsys.readouterr().err == (
+        "count: no --weights, and weights/mcnn.safetensors is not there: `python -m "
+        "cpcnn_jax mcnn` writes it (--help lists the flags)\n"
+    )
+    shapes = weights.shapes(MCNN(), channels=1)
+    ones = {name: np.full(shape, 1e-3, np.float32) for name, shape in shapes.items()}
+    weights.save_baseline("weights/mcnn.safetensors", ones, "mcnn")
+    assert count.main([str(photographs / "2.jpg"), "--model=mcnn"]) == 0
+    expected = cp.load("weights/mcnn.safetensors").count(photographs / "2.jpg").count
+    assert f"  {expected:.1f}  " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
@@ -249,6 +266,8 @@ def test_weights_of_the_demo_are_found_or_asked_for(
         (["--tile", "many"], "invalid int value: 'many'"),
         (["--density", "setup.cfg/maps"], "setup.cfg"),
         (["--weights", "nowhere"], "no weights at nowhere"),
+        (["--model", "vgg"], "invalid choice: 'vgg'"),
+        (["--model", "mcnn"], "--model=mcnn, but "),
         (["--weights", "setup.cfg"], "setup.cfg does not say which networks it holds"),
         (["--count"], "unrecognized arguments: --count"),
     ],

@@ -44,6 +44,20 @@ def test_the_header_says_how_many_blocks_the_global_context_has(tmp_path):
     assert weights.load_blocks(file) == 4
 
 
+def test_the_header_names_a_baseline(tmp_path):
+    file = tmp_path / "new" / "w.safetensors"
+    weights.save_baseline(file, arrays(), "csrnet")
+    assert weights.load_name(file) == "csrnet"
+    with pytest.raises(ValueError, match="does not say which .* argument 'name'"):
+        weights.load_model(file)
+    weights.save(file, arrays(), Model())
+    assert weights.load_name(file) == "cpcnn"
+    weights.save_baseline(file, arrays(), "resnet")
+    text = f"{file} does not .*: expected one of cpcnn, mcnn, csrnet, got 'resnet'"
+    with pytest.raises(ValueError, match=text):
+        weights.load_name(file)
+
+
 def test_the_same_weights_are_the_same_bytes(tmp_path):
     """The evaluation tells weights apart by their file's digest."""
     found, files = arrays(), [tmp_path / f"{i}.safetensors" for i in range(5)]
