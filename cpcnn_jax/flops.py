@@ -14,18 +14,18 @@ from flax import linen as nn
 from cpcnn_jax.layers import FractionallyStridedConv
 
 
-def of_layers(network, *inputs):
-    """FLOPs of one evaluation, layer by layer.
+def of_layers(network, shape):
+    """FLOPs of one evaluation, layer by layer; nothing is computed.
 
     Args:
       network: a Flax module.
-      *inputs: arrays or `jax.ShapeDtypeStruct`; nothing is computed.
+      shape: of its input, the B included.
 
     Returns:
       Dict of the layers' names, "fcnn/conv1", to numbers.
 
     Example:
-      >>> of_layers(nn.Conv(8, (3, 3)), jax.ShapeDtypeStruct((2, 16, 16, 4), "float32"))
+      >>> of_layers(nn.Conv(8, (3, 3)), (2, 16, 16, 4))
       {'': 147456}
     """
     found = {}
@@ -39,7 +39,8 @@ def of_layers(network, *inputs):
         return y
 
     with nn.intercept_methods(intercept):
-        jax.eval_shape(network.init, jax.random.key(0), *inputs)
+        x = jax.ShapeDtypeStruct(shape, "float32")
+        jax.eval_shape(network.init, jax.random.key(0), x)
     return found
 
 

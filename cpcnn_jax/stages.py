@@ -8,7 +8,7 @@ Reference: Sindagi & Patel, ICCV 2017, section 4.
 
 import functools
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -33,7 +33,7 @@ class Stage(NamedTuple):
     step: Callable  # (state, batch) -> (state, metrics)
     batches: Callable[[int], Iterator]  # first step -> endless iterator of batches
     result: Callable  # state -> flat dict of all weights
-    photographs: tuple  # the names that the batches' "crop" numbers
+    photographs: Sequence[str]  # the names of those that a batch's "crop" numbers
     flops: Callable  # shape of a batch's images -> model FLOPs of a step
     maps: bool = True  # whether it learns maps, to look at and to validate
 
@@ -152,7 +152,7 @@ def _classifier_stage(run, before, *, name, settings, counts, batches, trains):
 
     @functools.cache
     def work(shape):
-        layers = flops.of_layers(network, _zeros(*shape))
+        layers = flops.of_layers(network, shape)
         return flops.of_training(layers, lambda layer: trains(f"{name}/{layer}/"))
 
     return Stage(
@@ -206,7 +206,7 @@ def adversarial_stage(run, before):
 
     @functools.cache
     def work(shape):
-        layers = flops.of_layers(judge, _zeros(*shape[:3], 1))
+        layers = flops.of_layers(judge, (*shape[:3], 1))
         judged = sum(layers.values())  # true and estimate, then through to the latter
         return _map_flops(run.model, shape) + 2 * 3 * judged + 2 * judged
 
@@ -228,13 +228,9 @@ def _way(run, settings):
     return {"axis_name": run.axis_name, "dtype": dtype, "parts": settings.accumulate}
 
 
-def _zeros(*shape):
-    return jax.ShapeDtypeStruct(shape, jnp.float32)
-
-
 def _map_flops(model, shape):
     """Of a step of DME and F-CNN alone: the frozen networks were asked before."""
-    layers = flops.of_layers(model, _zeros(*shape))
+    layers = flops.of_layers(model, shape)
     learning = {name: work for name, work in layers.items() if _joint(name)}
     return flops.of_training(learning, _joint)
 

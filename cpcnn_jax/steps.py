@@ -116,6 +116,21 @@ def _mean_of_parts(function, batch, parts):
     return jax.tree.map(lambda x: x / parts, total)
 
 
+def _gradients(loss, params, batch, parts, axis_name):
+    """((loss, metrics), gradients) of the whole batch, on all devices.
+
+    Args:
+      loss: (params, batch) -> (the mean over a batch's examples, dict of such means).
+      params: to derive in.
+      batch: this device's share.
+      parts: see above.
+      axis_name: see above.
+    """
+    derived = jax.value_and_grad(loss, has_aux=True)
+    found = _mean_of_parts(lambda part: derived(params, part), batch, parts)
+    return _mean(found, axis_name)
+
+
 def classification_step(
     network, tx, *, scope, class_weights, key, axis_name=None, dtype=None, parts=1
 ):
@@ -145,14 +160,14 @@ def classification_step(
 
     def step(state, batch):
         keys = example_keys(key, state.step, len(batch["label"]), axis_name)
-        derived = jax.value_and_grad(loss, has_aux=True)
-        (value, metrics), grads = _mean_of_parts(
-            lambda part: derived(state.params, state.frozen, part),
+        (value, metrics), grads = _gradients(
+            lambda params, part: loss(params, state.frozen, part),
+            state.params,
             {**batch, "key": keys},
             parts,
+            axis_name,
         )
-        grads, metrics = _mean((grads, {"loss": value, **metrics}), axis_name)
-        return _update(state, grads, tx), metrics
+        return _update(state, grads, tx), {"loss": value, **metrics}
 
     return step
 
@@ -193,12 +208,10 @@ def density_step(model, tx, *, axis_name=None, dtype=None, parts=1):
         return jnp.mean(per_example), {"crop_mae": _crop_error(density, batch)}
 
     def step(state, batch):
-        derived = jax.value_and_grad(loss, has_aux=True)
-        (value, metrics), grads = _mean_of_parts(
-            lambda part: derived(state.params, part), batch, parts
+        (value, metrics), grads = _gradients(
+            loss, state.params, batch, parts, axis_name
         )
-        grads, metrics = _mean((grads, {"loss": value, **metrics}), axis_name)
-        return _update(state, grads, tx), metrics
+        return _update(state, grads, tx), {"loss": value, **metrics}
 
     return step
 
@@ -235,7 +248,7 @@ def adversarial_step(
         fake = scale * _estimate(model, generator_params, batch, dtype)
         real_logits = judgement(params, scale * batch["density"])
         fake_logits = judgement(params, fake)
-        return jnp.mean(losses.discriminator_loss(real_logits, fake_logits))
+        return jnp.mean(losses.discriminator_loss(real_logits, fake_logits)), {}
 
     def generator_loss(params, judge_params, batch):
         density = _estimate(model, params, batch, dtype)
@@ -249,21 +262,23 @@ def adversarial_step(
 
     def step(rivals, batch):
         generator, discriminator = rivals
-        judge_derived = jax.value_and_grad(judge_loss)
-        judged, grads = _mean_of_parts(
-            lambda part: judge_derived(discriminator.params, generator.params, part),
+        (judged, _), grads = _gradients(
+            lambda params, part: judge_loss(params, generator.params, part),
+            discriminator.params,
             batch,
             parts,
+            axis_name,
         )
-        discriminator = _update(discriminator, _mean(grads, axis_name), judge_tx)
-        derived = jax.value_and_grad(generator_loss, has_aux=True)
-        (total, metrics), grads = _mean_of_parts(
-            lambda part: derived(generator.params, discriminator.params, part),
+        discriminator = _update(discriminator, grads, judge_tx)
+        (total, metrics), grads = _gradients(
+            lambda params, part: generator_loss(params, discriminator.params, part),
+            generator.params,
             batch,
             parts,
+            axis_name,
         )
-        generator = _update(generator, _mean(grads, axis_name), tx)
+        generator = _update(generator, grads, tx)
         metrics = {"loss": total, **metrics, "discriminator": judged}
-        return Rivals(generator, discriminator), _mean(metrics, axis_name)
+        return Rivals(generator, discriminator), metrics
 
     return step

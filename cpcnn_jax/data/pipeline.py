@@ -194,8 +194,8 @@ def read_patch(source, seed, i, j):
     """Patch j of photograph i: an element of `patch_batches`, without the B."""
     photograph = source[i]
     _, window = _window(seed, i, j, source.shapes[i], (PATCH, PATCH))
-    count = np.float32(_heads(photograph["points"], window))
-    image, crop = _cut(photograph["image"], window), np.array((i, j), np.int32)
+    image, heads = _cut(photograph["image"], window), photograph["points"]
+    count, crop = np.float32(_heads(heads, window)), np.array((i, j), np.int32)
     return {"image": image, "count": count, "crop": crop}
 
 
