@@ -131,7 +131,7 @@ def files(tmp_path, step):
 
 
 def flip(path):
-    """One bit, in the middle: where a file is large, an array's."""
+    """One bit, in the middle."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x10
     path.write_bytes(bytes(content))
@@ -145,11 +145,18 @@ DAMAGES = {
 }
 
 
+# Of several reads that fail, Orbax awaits the first and closes its event loop.
+OTHERS_FAIL = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@OTHERS_FAIL
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_last_one_falls_back_to_the_one_before(tmp_path, damage, caplog):
     saved(tmp_path, 1, 2, 3)
-    largest = max(files(tmp_path, 3)["d"], key=lambda path: path.stat().st_size)
-    DAMAGES[damage](largest)
+    for path in files(tmp_path, 3)["d"]:
+        DAMAGES[damage](path)
     with caplog.at_level(logging.WARNING):
         step, found = restored(tmp_path)
     assert step == 2
@@ -164,6 +171,7 @@ def test_a_damaged_last_one_falls_back_to_the_one_before(tmp_path, damage, caplo
     assert {path.name for path in folder.iterdir()} == {"2", "3", "3.damaged"}
 
 
+@OTHERS_FAIL
 def test_any_damaged_file_leaves_the_right_values(tmp_path):
     """The files that Orbax can do without may be damaged and change nothing."""
     saved(tmp_path, 1, 2)
@@ -182,6 +190,7 @@ def test_any_damaged_file_leaves_the_right_values(tmp_path):
     assert restored(tmp_path)[0] == 2
 
 
+@OTHERS_FAIL
 def test_where_all_are_damaged_none_is_touched(tmp_path):
     saved(tmp_path, 1, 2)
     for step in (1, 2):
@@ -194,6 +203,7 @@ def test_where_all_are_damaged_none_is_touched(tmp_path):
     assert {path.name for path in folder.iterdir()} == {"1", "2"}
 
 
+@OTHERS_FAIL
 def test_a_damaged_best_one_is_not_taken(tmp_path):
     checkpoints = Checkpoints(tmp_path, "density")
     for step, score in enumerate((4.0, 9.0, 5.0), start=1):

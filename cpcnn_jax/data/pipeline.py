@@ -96,9 +96,7 @@ def patch_batches(source, crops, *, batch_size, seed, start=0, reading=HERE):
       reading: a `Reading`.
 
     Returns:
-      A generator of {"image": `[B, 64, 64, 3]` float32 in 0..1, "count": `[B]` float32
-      heads inside, "crop": int32 `[B, 2]`, the numbers (i, j) of photograph and patch};
-      of several hosts, each has its rows. Its `close()` ends the reading ahead.
+      As `crop_batches`, with images `[B, 64, 64, 3]` and without their density.
 
     Raises:
       ValueError: a photograph has a side under 64 pixels.
@@ -194,9 +192,9 @@ def read_patch(source, seed, i, j):
     """Patch j of photograph i: an element of `patch_batches`, without the B."""
     photograph = source[i]
     _, window = _window(seed, i, j, source.shapes[i], (PATCH, PATCH))
-    image, heads = _cut(photograph["image"], window), photograph["points"]
-    count, crop = np.float32(_heads(heads, window)), np.array((i, j), np.int32)
-    return {"image": image, "count": count, "crop": crop}
+    count = np.float32(_heads(photograph["points"], window))
+    image = _cut(photograph["image"], window)
+    return {"image": image, "count": count, "crop": np.array((i, j), np.int32)}
 
 
 def _window(seed, i, j, shape, size):
