@@ -73,12 +73,23 @@ def main(_):
 
 
 def _run(config, folder, stop):
-    from cpcnn_jax import evaluate, parallel, scores, train, validate, workdir
+    from cpcnn_jax import (
+        evaluate,
+        interrupt,
+        parallel,
+        scores,
+        train,
+        validate,
+        workdir,
+    )
 
     validate.experiment(config)
     workdir.claim(folder, config, record=_MODE.value == "train")
     if _MODE.value == "train":
-        evaluate.photographs(config.data)  # missing ones are said now, not in the end
+        with interrupt.at_once(
+            stop, "before the training: photographs were being read"
+        ):
+            evaluate.photographs(config.data)  # missing ones are said now, not then
         strategies = {"jit": parallel.jit_strategy, "pmap": parallel.pmap_strategy}
         train.train(config, folder, strategies[_PARALLEL.value](), stop=stop)
     found = evaluate.evaluate(config, folder, stop=stop)

@@ -5,15 +5,11 @@ import time
 
 
 class Clock:
-    """Runs from its making on, but for the time in which it is stopped.
-
-    Attributes:
-      seen: images so far; the caller counts them.
-    """
+    """Runs from its making on, but for the time in which it is stopped."""
 
     def __init__(self):
         """Start."""
-        self.seen = 0
+        self._images = self._flops = 0
         self._began = time.monotonic()
         self._waited = 0.0
 
@@ -31,10 +27,26 @@ class Clock:
         yield
         self._began += time.monotonic() - before
 
+    def count(self, images, flops):
+        """What a step has done.
+
+        Args:
+          images: in its batch.
+          flops: model FLOPs, from `flops`.
+        """
+        self._images += images
+        self._flops += flops
+
     def values(self):
-        """{"images_per_second": float, "wait_share": 0 to 1 of the time}."""
+        """What the log says of the time so far.
+
+        Returns:
+          {"images_per_second": float, "model_flops_per_second": float, "wait_share": 0
+          to 1 of the time}.
+        """
         passed = time.monotonic() - self._began
         return {
-            "images_per_second": self.seen / passed,
+            "images_per_second": self._images / passed,
+            "model_flops_per_second": self._flops / passed,
             "wait_share": self._waited / passed,
         }

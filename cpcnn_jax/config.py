@@ -107,6 +107,7 @@ DataSet = (
 )
 
 
+DTYPES = ("float32", "bfloat16")
 KERNELS = ("fixed", "adaptive", "perspective")
 
 
@@ -196,6 +197,9 @@ class Stage:
     batch_size: int = 8
     learning_rate: float = 1e-4  # at the highest; falls to zero along a cosine
     warmup: int = 0  # first steps, in which the learning rate rises from zero
+    # In how many parts, one after the other, each device computes its share of a batch:
+    # the same step in less memory.
+    accumulate: int = 1
 
 
 @dataclass
@@ -215,6 +219,7 @@ class Adversary:
     batch_size: int = 8
     learning_rate: float = 1e-5
     warmup: int = 0
+    accumulate: int = 1  # as in `Stage`
     discriminator_learning_rate: float = 2e-4  # ID-CGAN of the same laboratory [I]
     discriminator_beta1: float = 0.5  # Adam's, likewise [I]
     discriminator_width: float = 1.0  # multiplies its features
@@ -245,6 +250,9 @@ class Experiment:
     adversary: Adversary = field(default_factory=Adversary)
     validation: Validation = field(default_factory=Validation)
     seed: int = 0  # of initialisation, crops, order, noise and dropout
+    # What the networks that learn compute in: "float32" or "bfloat16". Weights, losses,
+    # their sums, the optimisers and all evaluation stay in float32.
+    compute_dtype: str = "float32"
     workers: int = 0  # processes that read photographs ahead; 0: threads
     log_every: int = 10  # steps between lines of metrics.jsonl
     save_every: int = 200  # steps between checkpoints

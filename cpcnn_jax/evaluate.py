@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cpcnn_jax import counter, data, files, predictions, scores, workdir
-from cpcnn_jax.interrupt import Interrupted
+from cpcnn_jax.interrupt import Interrupted, at_once
 from cpcnn_jax.models.lce import PATCH
 from cpcnn_jax.report import page, pictures
 
@@ -59,8 +59,10 @@ def evaluate(config, folder, *, stop):
     file = workdir.weights_file(folder)
     if not file.exists():
         raise ValueError(f"{file} does not exist: train first, with --mode=train")
-    source = photographs(config.data)
-    training = [len(points) for points in data.open_source(config.data, "train").points]
+    with at_once(stop, "before the evaluation: photographs were being read"):
+        source = photographs(config.data)
+        known = data.open_source(config.data, "train")
+    training = [len(points) for points in known.points]
     ready = counter.load(file)
     thresholds = scores.level_thresholds(training)
 

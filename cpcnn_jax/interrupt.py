@@ -3,6 +3,8 @@
 import contextlib
 import signal
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Interrupted(Exception):
     """The run was asked to stop, and what was done is saved.
@@ -32,10 +34,35 @@ def deferred():
         for number in before:
             signal.signal(number, signal.SIG_DFL)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         before[number] = signal.signal(number, note)
     try:
         yield lambda: came[0] if came else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def at_once(stop, where):
+    """Within, a signal is not put off: of this work nothing is kept until it is whole.
+
+    Args:
+      stop: function, the signal that asks to stop or None (`deferred`).
+      where: the words of `Interrupted`.
+
+    Raises:
+      Interrupted: as soon as a signal comes, or one has come before.
+    """
+
+    def end(signum, _):
+        raise Interrupted(signum, where)
+
+    if stop():
+        raise Interrupted(stop(), where)
+    before = {number: signal.signal(number, end) for number in SIGNALS}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

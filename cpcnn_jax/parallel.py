@@ -32,12 +32,15 @@ def device_names():
     return [str(device) for device in jax.devices()]
 
 
-def jit_strategy():
-    """One mesh over all devices; jax.jit splits the batch."""
-    mesh = jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))
+def jit_strategy(devices=None):
+    """One mesh over all devices, or the given ones; jax.jit splits the batch."""
+    devices = devices or jax.devices()
+    mesh = jax.make_mesh(
+        (len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices
+    )
     whole, split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,)))
     return Strategy(
-        num_devices=jax.device_count(),
+        num_devices=len(devices),
         host=(jax.process_index(), jax.process_count()),
         axis_name=None,
         place_state=lambda state: jax.device_put(state, whole),
@@ -54,15 +57,16 @@ def jit_strategy():
     )
 
 
-def pmap_strategy():
+def pmap_strategy(devices=None):
     """jax.pmap: one program a device, averages over the axis "batch"."""
-    count = jax.local_device_count()
+    devices = devices or jax.local_devices()
+    count = len(devices)
 
     def place_batch(batch):
         return jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
 
     def wrap_answers(answer):
-        apart = jax.pmap(answer, axis_name=AXIS, in_axes=(None, 0))
+        apart = jax.pmap(answer, axis_name=AXIS, in_axes=(None, 0), devices=devices)
 
         def together(state, batch):
             answers = apart(state, batch)
@@ -77,20 +81,32 @@ def pmap_strategy():
         place_state=lambda state: state,
         place_batch=place_batch,
         wrap=lambda step: jax.pmap(
-            step, axis_name=AXIS, in_axes=(None, 0), out_axes=(None, None)
+            step,
+            axis_name=AXIS,
+            in_axes=(None, 0),
+            out_axes=(None, None),
+            devices=devices,
         ),
         wrap_answers=wrap_answers,
     )
 
 
-def check_batch(batch_size, num_devices, *, name):
+def check_batch(batch_size, num_devices, *, name, parts=1):
     """Refuse a batch that does not divide.
 
+    Args:
+      batch_size: of a stage.
+      num_devices: that share it.
+      name: of the stage's field in the configuration.
+      parts: in which each device computes its share, one after the other.
+
     Raises:
-      ValueError: with both numbers and the field's name.
+      ValueError: with all numbers and the field's name.
     """
-    if batch_size < 1 or batch_size % num_devices:
+    least = num_devices * parts
+    if batch_size < 1 or batch_size % least:
+        each = f" in {parts} parts each" if parts > 1 else ""
         raise ValueError(
-            f"--config.{name}={batch_size} cannot be split over {num_devices} devices: "
-            f"choose a multiple of {num_devices}"
+            f"--config.{name}.batch_size={batch_size} cannot be split over "
+            f"{num_devices} devices{each}: choose a multiple of {least}"
         )

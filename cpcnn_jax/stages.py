@@ -6,8 +6,9 @@ frozen, first with the Euclidean loss, then with the adversary.
 Reference: Sindagi & Patel, ICCV 2017, section 4.
 """
 
+import functools
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +17,7 @@ import numpy as np
 import optax
 from flax.traverse_util import flatten_dict
 
-from cpcnn_jax import config, density, steps, weights
+from cpcnn_jax import config, density, flops, steps, weights
 from cpcnn_jax.data import pipeline
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.discriminator import Discriminator
@@ -32,6 +33,8 @@ class Stage(NamedTuple):
     step: Callable  # (state, batch) -> (state, metrics)
     batches: Callable[[int], Iterator]  # first step -> endless iterator of batches
     result: Callable  # state -> flat dict of all weights
+    photographs: Sequence[str]  # the names of those that a batch's "crop" numbers
+    flops: Callable  # shape of a batch's images -> model FLOPs of a step
     maps: bool = True  # whether it learns maps, to look at and to validate
 
 
@@ -135,28 +138,50 @@ def _classifier_stage(run, before, *, name, settings, counts, batches, trains):
     def labelled(start):
         for batch in batches(start):
             label = density.density_class(batch["count"], thresholds)
-            yield {"image": batch["image"], "label": label}
+            yield {"image": batch["image"], "label": label, "crop": batch["crop"]}
 
+    network = getattr(run.model, name)
     step = steps.classification_step(
-        getattr(run.model, name),
+        network,
         tx,
         scope=f"{name}/",
         class_weights=jnp.asarray(density.class_weights(counts, thresholds)),
         key=key(run, f"{name} dropout"),
-        axis_name=run.axis_name,
+        **_way(run, settings),
     )
-    state = steps.new_state(before, tx, trains=trains)
-    return Stage(name, settings.steps, state, step, labelled, _weights, maps=False)
+
+    @functools.cache
+    def work(shape):
+        layers = flops.of_layers(network, shape)
+        return flops.of_training(layers, lambda layer: trains(f"{name}/{layer}/"))
+
+    return Stage(
+        name=name,
+        steps=settings.steps,
+        state=steps.new_state(before, tx, trains=trains),
+        step=step,
+        batches=labelled,
+        result=_weights,
+        photographs=run.source.names,
+        flops=work,
+        maps=False,
+    )
 
 
 def density_stage(run, before):
     """DME and F-CNN with the Euclidean loss, GCE and LCE frozen."""
     settings = run.config.density
     tx = _adam(settings)
-    state = steps.new_state(before, tx, trains=_joint)
-    step = steps.density_step(run.model, tx, axis_name=run.axis_name)
-    batches = _density_batches(run, before, settings)
-    return Stage("density", settings.steps, state, step, batches, _weights)
+    return Stage(
+        name="density",
+        steps=settings.steps,
+        state=steps.new_state(before, tx, trains=_joint),
+        step=steps.density_step(run.model, tx, **_way(run, settings)),
+        batches=_density_batches(run, before, settings),
+        result=_weights,
+        photographs=run.source.names,
+        flops=functools.cache(functools.partial(_map_flops, run.model)),
+    )
 
 
 def adversarial_stage(run, before):
@@ -176,8 +201,15 @@ def adversarial_stage(run, before):
         steps.new_state(judge_weights, judge_tx, trains=lambda name: True),
     )
     step = steps.adversarial_step(
-        run.model, tx, judge, judge_tx, weight=settings.weight, axis_name=run.axis_name
+        run.model, tx, judge, judge_tx, weight=settings.weight, **_way(run, settings)
     )
+
+    @functools.cache
+    def work(shape):
+        layers = flops.of_layers(judge, (*shape[:3], 1))
+        judged = sum(layers.values())  # true and estimate, then through to the latter
+        return _map_flops(run.model, shape) + 2 * 3 * judged + 2 * judged
+
     return Stage(
         name="adversary",
         steps=settings.steps,
@@ -185,7 +217,22 @@ def adversarial_stage(run, before):
         step=step,
         batches=_density_batches(run, before, settings),
         result=lambda rivals: _weights(rivals.generator),
+        photographs=run.source.names,
+        flops=work,
     )
+
+
+def _way(run, settings):
+    """How a stage's step is computed, whatever it computes."""
+    dtype = jnp.bfloat16 if run.config.compute_dtype == "bfloat16" else None
+    return {"axis_name": run.axis_name, "dtype": dtype, "parts": settings.accumulate}
+
+
+def _map_flops(model, shape):
+    """Of a step of DME and F-CNN alone: the frozen networks were asked before."""
+    layers = flops.of_layers(model, shape)
+    learning = {name: work for name, work in layers.items() if _joint(name)}
+    return flops.of_training(learning, _joint)
 
 
 def _joint(name):
@@ -219,6 +266,7 @@ def _density_batches(run, before, settings):
             yield {
                 "image": batch["image"],
                 "density": batch["density"],
+                "crop": batch["crop"],
                 "scores": jax.tree.map(lambda *of_each: np.stack(of_each), *known),
             }
 

@@ -2,7 +2,10 @@
 
 A factory closes over what is static (the network, the optimiser, numbers); the step it
 returns takes arrays only, so that `parallel` can place it on any devices. `axis_name`
-is the axis over which a step's batch is split, if it is split by hand (pmap).
+is the axis over which a step's batch is split, if it is split by hand (pmap). A device
+may compute its share in `parts`, one after the other: the step is the same, in less
+memory. Networks compute in `dtype`, where it is given; their weights, the losses, the
+sums over examples, parts and devices and the optimisers keep the weights' own.
 
 Weights are flat dicts "gce/vgg16/conv1_1/kernel" -> array throughout, divided into
 those that a stage trains and those that it leaves alone.
@@ -80,7 +83,57 @@ def _update(state, grads, tx):
     return state._replace(step=state.step + 1, params=params, opt_state=opt_state)
 
 
-def classification_step(network, tx, *, scope, class_weights, key, axis_name=None):
+def _cast(tree, dtype):
+    """Floating-point arrays in the dtype of the computation; None: as they are."""
+    if dtype is None:
+        return tree
+    floats = jax.tree.map(lambda x: jnp.issubdtype(x.dtype, jnp.floating), tree)
+    return jax.tree.map(lambda x, f: x.astype(dtype) if f else x, tree, floats)
+
+
+def _wide(x):
+    """What a network computed, in float32 or wider, for the losses."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _mean_of_parts(function, batch, parts):
+    """The mean of what a function gives for each part of a batch.
+
+    Every parts-th example goes to one part, so that each device finds its own in all.
+    """
+    if parts == 1:
+        return function(batch)
+    apart = jax.tree.map(
+        lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), batch
+    )
+    first = jax.tree.map(lambda x: x[0], apart)
+    zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(function, first))
+    total, _ = jax.lax.scan(
+        lambda sums, part: (jax.tree.map(jnp.add, sums, function(part)), None),
+        zeros,
+        apart,
+    )
+    return jax.tree.map(lambda x: x / parts, total)
+
+
+def _gradients(loss, params, batch, parts, axis_name):
+    """((loss, metrics), gradients) of the whole batch, on all devices.
+
+    Args:
+      loss: (params, batch) -> (the mean over a batch's examples, dict of such means).
+      params: to derive in.
+      batch: this device's share.
+      parts: see above.
+      axis_name: see above.
+    """
+    derived = jax.value_and_grad(loss, has_aux=True)
+    found = _mean_of_parts(lambda part: derived(params, part), batch, parts)
+    return _mean(found, axis_name)
+
+
+def classification_step(
+    network, tx, *, scope, class_weights, key, axis_name=None, dtype=None, parts=1
+):
     """A step of the stages "GCE" and "LCE": learn the density class of an image.
 
     Args:
@@ -90,35 +143,41 @@ def classification_step(network, tx, *, scope, class_weights, key, axis_name=Non
       class_weights: `[K]`, the loss's weight of each class.
       key: of the dropout.
       axis_name: see above.
+      dtype: see above.
+      parts: see above.
 
     Returns:
       step(state, {"image": `[B, H, W, 3]`, "label": int32 `[B]`}) -> (state, metrics).
     """
 
-    def loss(params, state, batch):
-        keys = example_keys(key, state.step, len(batch["label"]), axis_name)
-        weights = variables(params, state.frozen, scope=scope)
-        logits = network.apply(weights, batch["image"], dropout_keys=keys)
+    def loss(params, frozen, batch):
+        weights = variables(*_cast((params, frozen), dtype), scope=scope)
+        image = _cast(batch["image"], dtype)
+        logits = _wide(network.apply(weights, image, dropout_keys=batch["key"]))
         right = jnp.argmax(logits, axis=-1) == batch["label"]
         per_example = losses.classification_loss(logits, batch["label"], class_weights)
         return jnp.mean(per_example), {"accuracy": jnp.mean(right)}
 
     def step(state, batch):
-        (value, metrics), grads = jax.value_and_grad(loss, has_aux=True)(
-            state.params, state, batch
+        keys = example_keys(key, state.step, len(batch["label"]), axis_name)
+        (value, metrics), grads = _gradients(
+            lambda params, part: loss(params, state.frozen, part),
+            state.params,
+            {**batch, "key": keys},
+            parts,
+            axis_name,
         )
-        grads, metrics = _mean((grads, {"loss": value, **metrics}), axis_name)
-        return _update(state, grads, tx), metrics
+        return _update(state, grads, tx), {"loss": value, **metrics}
 
     return step
 
 
-def _estimate(model, params, batch):
+def _estimate(model, params, batch, dtype):
     """The joint stage's forward pass, with what the frozen networks had said."""
-    weights = variables(params)
-    context = model.apply(weights, batch["scores"], batch["image"], method="spread")
-    density, _ = model.apply(weights, batch["image"], context=context)
-    return density
+    weights, image = variables(_cast(params, dtype)), _cast(batch["image"], dtype)
+    context = model.apply(weights, batch["scores"], image, method="spread")
+    density, _ = model.apply(weights, image, context=_cast(context, dtype))
+    return _wide(density)
 
 
 def _crop_error(density, batch):
@@ -127,13 +186,15 @@ def _crop_error(density, batch):
     return jnp.mean(jnp.abs(people))
 
 
-def density_step(model, tx, *, axis_name=None):
+def density_step(model, tx, *, axis_name=None, dtype=None, parts=1):
     """A step of the joint stage with L_E: DME and F-CNN learn the density map.
 
     Args:
       model: CPCNN.
       tx: the optimiser.
       axis_name: see above.
+      dtype: see above.
+      parts: see above.
 
     Returns:
       step(state, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`, "scores": of
@@ -141,26 +202,26 @@ def density_step(model, tx, *, axis_name=None):
     """
 
     def loss(params, batch):
-        density = _estimate(model, params, batch)
+        density = _estimate(model, params, batch, dtype)
         scale = model.density_scale
         per_example = losses.euclidean_loss(scale * density, scale * batch["density"])
         return jnp.mean(per_example), {"crop_mae": _crop_error(density, batch)}
 
     def step(state, batch):
-        (value, metrics), grads = jax.value_and_grad(loss, has_aux=True)(
-            state.params, batch
+        (value, metrics), grads = _gradients(
+            loss, state.params, batch, parts, axis_name
         )
-        grads, metrics = _mean((grads, {"loss": value, **metrics}), axis_name)
-        return _update(state, grads, tx), metrics
+        return _update(state, grads, tx), {"loss": value, **metrics}
 
     return step
 
 
-def adversarial_step(model, tx, judge, judge_tx, *, weight, axis_name=None):
+def adversarial_step(
+    model, tx, judge, judge_tx, *, weight, axis_name=None, dtype=None, parts=1
+):
     """A step of the joint stage with L_T: first the discriminator, then DME and F-CNN.
 
-    The estimate is computed once: the discriminator learns from it, and then its
-    judgement is pulled back through the networks that made it.
+    Both ask for the same estimate; in one part the compiler computes it once.
 
     Args:
       model: CPCNN, the generator.
@@ -169,6 +230,8 @@ def adversarial_step(model, tx, judge, judge_tx, *, weight, axis_name=None):
       judge_tx: its optimiser.
       weight: lambda_a.
       axis_name: see above.
+      dtype: see above.
+      parts: see above.
 
     Returns:
       step(Rivals, batch as in `density_step`) -> (Rivals, metrics).
@@ -177,35 +240,45 @@ def adversarial_step(model, tx, judge, judge_tx, *, weight, axis_name=None):
     """
     scale = model.density_scale
 
-    def judge_loss(params, real, fake):
-        weights = variables(params)
-        real_logits, fake_logits = (judge.apply(weights, x) for x in (real, fake))
-        return jnp.mean(losses.discriminator_loss(real_logits, fake_logits))
+    def judgement(params, density):
+        weights = variables(_cast(params, dtype))
+        return _wide(judge.apply(weights, _cast(density, dtype)))
 
-    def generator_loss(fake, real, judge_params):
-        fake_logits = judge.apply(variables(judge_params), fake)
-        euclidean = jnp.mean(losses.euclidean_loss(fake, real))
+    def judge_loss(params, generator_params, batch):
+        fake = scale * _estimate(model, generator_params, batch, dtype)
+        real_logits = judgement(params, scale * batch["density"])
+        fake_logits = judgement(params, fake)
+        return jnp.mean(losses.discriminator_loss(real_logits, fake_logits)), {}
+
+    def generator_loss(params, judge_params, batch):
+        density = _estimate(model, params, batch, dtype)
+        fake_logits = judgement(judge_params, scale * density)
+        per_example = losses.euclidean_loss(scale * density, scale * batch["density"])
+        euclidean = jnp.mean(per_example)
         adversarial = jnp.mean(losses.adversarial_loss(fake_logits))
         total = losses.total_loss(euclidean, adversarial, weight=weight)
-        return total, {"euclidean": euclidean, "adversarial": adversarial}
+        metrics = {"euclidean": euclidean, "adversarial": adversarial}
+        return total, metrics | {"crop_mae": _crop_error(density, batch)}
 
     def step(rivals, batch):
         generator, discriminator = rivals
-        real = scale * batch["density"]
-        fake, pull_back = jax.vjp(
-            lambda params: scale * _estimate(model, params, batch), generator.params
+        (judged, _), grads = _gradients(
+            lambda params, part: judge_loss(params, generator.params, part),
+            discriminator.params,
+            batch,
+            parts,
+            axis_name,
         )
-        judged, judge_grads = jax.value_and_grad(judge_loss)(
-            discriminator.params, real, fake
+        discriminator = _update(discriminator, grads, judge_tx)
+        (total, metrics), grads = _gradients(
+            lambda params, part: generator_loss(params, discriminator.params, part),
+            generator.params,
+            batch,
+            parts,
+            axis_name,
         )
-        discriminator = _update(discriminator, _mean(judge_grads, axis_name), judge_tx)
-        (total, parts), fake_grads = jax.value_and_grad(generator_loss, has_aux=True)(
-            fake, real, discriminator.params
-        )
-        (grads,) = pull_back(fake_grads)
-        generator = _update(generator, _mean(grads, axis_name), tx)
-        metrics = {"loss": total, **parts, "discriminator": judged}
-        metrics["crop_mae"] = _crop_error(fake / scale, batch)
-        return Rivals(generator, discriminator), _mean(metrics, axis_name)
+        generator = _update(generator, grads, tx)
+        metrics = {"loss": total, **metrics, "discriminator": judged}
+        return Rivals(generator, discriminator), metrics
 
     return step

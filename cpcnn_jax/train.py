@@ -1,7 +1,6 @@
 """Training: the stages one after the other, each resumed where it was left."""
 
-import math
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,9 @@ from tqdm import tqdm
 from cpcnn_jax import (
     checkpoint,
     data,
+    finite,
     frozen,
+    interrupt,
     log,
     parallel,
     selection,
@@ -21,7 +22,6 @@ from cpcnn_jax import (
 )
 from cpcnn_jax.clock import Clock
 from cpcnn_jax.data import held_out, pipeline
-from cpcnn_jax.interrupt import Interrupted
 from cpcnn_jax.models import cpcnn
 
 
@@ -40,12 +40,15 @@ def train(config, folder, strategy, *, stop):
     Raises:
       Interrupted: asked to stop; the state is saved.
       ValueError: the configuration or the data cannot be used.
-      FloatingPointError: the loss is no longer a number.
+      FloatingPointError: a loss or a weight is no longer a number.
     """
     for name in ("gce", "lce", "density", "adversary"):
-        size = getattr(config, name).batch_size
-        parallel.check_batch(size, strategy.num_devices, name=f"{name}.batch_size")
-    photographs = data.open_source(config.data, "train")
+        stage = getattr(config, name)
+        parallel.check_batch(
+            stage.batch_size, strategy.num_devices, name=name, parts=stage.accumulate
+        )
+    with interrupt.at_once(stop, "before the training: photographs were being read"):
+        photographs = data.open_source(config.data, "train")
     pipeline.check_sizes(photographs)
     source, validation = held_out.split(photographs, config.validation.share)
     reading = pipeline.Reading(config.workers, *strategy.host)
@@ -69,27 +72,28 @@ def train(config, folder, strategy, *, stop):
 
 def _run_stage(stage, judge, config, folder, strategy, journal, stop):
     state, step = strategy.place_state(stage.state), strategy.wrap(stage.step)
-    with closing(checkpoint.Checkpoints(folder, stage.name)) as saved:
+    watch = finite.Watch(stage.name, stage.photographs)
+    with closing(checkpoint.Checkpoints(folder, stage.name)) as saved, _advised(saved):
         done, state = saved.restore(like=state) or (0, state)
         asked, clock = stop(), Clock()
         with closing(stage.batches(done)) as batches, _bar(stage, done) as bar:
             while done < stage.steps and not asked:
                 with clock.waiting():
                     batch = next(batches)
+                crops = batch.pop("crop")
                 state, metrics = step(state, strategy.place_batch(batch))
                 done += 1
-                clock.seen += len(batch["image"])
+                watch.note(done, metrics, crops)
+                clock.count(len(crops), stage.flops(batch["image"].shape))
                 bar.update()
                 asked = stop()  # once a step: what is said to be saved is saved
                 due = _due(config, stage, done, asked)
-                values = {}
-                if due.line:
-                    values = _finite(jax.device_get(metrics), stage.name, done)
-                    values |= clock.values()
+                values = watch.look() | clock.values() if due.line else {}
                 with clock.stopped():
                     if due.score:
-                        mae = {checkpoint.SCORE: judge.mae(stage.result(state))}
-                        values |= _finite(mae, stage.name, done)
+                        mae = judge.mae(stage.result(state))
+                        watch.note(done, {checkpoint.SCORE: mae}, crops)
+                        values |= watch.look()
                     if due.line:
                         journal.scalars(stage.name, done, values)
                         bar.set_postfix({n: f"{v:.4g}" for n, v in values.items()})
@@ -99,7 +103,9 @@ def _run_stage(stage, judge, config, folder, strategy, journal, stop):
                         picture = judge.preview(stage.result(state), batch)
                         journal.picture(stage.name, done, picture)
         if asked:
-            raise Interrupted(asked, f"after step {done} of the stage {stage.name}")
+            raise interrupt.Interrupted(
+                asked, f"after step {done} of the stage {stage.name}"
+            )
         best = saved.best(like=state)
     return jax.device_get(stage.result(best[1] if best else state))
 
@@ -124,12 +130,15 @@ def _bar(stage, done):
     return tqdm(total=stage.steps, initial=done, desc=stage.name, unit="step")
 
 
-def _finite(metrics, stage, step):
-    values = {name: float(value) for name, value in metrics.items()}
-    if not all(map(math.isfinite, values.values())):
+@contextmanager
+def _advised(saved):
+    """What is no number ends the run with what is left and what to do."""
+    try:
+        yield
+    except FloatingPointError as error:
+        last = saved.latest()
+        kept = f"the checkpoint of step {last} is finite" if last else "none was saved"
         raise FloatingPointError(
-            f"stage {stage}, step {step}: {values} is not finite; try a lower "
-            f"--config.{stage}.learning_rate in another --workdir (what was saved "
-            "before this step is kept)"
-        )
-    return values
+            f"{error}; {kept}: try a lower --config.{saved.stage}.learning_rate in "
+            "another --workdir"
+        ) from None

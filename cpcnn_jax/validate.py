@@ -3,7 +3,7 @@
 import functools
 import math
 
-from cpcnn_jax.config import KERNELS, ON_BAD, Experiment, Photographs, WorldExpo
+from cpcnn_jax.config import DTYPES, KERNELS, ON_BAD, Experiment, Photographs, WorldExpo
 from cpcnn_jax.models.vgg import LAYERS
 
 # What a value must be, the same for Python, and the fields that must be so.
@@ -13,7 +13,8 @@ _RULES = (
         lambda value: isinstance(value, int) and value >= 1,
         """crops.fraction crops.multiple crops.patches model.local_stride
         gce.steps gce.batch_size lce.steps lce.batch_size density.steps
-        density.batch_size adversary.batch_size validation.every log_every
+        density.batch_size adversary.batch_size gce.accumulate lce.accumulate
+        density.accumulate adversary.accumulate validation.every log_every
         save_every""",
     ),
     (
@@ -74,6 +75,11 @@ _RULES = (
         "one of points, maps",
         lambda value: value in ("points", "maps"),
         "true_counts",
+    ),
+    (
+        f"one of {', '.join(DTYPES)}",
+        lambda value: value in DTYPES,
+        "compute_dtype",
     ),
     (
         f"one of {', '.join(KERNELS)}",

@@ -13,13 +13,14 @@ FILES = [
 # From the ground up; a room imports from the floors below its own, and rooms of one
 # folder that share a floor (the models, the data) may know each other. No circles.
 FLOORS = [
-    "arithmetic cache clock config document files hdf5 initializers interrupt kernels "
-    "log losses parallel photograph regions checkpoint uncertainty",
+    "arithmetic cache clock config document files finite hdf5 initializers interrupt "
+    "kernels log losses parallel photograph regions checkpoint uncertainty",
     "density density_files film folders predictions geometry workdir",
     "metrics report",
     "lowerings scores",
     "primitive converters",
     "layers",
+    "flops",
     "models data checkerboard",
     "audit steps weights validate",
     "check_data check_density foreign_weights stages frozen explain tiles windows",

@@ -13,17 +13,19 @@ def time(monkeypatch):
     return lambda seconds: now.__setitem__(0, seconds)
 
 
-def test_rate_and_share_leave_out_what_is_stopped(time):
+def test_rates_and_share_leave_out_what_is_stopped(time):
     watch = clock.Clock()
     with watch.waiting():
         time(101.0)
     time(104.0)
-    watch.seen += 8
-    assert watch.values() == {"images_per_second": 2.0, "wait_share": 0.25}
+    watch.count(8, 6e9)
+    rates = {"images_per_second": 2.0, "model_flops_per_second": 1.5e9}
+    assert watch.values() == {**rates, "wait_share": 0.25}
     with watch.stopped():
         time(164.0)
-    assert watch.values() == {"images_per_second": 2.0, "wait_share": 0.25}
+    assert watch.values() == {**rates, "wait_share": 0.25}
     with watch.waiting():
         time(168.0)
-    watch.seen += 8
-    assert watch.values() == {"images_per_second": 2.0, "wait_share": 5 / 8}
+    watch.count(8, 10e9)
+    rates = {"images_per_second": 2.0, "model_flops_per_second": 2e9}
+    assert watch.values() == {**rates, "wait_share": 5 / 8}

@@ -5,8 +5,10 @@ import sys
 import time
 
 import pytest
+from shanghaitech_test import write_part
 
-from cpcnn_jax import interrupt
+from cpcnn_jax import config, data, interrupt
+from cpcnn_jax.data.shanghaitech import ShanghaiTech
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -44,3 +46,38 @@ def test_the_words_say_which_signal_and_where():
     error = interrupt.Interrupted(signal.SIGTERM, "after step 3")
     assert str(error) == "SIGTERM: stopped after step 3"
     assert error.signum == 15
+
+
+def test_what_is_kept_only_when_whole_ends_at_once():
+    with interrupt.deferred() as stop:
+        noting = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(interrupt.Interrupted, match="SIGTERM: stopped in the test"):
+            with interrupt.at_once(stop, "in the test"):
+                os.kill(os.getpid(), signal.SIGTERM)
+                pytest.fail("went on after the signal")
+        assert signal.getsignal(signal.SIGTERM) is noting and stop() is None
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(interrupt.Interrupted, match="SIGINT: stopped in the test"):
+            with interrupt.at_once(stop, "in the test"):
+                pytest.fail("began after a signal")
+
+
+def test_a_stopped_preparation_of_photographs_leaves_none(tmp_path, monkeypatch):
+    """Stopped at the second of three; the next start prepares all of them."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
+    settings = config.ShanghaiTech(str(write_part(tmp_path / "data")))
+    read, done = ShanghaiTech.example, []
+
+    def example(self, photograph):
+        if done:
+            os.kill(os.getpid(), signal.SIGTERM)
+        done.append(photograph)
+        return read(self, photograph)
+
+    with monkeypatch.context() as patch, interrupt.deferred() as stop:
+        patch.setattr(ShanghaiTech, "example", example)
+        with pytest.raises(interrupt.Interrupted), interrupt.at_once(stop, "there"):
+            data.open_source(settings, "train")
+    assert len(done) == 1
+    assert not list((tmp_path / "prepared").rglob("dataset_info.json"))
+    assert data.open_source(settings, "train").names == ("IMG_1", "IMG_2", "IMG_10")

@@ -67,6 +67,7 @@ def test_every_step_has_a_line(whole):
     assert steps == [(s, n) for s, last in STAGES.items() for n in range(1, last + 1)]
     for line in lines:
         assert np.isfinite(line["loss"]) and line["images_per_second"] > 0
+        assert line["model_flops_per_second"] > line["images_per_second"]
     assert "crop_mae" in lines[-1] and "discriminator" in lines[-1]
 
 
@@ -333,7 +334,11 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
     status, _, err = tiny.launch(*words, "--config.density.learning_rate=1e30")
     assert status == 1 and "Traceback" not in err
     said = err[err.index("launch.py: ") :].splitlines()[0]
-    assert re.search(r"stage density, step [234]: .*nan.* is not finite", said)
+    wrong = (
+        r"stage density, step [234]: .*(nan|inf).* is not finite, after crowd_train_"
+    )
+    assert re.search(wrong + r"\d{5} \(crop \d", said)
+    assert re.search("; the checkpoint of step [123] is finite: ", said)
     assert "try a lower --config.density.learning_rate in another --workdir" in said
     saved = os.listdir(tmp_path / "run" / "checkpoints" / "density")
     assert saved and not any("tmp" in name for name in saved)

@@ -63,27 +63,25 @@ def _joint(name):
     return name.startswith(("dme/", "fcnn/"))
 
 
-def _density_setup(axis_name=None):
+def _density_setup(**way):
     model, flat, _, _ = _networks(fusion=True)
     tx = optax.adam(1e-3)
     state = steps.new_state(flat, tx, trains=_joint)
-    return steps.density_step(model, tx, axis_name=axis_name), state, _batch()
+    return steps.density_step(model, tx, **way), state, _batch()
 
 
-def _adversarial_setup(axis_name=None, weight=0.5):
+def _adversarial_setup(weight=0.5, **way):
     model, flat, judge, judge_flat = _networks()
     tx, judge_tx = optax.adam(1e-3), optax.sgd(1e-2)
     rivals = steps.Rivals(
         steps.new_state(flat, tx, trains=_joint),
         steps.new_state(judge_flat, judge_tx, trains=lambda name: True),
     )
-    step = steps.adversarial_step(
-        model, tx, judge, judge_tx, weight=weight, axis_name=axis_name
-    )
+    step = steps.adversarial_step(model, tx, judge, judge_tx, weight=weight, **way)
     return step, rivals, _batch()
 
 
-def _classifier_setup(axis_name=None):
+def _classifier_setup(**way):
     model, flat, _, _ = _networks()
     tx = optax.adam(3e-3)
     state = steps.new_state(flat, tx, trains=lambda name: name.startswith("lce/"))
@@ -93,7 +91,7 @@ def _classifier_setup(axis_name=None):
         scope="lce/",
         class_weights=jnp.arange(1.0, 6.0),
         key=jax.random.key(7),
-        axis_name=axis_name,
+        **way,
     )
     return step, state, _patches()
 
@@ -126,7 +124,7 @@ def test_jit_mesh_and_pmap_equal_one_device(setup):
     step, state, batch = setup()
     single = jax.jit(step)
     mesh, pmap = parallel.jit_strategy(), parallel.pmap_strategy()
-    on_mesh, on_pmap = mesh.wrap(step), pmap.wrap(setup(pmap.axis_name)[0])
+    on_mesh, on_pmap = mesh.wrap(step), pmap.wrap(setup(axis_name=pmap.axis_name)[0])
     a = state
     b = mesh.place_state(jax.tree.map(jnp.copy, state))
     c = pmap.place_state(state)
@@ -229,8 +227,146 @@ def test_scores_computed_before_are_those_of_the_crop_as_one_block():
         np.testing.assert_allclose(found["local"], batch["scores"]["local"], rtol=1e-10)
 
 
+def _single(tree):
+    """In float32, as a run has it."""
+    floats = jax.tree.map(lambda x: x.dtype == np.float64, tree)
+    return jax.tree.map(lambda x, f: np.float32(x) if f else x, tree, floats)
+
+
+def _params(state):
+    return [s.params for s in (state if isinstance(state, steps.Rivals) else (state,))]
+
+
+def _gap(one, other):
+    """The largest difference of any array, relative to the array's largest value."""
+
+    def gap(x, y):
+        x, y = np.asarray(x), np.asarray(y)
+        return np.abs(x - y).max() / np.abs(x).max()
+
+    return max(jax.tree.leaves(jax.tree.map(gap, one, other)))
+
+
+@pytest.mark.parametrize("setup", [_adversarial_setup, _classifier_setup])
+def test_any_number_of_devices_learns_the_same_in_twenty_steps(setup):
+    """In float32: 1, 2, 4 and 8 devices, jit and pmap, adversary and dropout."""
+
+    def learned(strategy, count):
+        step, state, batch = setup(axis_name=strategy.axis_name)
+        step, batch = strategy.wrap(step), strategy.place_batch(_single(batch))
+        state = strategy.place_state(_single(state))
+        for _ in range(20):
+            state, metrics = step(state, batch)
+        assert len(metrics["loss"].sharding.device_set) == count
+        return state
+
+    devices = jax.devices()
+    with jax.enable_x64(False):
+        one = learned(parallel.jit_strategy(devices[:1]), 1)
+        for count in (1, 2, 4, 8):
+            for strategy in (parallel.jit_strategy, parallel.pmap_strategy):
+                if (count, strategy) != (1, parallel.jit_strategy):
+                    other = learned(strategy(devices[:count]), count)
+                    assert _gap(_params(one), _params(other)) < 1e-5
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_in_parts_a_step_is_the_same(setup):
+    """On one device and, by jit and by pmap, on two."""
+    step, state, batch = setup()
+    expected, known = jax.jit(step)(state, batch)
+    for strategy, devices in [
+        *((parallel.jit_strategy, count) for count in (1, 2)),
+        (parallel.pmap_strategy, 2),
+    ]:
+        strategy = strategy(jax.devices()[:devices])
+        step, _, _ = setup(axis_name=strategy.axis_name, parts=4)
+        start = strategy.place_state(jax.tree.map(jnp.copy, state))
+        after, metrics = strategy.wrap(step)(start, strategy.place_batch(batch))
+        jax.tree.map(
+            lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-11),
+            (expected, known),
+            (after, metrics),
+        )
+
+
+def test_in_parts_a_step_takes_less_memory():
+    def memory(parts):
+        step, state, batch = _density_setup(parts=parts)
+        program = jax.jit(step).lower(state, batch).compile()
+        return program.memory_analysis().temp_size_in_bytes
+
+    assert memory(4) < memory(1) / 2
+
+
+def test_the_adversary_s_step_computes_the_estimate_once():
+    """What the compiler kept: one step of the maps and what the discriminator adds."""
+
+    def work(step, *args):
+        return jax.jit(step).lower(*args).compile().cost_analysis()["flops"]
+
+    model, flat, judge, _ = _networks()
+    duel, rivals, batch = _adversarial_setup()
+    tx = optax.adam(1e-3)
+    maps = work(steps.density_step(model, tx), rivals.generator, batch)
+    alone = work(
+        lambda weights, x: judge.apply(steps.variables(weights), x),
+        rivals.discriminator.params,
+        batch["density"],
+    )
+    estimate = maps / 3
+    assert work(duel, rivals, batch) < maps + 8.5 * alone + estimate / 2
+
+
+# --- bfloat16
+
+
+def _products(jaxpr):
+    """(dtypes of the operands) of every convolution and matrix product."""
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name.endswith(
+            ("conv_general_dilated", "dot_general", "_conv")
+        ):
+            yield tuple(str(x.aval.dtype) for x in eqn.invars)
+        for inner in jax.tree.leaves(
+            list(eqn.params.values()), is_leaf=lambda x: hasattr(x, "eqns")
+        ):
+            inner = getattr(inner, "jaxpr", inner)
+            if hasattr(inner, "eqns"):
+                yield from _products(inner)
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_in_bfloat16_all_products_are_and_all_that_is_kept_is_not(setup):
+    with jax.enable_x64(False):
+        step, state, batch = setup(dtype=jnp.bfloat16)
+        jaxpr = jax.make_jaxpr(step)(_single(state), _single(batch))
+        kept = {str(aval.dtype) for aval in jaxpr.out_avals}
+    found = [dtypes for dtypes in _products(jaxpr.jaxpr) if dtypes != ("bfloat16",) * 2]
+    assert found == []
+    assert kept == {"float32", "int32"}
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_bfloat16_s_gradients_are_nearly_those_of_float32(setup):
+    """Adam's first moment after a step is a tenth of the gradient."""
+
+    def gradients(dtype):
+        step, state, batch = setup(dtype=dtype)
+        after, _ = jax.jit(step)(_single(state), _single(batch))
+        first = after.generator if isinstance(after, steps.Rivals) else after
+        return first.opt_state[0].mu
+
+    with jax.enable_x64(False):
+        assert 1e-4 < _gap(gradients(None), gradients(jnp.bfloat16)) < 0.2
+
+
 def test_batches_that_do_not_divide_are_refused_with_both_numbers():
     text = r"--config.density.batch_size=6 cannot be split over 4 devices"
     with pytest.raises(ValueError, match=text):
-        parallel.check_batch(6, 4, name="density.batch_size")
-    parallel.check_batch(8, 4, name="density.batch_size")
+        parallel.check_batch(6, 4, name="density")
+    parallel.check_batch(8, 4, name="density")
+    text += " in 3 parts each: choose a multiple of 12"
+    with pytest.raises(ValueError, match=text.replace("=6", "=8")):
+        parallel.check_batch(8, 4, name="density", parts=3)
+    parallel.check_batch(24, 4, name="density", parts=3)

@@ -1,13 +1,16 @@
 """The loop of training without a process: stopped at chosen calls, and refusals."""
 
 import dataclasses
+import os
+import signal
 
+import jax
 import numpy as np
 import pytest
 import tiny
 from safetensors.numpy import load_file
 
-from cpcnn_jax import config, parallel, stages, train, workdir
+from cpcnn_jax import config, interrupt, parallel, stages, train, workdir
 from cpcnn_jax.interrupt import Interrupted
 
 
@@ -42,6 +45,45 @@ def test_stops_in_and_between_stages_change_nothing(whole, tmp_path):
     for name, value in one.items():
         np.testing.assert_array_equal(value, other[name], err_msg=name)
     assert dataclasses.asdict(experiment) == before
+
+
+def test_a_run_goes_on_on_another_number_of_devices(whole, tmp_path):
+    """Begun on two devices, gone on with on one, ended on four; unbroken on eight."""
+    experiment, devices = tiny.get_config(), jax.devices()
+    legs = [
+        (parallel.jit_strategy(devices[:2]), 1 + 1, "after step 1 of the stage gce"),
+        (parallel.pmap_strategy(devices[:1]), 1 + 1 + 1 + 2 + 5 + 1 + 1, "density"),
+        (parallel.jit_strategy(devices[:4]), None, None),
+    ]
+    for strategy, call, words in legs:
+        workdir.claim(tmp_path, experiment)
+        if call is None:
+            train.train(experiment, tmp_path, strategy, stop=tiny.never)
+        else:
+            with pytest.raises(Interrupted, match=words):
+                train.train(experiment, tmp_path, strategy, stop=tiny.stop_at(call))
+    one, other = (load_file(f / "weights.safetensors") for f in (tmp_path, whole[0]))
+    for name, value in one.items():
+        gap = np.abs(value - other[name]).max() / np.abs(other[name]).max()
+        assert gap < 1e-4, name
+
+
+def test_a_signal_while_a_step_is_compiled_is_a_step_done_and_saved(tmp_path):
+    strategy = parallel.jit_strategy()
+
+    def wrap(step):
+        def compiled(state, batch):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return step(state, batch)
+
+        return strategy.wrap(compiled)
+
+    experiment = tiny.get_config()
+    workdir.claim(tmp_path, experiment)
+    with interrupt.deferred() as stop:
+        with pytest.raises(Interrupted, match="after step 1 of the stage gce"):
+            train.train(experiment, tmp_path, strategy._replace(wrap=wrap), stop=stop)
+    assert os.listdir(tmp_path / "checkpoints" / "gce") == ["1"]
 
 
 def test_only_the_asked_layers_of_the_gce_learn(whole):

@@ -29,6 +29,8 @@ def changed(name, value):
         ("density.learning_rate", "1e-3", "a number above 0"),
         ("adversary.discriminator_beta1", 1.0, "a number from 0 to under 1"),
         ("adversary.weight", -1.0, "a number of at least 0"),
+        ("density.accumulate", 0, "a whole number of at least 1"),
+        ("compute_dtype", "float16", "one of float32, bfloat16"),
         ("crops.fraction", 0, "a whole number of at least 1"),
         ("crops.multiple", 0, "a whole number of at least 1"),
         ("crops.plain", -1, "a whole number of at least 0"),
@@ -116,6 +118,7 @@ def test_every_number_of_the_tree_has_a_rule():
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
     assert numbers - elsewhere == ruled - {
+        "compute_dtype",
         "gce.trainable_from",
         "model.classes",
         "target.kernel",

@@ -96,9 +96,7 @@ def patch_batches(source, crops, *, batch_size, seed, start=0, reading=HERE):
       reading: a `Reading`.
 
     Returns:
-      A generator of {"image": `[B, 64, 64, 3]` float32 in 0..1, "count": `[B]` float32
-      heads inside}; of several hosts, each has its rows. Its `close()` ends the reading
-      ahead.
+      As `crop_batches`, with images `[B, 64, 64, 3]` and without their density.
 
     Raises:
       ValueError: a photograph has a side under 64 pixels.
@@ -195,7 +193,8 @@ def read_patch(source, seed, i, j):
     photograph = source[i]
     _, window = _window(seed, i, j, source.shapes[i], (PATCH, PATCH))
     count = np.float32(_heads(photograph["points"], window))
-    return {"image": _cut(photograph["image"], window), "count": count}
+    image = _cut(photograph["image"], window)
+    return {"image": image, "count": count, "crop": np.array((i, j), np.int32)}
 
 
 def _window(seed, i, j, shape, size):

@@ -29,7 +29,7 @@ def normalised(image):
       >>> normalised(jnp.array(MEAN).reshape(1, 1, 1, 3)).ravel().tolist()
       [0.0, 0.0, 0.0]
     """
-    mean, std = (jnp.array(v).reshape(1, 1, 1, 3) for v in (MEAN, STD))
+    mean, std = (jnp.array(v, image.dtype).reshape(1, 1, 1, 3) for v in (MEAN, STD))
     return (image - mean) / std
 
 
