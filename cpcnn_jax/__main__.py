@@ -11,6 +11,7 @@ COMMANDS = {
     "doctor": "cpcnn_jax.doctor",
     "explain": "cpcnn_jax.explain.command",
     "report": "cpcnn_jax.report.command",
+    "sweep": "cpcnn_jax.sweep",
     "vgg16": "cpcnn_jax.vgg16",
 }
 

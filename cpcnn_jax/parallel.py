@@ -1,4 +1,4 @@
-"""Devices: the only file that knows them.
+"""Devices: the only file that knows them; those of all processes, where there are more.
 
 Two ways to run one pure step on all devices, each with the batch split between them and
 the state whole on each: `jit` over a mesh, where the compiler splits the work, and
@@ -12,19 +12,22 @@ from typing import NamedTuple
 import jax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from cpcnn_jax import processes
+
 AXIS = "batch"
 
 
 class Strategy(NamedTuple):
     """How to place and run a step."""
 
-    num_devices: int
-    host: tuple  # (number of this process, how many there are)
+    num_devices: int  # of all processes
     axis_name: str | None  # what the step factories are told
     place_state: Callable  # pytree of arrays -> the same, whole on every device
-    place_batch: Callable  # pytree of [B, ...] -> split over the devices
+    place_batch: Callable  # this process's rows of [B, ...] -> split over the devices
     wrap: Callable  # step(state, batch) -> compiled step; the old state is given up
-    wrap_answers: Callable  # f(state, batch) -> compiled f, whose answers are [B, ...]
+    # f(state, batch) whose answers are [B, ...], and a state -> f of batches, computed
+    # by this process's own devices.
+    answers: Callable
 
 
 def device_names():
@@ -33,12 +36,10 @@ def device_names():
 
 
 def jit_strategy():
-    """One mesh over all devices; jax.jit splits the batch."""
-    mesh = jax.make_mesh((jax.device_count(),), (AXIS,), axis_types=(AxisType.Auto,))
-    whole, split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,)))
+    """One mesh over all devices of all processes; jax.jit splits the batch."""
+    whole, split = _shardings(jax.devices())
     return Strategy(
         num_devices=jax.device_count(),
-        host=(jax.process_index(), jax.process_count()),
         axis_name=None,
         place_state=lambda state: jax.device_put(state, whole),
         place_batch=lambda batch: jax.make_array_from_process_local_data(split, batch),
@@ -48,38 +49,60 @@ def jit_strategy():
             out_shardings=whole,
             donate_argnums=0,
         ),
-        wrap_answers=lambda answer: jax.jit(
-            answer, in_shardings=(whole, split), out_shardings=split
-        ),
+        answers=_own_answers,
     )
 
 
+def _shardings(devices):
+    """(whole on each of these devices, split over them along the first axis)."""
+    axis = (AxisType.Auto,)
+    mesh = jax.make_mesh((len(devices),), (AXIS,), axis_types=axis, devices=devices)
+    return NamedSharding(mesh, PartitionSpec()), NamedSharding(
+        mesh, PartitionSpec(AXIS)
+    )
+
+
+def _own_answers(function, state):
+    whole, split = _shardings(jax.local_devices())
+    placed = jax.device_put(state, whole)
+    compiled = jax.jit(function, in_shardings=(whole, split), out_shardings=split)
+    return lambda batch: compiled(placed, jax.device_put(batch, split))
+
+
 def pmap_strategy():
-    """jax.pmap: one program a device, averages over the axis "batch"."""
+    """jax.pmap in one process: a program a device, averages over the axis "batch".
+
+    Raises:
+      ValueError: there are several processes.
+    """
+    if processes.host()[1] > 1:
+        raise ValueError(
+            f"--parallel=pmap is for one process, and there are {processes.host()[1]}: "
+            "use --parallel=jit"
+        )
     count = jax.local_device_count()
 
     def place_batch(batch):
         return jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
 
-    def wrap_answers(answer):
-        apart = jax.pmap(answer, axis_name=AXIS, in_axes=(None, 0))
+    def answers(function, state):
+        apart = jax.pmap(function, axis_name=AXIS, in_axes=(None, 0))
 
-        def together(state, batch):
-            answers = apart(state, batch)
-            return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), answers)
+        def together(batch):
+            found = apart(state, place_batch(batch))
+            return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
 
         return together
 
     return Strategy(
         num_devices=count,
-        host=(0, 1),
         axis_name=AXIS,
         place_state=lambda state: state,
         place_batch=place_batch,
         wrap=lambda step: jax.pmap(
             step, axis_name=AXIS, in_axes=(None, 0), out_axes=(None, None)
         ),
-        wrap_answers=wrap_answers,
+        answers=answers,
     )
 
 

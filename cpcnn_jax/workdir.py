@@ -40,13 +40,44 @@ def claim(workdir, experiment: config.Experiment, *, record=True):
             f"--workdir={workdir} cannot be made ({error.strerror}): choose a folder "
             "that may be written"
         ) from None
-    ours = json.loads(_json(dataclasses.asdict(experiment)))
-    ours["data"]["kind"] = type(experiment.data).__name__
+    ours = _ours(experiment)
     if any(path.name not in _OURS for path in workdir.iterdir()):  # a run has begun
         _refuse_another(workdir, ours)
     files.replace(workdir / "config.json", _json(ours))
     if record or not (workdir / "environment.json").exists():
         files.replace(workdir / "environment.json", _json(_environment()))
+
+
+def check_shared(workdir, experiment: config.Experiment):
+    """Refuse where a process does not find what the main one has claimed.
+
+    Args:
+      workdir: as each of the processes was told.
+      experiment: likewise.
+
+    Raises:
+      ValueError: they are not told the same, or have no folder in common.
+    """
+    file = Path(workdir) / "config.json"
+    try:
+        theirs = json.loads(file.read_text())
+    except (OSError, ValueError):
+        raise ValueError(
+            f"{file}, which process 0 has written, cannot be read here: choose a "
+            "--workdir that all machines share"
+        ) from None
+    if found := _differences(theirs, _ours(experiment)):
+        raise ValueError(
+            f"{file} is of process 0 and says that {found}: start all processes with "
+            "the same --config"
+        )
+
+
+def _ours(experiment):
+    """The experiment as config.json has it."""
+    tree = json.loads(_json(dataclasses.asdict(experiment)))
+    tree["data"]["kind"] = type(experiment.data).__name__
+    return tree
 
 
 def _refuse_another(workdir, ours):
