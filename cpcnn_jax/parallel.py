@@ -57,9 +57,7 @@ def _shardings(devices):
     """(whole on each of these devices, split over them along the first axis)."""
     axis = (AxisType.Auto,)
     mesh = jax.make_mesh((len(devices),), (AXIS,), axis_types=axis, devices=devices)
-    return NamedSharding(mesh, PartitionSpec()), NamedSharding(
-        mesh, PartitionSpec(AXIS)
-    )
+    return [NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,))]
 
 
 def _own_answers(function, state):

@@ -151,7 +151,9 @@ def test_two_processes_learn_what_one_does(whole, tmp_path):
     assert found["num_images"] == expected["num_images"] == 3
     np.testing.assert_allclose(found["mae"], expected["mae"], rtol=1e-4)
     names = [line.split(",")[0] for line in (workdir / "predictions.csv").open()]
-    assert names == [line.split(",")[0] for line in (whole[0] / "predictions.csv").open()]
+    assert names == [
+        line.split(",")[0] for line in (whole[0] / "predictions.csv").open()
+    ]
 
 
 def test_processes_that_are_told_different_things(tmp_path):
