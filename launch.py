@@ -96,8 +96,10 @@ def main(_):
     try:
         if _CLUSTER.value:
             return _submit()
-        flags_of_join = (_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
-        joined = processes.join(*flags_of_join)
+        if _DRY_RUN.value:
+            raise ValueError("--dry_run needs --cluster, which it prints the job of")
+        explicit = (_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+        joined = processes.join(*explicit)
         with processes.agreed_stop() if joined else interrupt.deferred() as stop:
             _run_all(stop)
     except interrupt.Interrupted as error:
@@ -170,7 +172,8 @@ def _run_all(stop):
             if not _SWEEP.value:
                 raise
             failed = True
-            print(f"launch.py: {folder}: {error}", file=sys.stderr)
+            if processes.is_main():
+                print(f"launch.py: {folder}: {error}", file=sys.stderr)
     if _SWEEP.value and processes.is_main():
         print(f"{sweep.write(_WORKDIR.value)}\ntable     {_WORKDIR.value}/sweep.csv")
     if failed:
@@ -213,7 +216,7 @@ def _submit():
                 f"--cluster={_CLUSTER.value} needs --dry_run, which prints a manifest "
                 "for kubectl, and takes no --sweep"
             )
-        words = ["python", sys.argv[0], *_words("cluster", "dry_run", "job")]
+        words = ["python", Path(sys.argv[0]).name, *_words("cluster", "dry_run", "job")]
         manifest = {"kubernetes": cluster.kubernetes, "tpu": cluster.tpu}
         return print(manifest[_CLUSTER.value](job, words, workdir=folder), end="")
     dropped, points = ["cluster", "dry_run", "job"], []

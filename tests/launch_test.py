@@ -276,6 +276,7 @@ def test_jobs_and_sweeps_that_cannot_be(tmp_path):
     assert err == "--config.density.steps=0 must be a whole number of at least 1\n"
     err = refused(*words, "--cluster=kubernetes")
     assert "--cluster=kubernetes needs --dry_run" in err
+    assert "--dry_run needs --cluster" in refused(*words, "--dry_run")
     assert "job.knots" in refused(*words, "--cluster=slurm", "--job.knots=1")
     assert "--process_id is missing" in refused(
         *words, "--coordinator=a:1", "--num_processes=2"

@@ -88,7 +88,8 @@ def test_processes_share_wait_and_stop_together(tmp_path):
 
 def test_a_process_alone_does_nothing(monkeypatch):
     assert not processes.join()  # JAX finds no cluster here
-    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    for name in ("JOB_ID", "STEP_NODELIST", "NTASKS", "PROCID", "LOCALID"):
+        monkeypatch.setenv(f"SLURM_{name}", "2")  # a task of SLURM's
     assert not processes.join(num_processes=1)
     assert processes.host() == (0, 1) and processes.is_main()
     assert processes.share([3, 5]) == [3, 5]
