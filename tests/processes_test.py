@@ -174,9 +174,9 @@ def test_processes_that_are_told_different_things(tmp_path):
         assert status != 0 and "Traceback" not in err
 
 
-def reached(workdir, stage, step):
+def reached(workdir, step):
     lines = workdir / "metrics.jsonl"
-    return lines.exists() and f'"{stage}", "step": {step}' in lines.read_text()
+    return lines.exists() and f'"density", "step": {step}' in lines.read_text()
 
 
 def until(process, seen):
@@ -186,12 +186,12 @@ def until(process, seen):
 
 
 @pytest.mark.long
-def test_one_of_four_is_killed_and_all_go_on(whole, tmp_path):
+def test_one_of_four_is_killed_and_all_go_on(brief, tmp_path):
     """kill -9, then SIGTERM to one, then on two processes to the end."""
     workdir = tmp_path / "run"
-    words = (tiny.CONFIG, f"--workdir={workdir}")
+    words = (*tiny.BRIEF, f"--workdir={workdir}")
     with tiny.several(4, *words, devices=2) as ours:
-        until(ours[0], lambda: reached(workdir, "density", 1))
+        until(ours[0], lambda: reached(workdir, 2))
         ours[2].kill()
         began = time.monotonic()
         ended = tiny.ends(ours, timeout=2 * processes.HEARTBEAT)
@@ -203,7 +203,7 @@ def test_one_of_four_is_killed_and_all_go_on(whole, tmp_path):
     assert not (workdir / "weights.safetensors").exists()
 
     with tiny.several(4, *words, devices=2) as ours:
-        until(ours[0], lambda: reached(workdir, "density", 3))
+        until(ours[0], lambda: reached(workdir, 5))
         ours[3].send_signal(signal.SIGTERM)
         ended = tiny.ends(ours)
     assert [status for status, _, _ in ended] == [128 + signal.SIGTERM] * 4
@@ -213,4 +213,4 @@ def test_one_of_four_is_killed_and_all_go_on(whole, tmp_path):
 
     with tiny.several(2, *words, devices=4) as ours:
         assert [status for status, _, _ in tiny.ends(ours)] == [0, 0]
-    same_weights(workdir, whole[0])
+    same_weights(workdir, brief)

@@ -18,6 +18,14 @@ from cpcnn_jax.models import cpcnn
 
 ROOT = Path(__file__).parents[1]
 CONFIG = f"--config={__file__}"
+# Of it only the joint stage and one network: what is quick to start again and again.
+BRIEF = (
+    CONFIG,
+    "--config.model.global_context=false",
+    "--config.model.local_context=false",
+    "--config.adversary.steps=0",
+    "--config.density.steps=8",
+)
 
 
 def get_config():
