@@ -115,8 +115,8 @@ def main(_):
         if processes.host()[1] == 1:
             raise
         _fail(
-            f"{str(error).splitlines()[0]}; has another process ended? Started again "
-            "with the same words, all go on from the last checkpoint"
+            f"{str(error).splitlines()[0]}; started again with the same words, all "
+            "processes go on from the last checkpoint"
         )
 
 

@@ -187,10 +187,15 @@ def agreed_stop():
 def leave(words):
     """End this process of several now, with the reason; never wait for the others.
 
-    They may be waiting for this one, or be dead; the closed connection tells them.
+    They may be waiting for this one, and its closed connection tells them; or one is
+    dead, and what this one met was only a broken connection.
     """
     number, count = host()
-    print(f"{words} (process {number} of {count})", file=sys.stderr)
+    print(
+        f"{words} (process {number} of {count}; if another process ended first, its "
+        "last words say why)",
+        file=sys.stderr,
+    )
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(1)
