@@ -11,6 +11,10 @@ from cpcnn_jax import config, files, parallel
 
 # What may differ between two starts of one run: none of it changes what is trained.
 _FREE = ("data.root", "workers", "log_every", "save_every", "pictures", "true_counts")
+_FREE_OF_A_PROCESS = (
+    "data.root",
+    "workers",
+)  # what may differ between those of one run
 _OURS = {"config.json", "environment.json"}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
@@ -66,7 +70,7 @@ def check_shared(workdir, experiment: config.Experiment):
             f"{file}, which process 0 has written, cannot be read here: choose a "
             "--workdir that all machines share"
         ) from None
-    if found := _differences(theirs, _ours(experiment)):
+    if found := _differences(theirs, _ours(experiment), free=_FREE_OF_A_PROCESS):
         raise ValueError(
             f"{file} is of process 0 and says that {found}: start all processes with "
             "the same --config"
@@ -102,11 +106,11 @@ def _json(tree):
     return (json.dumps(tree, indent=2) + "\n").encode()
 
 
-def _differences(theirs, ours):
+def _differences(theirs, ours, free=_FREE):
     theirs, ours = dict(_leaves(theirs)), dict(_leaves(ours))
     found = [
         f"config.{name} was {theirs.get(name)}, now {ours.get(name)}"
-        for name in sorted({*theirs, *ours} - {*_FREE})
+        for name in sorted({*theirs, *ours} - {*free})
         if theirs.get(name) != ours.get(name)
     ]
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""

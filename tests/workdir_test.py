@@ -116,3 +116,5 @@ def test_a_process_that_does_not_find_what_the_main_one_claimed(tmp_path):
     text = "config.json is of process 0 and says that config.seed was 0, now 1"
     with pytest.raises(ValueError, match=text):
         workdir.check_shared(tmp_path, config.Experiment(seed=1))
+    with pytest.raises(ValueError, match="config.save_every was 200, now 7"):
+        workdir.check_shared(tmp_path, config.Experiment(save_every=7))
