@@ -1,17 +1,25 @@
-"""Train or evaluate one experiment. The only place that reads flags.
+"""Train or evaluate one experiment, or a sweep of it. The only place that reads flags.
 
     python launch.py --config=experiments/demo.py --workdir=runs/demo
     python launch.py --config=experiments/shanghaitech_a.py --workdir=runs/a \
         --config.data.root=DIR --config.density.steps=2000
+    python launch.py --config=experiments/demo.py --workdir=runs/rates \
+        --sweep=seed=0,1,2 --sweep=density.learning_rate=1e-4,3e-4
+    python launch.py --config=experiments/demo.py --workdir=runs/demo \
+        --cluster=slurm --job.nodes=2 --dry_run
 
 Started again with the same words, it goes on where it was stopped.
+docs/scaling-machines.md: several processes, SLURM, Kubernetes, TPU pods.
 """
 
 import shlex
 import sys
+from pathlib import Path
 
 from absl import app, flags, logging
 from ml_collections import config_flags
+
+from cpcnn_jax import cluster
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The experiment, a file of experiments/.", lock_config=True
@@ -26,50 +34,150 @@ _MODE = flags.DEFINE_enum(
 _PARALLEL = flags.DEFINE_enum(
     "parallel", "jit", ["jit", "pmap"], "How a batch is split over the devices."
 )
+_SWEEP = flags.DEFINE_multi_string(
+    "sweep",
+    [],
+    "FIELD=VALUE,VALUE... of the experiment: a run for each value, in a folder of the "
+    "workdir; given again, for each combination.",
+)
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "HOST:PORT of process 0, of several that no cluster starts."
+)
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many there are.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "The number of this, from 0.")
+_CLUSTER = flags.DEFINE_enum(
+    "cluster",
+    None,
+    ["slurm", "kubernetes", "tpu"],
+    "Run there and not here: slurm submits a job; the others need --dry_run.",
+)
+_JOB = config_flags.DEFINE_config_dataclass(
+    "job", cluster.Job(), "What is asked of the cluster; fields in cluster.py."
+)
+_DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "Print what --cluster would be given, and do nothing."
+)
 flags.mark_flags_as_required(["config", "workdir"])
 
 
 def parse(argv):
     """Read the flags and the experiment's file; what is wrong with them is one line."""
-    file = next((word for word in argv if word.startswith("--config=")), "--config")
     try:
         words = flags.FLAGS(argv)[1:]
         getattr(_CONFIG.value, "seed", None)  # raises now if the file was not read
         wrong = f"not understood: {' '.join(words)}" if words else ""
-    except KeyError as error:  # ml_collections' word for an unknown field
-        wrong = f"{file}: {error.args[0]}; cpcnn_jax/config.py has all fields"
-    except flags.Error as error:
-        wrong = str(error)
-    except Exception as error:  # whatever the experiment's file raises
-        wrong = f"{file}: {type(error).__name__}: {error}"
+    except Exception as error:  # whatever the experiment's file raises, too
+        wrong = _what_is_wrong(error, argv)
     if wrong:
-        sys.exit(f"launch.py: {_one_line(wrong)} (--help lists the flags)")
+        sys.exit(f"launch.py: {wrong} (--help lists the flags)")
     return argv[:1]
 
 
-def _one_line(text):
-    """What an error says first and last, without the traceback between."""
-    first, *more = text.strip().splitlines()
+def _what_is_wrong(error, argv):
+    """A sentence for what reading flags, or an experiment's file, has raised."""
+    file = next((word for word in argv if word.startswith("--config=")), "--config")
+    match error:
+        case KeyError():  # ml_collections' word for an unknown field
+            text = f"{file}: {error.args[0]}; cpcnn_jax/config.py has all fields"
+        case flags.Error():
+            text = str(error)
+        case _:
+            text = f"{file}: {type(error).__name__}: {error}"
+    first, *more = text.strip().splitlines()  # without the traceback between
     return " ".join([first, *(line.strip() for line in more[-1:])])
 
 
 def main(_):
     """Run, and turn what a user can cause into one sentence."""
-    from cpcnn_jax import interrupt
+    from cpcnn_jax import interrupt, processes
 
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
     try:
-        with interrupt.deferred() as stop:
-            _run(_CONFIG.value, _WORKDIR.value, stop)
+        if _CLUSTER.value:
+            return _submit()
+        if _DRY_RUN.value:
+            raise ValueError("--dry_run needs --cluster, which it prints the job of")
+        explicit = (_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+        joined = processes.join(*explicit)
+        with processes.agreed_stop() if joined else interrupt.deferred() as stop:
+            _run_all(stop)
     except interrupt.Interrupted as error:
-        command = shlex.join(["python", *sys.argv])
-        print(f"\n{error}.\nTo go on: {command}", file=sys.stderr)
+        if processes.is_main():
+            command = shlex.join(["python", *sys.argv])
+            print(f"\n{error}.\nTo go on: {command}", file=sys.stderr)
         sys.exit(128 + error.signum)
     except (ValueError, OSError, FloatingPointError) as error:
         if flags.FLAGS.verbosity > 0:
             raise
-        sys.exit(f"launch.py: {error}")
+        _fail(str(error))
+    except RuntimeError as error:  # JAX's, of a connection that broke
+        if processes.host()[1] == 1:
+            raise
+        _fail(
+            f"{str(error).splitlines()[0]}; started again with the same words, all "
+            "processes go on from the last checkpoint"
+        )
+
+
+def _fail(sentence):
+    from cpcnn_jax import processes
+
+    if processes.host()[1] > 1:
+        processes.leave(f"launch.py: {sentence}")
+    sys.exit(f"launch.py: {sentence}")
+
+
+def _runs():
+    """(experiment, workdir) of what is to be run: one, or a sweep's."""
+    from cpcnn_jax import sweep, validate
+
+    found = [(_CONFIG.value, Path(_WORKDIR.value))]
+    if _SWEEP.value:
+        found = [
+            (
+                _experiment(_overrides(point)),
+                Path(_WORKDIR.value, sweep.folder_name(point)),
+            )
+            for point in sweep.points(_SWEEP.value)
+        ]
+    for config, _ in found:
+        validate.experiment(config)
+    return found
+
+
+def _overrides(point):
+    return [f"--config.{field}={value}" for field, value in point.items()]
+
+
+def _experiment(overrides):
+    """The experiment of the command line with further words."""
+    words, own = [*sys.argv, *overrides], flags.FlagValues()
+    config = config_flags.DEFINE_config_file("config", flag_values=own, sys_argv=words)
+    try:
+        own(words, known_only=True)
+        return config.value
+    except (KeyError, flags.Error) as error:
+        raise ValueError(f"--sweep: {_what_is_wrong(error, words)}") from None
+
+
+def _run_all(stop):
+    from cpcnn_jax import processes, sweep
+
+    failed = False
+    for config, folder in _runs():
+        try:
+            _run(config, folder, stop)
+        except FloatingPointError as error:  # of one point; others may do better
+            if not _SWEEP.value:
+                raise
+            failed = True
+            if processes.is_main():
+                print(f"launch.py: {folder}: {error}", file=sys.stderr)
+    if _SWEEP.value and processes.is_main():
+        print(f"{sweep.write(_WORKDIR.value)}\ntable     {_WORKDIR.value}/sweep.csv")
+    if failed:
+        sys.exit(1)
 
 
 def _run(config, folder, stop):
@@ -77,15 +185,20 @@ def _run(config, folder, stop):
         evaluate,
         interrupt,
         parallel,
+        processes,
         scores,
+        sweep,
         train,
-        validate,
         workdir,
     )
 
-    validate.experiment(config)
-    workdir.claim(folder, config, record=_MODE.value == "train")
+    if processes.is_main():
+        workdir.claim(folder, config, record=_MODE.value == "train")
+    processes.wait(f"claimed {folder}")
+    workdir.check_shared(folder, config)
     if _MODE.value == "train":
+        if _SWEEP.value and sweep.finished(folder):
+            return
         with interrupt.at_once(
             stop, "before the training: photographs were being read"
         ):
@@ -93,13 +206,53 @@ def _run(config, folder, stop):
         strategies = {"jit": parallel.jit_strategy, "pmap": parallel.pmap_strategy}
         train.train(config, folder, strategies[_PARALLEL.value](), stop=stop)
     found = evaluate.evaluate(config, folder, stop=stop)
-    print(
-        f"{scores.in_words(found)}\n"
-        f"report    {folder}/report.html\n"
-        f"pictures  {folder}/pictures\n"
-        f"metrics   {folder}/metrics.json, {folder}/predictions.csv\n"
-        f"weights   {workdir.weights_file(folder)}"
-    )
+    if processes.is_main():
+        print(
+            f"{scores.in_words(found)}\n"
+            f"report    {folder}/report.html\n"
+            f"pictures  {folder}/pictures\n"
+            f"metrics   {folder}/metrics.json, {folder}/predictions.csv\n"
+            f"weights   {workdir.weights_file(folder)}"
+        )
+
+
+def _submit():
+    """Hand the command over to a cluster, or print what that would be."""
+    from cpcnn_jax import sweep
+
+    _runs()  # what is wrong with them is said here and not in the queue
+    folder, job = Path(_WORKDIR.value), _JOB.value
+    if _CLUSTER.value != "slurm":
+        if _SWEEP.value or not _DRY_RUN.value:
+            raise ValueError(
+                f"--cluster={_CLUSTER.value} needs --dry_run, which prints a manifest "
+                "for kubectl, and takes no --sweep"
+            )
+        words = ["python", Path(sys.argv[0]).name, *_words("cluster", "dry_run", "job")]
+        manifest = {"kubernetes": cluster.kubernetes, "tpu": cluster.tpu}
+        return print(manifest[_CLUSTER.value](job, words, workdir=folder), end="")
+    dropped, points = ["cluster", "dry_run", "job"], []
+    if _SWEEP.value:
+        dropped += ["sweep", "workdir"]
+        points = [
+            [f"--workdir={folder / sweep.folder_name(point)}", *_overrides(point)]
+            for point in sweep.points(_SWEEP.value)
+        ]
+    words = [sys.executable, sys.argv[0], *_words(*dropped)]
+    text = cluster.slurm(job, words, workdir=folder, cwd=Path.cwd(), points=points)
+    print(text if _DRY_RUN.value else cluster.submit(text, folder), end="")
+
+
+def _words(*dropped):
+    """The command line without these flags."""
+    kept, words = [], iter(sys.argv[1:])
+    for word in words:
+        name, given, _ = word.lstrip("-").partition("=")
+        if name.partition(".")[0] not in dropped:
+            kept.append(word)
+        elif not given and name != "dry_run":
+            next(words, None)
+    return kept
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ COMMANDS = {
     "mcnn": "cpcnn_jax.foreign_weights.mcnn",
     "report": "cpcnn_jax.report.command",
     "serve": "cpcnn_jax.serve.command",
+    "sweep": "cpcnn_jax.sweep",
     "vgg16": "cpcnn_jax.foreign_weights.vgg16",
 }
 

@@ -17,6 +17,8 @@ import orbax.checkpoint as ocp
 from absl import logging as absl_logging
 from orbax.checkpoint import checkpoint_managers
 
+from cpcnn_jax import processes
+
 SCORE = "validation_mae"  # people; what the best checkpoint has least of
 
 # Of a full disk every one of Orbax's writers would report by itself; ours says it once.
@@ -152,8 +154,10 @@ class Checkpoints:
         aside = place.with_name(f"{step}.damaged")
         text = "checkpoint %s is damaged (%s) and now called %s: going on without it"
         absl_logging.warning(text, place, _short(error), aside.name)
-        shutil.rmtree(aside, ignore_errors=True)
-        place.rename(aside)
+        if processes.is_main():
+            shutil.rmtree(aside, ignore_errors=True)
+            place.rename(aside)
+        processes.wait(f"{place} set aside")
         self._manager.reload()
 
     def close(self):

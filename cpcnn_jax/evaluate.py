@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from cpcnn_jax import counter, data, files, predictions, scores, workdir
+from cpcnn_jax import (
+    counter,
+    data,
+    files,
+    predictions,
+    processes,
+    scores,
+    workdir,
+)
 from cpcnn_jax.interrupt import Interrupted, at_once
 from cpcnn_jax.models.lce import PATCH
 from cpcnn_jax.report import page, pictures
@@ -40,8 +48,8 @@ def photographs(settings):
 def evaluate(config, folder, *, stop):
     """Score the trained networks on the test photographs.
 
-    Writes `predictions.csv`, `metrics.json`, `pictures/` and `report.html` into the
-    folder.
+    Several processes share the photographs; the main one writes `predictions.csv`,
+    `metrics.json`, `pictures/` and `report.html` into the folder.
 
     Args:
       config: `config.Experiment`.
@@ -49,7 +57,8 @@ def evaluate(config, folder, *, stop):
       stop: function, the signal that asks to stop or None (`interrupt.deferred`).
 
     Returns:
-      The scores, as in metrics.json but for numbers that JSON has not.
+      The scores, as in metrics.json but for numbers that JSON has not; in the main
+      process also how often they were computed.
 
     Raises:
       Interrupted: asked to stop; earlier results are left as they were.
@@ -71,11 +80,13 @@ def evaluate(config, folder, *, stop):
 
     rows = score(source, estimate, config, thresholds, stop=stop)
     found = scores.summary(rows, training) | {"true_counts": config.true_counts}
-    found |= _times_scored(folder / "metrics.json", file)
-    predictions.write(folder, rows)
-    files.replace(folder / "metrics.json", _json(found))
-    _draw(folder / "pictures", rows, source, estimate, config)
-    page.write(folder)
+    if processes.is_main():
+        found |= _times_scored(folder / "metrics.json", file)
+        predictions.write(folder, rows)
+        files.replace(folder / "metrics.json", _json(found))
+        _draw(folder / "pictures", rows, source, estimate, config)
+        page.write(folder)
+    processes.wait("evaluated")
     return found
 
 
@@ -90,23 +101,30 @@ def score(source, estimate, config, thresholds, *, stop):
       stop: as in `evaluate`.
 
     Returns:
-      A dict per photograph; see `scores.of_photograph`.
+      A dict per photograph, of all processes; see `scores.of_photograph`.
 
     Raises:
       Interrupted: asked to stop.
     """
-    rows, bar = [], tqdm(range(len(source)), desc="evaluate", unit="photograph")
+    rows = []
+    bar = tqdm(
+        processes.share(range(len(source))),
+        desc="evaluate",
+        unit="photograph",
+        disable=not processes.is_main(),
+    )
     for index in bar:
-        record = source[index]
-        density = estimate(record["image"])
-        rows.append(scores.of_photograph(record, density, config, thresholds))
-        error = np.mean([abs(row["predicted"] - row["count"]) for row in rows])
-        bar.set_postfix(mae=f"{error:.1f}")
+        if index is not None:
+            record = source[index]
+            density = estimate(record["image"])
+            rows.append(scores.of_photograph(record, density, config, thresholds))
+            error = np.mean([abs(row["predicted"] - row["count"]) for row in rows])
+            bar.set_postfix(mae=f"{error:.1f}")
         if stop():
             raise Interrupted(
                 stop(), f"in the evaluation, after {len(rows)} photographs"
             )
-    return rows
+    return processes.gather(rows)
 
 
 def _times_scored(file, trained):

@@ -3,7 +3,8 @@
 In the joint stage GCE and LCE no longer learn, while every crop comes back in every
 epoch and GCE alone costs more than a step of all that learns. Their scores are
 therefore written to the run's folder, a file per photograph, before the stage begins; a
-run that is stopped goes on after the last whole file.
+run that is stopped goes on after the last whole file. Several processes share the
+photographs, and each reads what the others have written.
 """
 
 import functools
@@ -13,7 +14,7 @@ import numpy as np
 from safetensors.numpy import save as serialize
 from tqdm import tqdm
 
-from cpcnn_jax import files, steps, weights
+from cpcnn_jax import files, processes, steps, weights
 from cpcnn_jax.data import pipeline
 from cpcnn_jax.interrupt import Interrupted
 
@@ -65,15 +66,8 @@ def crop_scores(run, folder, strategy, stop):
     def scores(weights, crops):
         if run.model.gce is None and run.model.lce is None:
             return dict.fromkeys(crops, {})
-        placed, looks = strategy.place_state(weights), strategy.wrap_answers(look)
-        return _of_all(
-            Path(folder),
-            crops,
-            read,
-            lambda images: looks(placed, strategy.place_batch(images)),
-            settings.density.batch_size,
-            stop,
-        )
+        looks, size = strategy.answers(look, weights), settings.density.batch_size
+        return _of_all(Path(folder), crops, read, looks, size, stop)
 
     return scores
 
@@ -82,14 +76,25 @@ def _of_all(folder, crops, read, look, batch_size, stop):
     wanted = {}
     for i, j in sorted(crops):
         wanted.setdefault(i, []).append(j)
-    found = {}
-    for i, numbers in tqdm(wanted.items(), desc="context", unit="photograph"):
+
+    def scores(i):
         ask = functools.partial(_ask, look, functools.partial(read, i), batch_size)
-        scores = _of_photograph(folder / f"crops_{i:06d}.safetensors", numbers, ask)
-        found |= {(i, j): of_crop for j, of_crop in scores.items()}
+        return _of_photograph(folder / f"crops_{i:06d}.safetensors", wanted[i], ask)
+
+    found = {}
+    for i in tqdm(
+        processes.share(list(wanted)),
+        desc="context",
+        unit="photograph",
+        disable=not processes.is_main(),
+    ):
+        if i is not None:
+            found[i] = scores(i)
         if stop():
             raise Interrupted(stop(), f"in the context of photograph {i}'s crops")
-    return found
+    processes.wait("context")
+    found |= {i: scores(i) for i in wanted.keys() - found.keys()}  # by the others
+    return {(i, j): of for i, by_crop in found.items() for j, of in by_crop.items()}
 
 
 def _of_photograph(file, wanted, ask):

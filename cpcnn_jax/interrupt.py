@@ -47,6 +47,8 @@ def deferred():
 def at_once(stop, where):
     """Within, a signal is not put off: of this work nothing is kept until it is whole.
 
+    Of several processes none may stop alone: there the signals stay with JAX's service.
+
     Args:
       stop: function, the signal that asks to stop or None (`deferred`).
       where: the words of `Interrupted`.
@@ -58,9 +60,14 @@ def at_once(stop, where):
     def end(signum, _):
         raise Interrupted(signum, where)
 
-    if stop():
-        raise Interrupted(stop(), where)
-    before = {number: signal.signal(number, end) for number in SIGNALS}
+    if came := stop():
+        raise Interrupted(came, where)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    if None in before.values():  # a handler that Python has not set
+        yield
+        return
+    for number in before:
+        signal.signal(number, end)
     try:
         yield
     finally:

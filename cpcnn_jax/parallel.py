@@ -1,4 +1,4 @@
-"""Devices: the only file that knows them.
+"""Devices: the only file that knows them; those of all processes, where there are more.
 
 Two ways to run one pure step on all devices, each with the batch split between them and
 the state whole on each: `jit` over a mesh, where the compiler splits the work, and
@@ -6,11 +6,14 @@ the state whole on each: `jit` over a mesh, where the compiler splits the work, 
 have found over the axis "batch".
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from cpcnn_jax import processes
 
 AXIS = "batch"
 
@@ -18,13 +21,14 @@ AXIS = "batch"
 class Strategy(NamedTuple):
     """How to place and run a step."""
 
-    num_devices: int
-    host: tuple  # (number of this process, how many there are)
+    num_devices: int  # of all processes
     axis_name: str | None  # what the step factories are told
     place_state: Callable  # pytree of arrays -> the same, whole on every device
-    place_batch: Callable  # pytree of [B, ...] -> split over the devices
+    place_batch: Callable  # this process's rows of [B, ...] -> split over the devices
     wrap: Callable  # step(state, batch) -> compiled step; the old state is given up
-    wrap_answers: Callable  # f(state, batch) -> compiled f, whose answers are [B, ...]
+    # f(state, batch) whose answers are [B, ...], and a state -> f of batches, computed
+    # by this process's own devices.
+    answers: Callable
 
 
 def device_names():
@@ -33,15 +37,14 @@ def device_names():
 
 
 def jit_strategy(devices=None):
-    """One mesh over all devices, or the given ones; jax.jit splits the batch."""
+    """One mesh over all devices of all processes, or over the given ones.
+
+    jax.jit splits the batch.
+    """
     devices = devices or jax.devices()
-    mesh = jax.make_mesh(
-        (len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices
-    )
-    whole, split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,)))
+    whole, split = _shardings(devices)
     return Strategy(
         num_devices=len(devices),
-        host=(jax.process_index(), jax.process_count()),
         axis_name=None,
         place_state=lambda state: jax.device_put(state, whole),
         place_batch=lambda batch: jax.make_array_from_process_local_data(split, batch),
@@ -51,32 +54,53 @@ def jit_strategy(devices=None):
             out_shardings=whole,
             donate_argnums=0,
         ),
-        wrap_answers=lambda answer: jax.jit(
-            answer, in_shardings=(whole, split), out_shardings=split
-        ),
+        answers=functools.partial(_own_answers, devices),
     )
 
 
+def _shardings(devices):
+    """(whole on each of these devices, split over them along the first axis)."""
+    axis = (AxisType.Auto,)
+    mesh = jax.make_mesh((len(devices),), (AXIS,), axis_types=axis, devices=devices)
+    return [NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,))]
+
+
+def _own_answers(devices, function, state):
+    own = [device for device in devices if device in jax.local_devices()]
+    whole, split = _shardings(own)
+    placed = jax.device_put(state, whole)
+    compiled = jax.jit(function, in_shardings=(whole, split), out_shardings=split)
+    return lambda batch: compiled(placed, jax.device_put(batch, split))
+
+
 def pmap_strategy(devices=None):
-    """jax.pmap: one program a device, averages over the axis "batch"."""
+    """jax.pmap in one process: a program a device, averages over the axis "batch".
+
+    Raises:
+      ValueError: there are several processes.
+    """
+    if processes.host()[1] > 1:
+        raise ValueError(
+            f"--parallel=pmap is for one process, and there are {processes.host()[1]}: "
+            "use --parallel=jit"
+        )
     devices = devices or jax.local_devices()
     count = len(devices)
 
     def place_batch(batch):
         return jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
 
-    def wrap_answers(answer):
-        apart = jax.pmap(answer, axis_name=AXIS, in_axes=(None, 0), devices=devices)
+    def answers(function, state):
+        apart = jax.pmap(function, axis_name=AXIS, in_axes=(None, 0), devices=devices)
 
-        def together(state, batch):
-            answers = apart(state, batch)
-            return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), answers)
+        def together(batch):
+            found = apart(state, place_batch(batch))
+            return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
 
         return together
 
     return Strategy(
         num_devices=count,
-        host=(0, 1),
         axis_name=AXIS,
         place_state=lambda state: state,
         place_batch=place_batch,
@@ -87,7 +111,7 @@ def pmap_strategy(devices=None):
             out_axes=(None, None),
             devices=devices,
         ),
-        wrap_answers=wrap_answers,
+        answers=answers,
     )
 
 

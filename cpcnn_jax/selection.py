@@ -10,7 +10,15 @@ from typing import NamedTuple
 
 import jax
 
-from cpcnn_jax import frozen, metrics, photograph, steps, tiles, windows
+from cpcnn_jax import (
+    frozen,
+    metrics,
+    photograph,
+    processes,
+    steps,
+    tiles,
+    windows,
+)
 from cpcnn_jax.report import pictures
 
 
@@ -51,7 +59,10 @@ def validation(run, source, folder):
 
     def mae(weights):
         weights = jax.device_put(jax.device_get(weights))  # on one device
-        counts = [predicted(weights, i) for i in range(len(source))]
+        ours = processes.share(range(len(source)))
+        counts = processes.gather(
+            [predicted(weights, i) for i in ours if i is not None]
+        )
         return metrics.mae(counts, [len(points) for points in source.points])
 
     return mae

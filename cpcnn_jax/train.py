@@ -15,6 +15,7 @@ from cpcnn_jax import (
     interrupt,
     log,
     parallel,
+    processes,
     selection,
     stages,
     weights,
@@ -51,7 +52,7 @@ def train(config, folder, strategy, *, stop):
         photographs = data.open_source(config.data, "train")
     pipeline.check_sizes(photographs)
     source, validation = held_out.split(photographs, config.validation.share)
-    reading = pipeline.Reading(config.workers, *strategy.host)
+    reading = pipeline.Reading(config.workers, *processes.host())
     model = cpcnn.build(config.model)
     run = stages.Run(config, model, source, strategy.axis_name, reading)
     context = Path(folder) / "context"
@@ -61,12 +62,15 @@ def train(config, folder, strategy, *, stop):
         preview=selection.preview(run),
     )
     found = stages.initial_weights(run)
-    with closing(log.Log(folder)) as journal:
+    kept = log.Log(folder) if processes.is_main() else log.Silence()
+    with closing(kept) as journal:
         for build in stages.plan(run):
             stage = build(run, found)
             found = _run_stage(stage, judge, config, folder, strategy, journal, stop)
     file = workdir.weights_file(folder)
-    weights.save(file, found, config.model, blocks=config.crops.fraction)
+    if processes.is_main():
+        weights.save(file, found, config.model, blocks=config.crops.fraction)
+    processes.wait("weights")
     return file
 
 
@@ -84,7 +88,9 @@ def _run_stage(stage, judge, config, folder, strategy, journal, stop):
                 state, metrics = step(state, strategy.place_batch(batch))
                 done += 1
                 watch.note(done, metrics, crops)
-                clock.count(len(crops), stage.flops(batch["image"].shape))
+                images = batch["image"].shape
+                hosts = processes.host()[1]
+                clock.count(hosts * len(crops), hosts * stage.flops(images))
                 bar.update()
                 asked = stop()  # once a step: what is said to be saved is saved
                 due = _due(config, stage, done, asked)
@@ -99,7 +105,7 @@ def _run_stage(stage, judge, config, folder, strategy, journal, stop):
                         bar.set_postfix({n: f"{v:.4g}" for n, v in values.items()})
                     if due.save:
                         saved.save(done, state, values.get(checkpoint.SCORE))
-                    if due.save and stage.maps and not asked:
+                    if due.save and stage.maps and not asked and processes.is_main():
                         picture = judge.preview(stage.result(state), batch)
                         journal.picture(stage.name, done, picture)
         if asked:
@@ -127,7 +133,13 @@ def _due(config, stage, done, asked):
 
 
 def _bar(stage, done):
-    return tqdm(total=stage.steps, initial=done, desc=stage.name, unit="step")
+    return tqdm(
+        total=stage.steps,
+        initial=done,
+        desc=stage.name,
+        unit="step",
+        disable=not processes.is_main(),
+    )
 
 
 @contextmanager

@@ -11,6 +11,10 @@ from cpcnn_jax import config, files, parallel
 
 # What may differ between two starts of one run: none of it changes what is trained.
 _FREE = ("data.root", "workers", "log_every", "save_every", "pictures", "true_counts")
+_FREE_OF_A_PROCESS = (
+    "data.root",
+    "workers",
+)  # what may differ between those of one run
 _OURS = {"config.json", "environment.json"}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
@@ -40,13 +44,44 @@ def claim(workdir, experiment: config.Experiment, *, record=True):
             f"--workdir={workdir} cannot be made ({error.strerror}): choose a folder "
             "that may be written"
         ) from None
-    ours = json.loads(_json(dataclasses.asdict(experiment)))
-    ours["data"]["kind"] = type(experiment.data).__name__
+    ours = _ours(experiment)
     if any(path.name not in _OURS for path in workdir.iterdir()):  # a run has begun
         _refuse_another(workdir, ours)
     files.replace(workdir / "config.json", _json(ours))
     if record or not (workdir / "environment.json").exists():
         files.replace(workdir / "environment.json", _json(_environment()))
+
+
+def check_shared(workdir, experiment: config.Experiment):
+    """Refuse where a process does not find what the main one has claimed.
+
+    Args:
+      workdir: as each of the processes was told.
+      experiment: likewise.
+
+    Raises:
+      ValueError: they are not told the same, or have no folder in common.
+    """
+    file = Path(workdir) / "config.json"
+    try:
+        theirs = json.loads(file.read_text())
+    except (OSError, ValueError):
+        raise ValueError(
+            f"{file}, which process 0 has written, cannot be read here: choose a "
+            "--workdir that all machines share"
+        ) from None
+    if found := _differences(theirs, _ours(experiment), free=_FREE_OF_A_PROCESS):
+        raise ValueError(
+            f"{file} is of process 0 and says that {found}: start all processes with "
+            "the same --config"
+        )
+
+
+def _ours(experiment):
+    """The experiment as config.json has it."""
+    tree = json.loads(_json(dataclasses.asdict(experiment)))
+    tree["data"]["kind"] = type(experiment.data).__name__
+    return tree
 
 
 def _refuse_another(workdir, ours):
@@ -71,11 +106,11 @@ def _json(tree):
     return (json.dumps(tree, indent=2) + "\n").encode()
 
 
-def _differences(theirs, ours):
+def _differences(theirs, ours, free=_FREE):
     theirs, ours = dict(_leaves(theirs)), dict(_leaves(ours))
     found = [
         f"config.{name} was {theirs.get(name)}, now {ours.get(name)}"
-        for name in sorted({*theirs, *ours} - {*_FREE})
+        for name in sorted({*theirs, *ours} - {*free})
         if theirs.get(name) != ours.get(name)
     ]
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""

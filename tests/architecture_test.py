@@ -13,9 +13,10 @@ FILES = [
 # From the ground up; a room imports from the floors below its own, and rooms of one
 # folder that share a floor (the models, the data) may know each other. No circles.
 FLOORS = [
+    "processes",
     "arithmetic cache clock config document files finite hdf5 initializers interrupt "
     "kernels log losses parallel photograph regions checkpoint uncertainty",
-    "density density_files film folders predictions geometry workdir",
+    "cluster density density_files film folders predictions geometry sweep workdir",
     "metrics report",
     "lowerings scores",
     "primitive converters",
@@ -131,11 +132,15 @@ def test_each_heavy_package_has_its_place():
     assert {folder(name) for name in users("onnx") | users("onnxruntime")} == {"export"}
 
 
-def test_devices_are_known_to_parallel_alone():
-    devices = {
-        *("devices", "local_devices", "device_count", "local_device_count"),
-        *("make_mesh", "pmap", "shard_map", "process_index", "process_count"),
-    }
+@pytest.mark.parametrize(
+    ("owner", "names"),
+    [
+        ("parallel", "devices local_devices device_count local_device_count make_mesh"),
+        ("parallel", "pmap shard_map"),
+        ("processes", "process_index process_count distributed"),
+    ],
+)
+def test_devices_and_processes_are_known_to_one_room(owner, names):
     for name, path in ROOMS.items():
         used = {
             node.attr
@@ -144,7 +149,7 @@ def test_devices_are_known_to_parallel_alone():
             and isinstance(node.value, ast.Name)
             and node.value.id == "jax"
         }
-        assert name == "parallel" or not used & devices, f"{name}: {used & devices}"
+        assert name == owner or not used & {*names.split()}, f"{name}: {used}"
 
 
 @pytest.mark.parametrize("name", sorted(ROOMS))

@@ -37,6 +37,15 @@ def whole(tmp_path_factory):
     return workdir, out
 
 
+@pytest.fixture(scope="session")
+def brief(tmp_path_factory):
+    """The workdir of `tiny.BRIEF`, run by launch.py in one process without a stop."""
+    workdir = tmp_path_factory.mktemp("brief") / "run"
+    status, _, err = tiny.launch(*tiny.BRIEF, f"--workdir={workdir}")
+    assert status == 0, err
+    return workdir
+
+
 CHROMIUM = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync "

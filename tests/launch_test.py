@@ -239,6 +239,71 @@ def test_flags_that_must_be_given(tmp_path):
     assert "flag --workdir" in refused(tiny.CONFIG)
 
 
+# --- sweeps and clusters
+
+
+def printed(*words):
+    """What launch.py prints to words that it takes; JAX is not asked to compute."""
+    status, out, err = tiny.launch(tiny.CONFIG, *words)
+    assert status == 0, err
+    return out
+
+
+def test_a_dry_run_prints_the_job_and_does_nothing(tmp_path):
+    words = [f"--workdir={tmp_path / 'runs' / 'a'}", "--config.seed=3"]
+    script = printed(*words, "--cluster", "slurm", "--job.nodes=2", "--dry_run")
+    (line,) = re.findall("^srun .*", script, re.M)
+    assert shlex.split(line)[3:] == ["launch.py", tiny.CONFIG, *words]
+    assert "#SBATCH --nodes=2\n" in script
+    script = printed(*words, "--cluster=slurm", "--sweep=gce.steps=1,2", "--dry_run")
+    assert "#SBATCH --array=0-1\n" in script
+    (line,) = re.findall(r"^1\) set -- (.*) ;;$", script, re.M)
+    point = f"--workdir={tmp_path / 'runs' / 'a' / 'gce.steps=2'}"
+    assert shlex.split(line) == [point, "--config.gce.steps=2"]
+    pods = ["--job.image=i", "--job.claim=c", "--workdir=/runs/a", "--dry_run"]
+    manifest = printed("--cluster=kubernetes", *pods)
+    assert f"python launch.py {tiny.CONFIG} --workdir=/runs/a" in manifest
+    assert "gke-tpu-topology" in printed("--cluster=tpu", "--job.nodes=4", *pods)
+    assert not list(tmp_path.iterdir())
+
+
+def test_jobs_and_sweeps_that_cannot_be(tmp_path):
+    words = (tiny.CONFIG, f"--workdir={tmp_path / 'run'}")
+    err = refused(*words, "--sweep=density.stps=1,2")
+    assert "--sweep: " in err and "stps" in err and "cpcnn_jax/config.py has all" in err
+    err = refused(*words, "--sweep=density.steps=1,two")
+    assert "--sweep: " in err and "two" in err
+    err = refused(*words, "--sweep=density.steps=1,0", "--cluster=slurm")
+    assert err == "--config.density.steps=0 must be a whole number of at least 1\n"
+    err = refused(*words, "--cluster=kubernetes")
+    assert "--cluster=kubernetes needs --dry_run" in err
+    assert "--dry_run needs --cluster" in refused(*words, "--dry_run")
+    assert "job.knots" in refused(*words, "--cluster=slurm", "--job.knots=1")
+    assert "--process_id is missing" in refused(
+        *words, "--coordinator=a:1", "--num_processes=2"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_goes_on_after_a_point_that_fails(tmp_path):
+    """One process trains the points in turn; started again, it skips the finished."""
+    words = [*tiny.BRIEF, f"--workdir={tmp_path}", "--config.pictures=0"]
+    words.append("--sweep=density.learning_rate=1e30,1e-3")
+    status, out, err = tiny.launch(*words)
+    assert status == 1 and "Traceback" not in err
+    assert f"launch.py: {tmp_path}/density.learning_rate=1e30: stage density" in err
+    table = out[out.index("density.learning_rate  ") :].splitlines()
+    scores = json.loads(
+        (tmp_path / "density.learning_rate=1e-3" / "metrics.json").read_text()
+    )
+    assert table[1].split()[:2] == ["1e-3", f"{scores['mae']:.2f}"]
+    assert len(table) == 3 and str(tmp_path / "sweep.csv") in table[2]
+    words[-1] = "--sweep=density.learning_rate=1e-3"
+    assert printed(*words[1:]).splitlines() == table
+    err = refused(*words, "--config.lce.steps=3")
+    assert "holds another experiment (config.lce.steps was 2, now 3)" in err
+
+
 # --- a configuration, a folder or a file that cannot be used
 
 

@@ -19,7 +19,12 @@ EXPERIMENTS = sorted((ROOT / "experiments").glob("[a-z]*.py"))
 
 def typed():
     """Commands of the documents' sh blocks, and of docstrings."""
-    for name in ("README.md", "CONTRIBUTING.md", "docs/export.md"):
+    pages = (
+        "README.md",
+        "CONTRIBUTING.md",
+        *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+    )
+    for name in pages:
         path = ROOT / name
         text = path.read_text() if path.exists() else ""
         for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S):
@@ -43,10 +48,11 @@ def of(*start):
 def test_launch_commands_parse(tmp_path):
     """One process reads all of them, each in a fork: flags are read once a process."""
     program = (
-        "import json, os, sys, launch\n"
+        "import json, os, sys, cpcnn_jax.cluster\n"
         "for words in json.loads(sys.stdin.read()):\n"
         "    if not os.fork():\n"
         "        sys.argv = ['launch.py', *words]\n"
+        "        import launch  # reads sys.argv\n"
         "        launch.parse(sys.argv)\n"
         "        os._exit(0)\n"
         "    if os.wait()[1]: sys.exit(f'wrong: {words}')\n"
@@ -63,7 +69,7 @@ def test_launch_commands_parse(tmp_path):
     )
     assert result.returncode == 0, result.stderr
     for words in found:
-        flags = dict(word.split("=", 1) for word in words)
+        flags = dict(word.partition("=")[::2] for word in words)
         assert (ROOT / flags["--config"]).is_file()
         assert flags["--workdir"]
 

@@ -219,9 +219,7 @@ def test_scores_computed_before_are_those_of_the_crop_as_one_block():
         return model.apply(variables, image, blocks=1, method="scores")
 
     for strategy in (parallel.jit_strategy(), parallel.pmap_strategy()):
-        looks = strategy.wrap_answers(look)
-        placed = strategy.place_state(flat)
-        found = looks(placed, strategy.place_batch(batch["image"]))
+        found = strategy.answers(look, flat)(batch["image"])
         assert found.keys() == batch["scores"].keys() == {"local"}
         assert found["local"].shape == (8, 1, 1, 5)
         np.testing.assert_allclose(found["local"], batch["scores"]["local"], rtol=1e-10)

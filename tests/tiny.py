@@ -1,7 +1,9 @@
 """The smallest experiment that has every stage, and launch.py as a user starts it."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,14 @@ from cpcnn_jax.models import cpcnn
 
 ROOT = Path(__file__).parents[1]
 CONFIG = f"--config={__file__}"
+# Of it only the joint stage and one network: what is quick to start again and again.
+BRIEF = (
+    CONFIG,
+    "--config.model.global_context=false",
+    "--config.model.local_context=false",
+    "--config.adversary.steps=0",
+    "--config.density.steps=8",
+)
 
 
 def get_config():
@@ -56,19 +66,23 @@ def drawn(model):
     }
 
 
-def start(*words, devices=8):
-    """A process of launch.py; it shares its compiled programs with the tests' own."""
-    environment = {
+def environment(devices):
+    """Of a process on so many devices; it shares what the tests have compiled."""
+    return {
         **os.environ,
         "JAX_PLATFORMS": "cpu",
         "JAX_NUM_CPU_DEVICES": str(devices),
         "JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
     }
+
+
+def start(*words, devices=8):
+    """A process of launch.py."""
     return subprocess.Popen(
         [sys.executable, "launch.py", *map(str, words)],
         cwd=ROOT,
-        env=environment,
+        env=environment(devices),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -83,6 +97,31 @@ def launch(*words, devices=8):
         finally:
             process.kill()
     return process.returncode, out, err
+
+
+@contextlib.contextmanager
+def several(count, *words, devices):
+    """Processes of launch.py that are one run, each with so many devices."""
+    words += (f"--coordinator=127.0.0.1:{free_port()}", f"--num_processes={count}")
+    ours = [start(*words, f"--process_id={i}", devices=devices) for i in range(count)]
+    try:
+        yield ours
+    finally:
+        for process in ours:
+            process.kill()
+            process.communicate()
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def ends(ours, timeout=500):
+    """(exit status, stdout, stderr) of each."""
+    found = [process.communicate(timeout=timeout) for process in ours]
+    return [(p.returncode, *texts) for p, texts in zip(ours, found, strict=True)]
 
 
 def in_one_piece(model, *, blocks):

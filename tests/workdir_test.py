@@ -104,3 +104,17 @@ def test_a_file_is_no_folder(tmp_path, below):
     text = r"^--workdir=.*file.* cannot be made \(.*\): choose a folder that may be"
     with pytest.raises(ValueError, match=text):
         workdir.claim(tmp_path / "file" / below, Experiment())
+
+
+def test_a_process_that_does_not_find_what_the_main_one_claimed(tmp_path):
+    experiment = config.Experiment()
+    with pytest.raises(ValueError, match="choose a --workdir that all machines share"):
+        workdir.check_shared(tmp_path / "elsewhere", experiment)
+    workdir.claim(tmp_path, experiment)
+    workdir.check_shared(tmp_path, experiment)
+    workdir.check_shared(tmp_path, config.Experiment(workers=2))  # may differ
+    text = "config.json is of process 0 and says that config.seed was 0, now 1"
+    with pytest.raises(ValueError, match=text):
+        workdir.check_shared(tmp_path, config.Experiment(seed=1))
+    with pytest.raises(ValueError, match="config.save_every was 200, now 7"):
+        workdir.check_shared(tmp_path, config.Experiment(save_every=7))

@@ -16,11 +16,14 @@ a photograph has further keys in source[i]; its module says which.
 
 import typing
 
-from cpcnn_jax import config
+from cpcnn_jax import config, processes
 
 
 def open_source(data, split):
     """Opens the photographs that a configuration names.
+
+    Of several processes the main one is first, since the first prepares what lies in a
+    folder.
 
     Args:
       data: one of the data sets of `config`.
@@ -60,4 +63,5 @@ def open_source(data, split):
         case _:
             names = ", ".join(kind.__name__ for kind in typing.get_args(config.DataSet))
             raise ValueError(f"config.data must be one of {names}; got {data!r}.")
-    return opened(data, split)
+    with processes.main_first(f"{split} photographs"):
+        return opened(data, split)
