@@ -13,6 +13,7 @@ import time
 import numpy as np
 import pytest
 import served
+from benchmarks_test import module
 
 from cpcnn_jax import counter, photograph
 from cpcnn_jax.serve import app
@@ -180,6 +181,32 @@ def test_a_failure_of_ours_is_told_and_survived():
         assert (status, told) == (500, {"error": "the server failed; its log says how"})
         assert end(begin(address, "a"))[0] == 200
         assert served.health(address)["taken"] == 0
+
+
+def test_the_benchmark_tells_right_wrong_and_lost(tmp_path, monkeypatch, capsys):
+    benchmark, ready = module("serve"), Told()
+    ready.go_on.set()
+    files = [b"x" * 3, b"x" * 5]
+    with running(ready, places=2) as address:
+        for expected, wrong in (([3.0, 5.0], 0), ([3.0, 5.1], 10)):
+            sizes = {"clients": 6, "requests": 20}
+            found = benchmark.load(address, files, expected, **sizes)
+            assert (found.lost, found.wrong, len(found.seconds)) == (0, wrong, 20)
+        monkeypatch.setattr(benchmark, "photographs", lambda: files)
+        alone = [3.0, 5.0], [0.5] * 10
+        monkeypatch.setattr(benchmark, "baseline", lambda *words, **more: alone)
+        there = contextlib.nullcontext(address)
+        monkeypatch.setattr(benchmark, "serving", lambda *words: there)
+        words = f"serve.py --weights none --requests 9 --json {tmp_path}/a.json"
+        monkeypatch.setattr(benchmark.sys, "argv", words.split())
+        assert benchmark.main() == 0
+    gone = benchmark.load(address, files, [3.0, 5.0], clients=1, requests=2)
+    assert (gone.lost, gone.seconds) == (2, [])
+    told = json.loads((tmp_path / "a.json").read_text())
+    assert (told["lost"], told["wrong"]) == (0, 0)
+    alone = told["rows"]["one process, one after the other"]
+    assert alone == dict(photographs=10, per_second=2, p50=0.5, p95=0.5, p99=0.5)
+    assert "| server, 50 clients | 9 |" in capsys.readouterr().out
 
 
 def test_the_policy_names_the_script_of_the_page():
