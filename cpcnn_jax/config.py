@@ -251,7 +251,7 @@ class Experiment:
     validation: Validation = field(default_factory=Validation)
     seed: int = 0  # of initialisation, crops, order, noise and dropout
     # What the networks that learn compute in: "float32" or "bfloat16". Weights, losses,
-    # their sums, the optimisers and all evaluation stay in float32.
+    # sums over parts, the optimisers and all evaluation stay in float32.
     compute_dtype: str = "float32"
     workers: int = 0  # processes that read photographs ahead; 0: threads
     log_every: int = 10  # steps between lines of metrics.jsonl

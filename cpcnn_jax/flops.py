@@ -26,7 +26,7 @@ def of_layers(network, shape):
 
     Example:
       >>> of_layers(nn.Conv(8, (3, 3)), (2, 16, 16, 4))
-      {'': 147456}
+      {'': 294912}
     """
     found = {}
 

@@ -5,7 +5,7 @@ returns takes arrays only, so that `parallel` can place it on any devices. `axis
 is the axis over which a step's batch is split, if it is split by hand (pmap). A device
 may compute its share in `parts`, one after the other: the step is the same, in less
 memory. Networks compute in `dtype`, where it is given; their weights, the losses, the
-sums over examples, parts and devices and the optimisers keep the weights' own.
+sums over parts and the optimisers keep the weights' own.
 
 Weights are flat dicts "gce/vgg16/conv1_1/kernel" -> array throughout, divided into
 those that a stage trains and those that it leaves alone.
