@@ -51,9 +51,6 @@ _CLUSTER = flags.DEFINE_enum(
     ["slurm", "kubernetes", "tpu"],
     "Run there and not here: slurm submits a job; the others need --dry_run.",
 )
-_JOB = config_flags.DEFINE_config_dataclass(
-    "job", cluster.Job(), "What is asked of the cluster; fields in cluster.py."
-)
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Print what --cluster would be given, and do nothing."
 )
@@ -63,6 +60,9 @@ flags.mark_flags_as_required(["config", "workdir"])
 def parse(argv):
     """Read the flags and the experiment's file; what is wrong with them is one line."""
     try:
+        config_flags.DEFINE_config_dataclass(  # reads argv, too
+            "job", cluster.Job(), "What is asked of the cluster; fields in cluster.py."
+        )
         words = flags.FLAGS(argv)[1:]
         getattr(_CONFIG.value, "seed", None)  # raises now if the file was not read
         wrong = f"not understood: {' '.join(words)}" if words else ""
@@ -78,7 +78,8 @@ def _what_is_wrong(error, argv):
     file = next((word for word in argv if word.startswith("--config=")), "--config")
     match error:
         case KeyError():  # ml_collections' word for an unknown field
-            text = f"{file}: {error.args[0]}; cpcnn_jax/config.py has all fields"
+            room = "cluster" if "cluster.Job" in str(error) else "config"
+            text = f"{file}: {error.args[0]}; cpcnn_jax/{room}.py has all fields"
         case flags.Error():
             text = str(error)
         case _:
@@ -221,7 +222,7 @@ def _submit():
     from cpcnn_jax import sweep
 
     _runs()  # what is wrong with them is said here and not in the queue
-    folder, job = Path(_WORKDIR.value), _JOB.value
+    folder, job = Path(_WORKDIR.value), flags.FLAGS.job
     if _CLUSTER.value != "slurm":
         if _SWEEP.value or not _DRY_RUN.value:
             raise ValueError(

@@ -278,7 +278,8 @@ def test_jobs_and_sweeps_that_cannot_be(tmp_path):
     err = refused(*words, "--cluster=kubernetes")
     assert "--cluster=kubernetes needs --dry_run" in err
     assert "--dry_run needs --cluster" in refused(*words, "--dry_run")
-    assert "job.knots" in refused(*words, "--cluster=slurm", "--job.knots=1")
+    err = refused(*words, "--cluster=slurm", "--job.knots=1")
+    assert "knots not found" in err and "cpcnn_jax/cluster.py has all" in err
     assert "--process_id is missing" in refused(
         *words, "--coordinator=a:1", "--num_processes=2"
     )
