@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from cpcnn_jax import counter, files, film, regions
 
-SMOOTHING = 2.0  # seconds, the standard deviation of the curve's Gaussian
+SMOOTHING = 1.0  # seconds, the standard deviation of the curve's Gaussian
 
 
 @dataclasses.dataclass

@@ -108,11 +108,11 @@ def test_a_film(run, whole, scenes, ready, tmp_path):
 
 
 def test_smoothing_keeps_a_constant_and_spreads_a_peak():
-    """The Gaussian of 2 seconds, written out; its sum is the peak's."""
+    """The Gaussian of a second, written out; its sum is the peak's."""
     flat = film_count.Frames(rate=5.0, counts=[3.0] * 40)
     np.testing.assert_allclose(flat.smooth(), 3)
     peak = film_count.Frames(rate=2.0, counts=[0.0] * 40 + [10.0] + [0.0] * 40)
-    spread = np.exp(-np.square(np.arange(-40, 41) / 2.0) / (2 * 2.0**2))
+    spread = np.exp(-np.square(np.arange(-40, 41) / 2.0) / 2)
     np.testing.assert_allclose(
         peak.smooth(), 10 * spread / spread.sum(), rtol=1e-3, atol=1e-3
     )
