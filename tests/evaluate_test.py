@@ -63,7 +63,7 @@ def test_a_stop_leaves_earlier_results(folder):
     before = (folder / "metrics.json").read_text()
     text = "SIGTERM: stopped in the evaluation, after 2 photographs"
     with pytest.raises(Interrupted, match=text):
-        evaluate.evaluate(tiny.get_config(), folder, stop=tiny.stop_at(2))
+        evaluate.evaluate(tiny.get_config(), folder, stop=tiny.stop_at(1 + 2))
     assert (folder / "metrics.json").read_text() == before
 
 

@@ -94,6 +94,7 @@ def test_batches_have_the_documented_shapes(source):
     assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
         "image": ((5, 64, 64, 3), np.float32),
         "count": ((5,), np.float32),
+        "crop": ((5, 2), np.int32),
     }
 
 

@@ -86,17 +86,40 @@ def test_processes_share_wait_and_stop_together(tmp_path):
     assert 3 < one["stopped"][0] < 1999
 
 
-def test_a_process_alone_does_nothing(monkeypatch):
-    assert not processes.join()  # JAX finds no cluster here
-    for name in ("JOB_ID", "STEP_NODELIST", "NTASKS", "PROCID", "LOCALID"):
-        monkeypatch.setenv(f"SLURM_{name}", "2")  # a task of SLURM's
-    assert not processes.join(num_processes=1)
-    assert processes.host() == (0, 1) and processes.is_main()
-    assert processes.share([3, 5]) == [3, 5]
-    rows = [{"x": np.float32(1)}]
-    assert processes.gather(rows) is rows
-    with processes.main_first("here"):
-        processes.wait("there")
+ALONE = """
+import numpy as np
+from cpcnn_jax import processes
+
+assert not processes.join(%s)
+assert processes.host() == (0, 1) and processes.is_main()
+assert processes.share([3, 5]) == [3, 5]
+rows = [{"x": np.float32(1)}]
+assert processes.gather(rows) is rows
+with processes.main_first("here"):
+    processes.wait("there")
+"""
+
+
+def alone(program, **variables):
+    """A process of its own: in this one JAX computes already."""
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tiny.ROOT,
+        env=tiny.environment(devices=1) | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_process_alone_does_nothing():
+    task = {  # of SLURM's
+        f"SLURM_{name}": "2"
+        for name in ("JOB_ID", "STEP_NODELIST", "NTASKS", "PROCID", "LOCALID")
+    }
+    for words, variables in (("", {}), ("num_processes=1", task)):
+        ended = alone(ALONE % words, **variables)
+        assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -114,11 +137,11 @@ def test_what_cannot_be_joined(given, text):
         processes.join(*given)
 
 
-def test_a_cluster_that_says_too_little(monkeypatch):
-    monkeypatch.setenv("JAX_COORDINATOR_ADDRESS", "127.0.0.1:1")
+def test_a_cluster_that_says_too_little():
+    program = "from cpcnn_jax import processes; processes.join()"
+    ended = alone(program, JAX_COORDINATOR_ADDRESS="127.0.0.1:1")
     text = "cannot join the other processes: Number of processes must be defined"
-    with pytest.raises(ValueError, match=text):
-        processes.join()
+    assert f"ValueError: {text}" in ended.stderr
 
 
 # --- a run of several

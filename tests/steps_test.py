@@ -250,20 +250,27 @@ def _gap(one, other):
 )
 @pytest.mark.parametrize("setup", [_adversarial_setup, _classifier_setup])
 def test_any_number_of_devices_learns_the_same_in_twenty_steps(setup, count):
-    """In float32, by jit and by pmap, against jit on one; adversary and dropout."""
+    """By jit and by pmap, against jit on one; in float32 with dropout.
+
+    The adversary's stage in float64: two players and Adam let the roundings of float32
+    grow to 3e-4 on eight devices.
+    """
+    double = setup is _adversarial_setup
 
     def learned(strategy, devices):
         strategy = strategy(devices)
         step, state, batch = setup(axis_name=strategy.axis_name)
-        step, batch = strategy.wrap(step), strategy.place_batch(_single(batch))
-        state = strategy.place_state(_single(state))
+        if not double:
+            state, batch = _single(state), _single(batch)
+        step, batch = strategy.wrap(step), strategy.place_batch(batch)
+        state = strategy.place_state(state)
         for _ in range(20):
             state, metrics = step(state, batch)
         assert len(metrics["loss"].sharding.device_set) == len(devices)
         return _params(state)
 
     devices = jax.devices()
-    with jax.enable_x64(False):
+    with jax.enable_x64(double):
         one = learned(parallel.jit_strategy, devices[:1])
         for strategy in (parallel.jit_strategy, parallel.pmap_strategy):
             assert _gap(one, learned(strategy, devices[:count])) < 1e-5

@@ -26,16 +26,16 @@ def stopped(folder, experiment, *, call):
 
 
 def test_stops_in_and_between_stages_change_nothing(whole, tmp_path):
-    """Asked once before a stage's first step, after each step and photograph."""
+    """Asked before reading, before each stage, after each step and photograph."""
     experiment = tiny.get_config()
     before = dataclasses.asdict(tiny.get_config())
-    words = stopped(tmp_path, experiment, call=1 + 2)  # the last step of the first
+    words = stopped(tmp_path, experiment, call=1 + 1 + 2)  # the last step of the first
     assert words == "SIGTERM: stopped after step 2 of the stage gce"
-    words = stopped(tmp_path, experiment, call=1)  # a stage that had been completed
+    words = stopped(tmp_path, experiment, call=1 + 1)  # a stage that had been completed
     assert words == "SIGTERM: stopped after step 2 of the stage gce"
-    words = stopped(tmp_path, experiment, call=1 + 1 + 2 + 2)
+    words = stopped(tmp_path, experiment, call=1 + 1 + 1 + 2 + 2)
     assert words == "SIGTERM: stopped in the context of photograph 1's crops"
-    words = stopped(tmp_path, experiment, call=1 + 1 + 5 + 1 + 3)
+    words = stopped(tmp_path, experiment, call=1 + 1 + 1 + 5 + 1 + 3)
     assert words == "SIGTERM: stopped after step 3 of the stage density"
     assert not (tmp_path / "weights.safetensors").exists()
     file = trained(tmp_path, experiment)
@@ -51,8 +51,12 @@ def test_a_run_goes_on_on_another_number_of_devices(whole, tmp_path):
     """Begun on two devices, gone on with on one, ended on four; unbroken on eight."""
     experiment, devices = tiny.get_config(), jax.devices()
     legs = [
-        (parallel.jit_strategy(devices[:2]), 1 + 1, "after step 1 of the stage gce"),
-        (parallel.pmap_strategy(devices[:1]), 1 + 1 + 1 + 2 + 5 + 1 + 1, "density"),
+        (
+            parallel.jit_strategy(devices[:2]),
+            1 + 1 + 1,
+            "after step 1 of the stage gce",
+        ),
+        (parallel.pmap_strategy(devices[:1]), 1 + 1 + 1 + 1 + 2 + 5 + 1 + 1, "density"),
         (parallel.jit_strategy(devices[:4]), None, None),
     ]
     for strategy, call, words in legs:
