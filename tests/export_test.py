@@ -197,6 +197,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_networks(name):
     fields, blocks = OTHERS[name]

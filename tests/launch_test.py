@@ -286,6 +286,7 @@ def test_jobs_and_sweeps_that_cannot_be(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_a_sweep_goes_on_after_a_point_that_fails(tmp_path):
     """One process trains the points in turn; started again, it skips the finished."""
     words = [*tiny.BRIEF, f"--workdir={tmp_path}", "--config.pictures=0"]

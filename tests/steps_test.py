@@ -276,7 +276,14 @@ def test_any_number_of_devices_learns_the_same_in_twenty_steps(setup, count):
             assert _gap(one, learned(strategy, devices[:count])) < 1e-5
 
 
-@pytest.mark.parametrize("setup", SETUPS)
+@pytest.mark.parametrize(
+    "setup",
+    [
+        _adversarial_setup,
+        pytest.param(_density_setup, marks=pytest.mark.long),
+        pytest.param(_classifier_setup, marks=pytest.mark.long),
+    ],
+)
 def test_in_parts_a_step_is_the_same(setup):
     """In four on one device by jit, in two on two by pmap and on four by jit."""
     step, state, batch = setup()

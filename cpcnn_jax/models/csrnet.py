@@ -26,7 +26,8 @@ class CSRNet(nn.Module):
     Example:
       >>> import jax, jax.numpy as jnp
       >>> csrnet, image = CSRNet(width=0.125), jnp.zeros((1, 64, 100, 3))
-      >>> density, _ = csrnet.init_with_output(jax.random.key(0), image)
+      >>> run = csrnet.init_with_output
+      >>> density, _ = jax.eval_shape(run, jax.random.key(0), image)
       >>> density.shape
       (1, 8, 12, 1)
 
