@@ -155,14 +155,16 @@ def same_weights(one, other):
         np.testing.assert_allclose(value, other[name], atol=1e-4, err_msg=name)
 
 
+@pytest.mark.long
 def test_two_processes_learn_what_one_does(whole, tmp_path):
     """And of what is written once, nothing is written twice."""
     workdir = tmp_path / "run"
     words = (tiny.CONFIG, f"--workdir={workdir}")
-    with tiny.several(2, *words, devices=4) as ours:
+    with tiny.several(2, *words, devices=1) as ours:
         (status, out, err), (other_status, other_out, _) = tiny.ends(ours)
     assert (status, other_status) == (0, 0), err
-    assert "MAE" in out and not other_out
+    said = [line for line in other_out.splitlines() if "[Gloo]" not in line]
+    assert "MAE" in out and not said
     same_weights(workdir, whole[0])
     steps = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
     lines = [json.loads(line) for line in (whole[0] / "metrics.jsonl").open()]
