@@ -8,13 +8,7 @@ from tqdm import tqdm
 
 from cpcnn_jax import batch, cache, counter, files, film, regions, tiles, weights
 from cpcnn_jax.models.lce import PATCH
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message):
-        self.exit(2, f"count: {message} (--help lists the flags)\n")
+from cpcnn_jax.parser import Parser
 
 
 def main(argv):
@@ -92,7 +86,7 @@ def _write(args, rows):
 
 
 def _parser():
-    parser = _Parser(
+    parser = Parser(
         prog="python -m cpcnn_jax count",
         description="Count the people in photographs (JPEG, PNG, WebP, BMP or TIFF, of "
         "any size from 64x64 pixels) and in the frames of films, whose count is the "

@@ -15,7 +15,7 @@ FILES = [
 FLOORS = [
     "processes",
     "arithmetic cache clock config document files finite hdf5 initializers interrupt "
-    "kernels log losses parallel photograph regions checkpoint uncertainty",
+    "kernels log losses parallel parser photograph regions checkpoint uncertainty",
     "cluster density density_files film folders predictions geometry sweep workdir",
     "metrics report",
     "lowerings scores",

