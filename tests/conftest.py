@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import filelock
 import jax
 import pytest
 import tiny
@@ -28,22 +29,31 @@ def real_data():
     return folder
 
 
+def _run_once(tmp_path_factory, name, *words):
+    """(workdir, stdout) of a run by launch.py, which all workers of xdist share."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    workdir, said = folder / name / "run", folder / name / "stdout.txt"
+    with filelock.FileLock(folder / f"{name}.lock"):
+        if not said.exists():
+            workdir.parent.mkdir()
+            status, out, err = tiny.launch(*words, f"--workdir={workdir}")
+            assert status == 0, err
+            said.write_text(out)
+    return workdir, said.read_text()
+
+
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory):
     """(workdir, stdout) of the smallest experiment, run by launch.py without a stop."""
-    workdir = tmp_path_factory.mktemp("whole") / "run"
-    status, out, err = tiny.launch(tiny.CONFIG, f"--workdir={workdir}")
-    assert status == 0, err
-    return workdir, out
+    return _run_once(tmp_path_factory, "whole", tiny.CONFIG)
 
 
 @pytest.fixture(scope="session")
 def brief(tmp_path_factory):
     """The workdir of `tiny.BRIEF`, run by launch.py in one process without a stop."""
-    workdir = tmp_path_factory.mktemp("brief") / "run"
-    status, _, err = tiny.launch(*tiny.BRIEF, f"--workdir={workdir}")
-    assert status == 0, err
-    return workdir
+    return _run_once(tmp_path_factory, "brief", *tiny.BRIEF)[0]
 
 
 CHROMIUM = (

@@ -174,6 +174,7 @@ def same_weights(one, other):
         np.testing.assert_array_equal(value, other[name], err_msg=name)
 
 
+@pytest.mark.long
 def test_pmap_learns_the_same_as_jit(tmp_path):
     """The first row of the ablation: the loop and the devices, one network."""
     words = [tiny.CONFIG, "--config.adversary.steps=0"]

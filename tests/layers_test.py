@@ -132,7 +132,10 @@ def pytorchs(x, kernel, y, options):
     return [t.detach().numpy() for t in (value, x.grad, kernel.grad)]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "seed",
+    [*range(3), *(pytest.param(n, marks=pytest.mark.long) for n in range(3, 8))],
+)
 def test_pytorch_in_value_and_both_gradients(seed):
     pytest.importorskip("torch")
     rng = random.Random(seed)

@@ -97,6 +97,11 @@ def _classifier_setup(**way):
 
 
 SETUPS = [_density_setup, _adversarial_setup, _classifier_setup]
+ONE_AND_MORE = [  # the stage with all parts at once, the others where time is
+    _adversarial_setup,
+    pytest.param(_density_setup, marks=pytest.mark.long),
+    pytest.param(_classifier_setup, marks=pytest.mark.long),
+]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +123,7 @@ def test_twenty_steps_on_one_batch_teach(setup, learner):
     assert np.mean(found[-5:]) < 0.95 * np.mean(found[:5])
 
 
-@pytest.mark.parametrize("setup", SETUPS)
+@pytest.mark.parametrize("setup", ONE_AND_MORE)
 def test_jit_mesh_and_pmap_equal_one_device(setup):
     """Adversary and dropout included: keys belong to examples, not to devices."""
     step, state, batch = setup()
@@ -276,14 +281,7 @@ def test_any_number_of_devices_learns_the_same_in_twenty_steps(setup, count):
             assert _gap(one, learned(strategy, devices[:count])) < 1e-5
 
 
-@pytest.mark.parametrize(
-    "setup",
-    [
-        _adversarial_setup,
-        pytest.param(_density_setup, marks=pytest.mark.long),
-        pytest.param(_classifier_setup, marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize("setup", ONE_AND_MORE)
 def test_in_parts_a_step_is_the_same(setup):
     """In four on one device by jit, in two on two by pmap and on four by jit."""
     step, state, batch = setup()
