@@ -11,10 +11,8 @@ from cpcnn_jax import config, files, parallel
 
 # What may differ between two starts of one run: none of it changes what is trained.
 _FREE = ("data.root", "workers", "log_every", "save_every", "pictures", "true_counts")
-_FREE_OF_A_PROCESS = (
-    "data.root",
-    "workers",
-)  # what may differ between those of one run
+# What may differ between the processes of one run.
+_FREE_OF_A_PROCESS = ("data.root", "workers")
 _OURS = {"config.json", "environment.json"}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 

@@ -65,7 +65,8 @@ def test_one_json_file_holds_both_tables(benchmark, tmp_path):
     assert json.loads((tmp_path / "new.json").read_text()) == {"density": {"rows": 3}}
 
 
-@pytest.mark.parametrize("train", [pytest.param(False, marks=pytest.mark.long), True])
+@pytest.mark.long
+@pytest.mark.parametrize("train", [False, True])
 def test_the_networks_compute_the_same(network, train):
     batch = network.arrays(8 if train else 1, 64, 68)
     calls = network.contenders(

@@ -134,7 +134,7 @@ def pytorchs(x, kernel, y, options):
 
 @pytest.mark.parametrize(
     "seed",
-    [*range(3), *(pytest.param(n, marks=pytest.mark.long) for n in range(3, 8))],
+    [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 8))],
 )
 def test_pytorch_in_value_and_both_gradients(seed):
     pytest.importorskip("torch")

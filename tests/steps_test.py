@@ -123,7 +123,8 @@ def test_twenty_steps_on_one_batch_teach(setup, learner):
     assert np.mean(found[-5:]) < 0.95 * np.mean(found[:5])
 
 
-@pytest.mark.parametrize("setup", ONE_AND_MORE)
+@pytest.mark.long
+@pytest.mark.parametrize("setup", SETUPS)
 def test_jit_mesh_and_pmap_equal_one_device(setup):
     """Adversary and dropout included: keys belong to examples, not to devices."""
     step, state, batch = setup()

@@ -47,6 +47,7 @@ def test_stops_in_and_between_stages_change_nothing(whole, tmp_path):
     assert dataclasses.asdict(experiment) == before
 
 
+@pytest.mark.long
 def test_a_run_goes_on_on_another_number_of_devices(whole, tmp_path):
     """Begun on two devices, gone on with on one, ended on four; unbroken on eight."""
     experiment, devices = tiny.get_config(), jax.devices()
@@ -68,7 +69,7 @@ def test_a_run_goes_on_on_another_number_of_devices(whole, tmp_path):
                 train.train(experiment, tmp_path, strategy, stop=tiny.stop_at(call))
     one, other = (load_file(f / "weights.safetensors") for f in (tmp_path, whole[0]))
     for name, value in one.items():
-        gap = np.abs(value - other[name]).max() / np.abs(other[name]).max()
+        gap = np.abs(value - other[name]).max() / (np.abs(other[name]).max() or 1)
         assert gap < 1e-4, name
 
 
