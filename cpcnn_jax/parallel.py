@@ -6,7 +6,9 @@ the state whole on each: `jit` over a mesh, where the compiler splits the work, 
 have found over the axis "batch".
 """
 
+import collections
 import functools
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -113,6 +115,31 @@ def pmap_strategy(devices=None):
         ),
         answers=answers,
     )
+
+
+def in_turn(function, jobs, devices=None):
+    """Compute jobs on this process's devices: each job on the next one, all at once.
+
+    Args:
+      function: of a job, to what jax.jit computes of arrays that are on no device yet.
+      jobs: iterable; the next is asked for when a device is free.
+      devices: to use; all of this process, unless given.
+
+    Yields:
+      (job, what was computed), in the order of the jobs.
+
+    Example:
+      >>> [(n, int(square)) for n, square in in_turn(jax.jit(lambda n: n * n), [2, 3])]
+      [(2, 4), (3, 9)]
+    """
+    devices = devices or jax.local_devices()
+    begun = collections.deque()
+    for job, device in zip(jobs, itertools.cycle(devices), strict=False):
+        with jax.default_device(device):
+            begun.append((job, function(job)))
+        if len(begun) == len(devices):
+            yield begun.popleft()
+    yield from begun
 
 
 def check_batch(batch_size, num_devices, *, name, parts=1):

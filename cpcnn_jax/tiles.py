@@ -3,6 +3,7 @@
 Tiles overlap by as much as an output pixel sees around it, and only what saw all it
 would see in the whole photograph is kept. A tile that reaches over the photograph's
 border is told where it is, so that few sizes of tiles do for all sizes of photographs.
+Several devices share a photograph's tiles.
 """
 
 import functools
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from cpcnn_jax import arithmetic, photograph, steps
+from cpcnn_jax import arithmetic, parallel, photograph, steps
 from cpcnn_jax.layers import FractionallyStridedConv
 from cpcnn_jax.models.context import POOLING
 
@@ -118,12 +119,13 @@ def pieces(length, *, tile, halo):
     ]
 
 
-def estimator(model, *, tile=TILE):
+def estimator(model, *, tile=TILE, devices=None):
     """DME and F-CNN as a function of a photograph of any size, in bounded memory.
 
     Args:
       model: CPCNN.
-      tile: pixels, the largest side of what is computed at once.
+      tile: pixels, the largest side of what a device computes at once.
+      devices: that share the tiles; all of this process, unless given.
 
     Returns:
       estimate(weights, image, context, track): a flat dict of weights, `[H, W, 3]`
@@ -145,12 +147,15 @@ def estimator(model, *, tile=TILE):
     def estimate(weights, image, context, track=iter):
         shape = photograph.padded_shape(image)
         whole = np.empty(shape, np.float32)
-        rows, columns = map(cover, shape)
-        for row, column in track(list(itertools.product(rows, columns))):
+
+        def of_tile(job):
+            row, column = job
             pixels = photograph.part(image, row.span, column.span)
             cells = _context(context, row, column)
-            area = (row.area, column.area)
-            found = density(weights, pixels[None], cells[None], area)
+            return density(weights, pixels[None], cells[None], (row.area, column.area))
+
+        jobs = track(list(itertools.product(*map(cover, shape))))
+        for (row, column), found in parallel.in_turn(of_tile, jobs, devices):
             inner = np.asarray(found)[row.inner, column.inner]
             whole[slice(*row.keep), slice(*column.keep)] = inner
         return whole[: image.shape[0], : image.shape[1]]

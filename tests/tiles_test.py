@@ -9,7 +9,7 @@ import pytest
 import tiny
 from flax.traverse_util import flatten_dict
 
-from cpcnn_jax import config, photograph, tiles, windows
+from cpcnn_jax import config, parallel, photograph, tiles, windows
 from cpcnn_jax.models import cpcnn
 
 SIZES = [(64, 64), (67, 101), (199, 203), (401, 163), (255, 129)]
@@ -57,12 +57,39 @@ def test_tiles_are_the_photograph_in_one_piece(trained, whole, parts, size):
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.ptp(expected), rtol=1e-5)
 
 
+def test_devices_that_share_the_tiles_find_the_same_map(trained):
+    """The fixture's are eight; by one and by three it is the same to the last bit."""
+    model, weights = trained
+    image = np.random.default_rng(0).integers(0, 256, (401, 203, 3), dtype=np.uint8)
+    shape = photograph.padded_shape(image)
+    grids = model.grids(shape, blocks=4)
+    scores = windows.estimator(model)(weights, image, grids)
+    context = windows.spread(scores, grids, shape)
+    one, three = (
+        tiles.estimator(model, tile=203, devices=jax.devices()[:count])(
+            weights, image, context
+        )
+        for count in (1, 3)
+    )
+    np.testing.assert_array_equal(one, three)
+
+
+def test_each_job_is_the_next_device_s_and_answers_come_in_order():
+    devices = jax.devices()[:3]
+    done = list(parallel.in_turn(jax.jit(lambda n: n + 1), range(7), devices))
+    assert [(job, int(answer)) for job, answer in done] == [
+        (n, n + 1) for n in range(7)
+    ]
+    assert [answer.device for _, answer in done] == [*devices, *devices, devices[0]]
+
+
 def test_many_sizes_share_a_few_programs(trained, caplog):
     """The sides of tiles are the bucket, here 64 pixels, and the tile, here 192."""
     model, weights = trained
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiles, "BUCKET", 64)
-        score, estimate = windows.estimator(model), tiles.estimator(model, tile=192)
+        score = windows.estimator(model)
+        estimate = tiles.estimator(model, tile=192, devices=jax.devices()[:1])
         with jax.log_compiles():
             for side in range(67, 300, 21):
                 image = np.zeros((side, 365 - side, 3), np.uint8)
