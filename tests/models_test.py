@@ -79,7 +79,7 @@ def test_the_default_networks_are_the_configuration_s():
 @pytest.mark.parametrize("size", [(64, 64), (67, 101), (98, 65)])
 def test_density_has_the_size_of_the_image(size):
     model, variables = _small()
-    density, aux = model.apply(variables, _image(*size))
+    density, aux = jax.jit(model.apply)(variables, _image(*size))
     quarter = tuple(-(-side // 4) for side in size)
     assert density.shape == (1, *size, 1)
     assert aux["features"].shape == (1, *quarter, 5)
@@ -161,7 +161,7 @@ def test_lce_has_no_memory_of_where_a_patch_was_cut():
 
 def test_networks_left_out_leave_no_parameters():
     model = cpcnn.build(Model(global_context=False, local_context=False, fusion=False))
-    (density, aux), variables = model.init_with_output(
+    (density, aux), variables = jax.jit(model.init_with_output)(
         jax.random.key(0), jnp.ones(IMAGE)
     )
     assert set(variables["params"]) == {"dme", "fcnn"}

@@ -48,7 +48,9 @@ def _batch(size=8):
     density = draw.gamma(0.1, 0.05, (size, 64, 64, 1))
     image = draw.random((size, 64, 64, 3))
     model, flat, _, _ = _networks()
-    scores = model.apply(steps.variables(flat), image, blocks=1, method="scores")
+    scores = jax.jit(functools.partial(model.apply, blocks=1, method="scores"))(
+        steps.variables(flat), image
+    )
     return {"image": image, "density": density, "scores": scores}
 
 
@@ -282,7 +284,8 @@ def test_any_number_of_devices_learns_the_same_in_twenty_steps(setup, count):
             assert _gap(one, learned(strategy, devices[:count])) < 1e-5
 
 
-@pytest.mark.parametrize("setup", ONE_AND_MORE)
+@pytest.mark.long
+@pytest.mark.parametrize("setup", SETUPS)
 def test_in_parts_a_step_is_the_same(setup):
     """In four on one device by jit, in two on two by pmap and on four by jit."""
     step, state, batch = setup()
@@ -361,7 +364,7 @@ def test_in_bfloat16_all_products_are_and_all_that_is_kept_is_not(setup, estimat
     assert kept == {"float32", "int32"}
 
 
-@pytest.mark.parametrize("setup", SETUPS)
+@pytest.mark.parametrize("setup", ONE_AND_MORE)
 def test_bfloat16_s_gradients_are_those_of_float32_with_roundings(setup):
     """Largest in biases, sums over all pixels: half of the largest value was measured.
 
