@@ -194,7 +194,7 @@ def main() -> int:
     rows = {
         "one process, one after the other": row(alone, sum(alone)),
         f"server, {flags.clients} clients": row(found.seconds, found.took),
-        "of these, the last try": row(found.served, found.took),
+        "of these, the try that was answered": row(found.served, found.took),
     }
     told = {name: getattr(found, name) for name in ("busy", "lost", "wrong")}
     where = f"{platform.machine()}, {os.cpu_count()} cores"
