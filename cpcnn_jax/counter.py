@@ -40,7 +40,7 @@ class Counter:
       model: CPCNN.
       trained: its weights, a flat dict of arrays.
       blocks: per side of a photograph, for the global context.
-      tile: pixels, the largest side of what is computed at once.
+      tile: pixels, the largest side of what a device computes at once.
 
     Attributes:
       model, weights, blocks: as given; the weights where JAX computes.
@@ -164,8 +164,8 @@ def load(path, *, tile=tiles.TILE) -> Counter:
     Args:
       path: a weights.safetensors file, or the workdir of a run, which holds one; the
         file says itself which networks it holds.
-      tile: pixels, the largest side of what is computed at once; smaller needs less
-        memory and more time.
+      tile: pixels, the largest side of what a device computes at once; smaller needs
+        less memory and more time.
 
     Returns:
       A `Counter`; `.count(image)` gives a result with `.count` and `.density`.

@@ -155,6 +155,17 @@ def same_weights(one, other):
         np.testing.assert_allclose(value, other[name], atol=1e-4, err_msg=name)
 
 
+def logged(workdir):
+    """The dicts of metrics.jsonl."""
+    return list(map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines()))
+
+
+def names(workdir):
+    """The first column of predictions.csv."""
+    lines = (workdir / "predictions.csv").read_text().splitlines()
+    return [line.split(",")[0] for line in lines]
+
+
 @pytest.mark.long
 def test_two_processes_learn_what_one_does(whole, tmp_path):
     """And of what is written once, nothing is written twice."""
@@ -166,15 +177,7 @@ def test_two_processes_learn_what_one_does(whole, tmp_path):
     said = [line for line in other_out.splitlines() if "[Gloo]" not in line]
     assert "MAE" in out and not said
     same_weights(workdir, whole[0])
-    steps = [
-        json.loads(line)
-        for line in (workdir / "metrics.jsonl").read_text().splitlines()
-    ]
-    lines = [
-        json.loads(line)
-        for line in (whole[0] / "metrics.jsonl").read_text().splitlines()
-    ]
-    for one, other in zip(steps, lines, strict=True):
+    for one, other in zip(logged(workdir), logged(whole[0]), strict=True):
         assert (one["stage"], one["step"]) == (other["stage"], other["step"])
         np.testing.assert_allclose(one["loss"], other["loss"], rtol=1e-4)
     found, expected = (
@@ -182,11 +185,7 @@ def test_two_processes_learn_what_one_does(whole, tmp_path):
     )
     assert found["num_images"] == expected["num_images"] == 3
     np.testing.assert_allclose(found["mae"], expected["mae"], rtol=1e-4)
-    names, expected = (
-        [line.split(",")[0] for line in (run / "predictions.csv").read_text().split()]
-        for run in (workdir, whole[0])
-    )
-    assert names == expected
+    assert names(workdir) == names(whole[0])
 
 
 def test_processes_that_are_told_different_things(tmp_path):

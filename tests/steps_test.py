@@ -99,11 +99,6 @@ def _classifier_setup(**way):
 
 
 SETUPS = [_density_setup, _adversarial_setup, _classifier_setup]
-ONE_AND_MORE = [  # the stage with all parts at once, the others where time is
-    _adversarial_setup,
-    pytest.param(_density_setup, marks=pytest.mark.long),
-    pytest.param(_classifier_setup, marks=pytest.mark.long),
-]
 
 
 @pytest.mark.parametrize(
@@ -364,7 +359,14 @@ def test_in_bfloat16_all_products_are_and_all_that_is_kept_is_not(setup, estimat
     assert kept == {"float32", "int32"}
 
 
-@pytest.mark.parametrize("setup", ONE_AND_MORE)
+@pytest.mark.parametrize(
+    "setup",
+    [
+        _adversarial_setup,
+        pytest.param(_density_setup, marks=pytest.mark.long),
+        pytest.param(_classifier_setup, marks=pytest.mark.long),
+    ],
+)
 def test_bfloat16_s_gradients_are_those_of_float32_with_roundings(setup):
     """Largest in biases, sums over all pixels: half of the largest value was measured.
 

@@ -58,7 +58,7 @@ def test_tiles_are_the_photograph_in_one_piece(trained, whole, parts, size):
 
 
 def test_devices_that_share_the_tiles_find_the_same_map(trained):
-    """The fixture's are eight; by one and by three it is the same to the last bit."""
+    """To the last bit. (The other tests have eight devices share them.)"""
     model, weights = trained
     image = np.random.default_rng(0).integers(0, 256, (401, 203, 3), dtype=np.uint8)
     shape = photograph.padded_shape(image)
