@@ -1,12 +1,12 @@
 """python -m cpcnn_jax check-data: all faults of a folder of photographs; and a copy."""
 
-import argparse
 import collections
 import json
 import sys
 from pathlib import Path
 
 from cpcnn_jax import files
+from cpcnn_jax.parser import Parser
 
 EDGES = (0, 1, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # of the histogram
 WIDTH = 40  # characters of its longest bar
@@ -128,7 +128,7 @@ def _refuse(sentence, status):
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m cpcnn_jax check-data",
         description="Read every photograph of a folder and its head points, and list "
         "what is wrong: of your own photographs, or of a data set as distributed. "

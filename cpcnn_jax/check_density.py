@@ -14,6 +14,7 @@ from pathlib import Path
 from cpcnn_jax import files
 from cpcnn_jax.audit import audit, percent
 from cpcnn_jax.data import foreign_maps
+from cpcnn_jax.parser import Parser
 
 # Percent of the heads: half a person on a photograph of ShanghaiTech A, which shows 541
 # people on average. That is a hundredth of the best published error.
@@ -99,7 +100,7 @@ def _tolerance(text):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m cpcnn_jax check-density",
         description="Hold density maps (.h5, .npy, .csv) against their head points: "
         "sum, drift, negative and not finite values, size. Exit status 0 if all are "

@@ -1,6 +1,5 @@
 """python -m cpcnn_jax compare: two runs on the same photographs, and how sure it is."""
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cpcnn_jax import files, metrics, predictions, uncertainty
+from cpcnn_jax.parser import Parser
 
 
 def paired(a, b):
@@ -157,7 +157,7 @@ def _table(rows):
 
 def main(argv):
     """The command; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m cpcnn_jax compare",
         description="Compare two evaluated runs on the photographs that both scored: "
         "each MAE with its 95%% interval, their difference, a paired test, and the MAE "

@@ -1,6 +1,5 @@
 """python -m cpcnn_jax doctor: does it work here, and with what?"""
 
-import argparse
 import importlib.metadata
 import os
 import platform
@@ -17,6 +16,7 @@ from flax.traverse_util import flatten_dict
 
 from cpcnn_jax import cache, config, counter, data, parallel
 from cpcnn_jax.models import cpcnn
+from cpcnn_jax.parser import Parser
 
 PACKAGES = (
     *("cpcnn_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain"),
@@ -36,7 +36,7 @@ def main(argv):
     Returns:
       The exit status: 0 if the photograph was counted, 1 if not.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m cpcnn_jax doctor",
         description="Print devices, versions, data, disk and compiled programs, then "
         "count the people in one generated photograph.",

@@ -7,7 +7,6 @@ prints the table of what is finished, best first, and writes it to sweep.csv.
 named after its values.
 """
 
-import argparse
 import csv
 import io
 import itertools
@@ -16,6 +15,7 @@ import sys
 from pathlib import Path
 
 from cpcnn_jax import files
+from cpcnn_jax.parser import Parser
 
 # From metrics.json, and how many decimals of each are printed.
 SCORES = {"mae": 2, "rmse": 2, "psnr": 2, "ssim": 3, "num_images": 0}
@@ -143,7 +143,7 @@ def _cell(name, value):
 
 def main(argv):
     """The command; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m cpcnn_jax sweep",
         description="Print the finished runs of a sweep as a table, the least MAE "
         "first, and write it to WORKDIR/sweep.csv.",

@@ -82,6 +82,15 @@ def test_package_commands_exist(words):
     assert done.value.code == 0
 
 
+@pytest.mark.parametrize("name", commands.COMMANDS)
+def test_a_wrong_flag_is_one_sentence_and_status_2(name, capsys):
+    with pytest.raises(SystemExit) as done:
+        commands.main([name, "--no_such_flag=1"])
+    assert done.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"{name}: ") and error.count("\n") == 1
+
+
 @pytest.mark.parametrize("words", of("make"), ids=" ".join)
 def test_make_targets_exist(words):
     assert re.search(rf"^{words[0]}:", (ROOT / "Makefile").read_text(), re.M)

@@ -1,6 +1,5 @@
 """python -m cpcnn_jax export: trained networks for programs that know nothing of us."""
 
-import argparse
 import hashlib
 import importlib.util
 import json
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from cpcnn_jax import cache, config, counter, data, files, folders
 from cpcnn_jax.export import parity
 from cpcnn_jax.models.lce import PATCH
+from cpcnn_jax.parser import Parser
 
 NEEDS = {"stablehlo": ("flatbuffers",), "onnx": ("onnx", "onnxruntime")}
 SIDE = 1024  # pixels: longer photographs are shrunk, since files compute them at once
@@ -107,7 +107,7 @@ def _images(words):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m cpcnn_jax export",
         description="Write trained networks as one file that takes an image [1, H, W, "
         "3], float32 RGB in [0, 1], of any height and width from 64 pixels, and gives "

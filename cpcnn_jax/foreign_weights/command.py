@@ -1,9 +1,9 @@
 """The command line that the converters share: a file of theirs in, one of ours out."""
 
-import argparse
 import sys
 
 from cpcnn_jax import weights
+from cpcnn_jax.parser import Parser
 
 
 def run(argv, convert, *, name, what, source, out, download=None):
@@ -21,7 +21,7 @@ def run(argv, convert, *, name, what, source, out, download=None):
     Returns:
       The exit status: 1 and one sentence where the source cannot be converted.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"python -m cpcnn_jax {name}",
         description=what,
         epilog=download and f"Get {source} with: {download}",

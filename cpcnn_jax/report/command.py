@@ -1,14 +1,14 @@
 """python -m cpcnn_jax report: an evaluated run as one HTML page."""
 
-import argparse
 import sys
 
+from cpcnn_jax.parser import Parser
 from cpcnn_jax.report import page
 
 
 def main(argv):
     """The command; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m cpcnn_jax report",
         description="Write an evaluated run as one HTML page: its results next to what "
         "papers print, its training curves, every photograph, and pictures of some.",
