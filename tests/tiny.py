@@ -19,12 +19,13 @@ from cpcnn_jax.models import cpcnn
 ROOT = Path(__file__).parents[1]
 CONFIG = f"--config={__file__}"
 # Of it only the joint stage and one network: what is quick to start again and again.
+# JAX looks for a signal once a second, so the stage must last longer than that.
 BRIEF = (
     CONFIG,
     "--config.model.global_context=false",
     "--config.model.local_context=false",
     "--config.adversary.steps=0",
-    "--config.density.steps=8",
+    "--config.density.steps=40",
 )
 
 
