@@ -26,6 +26,18 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 
 
+class _Manager(ocp.CheckpointManager):
+    """Orbax's, but that it leaves preemption to `processes.agreed_stop`.
+
+    JAX takes the last number that anyone asked with for how far the process has come.
+    Orbax asks with the step at every save, `agreed_stop` with its own count: after a
+    save the processes would agree on a call that is over, and never stop.
+    """
+
+    def reached_preemption(self, step):
+        return False
+
+
 class Checkpoints:
     """The checkpoints of one stage, `workdir/checkpoints/STAGE/STEP`.
 
@@ -58,7 +70,7 @@ class Checkpoints:
                 [checkpoint_managers.LatestN(2), best]
             ),
         )
-        self._manager = ocp.CheckpointManager(self._folder, options=options)
+        self._manager = _Manager(self._folder, options=options)
 
     def save(self, step, state, score=None):
         """Write `state` in the background; a half-written one is never restored.
