@@ -228,14 +228,14 @@ def operations(weights, batch, *, train):
 def peak(side=3000, rounds=5):
     """GFLOP/s of a large matrix product: (JAX's, PyTorch's)."""
     a = np.random.default_rng(0).random((side, side), np.float32)
-    product, there = jax.jit(jnp.matmul), jax.device_put(a)
+    product, there = jax.jit(jnp.matmul), jax.device_put(a, jax.devices()[0])
     tensor = torch.tensor(a)
-    times = []
-    for call in (lambda: product(there, there).block_until_ready(), tensor.matmul):
-        call = call if call is not tensor.matmul else lambda: tensor.matmul(tensor)
-        call()
-        times.append(min(interleaved({"": call}, rounds)[""]))
-    return [2e-9 * side**3 / seconds for seconds in times]
+    calls = {
+        "jax": lambda: product(there, there).block_until_ready(),
+        "torch": lambda: tensor.matmul(tensor),
+    }
+    seconds = interleaved(calls, rounds + 1)  # the first compiles
+    return [2e-9 * side**3 / min(times) for times in seconds.values()]
 
 
 def markdown(columns):
