@@ -13,6 +13,7 @@ COMMANDS = {
     "explain": "cpcnn_jax.explain.command",
     "export": "cpcnn_jax.export.command",
     "mcnn": "cpcnn_jax.foreign_weights.mcnn",
+    "release": "cpcnn_jax.released.command",
     "report": "cpcnn_jax.report.command",
     "serve": "cpcnn_jax.serve.command",
     "sweep": "cpcnn_jax.sweep",

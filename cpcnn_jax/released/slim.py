@@ -1,0 +1,79 @@
+"""Weights small enough to pass on: half precision, without what ImageNet gives anyone.
+
+Ten of the GCE's thirteen convolutions are VGG-16's as published and never learn. A file
+without them says which it needs by their hash, and `whole` puts them back.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from cpcnn_jax import weights
+
+PREFIX = "gce/vgg16/"  # of VGG-16's layers in CP-CNN's weights
+
+
+def slim(trained, imagenet):
+    """Make weights small.
+
+    Args:
+      trained: flat dict of float32 arrays.
+      imagenet: likewise, "conv1_1/kernel" ..., of `python -m cpcnn_jax vgg16`.
+
+    Returns:
+      (flat dict of float16 arrays without ImageNet's, the SHA-256 of those left out or
+      None where there are none).
+
+    Raises:
+      ValueError: a weight is too large for float16.
+    """
+    known = {PREFIX + name: value for name, value in imagenet.items()}
+    left_out = {
+        name: known[name]
+        for name, value in trained.items()
+        if name in known and np.array_equal(value, known[name])
+    }
+    kept = {}
+    for name in trained.keys() - left_out.keys():
+        with np.errstate(over="ignore"):
+            kept[name] = trained[name].astype(np.float16)
+        if not np.isfinite(kept[name]).all():
+            raise ValueError(f"{name} does not fit into float16")
+    return kept, _digest(left_out) if left_out else None
+
+
+def whole(trained, digest, imagenet=weights.VGG16):
+    """The weights that `slim` had, but for what rounding to half precision took.
+
+    Args:
+      trained: flat dict of arrays.
+      digest: of what was left out; None: nothing was.
+      imagenet: path of VGG-16's convolutions, `python -m cpcnn_jax vgg16` writes it.
+
+    Returns:
+      Flat dict of float32 arrays.
+
+    Raises:
+      ValueError: ImageNet's weights are not there, or are others.
+    """
+    trained = {name: value.astype(np.float32) for name, value in trained.items()}
+    if digest is None:
+        return trained
+    if not Path(imagenet).exists():
+        raise ValueError(
+            f"ImageNet's VGG-16 belongs to these weights, and {imagenet} is not there: "
+            "`make vgg16`, or `python -m cpcnn_jax vgg16`, writes it"
+        )
+    known = {PREFIX + name: value for name, value in weights.load(imagenet).items()}
+    left_out = {name: known[name] for name in known.keys() - trained.keys()}
+    if _digest(left_out) != digest:
+        raise ValueError(f"{imagenet} is not the VGG-16 that these weights began with")
+    return {**trained, **left_out}
+
+
+def _digest(arrays):
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        found.update(name.encode() + np.float32(arrays[name]).tobytes())
+    return found.hexdigest()
