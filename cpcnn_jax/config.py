@@ -249,6 +249,9 @@ class Experiment:
     density: Stage = field(default_factory=Stage)
     adversary: Adversary = field(default_factory=Adversary)
     validation: Validation = field(default_factory=Validation)
+    # Weights of the same networks to go on from: a weights file, the workdir of a run
+    # or a released name; "": all are drawn. A stage of 0 steps is left out.
+    start: str = ""
     seed: int = 0  # of initialisation, crops, order, noise and dropout
     # What the networks that learn compute in: "float32" or "bfloat16". Weights, losses,
     # sums over parts, the optimisers and all evaluation stay in float32.

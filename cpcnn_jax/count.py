@@ -6,7 +6,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from cpcnn_jax import batch, cache, counter, files, film, regions, tiles, weights
+from cpcnn_jax import (
+    batch,
+    cache,
+    counter,
+    files,
+    film,
+    regions,
+    released,
+    tiles,
+    weights,
+)
 from cpcnn_jax.models.lce import PATCH
 from cpcnn_jax.parser import Parser
 
@@ -181,7 +191,7 @@ def _check(args):
                 file=sys.stderr,
             )
     if args.model:
-        held = weights.load_name(counter.find(args.weights))
+        held = weights.load_name(released.find(args.weights))
         if held != args.model:
             raise ValueError(f"--model={args.model}, but {args.weights} holds {held}")
     if args.max_side is not None and args.max_side < PATCH:

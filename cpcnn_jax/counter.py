@@ -6,18 +6,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from cpcnn_jax import (
-    baselines,
-    photograph,
-    released,
-    tiles,
-    weights,
-    windows,
-    workdir,
-)
+from cpcnn_jax import baselines, photograph, released, tiles, weights, windows
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.lce import PATCH
-from cpcnn_jax.released import slim
 
 DEMO = weights.DEFAULTS["cpcnn"]
 
@@ -120,29 +111,6 @@ class Baseline(Counter):
         return self._estimate(self.weights, pixels, track), {}
 
 
-def find(path):
-    """The weights file that a user means.
-
-    Args:
-      path: of a weights file, or of the workdir of a run, which holds one; or a name,
-        as of `released.find`.
-
-    Returns:
-      Its path.
-
-    Raises:
-      ValueError: there is none.
-    """
-    file = Path(path)
-    if not file.exists():
-        return released.find(path)
-    if file.is_dir():
-        file = workdir.weights_file(file)
-        if not file.exists():
-            raise ValueError(f"no weights at {file}: has the run ended?")
-    return file
-
-
 def default(model="cpcnn"):
     """The weights to count with where a command names none.
 
@@ -188,14 +156,14 @@ def load(path, *, tile=tiles.TILE) -> Counter:
       Traceback (most recent call last):
       ValueError: no weights at runs/none: ...
     """
-    file = find(path)
-    name, trained = weights.load_name(file), weights.load(file)
+    file = released.find(path)
+    name = weights.load_name(file)
     if name != "cpcnn":
         module, channels, estimator = baselines.of(name)
+        trained = weights.load(file)
         _check(module, channels, trained, file)
         return Baseline(estimator(module, tile=tile), trained)
-    trained = slim.whole(trained, weights.load_vgg16(file))
-    model = cpcnn.build(weights.load_model(file))
+    trained, model = released.load(file), cpcnn.build(weights.load_model(file))
     _check(model, 3, trained, file)
     return Counter(model, trained, blocks=weights.load_blocks(file), tile=tile)
 

@@ -17,7 +17,7 @@ import numpy as np
 import optax
 from flax.traverse_util import flatten_dict
 
-from cpcnn_jax import config, density, flops, steps, weights
+from cpcnn_jax import config, density, flops, released, steps, weights
 from cpcnn_jax.data import pipeline
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.discriminator import Discriminator
@@ -53,8 +53,25 @@ def initial_weights(run):
     """All weights of the four networks before training, as a flat dict."""
     tree = _jit_once(run.model.init)(key(run, "weights"), jnp.zeros((1, 64, 64, 3)))
     flat = flatten_dict(tree["params"], sep="/")
+    if run.config.start:
+        return _start(run.config.start, flat)
     file = run.config.gce.vgg16
     return weights.with_vgg16(flat, file) if file and run.model.gce else flat
+
+
+def _start(path, drawn):
+    """Weights of an earlier training, if they are of these networks."""
+    found = released.load(path)
+    for name in sorted(drawn.keys() | found.keys()):
+        want, got = (
+            tree[name].shape if name in tree else "nothing" for tree in (drawn, found)
+        )
+        if want != got:
+            raise ValueError(
+                f"--config.start={path} is of other networks: {name} is {got} there, "
+                f"{want} in this experiment"
+            )
+    return found
 
 
 def _jit_once(function):
@@ -71,15 +88,13 @@ def key(run, purpose):
 
 def plan(run):
     """The stages that the configuration asks for, each a function of the weights."""
-    stages = []
-    if run.model.gce is not None:
-        stages.append(global_stage)
-    if run.model.lce is not None:
-        stages.append(local_stage)
-    stages.append(density_stage)
-    if run.config.adversary.steps:
-        stages.append(adversarial_stage)
-    return stages
+    asked = {
+        global_stage: run.model.gce and run.config.gce.steps,
+        local_stage: run.model.lce and run.config.lce.steps,
+        density_stage: run.config.density.steps,
+        adversarial_stage: run.config.adversary.steps,
+    }
+    return [stage for stage, steps in asked.items() if steps]
 
 
 def global_stage(run, before):

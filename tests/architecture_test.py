@@ -24,8 +24,8 @@ FLOORS = [
     "flops",
     "models data checkerboard",
     "audit steps weights validate",
-    "check_data check_density foreign_weights released stages frozen explain tiles "
-    "windows",
+    "released",
+    "check_data check_density foreign_weights stages frozen explain tiles windows",
     "baselines",
     "selection compare counter",
     "evaluate film_count train",

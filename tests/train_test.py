@@ -105,6 +105,27 @@ def test_only_the_asked_layers_of_the_gce_learn(whole):
     assert len(still) == 22  # eleven kernels and eleven biases
 
 
+def test_training_goes_on_from_weights_of_the_same_networks(whole):
+    """For a user's own photographs: what is left out is not trained again."""
+    experiment = tiny.get_config()
+    experiment.start = str(whole[0])
+
+    def first():
+        model = train.cpcnn.build(experiment.model)
+        return stages.initial_weights(stages.Run(experiment, model, None, None))
+
+    found, expected = first(), load_file(whole[0] / "weights.safetensors")
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+    experiment.model.local_context = False
+    with pytest.raises(ValueError, match="is of other networks: fcnn/conv1/kernel is"):
+        first()
+    experiment.start = "nowhere"
+    with pytest.raises(ValueError, match="no weights at nowhere"):
+        first()
+
+
 def test_stages_are_those_of_the_configuration():
     def plan(**changes):
         model = config.Model(**changes.pop("model", {}))
@@ -114,6 +135,8 @@ def test_stages_are_those_of_the_configuration():
 
     assert plan() == ["global", "local", "density", "adversarial"]
     assert plan(adversary=config.Adversary(0)) == ["global", "local", "density"]
+    known = {"gce": config.GlobalStage(0), "lce": config.Stage(0)}
+    assert plan(start="run", **known) == ["density", "adversarial"]
     alone = {"global_context": False, "local_context": False}
     assert plan(model=alone, adversary=config.Adversary(0)) == ["density"]
 

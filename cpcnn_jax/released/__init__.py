@@ -4,7 +4,8 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from cpcnn_jax.released import hub
+from cpcnn_jax import weights, workdir
+from cpcnn_jax.released import hub, slim
 
 FOLDER = Path(__file__).parent
 
@@ -19,28 +20,56 @@ class Release(NamedTuple):
 RELEASES = {}
 
 
-def find(name):
-    """The weights file that a name stands for.
+def find(path):
+    """The weights file that a user means.
 
     Args:
-      name: of `RELEASES`, or OWNER/NAME of a repository on Hugging Face, unless there
-        is a folder OWNER here.
+      path: of a weights file, or of the workdir of a run, which holds one; or a name of
+        `RELEASES`; or OWNER/NAME of a repository on Hugging Face, unless there is a
+        folder OWNER here.
 
     Returns:
       Its path.
 
     Raises:
-      ValueError: no such name, or its file is not the one that was released.
+      ValueError: there is none, or it is not the file that was released.
     """
-    if hub.is_name(name) and not Path(name).parent.exists():
-        return hub.fetch(name)
-    if str(name) not in RELEASES:
-        raise ValueError(
-            f"no weights at {name}: expected a weights.safetensors file, the workdir "
-            f"of a run, a released name ({', '.join(RELEASES) or 'none yet'}) or "
-            "OWNER/NAME on Hugging Face"
-        )
+    file = Path(path)
+    if file.is_dir():
+        file = workdir.weights_file(file)
+        if not file.exists():
+            raise ValueError(f"no weights at {file}: has the run ended?")
+    if file.exists():
+        return file
+    if str(path) in RELEASES:
+        return _checked(str(path))
+    if hub.is_name(path) and not file.parent.exists():
+        return hub.fetch(path)
+    raise ValueError(
+        f"no weights at {path}: expected a weights.safetensors file, the workdir of a "
+        f"run, a released name ({', '.join(RELEASES) or 'none yet'}) or OWNER/NAME on "
+        "Hugging Face"
+    )
+
+
+def load(path):
+    """All weights of a CP-CNN, ImageNet's that its file leaves out too.
+
+    Args:
+      path: as of `find`.
+
+    Returns:
+      Flat dict of float32 arrays.
+
+    Raises:
+      ValueError: as of `find`; or ImageNet's are not there.
+    """
+    file = find(path)
+    return slim.whole(weights.load(file), weights.load_vgg16(file))
+
+
+def _checked(name):
     file = FOLDER / f"{name}.safetensors"
-    if hashlib.sha256(file.read_bytes()).hexdigest() != RELEASES[str(name)].sha256:
+    if hashlib.sha256(file.read_bytes()).hexdigest() != RELEASES[name].sha256:
         raise ValueError(f"{file} is damaged: install cpcnn_jax again")
     return file

@@ -4,7 +4,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from cpcnn_jax import weights, workdir
+from cpcnn_jax import released, weights
 from cpcnn_jax.parser import Parser
 from cpcnn_jax.released import slim
 
@@ -28,8 +28,7 @@ def main(argv):
 
 
 def _release(args):
-    file = Path(args.weights)
-    file = workdir.weights_file(file) if file.is_dir() else file
+    file = released.find(args.weights)
     model, trained = weights.load_model(file), weights.load(file)
     imagenet = weights.load(args.vgg16) if model.global_context else {}
     small, digest = slim.slim(trained, imagenet)
