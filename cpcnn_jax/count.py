@@ -112,15 +112,15 @@ def _parser():
     )
     add(
         "--weights",
-        metavar="FILE_OR_WORKDIR",
-        help=f"trained networks (default: {counter.DEMO}, which `make demo` leaves)",
+        metavar="WEIGHTS",
+        help=f"{released.ANY} (default: {counter.USUAL})",
     )
     add(
         "--model",
         choices=list(weights.DEFAULTS),
-        help="take the weights that `make demo`, `python -m cpcnn_jax mcnn` or "
-        "`... csrnet` leave; --weights needs no --model, since its file says what it "
-        "holds",
+        help="take the default weights of that network; `python -m cpcnn_jax mcnn` and "
+        "`... csrnet` write theirs; --weights needs no --model, since its file says "
+        "what it holds",
     )
     add("--json", metavar="FILE", help="write file, count and error of each")
     add("--csv", metavar="FILE", help="write the table")
@@ -187,7 +187,8 @@ def _check(args):
         if args.weights == counter.DEMO:
             print(
                 f"count: with {args.weights}, a small network that has seen only "
-                "generated crowds; --weights names another",
+                "generated crowds; `make vgg16` lets it take "
+                f"{counter.RELEASED}, trained on photographs",
                 file=sys.stderr,
             )
     if args.model:

@@ -11,6 +11,9 @@ from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.lce import PATCH
 
 DEMO = weights.DEFAULTS["cpcnn"]
+RELEASED = "shanghaitech_a"  # of `released.RELEASES`
+# What `default` gives, for help texts.
+USUAL = f"{RELEASED} where {weights.VGG16} is, else what `make demo` leaves"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,19 +121,22 @@ def default(model="cpcnn"):
       model: "cpcnn", "mcnn" or "csrnet".
 
     Returns:
-      Their path.
+      What `load` takes: the released weights, where the VGG-16 is that they need, or
+      the path of those that a command of ours leaves.
 
     Raises:
       ValueError: they are not there.
     """
+    if model == "cpcnn" and Path(weights.VGG16).exists():
+        return RELEASED
     file = weights.DEFAULTS[model]
     if Path(file).exists():
         return file
     advice = f"`python -m cpcnn_jax {model}` writes it"
     if file == DEMO:
         advice = (
-            "name a weights file or the workdir of a run, or let `make demo` train a "
-            "small network"
+            f"let `make vgg16` fetch what {RELEASED} needs, name a weights file or the "
+            "workdir of a run, or let `make demo` train a small network"
         )
     raise ValueError(f"no --weights, and {file} is not there: {advice}")
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from cpcnn_jax import cache, config, counter, data, parallel
+from cpcnn_jax import cache, config, counter, data, parallel, released
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.parser import Parser
 
@@ -43,8 +43,8 @@ def main(argv):
     )
     parser.add_argument(
         "--weights",
-        metavar="FILE_OR_WORKDIR",
-        help="trained networks to count with (default: untrained, narrow ones)",
+        metavar="WEIGHTS",
+        help=f"to count with, {released.ANY} (default: untrained, narrow ones)",
     )
     args = parser.parse_args(argv)
     kept = cache.enable()

@@ -26,7 +26,7 @@ def get_config():
         model=config.Model(classes="share", gce_head=(64, 64), lce_head=(64, 64)),
         gce=config.GlobalStage(80, 16, 2e-4, warmup=10),
         lce=config.Stage(120, 64, 3e-4),
-        density=config.Stage(10_000, 4, 3e-4, warmup=200),
+        density=config.Stage(7000, 4, 3e-4, warmup=200),
         adversary=config.Adversary(48, 4, 1e-5),
         validation=config.Validation(every=1000),
         save_every=250,

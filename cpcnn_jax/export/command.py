@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 from tqdm import tqdm
 
-from cpcnn_jax import cache, config, counter, data, files, folders
+from cpcnn_jax import cache, config, counter, data, files, folders, released
 from cpcnn_jax.export import parity
 from cpcnn_jax.models.lce import PATCH
 from cpcnn_jax.parser import Parser
@@ -128,8 +128,8 @@ def _parser():
     add(
         "--weights",
         required=True,
-        metavar="FILE_OR_WORKDIR",
-        help="a weights.safetensors, or the workdir of a run",
+        metavar="WEIGHTS",
+        help=released.ANY,
     )
     add("--format", required=True, choices=NEEDS, help="%(choices)s")
     add("--out", required=True, metavar="FILE", help="the file to write")

@@ -18,6 +18,11 @@ class Release(NamedTuple):
 
 
 RELEASES = {}
+# What `find` takes, for help texts.
+ANY = (
+    f"a weights file, the workdir of a run, a released name ({', '.join(RELEASES)}) or "
+    "OWNER/NAME on Hugging Face"
+)
 
 
 def find(path):
@@ -45,11 +50,7 @@ def find(path):
         return _checked(str(path))
     if hub.is_name(path) and not file.parent.exists():
         return hub.fetch(path)
-    raise ValueError(
-        f"no weights at {path}: expected a weights.safetensors file, the workdir of a "
-        f"run, a released name ({', '.join(RELEASES) or 'none yet'}) or OWNER/NAME on "
-        "Hugging Face"
-    )
+    raise ValueError(f"no weights at {path}: expected {ANY}")
 
 
 def load(path):

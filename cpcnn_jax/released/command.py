@@ -51,11 +51,7 @@ def _parser():
         "file, too (`python -m cpcnn_jax vgg16`).",
     )
     add = parser.add_argument
-    add(
-        "weights",
-        metavar="FILE_OR_WORKDIR",
-        help="a weights.safetensors, or the workdir of a run",
-    )
+    add("weights", metavar="WEIGHTS", help=released.ANY)
     add("--out", required=True, metavar="FILE", help="the file to write")
     add(
         "--vgg16",

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 import sys
 
-from cpcnn_jax import cache, counter, tiles
+from cpcnn_jax import cache, counter, released, tiles
 from cpcnn_jax.models.lce import PATCH
 from cpcnn_jax.parser import Parser
 from cpcnn_jax.serve.limits import Limits
@@ -109,8 +109,8 @@ def _parser():
     add, usual = parser.add_argument, Limits()
     add(
         "--weights",
-        metavar="FILE_OR_WORKDIR",
-        help=f"trained networks (default: {counter.DEMO}, which `make demo` leaves)",
+        metavar="WEIGHTS",
+        help=f"{released.ANY} (default: {counter.USUAL})",
     )
     add(
         "--host",
