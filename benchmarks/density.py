@@ -10,21 +10,19 @@ Before anything is timed, both must draw the same map of heads far from the bord
 """
 
 import argparse
-import json
 import os
 import platform
-import statistics
-import time
-from pathlib import Path
 
 import numpy as np
 import scipy
+import timing
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import KDTree
 
 from cpcnn_jax import density
 
 SHAPE, HEADS = (768, 1024), 12_000  # (height, width) in pixels
+TITLE = f"{HEADS:,} heads, {SHAPE[1]} x {SHAPE[0]}"
 
 
 def crowd() -> np.ndarray:
@@ -60,13 +58,6 @@ def agree() -> None:
         raise SystemExit("the two maps differ: nothing was timed")
 
 
-def seconds(function, *arguments, **options) -> float:
-    """How long one call takes."""
-    start = time.perf_counter()
-    function(*arguments, **options)
-    return time.perf_counter() - start
-
-
 def measure(rounds: int, sample: int) -> dict[str, list[float]]:
     """Seconds per round of each contender, in turns."""
     points = crowd()
@@ -75,47 +66,30 @@ def measure(rounds: int, sample: int) -> dict[str, list[float]]:
     times = {"cpcnn_jax, adaptive": [], "cpcnn_jax, fixed": [], "recipe": []}
     for _ in range(rounds):
         for name, sigma in (("adaptive", "adaptive"), ("fixed", 4.0)):
-            taken = seconds(density.density_map, points, shape=SHAPE, sigma=sigma)
+            taken = timing.seconds_of(
+                density.density_map, points, shape=SHAPE, sigma=sigma
+            )
             times[f"cpcnn_jax, {name}"].append(taken)
-        filters = seconds(recipe_map, points[chosen], sigmas[chosen], SHAPE)
-        tree = seconds(recipe_sigmas, points)
+        filters = timing.seconds_of(recipe_map, points[chosen], sigmas[chosen], SHAPE)
+        tree = timing.seconds_of(recipe_sigmas, points)
         times["recipe"].append(tree + filters * HEADS / sample)
     return times
-
-
-def table(times: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """Median seconds, and how many times as long the recipe takes, with quartiles."""
-    rows = {}
-    for name, taken in times.items():
-        pairs = zip(times["recipe"], taken, strict=True)
-        low, median, high = statistics.quantiles(
-            [theirs / own for theirs, own in pairs]
-        )
-        middle = statistics.median(taken)
-        rows[name] = dict(seconds=middle, faster=median, low=low, high=high)
-    return rows
 
 
 def markdown(rows: dict[str, dict[str, float]], sample: int) -> str:
     """A row per contender."""
     scaled = f"a gaussian_filter per head ({sample} of them timed, scaled)"
     lines = [
-        f"| {HEADS:,} heads, {SHAPE[1]} x {SHAPE[0]} | seconds | times faster |",
+        f"| {TITLE} | seconds | times faster |",
         "| --- | ---: | ---: |",
     ]
     for name, row in rows.items():
-        faster = f"{row['faster']:,.0f} ({row['low']:,.0f}-{row['high']:,.0f})"
+        faster, low, high = (1 / row[key] for key in ("median", "high", "low"))
+        faster = f"{faster:,.0f} ({low:,.0f}-{high:,.0f})"
         faster = "1" if name == "recipe" else faster
         label = scaled if name == "recipe" else name
         lines.append(f"| {label} | {row['seconds']:.3f} | {faster} |")
     return "\n".join(lines)
-
-
-def write(file: str, found: dict) -> None:
-    """Put the table into a JSON file under "density", beside what is there."""
-    path = Path(file)
-    tables = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(tables | {"density": found}))
 
 
 def main() -> None:
@@ -123,20 +97,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="at least 2")
     parser.add_argument("--sample", type=int, default=100, help="heads of the recipe's")
-    parser.add_argument(
-        "--json", metavar="FILE", help='also put the table here, under "density"'
-    )
+    parser.add_argument("--json", metavar="FILE", help="also put the table here")
     flags = parser.parse_args()
     agree()
-    rows = table(measure(flags.rounds, flags.sample))
+    rows = timing.ratios(measure(flags.rounds, flags.sample), "recipe")
     where = (
         f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}, scipy "
         f"{scipy.__version__}, Python {platform.python_version()}"
     )
     print(f"{markdown(rows, flags.sample)}\n\n{where}, {flags.rounds} rounds")
     if flags.json:
-        found = dict(where=where, rounds=flags.rounds, sample=flags.sample, rows=rows)
-        write(flags.json, found)
+        found = dict(where=where, rounds=flags.rounds, columns={TITLE: rows})
+        timing.write(flags.json, "density", found)
 
 
 if __name__ == "__main__":

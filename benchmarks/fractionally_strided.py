@@ -12,16 +12,14 @@ checked against the first one before it is timed.
 
 import argparse
 import functools
-import json
 import os
 import platform
-import statistics
-import time
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import timing
 from flax import linen as nn
 
 from cpcnn_jax import lowerings
@@ -129,28 +127,6 @@ def contenders(size, differentiate: bool, threads: int) -> dict[str, Call]:
     return calls
 
 
-def interleaved(calls: dict[str, Call], rounds: int) -> dict[str, list[float]]:
-    """Seconds per round of every call, in turns."""
-    seconds = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
-def ratios(seconds: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """Median and quartiles of every contender's time over the reference's."""
-    table = {}
-    for name, times in seconds.items():
-        pairs = zip(times, seconds[REFERENCE], strict=True)
-        low, median, high = statistics.quantiles([a / b for a, b in pairs])
-        milliseconds = 1e3 * statistics.median(times)
-        table[name] = dict(median=median, low=low, high=high, milliseconds=milliseconds)
-    return table
-
-
 def markdown(columns: dict[str, dict[str, dict[str, float]]]) -> str:
     """A row per contender, a column per size and task."""
     names = list(dict.fromkeys(name for column in columns.values() for name in column))
@@ -164,8 +140,8 @@ def markdown(columns: dict[str, dict[str, dict[str, float]]]) -> str:
                 f"{c['median']:.2f} ({c['low']:.2f}-{c['high']:.2f})" if c else ""
             )
         rows.append(row)
-    milliseconds = [f"{c[REFERENCE]['milliseconds']:.0f} ms" for c in columns.values()]
-    rows.append(["(Flax's time)", *milliseconds])
+    taken = [f"{1e3 * c[REFERENCE]['seconds']:.0f} ms" for c in columns.values()]
+    rows.append(["(Flax's time)", *taken])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -176,7 +152,7 @@ def main() -> None:
     parser.add_argument(
         "--threads", type=int, default=os.cpu_count(), help="PyTorch's; JAX takes all"
     )
-    parser.add_argument("--json", metavar="FILE", help="also write the table here")
+    parser.add_argument("--json", metavar="FILE", help="also put the table here")
     flags = parser.parse_args()
 
     columns = {}
@@ -186,16 +162,16 @@ def main() -> None:
         for task, differentiate in [("value", False), ("with gradients", True)]:
             if train or not differentiate:
                 calls = contenders(tuple(size), differentiate, flags.threads)
-                seconds = interleaved(calls, flags.rounds)
-                columns[f"{shape}, {task}"] = ratios(seconds)
+                seconds = timing.interleaved(calls, flags.rounds)
+                columns[f"{shape}, {task}"] = timing.ratios(seconds, REFERENCE)
     print(markdown(columns))
     where = (
         f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, jax {jax.__version__}"
     )
     print(f"\n{where}, Python {platform.python_version()}, {flags.rounds} rounds")
     if flags.json:
-        with open(flags.json, "w") as file:
-            json.dump(dict(where=where, rounds=flags.rounds, columns=columns), file)
+        found = dict(where=where, rounds=flags.rounds, columns=columns)
+        timing.write(flags.json, "fractionally_strided", found)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,8 @@ operations, as PyTorch counts them, beside the machine's own for a large matrix 
 """
 
 import argparse
-import json
 import os
 import platform
-import statistics
-import time
-from pathlib import Path
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # before JAX is imported
 
@@ -24,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import timing
 import torch
 from flax.traverse_util import flatten_dict
 from torch.nn import functional as F
@@ -195,26 +192,11 @@ def agree(calls, *, times):
                 raise SystemExit(f"{name} differs from {REFERENCE}: nothing was timed")
 
 
-def interleaved(calls, rounds):
-    """Seconds of each round, by name: the contenders take turns."""
-    seconds = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
-def ratios(seconds, operations):
-    """Of each contender: its times over the reference's, seconds, GFLOP/s."""
-    table = {}
-    for name, times in seconds.items():
-        pairs = zip(times, seconds[REFERENCE], strict=True)
-        low, median, high = statistics.quantiles([a / b for a, b in pairs], n=4)
-        middle = statistics.median(times)
-        table[name] = dict(median=median, low=low, high=high, seconds=middle)
-        table[name]["gflops"] = operations / middle / 1e9
+def rates(seconds, operations):
+    """`timing.ratios`, and the GFLOP/s that each contender reached."""
+    table = timing.ratios(seconds, REFERENCE)
+    for row in table.values():
+        row["gflops"] = operations / row["seconds"] / 1e9
     return table
 
 
@@ -234,7 +216,7 @@ def peak(side=3000, rounds=5):
         "jax": lambda: product(there, there).block_until_ready(),
         "torch": lambda: tensor.matmul(tensor),
     }
-    seconds = interleaved(calls, rounds + 1)  # the first compiles
+    seconds = timing.interleaved(calls, rounds + 1)  # the first compiles
     return [2e-9 * side**3 / min(times) for times in seconds.values()]
 
 
@@ -262,7 +244,7 @@ def main():
         action="store_true",
         help="torch.compile too (needs a C++ compiler)",
     )
-    parser.add_argument("--json", metavar="FILE", help="also write the table here")
+    parser.add_argument("--json", metavar="FILE", help="also put the table here")
     flags = parser.parse_args()
     weights = first_weights()
     columns = {}
@@ -273,8 +255,8 @@ def main():
         batch = arrays(*sizes)
         calls = contenders(weights, batch, train=train, with_compiled=flags.compile)
         agree(calls, times=3 if train else 1)
-        seconds = interleaved(calls, flags.rounds)
-        columns[title] = ratios(seconds, operations(weights, batch, train=train))
+        seconds = timing.interleaved(calls, flags.rounds)
+        columns[title] = rates(seconds, operations(weights, batch, train=train))
     print(markdown(columns))
     ours, theirs = peak()
     where = (
@@ -284,9 +266,8 @@ def main():
     )
     print(f"\n{where}")
     if flags.json:
-        file = Path(flags.json)
-        known = json.loads(file.read_text()) if file.exists() else {}
-        file.write_text(json.dumps(known | {"network": dict(where=where, **columns)}))
+        found = dict(where=where, rounds=flags.rounds, columns=columns)
+        timing.write(flags.json, "network", found)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import contextlib
 import dataclasses
 import io
 import itertools
-import json
 import os
 import platform
 import statistics
@@ -24,8 +23,8 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
+import timing
 import urllib3
 from PIL import Image
 
@@ -205,9 +204,7 @@ def main() -> int:
         f"{flags.queue}; {where}"
     )
     if flags.json:
-        Path(flags.json).write_text(
-            json.dumps({"where": where, "rows": rows, **told}, indent=2)
-        )
+        timing.write(flags.json, "serve", {"where": where, "rows": rows, **told})
     return int(bool(found.lost or found.wrong))
 
 

@@ -2,10 +2,12 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import timing
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,11 +39,9 @@ def test_the_contenders_draw_one_map(benchmark, monkeypatch):
         benchmark.agree()
 
 
-def test_ratios_are_of_the_same_round(benchmark):
+def test_the_recipe_s_times_are_shown_as_times_faster(benchmark):
     times = {"ours": [1.0, 2.0, 4.0], "recipe": [100.0, 100.0, 100.0]}
-    rows = benchmark.table(times)
-    assert rows["ours"] == {"seconds": 2, "faster": 50, "low": 25, "high": 100}
-    text = benchmark.markdown(rows, sample=7)
+    text = benchmark.markdown(timing.ratios(times, "recipe"), sample=7)
     assert "| ours | 2.000 | 50 (25-100) |" in text
     assert "(7 of them timed, scaled) | 100.000 | 1 |" in text
 
@@ -52,17 +52,20 @@ def test_the_crowd_is_inside(benchmark):
     assert (points.max(axis=0) < (1024, 768)).all() and np.isfinite(points).all()
 
 
-def test_one_json_file_holds_both_tables(benchmark, tmp_path):
-    file = tmp_path / "bench.json"
-    file.write_text(json.dumps({"where": "here", "rounds": 9, "columns": {"x": 1}}))
-    for found in ({"rows": 1}, {"rows": 2}):
-        benchmark.write(file, found)
-    assert json.loads(file.read_text()) == {
-        **{"where": "here", "rounds": 9, "columns": {"x": 1}},
-        "density": {"rows": 2},
-    }
-    benchmark.write(tmp_path / "new.json", {"rows": 3})
-    assert json.loads((tmp_path / "new.json").read_text()) == {"density": {"rows": 3}}
+def test_contenders_take_turns():
+    taken = []
+    calls = {name: lambda name=name: taken.append(name) for name in "ab"}
+    seconds = timing.interleaved(calls, rounds=2)
+    assert taken == ["a", "b", "a", "b"]
+    assert seconds.keys() == calls.keys() and len(seconds["a"]) == 2
+
+
+def test_one_json_file_holds_all_tables(tmp_path):
+    for rows in (1, 2):
+        timing.write(tmp_path / "bench.json", "density", {"rows": rows})
+        timing.write(tmp_path / "bench.json", "network", {"rows": 3})
+    found = json.loads((tmp_path / "bench.json").read_text())
+    assert found == {"density": {"rows": 2}, "network": {"rows": 3}}
 
 
 @pytest.mark.long
@@ -102,8 +105,95 @@ def test_operations_are_those_of_the_convolutions(network):
 
 def test_times_become_ratios_of_their_round(network):
     times = {network.REFERENCE: [1.0, 2.0, 4.0], "cpcnn_jax": [0.5, 1.0, 1.0]}
-    row = network.ratios(times, operations=3e9)["cpcnn_jax"]
-    assert row == dict(median=0.5, low=0.25, high=0.5, seconds=1.0, gflops=3.0)
-    assert "| cpcnn_jax | 0.50 (0.25-0.50), 1.00 s, 3 GFLOP/s |" in network.markdown(
-        {"task": network.ratios(times, operations=3e9)}
+    rows = network.rates(times, operations=3e9)
+    expected = dict(median=0.5, low=0.25, high=0.5, seconds=1.0, gflops=3.0)
+    assert rows["cpcnn_jax"] == expected
+    line = "| cpcnn_jax | 0.50 (0.25-0.50), 1.00 s, 3 GFLOP/s |"
+    assert line in network.markdown({"task": rows})
+
+
+# --- two results ---
+
+
+@pytest.fixture
+def compare(tmp_path, monkeypatch, capsys):
+    """(status, stdout, stderr) of compare.py on two results, or texts of files."""
+
+    def run(*results):
+        files = [tmp_path / name for name in ("old.json", "new.json")]
+        for file, result in zip(files, results, strict=True):
+            text = result if isinstance(result, str) else json.dumps(result)
+            file.write_text(text)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["compare.py", "old.json", "new.json"])
+        return module("compare").main(), *capsys.readouterr()
+
+    return run
+
+
+def result(*ratios, benchmark="network", name="cpcnn_jax"):
+    """What a benchmark writes, of one contender with these ratios to the reference."""
+    ratios = {"theirs": [1.0] * len(ratios), name: ratios}
+    return {
+        benchmark: {"where": "here", "columns": {"t": timing.ratios(ratios, "theirs")}}
+    }
+
+
+OLD = result(1.0, 1.1, 1.2, 1.3)
+
+
+@pytest.mark.parametrize(
+    "ratios, change, status",
+    [
+        ((1.2, 1.3, 1.4, 1.5), "same", 0),
+        ((1.4, 1.5, 1.6, 1.7), "slower", 1),
+        ((0.6, 0.7, 0.8, 0.9), "faster", 0),
+    ],
+)
+def test_only_ranges_that_do_not_meet_are_a_change(compare, ratios, change, status):
+    found, out, _ = compare(OLD, result(*ratios))
+    *_, row, _, last = out.splitlines()
+    assert row.startswith("| network: t: cpcnn_jax | 1.15 (1.02-1.28) | ")
+    assert row.endswith(f" | {change} |")
+    assert (found, last) == (status, f"{status} of 1 got slower.")
+
+
+def test_what_only_one_file_has_is_named(compare):
+    more = result(5, 6, benchmark="density", name="cpcnn_jax, fixed")
+    status, out, _ = compare(OLD, OLD | more)
+    assert (status, out.count("theirs")) == (0, 0)
+    assert "Only new.json has density: t: cpcnn_jax, fixed.\n" in out
+    status, out, _ = compare(more, OLD)
+    assert status == 2 and "0 of 0 got slower." in out and "---" not in out
+    assert "Only old.json has density" in out and "Only new.json has network" in out
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("", "was not written by benchmarks' --json"),
+        ("[]", "was not written by benchmarks' --json"),
+        (
+            '{"network": {"columns": {"t": {"cpcnn_jax": {"median": 1}}}}}',
+            "not written",
+        ),
+        (
+            '{"columns": {"t": {}}, "rounds": 9}',
+            "was not written by benchmarks' --json",
+        ),
+        ('{"serve": {"rows": {}}}', "holds no ratio of cpcnn_jax"),
+    ],
+)
+def test_a_file_without_results_is_one_sentence(compare, text, reason):
+    status, out, err = compare(OLD, text)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("compare.py: new.json ") and reason in err
+
+
+def test_a_file_that_is_not_there_is_one_sentence(compare, monkeypatch, capsys):
+    compare(OLD, OLD)
+    monkeypatch.setattr(sys, "argv", ["compare.py", "old.json", "none.json"])
+    assert module("compare").main() == 2
+    assert (
+        capsys.readouterr().err == "compare.py: none.json: No such file or directory\n"
     )

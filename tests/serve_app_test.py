@@ -202,7 +202,7 @@ def test_the_benchmark_tells_right_wrong_and_lost(tmp_path, monkeypatch, capsys)
         assert benchmark.main() == 0
     gone = benchmark.load(address, files, [3.0, 5.0], clients=1, requests=2)
     assert (gone.lost, gone.seconds) == (2, [])
-    told = json.loads((tmp_path / "a.json").read_text())
+    told = json.loads((tmp_path / "a.json").read_text())["serve"]
     assert (told["lost"], told["wrong"]) == (0, 0)
     alone = told["rows"]["one process, one after the other"]
     assert alone == dict(photographs=10, per_second=2, p50=0.5, p95=0.5, p99=0.5)
