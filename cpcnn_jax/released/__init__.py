@@ -17,7 +17,12 @@ class Release(NamedTuple):
     about: str
 
 
-RELEASES = {}
+RELEASES = {
+    "shanghaitech_a": Release(
+        "3aa170c20902eda0c2ef749ae323b7af24d59609077b7f7cca30c04b6c35d170",
+        "ShanghaiTech A's training photographs",
+    ),
+}
 # What `find` takes, for help texts.
 ANY = (
     f"a weights file, the workdir of a run, a released name ({', '.join(RELEASES)}) or "

@@ -1,7 +1,7 @@
 """Weights small enough to pass on: half precision, without what ImageNet gives anyone.
 
-Ten of the GCE's thirteen convolutions are VGG-16's as published and never learn. A file
-without them says which it needs by their hash, and `whole` puts them back.
+Eleven of the GCE's thirteen convolutions are VGG-16's as published and never learn. A
+file without them says which it needs by their hash, and `whole` puts them back.
 """
 
 import hashlib
