@@ -250,7 +250,8 @@ class Experiment:
     adversary: Adversary = field(default_factory=Adversary)
     validation: Validation = field(default_factory=Validation)
     # Weights of the same networks to go on from: a weights file, the workdir of a run
-    # or a released name; "": all are drawn. A stage of 0 steps is left out.
+    # or a released name (gce.vgg16 is not read then); "": all are drawn. A stage of 0
+    # steps is left out.
     start: str = ""
     seed: int = 0  # of initialisation, crops, order, noise and dropout
     # What the networks that learn compute in: "float32" or "bfloat16". Weights, losses,

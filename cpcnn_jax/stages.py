@@ -260,7 +260,7 @@ def _weights(state):
 
 def _adam(settings):
     rate = optax.warmup_cosine_decay_schedule(
-        0.0, settings.learning_rate, settings.warmup, max(settings.steps, 1)
+        0.0, settings.learning_rate, settings.warmup, settings.steps
     )
     return optax.adam(rate)
 

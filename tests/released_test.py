@@ -14,7 +14,7 @@ import tiny
 from safetensors.numpy import load_file, save_file
 
 import cpcnn_jax as cp
-from cpcnn_jax import released, weights
+from cpcnn_jax import counter, released, weights
 from cpcnn_jax.models.vgg import LAYERS
 from cpcnn_jax.released import command, hub, slim
 
@@ -115,11 +115,19 @@ def test_what_cannot_be_released(here, capsys, words, text):
     assert not (here / "s").exists()
 
 
+def test_the_default_is_released_where_its_vgg16_is(here):
+    assert counter.default() == counter.RELEASED
+    assert counter.RELEASED in released.RELEASES
+    (here / weights.VGG16).unlink()
+    with pytest.raises(ValueError, match="let `make vgg16` fetch what shanghaitech_a"):
+        counter.default()
+
+
 def test_a_released_file_is_the_one_that_was_released(tmp_path, monkeypatch):
     file = tmp_path / "a.safetensors"
     file.write_bytes(b"weights")
-    release = released.Release(hashlib.sha256(b"weights").hexdigest(), "")
-    monkeypatch.setattr(released, "RELEASES", {"a": release})
+    digest = hashlib.sha256(b"weights").hexdigest()
+    monkeypatch.setattr(released, "RELEASES", {"a": digest})
     monkeypatch.setattr(released, "FOLDER", tmp_path)
     assert released.find("a") == file
     file.write_bytes(b"weight")
@@ -131,7 +139,7 @@ def test_a_released_file_is_the_one_that_was_released(tmp_path, monkeypatch):
 def test_what_is_released_is_here_with_its_card(name):
     file = released.find(name)
     card = file.with_suffix(".md").read_text()
-    assert released.RELEASES[name].sha256 in card
+    assert released.RELEASES[name] in card
     assert weights.load_model(file) and not set(load_file(file)) - set(
         weights.shapes(cp.CPCNN(), channels=3)
     )

@@ -1,26 +1,16 @@
-"""Trained networks that have a name: what each is, where it lies, what it hashes to."""
+"""Trained networks by name: where each lies, and what its file hashes to."""
 
 import hashlib
 from pathlib import Path
-from typing import NamedTuple
 
 from cpcnn_jax import weights, workdir
 from cpcnn_jax.released import hub, slim
 
 FOLDER = Path(__file__).parent
-
-
-class Release(NamedTuple):
-    """A file NAME.safetensors in this folder; NAME.md beside it is its model card."""
-
-    sha256: str  # of the file
-    about: str
-
-
+# Name to the SHA-256 of NAME.safetensors in this folder; NAME.md is its model card.
 RELEASES = {
-    "shanghaitech_a": Release(
-        "3aa170c20902eda0c2ef749ae323b7af24d59609077b7f7cca30c04b6c35d170",
-        "ShanghaiTech A's training photographs",
+    "shanghaitech_a": (
+        "3aa170c20902eda0c2ef749ae323b7af24d59609077b7f7cca30c04b6c35d170"
     ),
 }
 # What `find` takes, for help texts.
@@ -76,6 +66,6 @@ def load(path):
 
 def _checked(name):
     file = FOLDER / f"{name}.safetensors"
-    if hashlib.sha256(file.read_bytes()).hexdigest() != RELEASES[name].sha256:
+    if hashlib.sha256(file.read_bytes()).hexdigest() != RELEASES[name]:
         raise ValueError(f"{file} is damaged: install cpcnn_jax again")
     return file
