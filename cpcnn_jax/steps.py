@@ -2,15 +2,18 @@
 
 A factory closes over what is static (the network, the optimiser, numbers); the step it
 returns takes arrays only, so that `parallel` can place it on any devices. `axis_name`
-is the axis over which a step's batch is split, if it is split by hand (pmap). A device
-may compute its share in `parts`, one after the other: the step is the same, in less
-memory. Networks compute in `dtype`, where it is given; their weights, the losses, the
-sums over parts and the optimisers keep the weights' own.
+is the axis over which a step's batch is split, if each device runs it on its share. A
+device may compute its share in `parts`, one after the other: the step is the same, in
+less memory. Or in units of `unit` examples, whose gradients are added in one order: the
+step is then the same to the last bit on any number of devices. Networks compute in
+`dtype`, where it is given; their weights, the losses, the sums over parts and the
+optimisers keep the weights' own.
 
 Weights are flat dicts "gce/vgg16/conv1_1/kernel" -> array throughout, divided into
 those that a stage trains and those that it leaves alone.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -116,7 +119,24 @@ def _mean_of_parts(function, batch, parts):
     return jax.tree.map(lambda x: x / parts, total)
 
 
-def _gradients(loss, params, batch, parts, axis_name):
+def _mean_of_units(function, batch, unit, axis_name):
+    """The mean of what a function gives for each unit of the whole batch.
+
+    No sum, inside a unit or over units, depends on how many devices share them. They
+    are written out: in a loop XLA computes convolutions slowly on a CPU, and others.
+    """
+
+    def of_unit(start):
+        return function(jax.tree.map(lambda x: x[start : start + unit], batch))
+
+    found = [of_unit(start) for start in range(0, len(batch["image"]), unit)]
+    found = jax.tree.map(lambda *values: jnp.stack(values), *found)
+    if axis_name is not None:
+        found = jax.lax.all_gather(found, axis_name, tiled=True)
+    return jax.tree.map(lambda x: functools.reduce(jnp.add, x) / len(x), found)
+
+
+def _gradients(loss, params, batch, *, parts, unit, axis_name):
     """((loss, metrics), gradients) of the whole batch, on all devices.
 
     Args:
@@ -124,15 +144,26 @@ def _gradients(loss, params, batch, parts, axis_name):
       params: to derive in.
       batch: this device's share.
       parts: see above.
+      unit: see above.
       axis_name: see above.
     """
-    derived = jax.value_and_grad(loss, has_aux=True)
-    found = _mean_of_parts(lambda part: derived(params, part), batch, parts)
-    return _mean(found, axis_name)
+    derived = functools.partial(jax.value_and_grad(loss, has_aux=True), params)
+    if unit:
+        return _mean_of_units(derived, batch, unit, axis_name)
+    return _mean(_mean_of_parts(derived, batch, parts), axis_name)
 
 
 def classification_step(
-    network, tx, *, scope, class_weights, key, axis_name=None, dtype=None, parts=1
+    network,
+    tx,
+    *,
+    scope,
+    class_weights,
+    key,
+    axis_name=None,
+    dtype=None,
+    parts=1,
+    unit=0,
 ):
     """A step of the stages "GCE" and "LCE": learn the density class of an image.
 
@@ -145,6 +176,7 @@ def classification_step(
       axis_name: see above.
       dtype: see above.
       parts: see above.
+      unit: see above.
 
     Returns:
       step(state, {"image": `[B, H, W, 3]`, "label": int32 `[B]`}) -> (state, metrics).
@@ -164,8 +196,9 @@ def classification_step(
             lambda params, part: loss(params, state.frozen, part),
             state.params,
             {**batch, "key": keys},
-            parts,
-            axis_name,
+            parts=parts,
+            unit=unit,
+            axis_name=axis_name,
         )
         return _update(state, grads, tx), {"loss": value, **metrics}
 
@@ -186,7 +219,7 @@ def _crop_error(density, batch):
     return jnp.mean(jnp.abs(people))
 
 
-def density_step(model, tx, *, axis_name=None, dtype=None, parts=1):
+def density_step(model, tx, *, axis_name=None, dtype=None, parts=1, unit=0):
     """A step of the joint stage with L_E: DME and F-CNN learn the density map.
 
     Args:
@@ -195,6 +228,7 @@ def density_step(model, tx, *, axis_name=None, dtype=None, parts=1):
       axis_name: see above.
       dtype: see above.
       parts: see above.
+      unit: see above.
 
     Returns:
       step(state, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`, "scores": of
@@ -209,7 +243,7 @@ def density_step(model, tx, *, axis_name=None, dtype=None, parts=1):
 
     def step(state, batch):
         (value, metrics), grads = _gradients(
-            loss, state.params, batch, parts, axis_name
+            loss, state.params, batch, parts=parts, unit=unit, axis_name=axis_name
         )
         return _update(state, grads, tx), {"loss": value, **metrics}
 
@@ -217,7 +251,7 @@ def density_step(model, tx, *, axis_name=None, dtype=None, parts=1):
 
 
 def adversarial_step(
-    model, tx, judge, judge_tx, *, weight, axis_name=None, dtype=None, parts=1
+    model, tx, judge, judge_tx, *, weight, axis_name=None, dtype=None, parts=1, unit=0
 ):
     """A step of the joint stage with L_T: first the discriminator, then DME and F-CNN.
 
@@ -232,6 +266,7 @@ def adversarial_step(
       axis_name: see above.
       dtype: see above.
       parts: see above.
+      unit: see above.
 
     Returns:
       step(Rivals, batch as in `density_step`) -> (Rivals, metrics).
@@ -266,16 +301,18 @@ def adversarial_step(
             lambda params, part: judge_loss(params, generator.params, part),
             discriminator.params,
             batch,
-            parts,
-            axis_name,
+            parts=parts,
+            unit=unit,
+            axis_name=axis_name,
         )
         discriminator = _update(discriminator, grads, judge_tx)
         (total, metrics), grads = _gradients(
             lambda params, part: generator_loss(params, discriminator.params, part),
             generator.params,
             batch,
-            parts,
-            axis_name,
+            parts=parts,
+            unit=unit,
+            axis_name=axis_name,
         )
         generator = _update(generator, grads, tx)
         metrics = {"loss": total, **metrics, "discriminator": judged}
