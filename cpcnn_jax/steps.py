@@ -13,7 +13,6 @@ Weights are flat dicts "gce/vgg16/conv1_1/kernel" -> array throughout, divided i
 those that a stage trains and those that it leaves alone.
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -21,7 +20,7 @@ import jax.numpy as jnp
 import optax
 from flax.traverse_util import unflatten_dict
 
-from cpcnn_jax import losses
+from cpcnn_jax import gradients, losses, narrow
 
 
 class State(NamedTuple):
@@ -76,81 +75,10 @@ def example_keys(key, step, count, axis_name):
     )
 
 
-def _mean(tree, axis_name):
-    return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
-
-
 def _update(state, grads, tx):
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     return state._replace(step=state.step + 1, params=params, opt_state=opt_state)
-
-
-def _cast(tree, dtype):
-    """Floating-point arrays in the dtype of the computation; None: as they are."""
-    if dtype is None:
-        return tree
-    floats = jax.tree.map(lambda x: jnp.issubdtype(x.dtype, jnp.floating), tree)
-    return jax.tree.map(lambda x, f: x.astype(dtype) if f else x, tree, floats)
-
-
-def _wide(x):
-    """What a network computed, in float32 or wider, for the losses."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
-def _mean_of_parts(function, batch, parts):
-    """The mean of what a function gives for each part of a batch.
-
-    Every parts-th example goes to one part, so that each device finds its own in all.
-    """
-    if parts == 1:
-        return function(batch)
-    apart = jax.tree.map(
-        lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), batch
-    )
-    first = jax.tree.map(lambda x: x[0], apart)
-    zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(function, first))
-    total, _ = jax.lax.scan(
-        lambda sums, part: (jax.tree.map(jnp.add, sums, function(part)), None),
-        zeros,
-        apart,
-    )
-    return jax.tree.map(lambda x: x / parts, total)
-
-
-def _mean_of_units(function, batch, unit, axis_name):
-    """The mean of what a function gives for each unit of the whole batch.
-
-    No sum, inside a unit or over units, depends on how many devices share them. They
-    are written out: in a loop XLA computes convolutions slowly on a CPU, and others.
-    """
-
-    def of_unit(start):
-        return function(jax.tree.map(lambda x: x[start : start + unit], batch))
-
-    found = [of_unit(start) for start in range(0, len(batch["image"]), unit)]
-    found = jax.tree.map(lambda *values: jnp.stack(values), *found)
-    if axis_name is not None:
-        found = jax.lax.all_gather(found, axis_name, tiled=True)
-    return jax.tree.map(lambda x: functools.reduce(jnp.add, x) / len(x), found)
-
-
-def _gradients(loss, params, batch, *, parts, unit, axis_name):
-    """((loss, metrics), gradients) of the whole batch, on all devices.
-
-    Args:
-      loss: (params, batch) -> (the mean over a batch's examples, dict of such means).
-      params: to derive in.
-      batch: this device's share.
-      parts: see above.
-      unit: see above.
-      axis_name: see above.
-    """
-    derived = functools.partial(jax.value_and_grad(loss, has_aux=True), params)
-    if unit:
-        return _mean_of_units(derived, batch, unit, axis_name)
-    return _mean(_mean_of_parts(derived, batch, parts), axis_name)
 
 
 def classification_step(
@@ -183,16 +111,18 @@ def classification_step(
     """
 
     def loss(params, frozen, batch):
-        weights = variables(*_cast((params, frozen), dtype), scope=scope)
-        image = _cast(batch["image"], dtype)
-        logits = _wide(network.apply(weights, image, dropout_keys=batch["key"]))
+        weights = variables(*narrow.cast((params, frozen), dtype), scope=scope)
+        image = narrow.cast(batch["image"], dtype)
+        logits = narrow.widened(
+            network.apply(weights, image, dropout_keys=batch["key"])
+        )
         right = jnp.argmax(logits, axis=-1) == batch["label"]
         per_example = losses.classification_loss(logits, batch["label"], class_weights)
         return jnp.mean(per_example), {"accuracy": jnp.mean(right)}
 
     def step(state, batch):
         keys = example_keys(key, state.step, len(batch["label"]), axis_name)
-        (value, metrics), grads = _gradients(
+        (value, metrics), grads = gradients.of(
             lambda params, part: loss(params, state.frozen, part),
             state.params,
             {**batch, "key": keys},
@@ -207,10 +137,13 @@ def classification_step(
 
 def _estimate(model, params, batch, dtype):
     """The joint stage's forward pass, with what the frozen networks had said."""
-    weights, image = variables(_cast(params, dtype)), _cast(batch["image"], dtype)
+    weights, image = (
+        variables(narrow.cast(params, dtype)),
+        narrow.cast(batch["image"], dtype),
+    )
     context = model.apply(weights, batch["scores"], image, method="spread")
-    density, _ = model.apply(weights, image, context=_cast(context, dtype))
-    return _wide(density)
+    density, _ = model.apply(weights, image, context=narrow.cast(context, dtype))
+    return narrow.widened(density)
 
 
 def _crop_error(density, batch):
@@ -242,7 +175,7 @@ def density_step(model, tx, *, axis_name=None, dtype=None, parts=1, unit=0):
         return jnp.mean(per_example), {"crop_mae": _crop_error(density, batch)}
 
     def step(state, batch):
-        (value, metrics), grads = _gradients(
+        (value, metrics), grads = gradients.of(
             loss, state.params, batch, parts=parts, unit=unit, axis_name=axis_name
         )
         return _update(state, grads, tx), {"loss": value, **metrics}
@@ -276,8 +209,8 @@ def adversarial_step(
     scale = model.density_scale
 
     def judgement(params, density):
-        weights = variables(_cast(params, dtype))
-        return _wide(judge.apply(weights, _cast(density, dtype)))
+        weights = variables(narrow.cast(params, dtype))
+        return narrow.widened(judge.apply(weights, narrow.cast(density, dtype)))
 
     def judge_loss(params, generator_params, batch):
         fake = scale * _estimate(model, generator_params, batch, dtype)
@@ -297,7 +230,7 @@ def adversarial_step(
 
     def step(rivals, batch):
         generator, discriminator = rivals
-        (judged, _), grads = _gradients(
+        (judged, _), grads = gradients.of(
             lambda params, part: judge_loss(params, generator.params, part),
             discriminator.params,
             batch,
@@ -306,7 +239,7 @@ def adversarial_step(
             axis_name=axis_name,
         )
         discriminator = _update(discriminator, grads, judge_tx)
-        (total, metrics), grads = _gradients(
+        (total, metrics), grads = gradients.of(
             lambda params, part: generator_loss(params, discriminator.params, part),
             generator.params,
             batch,
