@@ -12,6 +12,7 @@ Started again with the same words, it goes on where it was stopped.
 docs/scaling-machines.md: several processes, SLURM, Kubernetes, TPU pods.
 """
 
+import functools
 import shlex
 import sys
 from pathlib import Path
@@ -204,7 +205,10 @@ def _run(config, folder, stop):
             stop, "before the training: photographs were being read"
         ):
             evaluate.photographs(config.data)  # missing ones are said now, not then
-        strategies = {"jit": parallel.jit_strategy, "pmap": parallel.pmap_strategy}
+        strategies = {
+            "jit": functools.partial(parallel.jit_strategy, shares=config.unit > 0),
+            "pmap": parallel.pmap_strategy,
+        }
         train.train(config, folder, strategies[_PARALLEL.value](), stop=stop)
     found = evaluate.evaluate(config, folder, stop=stop)
     if processes.is_main():

@@ -257,6 +257,10 @@ class Experiment:
     # What the networks that learn compute in: "float32" or "bfloat16". Weights, losses,
     # sums over parts, the optimisers and all evaluation stay in float32.
     compute_dtype: str = "float32"
+    # Examples that a step computes together, their gradients added in one order: the
+    # same weights to the last bit on any number of devices (docs/scaling.md, the price
+    # too). It takes the place of `accumulate`. 0: a device's share, and its roundings.
+    unit: int = 0
     workers: int = 0  # processes that read photographs ahead; 0: threads
     log_every: int = 10  # steps between lines of metrics.jsonl
     save_every: int = 200  # steps between checkpoints

@@ -67,6 +67,8 @@ def crop_scores(run, folder, strategy, stop):
         if run.model.gce is None and run.model.lce is None:
             return dict.fromkeys(crops, {})
         looks, size = strategy.answers(look, weights), settings.density.batch_size
+        if settings.unit:  # on each of this process's devices, so that bits stay alike
+            size = settings.unit * strategy.num_devices // processes.host()[1]
         return _of_all(Path(folder), crops, read, looks, size, stop)
 
     return scores

@@ -38,20 +38,28 @@ def device_names():
     return [str(device) for device in jax.devices()]
 
 
-def jit_strategy(devices=None):
+def jit_strategy(devices=None, *, shares=False):
     """One mesh over all devices of all processes, or over the given ones.
 
-    jax.jit splits the batch.
+    The compiler splits the work as it likes; with `shares` each device runs the step on
+    its share of the batch, as under pmap, but in any number of processes.
     """
     devices = devices or jax.devices()
     whole, split = _shardings(devices)
+
+    def on_shares(step):
+        specs = whole.spec, split.spec
+        return jax.shard_map(
+            step, mesh=whole.mesh, in_specs=specs, out_specs=whole.spec, check_vma=False
+        )
+
     return Strategy(
         num_devices=len(devices),
-        axis_name=None,
+        axis_name=AXIS if shares else None,
         place_state=lambda state: jax.device_put(state, whole),
         place_batch=lambda batch: jax.make_array_from_process_local_data(split, batch),
         wrap=lambda step: jax.jit(
-            step,
+            on_shares(step) if shares else step,
             in_shardings=(whole, split),
             out_shardings=whole,
             donate_argnums=0,
@@ -142,7 +150,7 @@ def in_turn(function, jobs, devices=None):
     yield from begun
 
 
-def check_batch(batch_size, num_devices, *, name, parts=1):
+def check_batch(batch_size, num_devices, *, name, parts=1, unit=1):
     """Refuse a batch that does not divide.
 
     Args:
@@ -150,13 +158,15 @@ def check_batch(batch_size, num_devices, *, name, parts=1):
       num_devices: that share it.
       name: of the stage's field in the configuration.
       parts: in which each device computes its share, one after the other.
+      unit: examples that belong together on a device.
 
     Raises:
       ValueError: with all numbers and the field's name.
     """
-    least = num_devices * parts
+    least = num_devices * parts * unit
     if batch_size < 1 or batch_size % least:
         each = f" in {parts} parts each" if parts > 1 else ""
+        each += f" in units of {unit}" if unit > 1 else ""
         raise ValueError(
             f"--config.{name}.batch_size={batch_size} cannot be split over "
             f"{num_devices} devices{each}: choose a multiple of {least}"

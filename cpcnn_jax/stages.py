@@ -240,7 +240,12 @@ def adversarial_stage(run, before):
 def _way(run, settings):
     """How a stage's step is computed, whatever it computes."""
     dtype = jnp.bfloat16 if run.config.compute_dtype == "bfloat16" else None
-    return {"axis_name": run.axis_name, "dtype": dtype, "parts": settings.accumulate}
+    return {
+        "axis_name": run.axis_name,
+        "dtype": dtype,
+        "parts": settings.accumulate,
+        "unit": run.config.unit,
+    }
 
 
 def _map_flops(model, shape):

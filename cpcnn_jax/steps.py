@@ -2,10 +2,12 @@
 
 A factory closes over what is static (the network, the optimiser, numbers); the step it
 returns takes arrays only, so that `parallel` can place it on any devices. `axis_name`
-is the axis over which a step's batch is split, if it is split by hand (pmap). A device
-may compute its share in `parts`, one after the other: the step is the same, in less
-memory. Networks compute in `dtype`, where it is given; their weights, the losses, the
-sums over parts and the optimisers keep the weights' own.
+is the axis over which a step's batch is split, if each device runs it on its share. A
+device may compute its share in `parts`, one after the other: the step is the same, in
+less memory. Or in units of `unit` examples, whose gradients are added in one order: the
+step is then the same to the last bit on any number of devices. Networks compute in
+`dtype`, where it is given; their weights, the losses, the sums over parts and the
+optimisers keep the weights' own.
 
 Weights are flat dicts "gce/vgg16/conv1_1/kernel" -> array throughout, divided into
 those that a stage trains and those that it leaves alone.
@@ -18,7 +20,7 @@ import jax.numpy as jnp
 import optax
 from flax.traverse_util import unflatten_dict
 
-from cpcnn_jax import losses
+from cpcnn_jax import gradients, losses, narrow
 
 
 class State(NamedTuple):
@@ -73,66 +75,23 @@ def example_keys(key, step, count, axis_name):
     )
 
 
-def _mean(tree, axis_name):
-    return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
-
-
 def _update(state, grads, tx):
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     return state._replace(step=state.step + 1, params=params, opt_state=opt_state)
 
 
-def _cast(tree, dtype):
-    """Floating-point arrays in the dtype of the computation; None: as they are."""
-    if dtype is None:
-        return tree
-    floats = jax.tree.map(lambda x: jnp.issubdtype(x.dtype, jnp.floating), tree)
-    return jax.tree.map(lambda x, f: x.astype(dtype) if f else x, tree, floats)
-
-
-def _wide(x):
-    """What a network computed, in float32 or wider, for the losses."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
-def _mean_of_parts(function, batch, parts):
-    """The mean of what a function gives for each part of a batch.
-
-    Every parts-th example goes to one part, so that each device finds its own in all.
-    """
-    if parts == 1:
-        return function(batch)
-    apart = jax.tree.map(
-        lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), batch
-    )
-    first = jax.tree.map(lambda x: x[0], apart)
-    zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(function, first))
-    total, _ = jax.lax.scan(
-        lambda sums, part: (jax.tree.map(jnp.add, sums, function(part)), None),
-        zeros,
-        apart,
-    )
-    return jax.tree.map(lambda x: x / parts, total)
-
-
-def _gradients(loss, params, batch, parts, axis_name):
-    """((loss, metrics), gradients) of the whole batch, on all devices.
-
-    Args:
-      loss: (params, batch) -> (the mean over a batch's examples, dict of such means).
-      params: to derive in.
-      batch: this device's share.
-      parts: see above.
-      axis_name: see above.
-    """
-    derived = jax.value_and_grad(loss, has_aux=True)
-    found = _mean_of_parts(lambda part: derived(params, part), batch, parts)
-    return _mean(found, axis_name)
-
-
 def classification_step(
-    network, tx, *, scope, class_weights, key, axis_name=None, dtype=None, parts=1
+    network,
+    tx,
+    *,
+    scope,
+    class_weights,
+    key,
+    axis_name=None,
+    dtype=None,
+    parts=1,
+    unit=0,
 ):
     """A step of the stages "GCE" and "LCE": learn the density class of an image.
 
@@ -145,27 +104,31 @@ def classification_step(
       axis_name: see above.
       dtype: see above.
       parts: see above.
+      unit: see above.
 
     Returns:
       step(state, {"image": `[B, H, W, 3]`, "label": int32 `[B]`}) -> (state, metrics).
     """
 
     def loss(params, frozen, batch):
-        weights = variables(*_cast((params, frozen), dtype), scope=scope)
-        image = _cast(batch["image"], dtype)
-        logits = _wide(network.apply(weights, image, dropout_keys=batch["key"]))
+        weights = variables(*narrow.cast((params, frozen), dtype), scope=scope)
+        image = narrow.cast(batch["image"], dtype)
+        logits = narrow.widened(
+            network.apply(weights, image, dropout_keys=batch["key"])
+        )
         right = jnp.argmax(logits, axis=-1) == batch["label"]
         per_example = losses.classification_loss(logits, batch["label"], class_weights)
         return jnp.mean(per_example), {"accuracy": jnp.mean(right)}
 
     def step(state, batch):
         keys = example_keys(key, state.step, len(batch["label"]), axis_name)
-        (value, metrics), grads = _gradients(
+        (value, metrics), grads = gradients.of(
             lambda params, part: loss(params, state.frozen, part),
             state.params,
             {**batch, "key": keys},
-            parts,
-            axis_name,
+            parts=parts,
+            unit=unit,
+            axis_name=axis_name,
         )
         return _update(state, grads, tx), {"loss": value, **metrics}
 
@@ -174,10 +137,13 @@ def classification_step(
 
 def _estimate(model, params, batch, dtype):
     """The joint stage's forward pass, with what the frozen networks had said."""
-    weights, image = variables(_cast(params, dtype)), _cast(batch["image"], dtype)
+    weights, image = (
+        variables(narrow.cast(params, dtype)),
+        narrow.cast(batch["image"], dtype),
+    )
     context = model.apply(weights, batch["scores"], image, method="spread")
-    density, _ = model.apply(weights, image, context=_cast(context, dtype))
-    return _wide(density)
+    density, _ = model.apply(weights, image, context=narrow.cast(context, dtype))
+    return narrow.widened(density)
 
 
 def _crop_error(density, batch):
@@ -186,7 +152,7 @@ def _crop_error(density, batch):
     return jnp.mean(jnp.abs(people))
 
 
-def density_step(model, tx, *, axis_name=None, dtype=None, parts=1):
+def density_step(model, tx, *, axis_name=None, dtype=None, parts=1, unit=0):
     """A step of the joint stage with L_E: DME and F-CNN learn the density map.
 
     Args:
@@ -195,6 +161,7 @@ def density_step(model, tx, *, axis_name=None, dtype=None, parts=1):
       axis_name: see above.
       dtype: see above.
       parts: see above.
+      unit: see above.
 
     Returns:
       step(state, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`, "scores": of
@@ -208,8 +175,8 @@ def density_step(model, tx, *, axis_name=None, dtype=None, parts=1):
         return jnp.mean(per_example), {"crop_mae": _crop_error(density, batch)}
 
     def step(state, batch):
-        (value, metrics), grads = _gradients(
-            loss, state.params, batch, parts, axis_name
+        (value, metrics), grads = gradients.of(
+            loss, state.params, batch, parts=parts, unit=unit, axis_name=axis_name
         )
         return _update(state, grads, tx), {"loss": value, **metrics}
 
@@ -217,7 +184,7 @@ def density_step(model, tx, *, axis_name=None, dtype=None, parts=1):
 
 
 def adversarial_step(
-    model, tx, judge, judge_tx, *, weight, axis_name=None, dtype=None, parts=1
+    model, tx, judge, judge_tx, *, weight, axis_name=None, dtype=None, parts=1, unit=0
 ):
     """A step of the joint stage with L_T: first the discriminator, then DME and F-CNN.
 
@@ -232,6 +199,7 @@ def adversarial_step(
       axis_name: see above.
       dtype: see above.
       parts: see above.
+      unit: see above.
 
     Returns:
       step(Rivals, batch as in `density_step`) -> (Rivals, metrics).
@@ -241,8 +209,8 @@ def adversarial_step(
     scale = model.density_scale
 
     def judgement(params, density):
-        weights = variables(_cast(params, dtype))
-        return _wide(judge.apply(weights, _cast(density, dtype)))
+        weights = variables(narrow.cast(params, dtype))
+        return narrow.widened(judge.apply(weights, narrow.cast(density, dtype)))
 
     def judge_loss(params, generator_params, batch):
         fake = scale * _estimate(model, generator_params, batch, dtype)
@@ -262,20 +230,22 @@ def adversarial_step(
 
     def step(rivals, batch):
         generator, discriminator = rivals
-        (judged, _), grads = _gradients(
+        (judged, _), grads = gradients.of(
             lambda params, part: judge_loss(params, generator.params, part),
             discriminator.params,
             batch,
-            parts,
-            axis_name,
+            parts=parts,
+            unit=unit,
+            axis_name=axis_name,
         )
         discriminator = _update(discriminator, grads, judge_tx)
-        (total, metrics), grads = _gradients(
+        (total, metrics), grads = gradients.of(
             lambda params, part: generator_loss(params, discriminator.params, part),
             generator.params,
             batch,
-            parts,
-            axis_name,
+            parts=parts,
+            unit=unit,
+            axis_name=axis_name,
         )
         generator = _update(generator, grads, tx)
         metrics = {"loss": total, **metrics, "discriminator": judged}

@@ -46,7 +46,11 @@ def train(config, folder, strategy, *, stop):
     for name in ("gce", "lce", "density", "adversary"):
         stage = getattr(config, name)
         parallel.check_batch(
-            stage.batch_size, strategy.num_devices, name=name, parts=stage.accumulate
+            stage.batch_size,
+            strategy.num_devices,
+            name=name,
+            parts=stage.accumulate,
+            unit=config.unit or 1,
         )
     with interrupt.at_once(stop, "before the training: photographs were being read"):
         photographs = data.open_source(config.data, "train")

@@ -20,7 +20,7 @@ _RULES = (
     (
         "a whole number of at least 0",
         lambda value: isinstance(value, int) and value >= 0,
-        """crops.plain crops.changed adversary.steps pictures workers gce.warmup
+        """crops.plain crops.changed adversary.steps pictures workers unit gce.warmup
         lce.warmup density.warmup adversary.warmup""",
     ),
     (

@@ -15,8 +15,10 @@ FILES = [
 FLOORS = [
     "processes",
     "arithmetic cache clock config document files finite hdf5 initializers interrupt "
-    "kernels log losses parallel parser photograph regions checkpoint uncertainty",
-    "cluster density density_files film folders predictions geometry sweep workdir",
+    "kernels log losses narrow parallel parser photograph regions checkpoint "
+    "uncertainty",
+    "cluster density density_files film folders gradients predictions geometry sweep "
+    "workdir",
     "metrics report",
     "lowerings scores",
     "primitive converters",

@@ -73,6 +73,24 @@ def test_a_run_goes_on_on_another_number_of_devices(whole, tmp_path):
         assert gap < 1e-4, name
 
 
+@pytest.mark.long
+def test_in_units_a_run_is_the_same_to_the_last_bit_on_other_devices(tmp_path):
+    """All stages, and what the frozen networks say of crops."""
+    experiment = tiny.get_config()
+    experiment.unit = 1
+    devices, found = jax.devices(), []
+    for strategy in (
+        parallel.jit_strategy(devices, shares=True),
+        parallel.pmap_strategy(devices[:2]),
+    ):
+        folder = tmp_path / str(strategy.num_devices)
+        workdir.claim(folder, experiment)
+        file = train.train(experiment, folder, strategy, stop=tiny.never)
+        found.append(load_file(file))
+    for name, value in found[0].items():
+        np.testing.assert_array_equal(value, found[1][name], err_msg=name)
+
+
 def test_a_signal_while_a_step_is_compiled_is_a_step_done_and_saved(tmp_path):
     strategy = parallel.jit_strategy()
 

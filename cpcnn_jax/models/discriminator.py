@@ -53,4 +53,4 @@ class Discriminator(nn.Module):
         x = nn.Conv(features, (3, 3), kernel_init=init, name=name)(x)
         quarter = nn.initializers.constant(0.25)
         slope = self.param(f"{name}_slope", quarter, (features,))
-        return jnp.where(x > 0, x, slope[None, None, None] * x)
+        return jnp.where(x > 0, x, (slope[None, None, None] * x).astype(x.dtype))
