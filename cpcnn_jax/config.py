@@ -236,6 +236,9 @@ class Validation:
     every: int = 500  # steps of a stage that learns maps, and after its last
 
 
+STAGES = ("gce", "lce", "density", "adversary")  # fields of `Experiment`, in order
+
+
 @dataclass
 class Experiment:
     """Everything that decides a run's result; saved as config.json in the workdir."""

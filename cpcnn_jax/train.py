@@ -22,6 +22,7 @@ from cpcnn_jax import (
     workdir,
 )
 from cpcnn_jax.clock import Clock
+from cpcnn_jax.config import STAGES
 from cpcnn_jax.data import held_out, pipeline
 from cpcnn_jax.models import cpcnn
 
@@ -43,7 +44,7 @@ def train(config, folder, strategy, *, stop):
       ValueError: the configuration or the data cannot be used.
       FloatingPointError: a loss or a weight is no longer a number.
     """
-    for name in ("gce", "lce", "density", "adversary"):
+    for name in STAGES:
         stage = getattr(config, name)
         parallel.check_batch(
             stage.batch_size,

@@ -3,7 +3,15 @@
 import functools
 import math
 
-from cpcnn_jax.config import DTYPES, KERNELS, ON_BAD, Experiment, Photographs, WorldExpo
+from cpcnn_jax.config import (
+    DTYPES,
+    KERNELS,
+    ON_BAD,
+    STAGES,
+    Experiment,
+    Photographs,
+    WorldExpo,
+)
 from cpcnn_jax.models.vgg import LAYERS
 
 # What a value must be, the same for Python, and the fields that must be so.
@@ -12,16 +20,15 @@ _RULES = (
         "a whole number of at least 1",
         lambda value: isinstance(value, int) and value >= 1,
         """crops.fraction crops.multiple crops.patches model.local_stride
-        gce.steps gce.batch_size lce.steps lce.batch_size density.steps
-        density.batch_size adversary.batch_size gce.accumulate lce.accumulate
-        density.accumulate adversary.accumulate validation.every log_every
-        save_every""",
+        gce.batch_size lce.batch_size density.batch_size adversary.batch_size
+        gce.accumulate lce.accumulate density.accumulate adversary.accumulate
+        validation.every log_every save_every""",
     ),
     (
         "a whole number of at least 0",
         lambda value: isinstance(value, int) and value >= 0,
-        """crops.plain crops.changed adversary.steps pictures workers unit gce.warmup
-        lce.warmup density.warmup adversary.warmup""",
+        """crops.plain crops.changed gce.steps lce.steps density.steps adversary.steps
+        gce.warmup lce.warmup density.warmup adversary.warmup pictures workers unit""",
     ),
     (
         "a whole number of at least 2",
@@ -118,8 +125,15 @@ def experiment(config):
             f"--config.data.on_bad={config.data.on_bad} must be one of "
             f"{', '.join(ON_BAD)}"
         )
-    for name in ("gce", "lce", "density", "adversary"):
-        stage = getattr(config, name)
+    stages = {name: getattr(config, name) for name in STAGES}
+    if not any(stage.steps for stage in stages.values()):
+        raise ValueError("no stage has steps: one --config.STAGE.steps must be above 0")
+    for name, stage in stages.items():
+        if config.unit and stage.accumulate > 1:
+            raise ValueError(
+                f"--config.unit={config.unit} takes the place of "
+                f"--config.{name}.accumulate={stage.accumulate}: leave one out"
+            )
         if stage.steps and stage.warmup >= stage.steps:
             raise ValueError(
                 f"--config.{name}.warmup={stage.warmup} must be under "

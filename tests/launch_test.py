@@ -175,6 +175,21 @@ def same_weights(one, other):
 
 
 @pytest.mark.long
+def test_a_run_goes_on_from_another_s_weights_without_stages_it_had(whole, tmp_path):
+    """As README says for a user's own photographs."""
+    none = [f"--config.{name}.steps=0" for name in ("gce", "lce", "adversary")]
+    workdir = tmp_path / "run"
+    words = (f"--workdir={workdir}", f"--config.start={whole[0]}", *none)
+    status, _, err = tiny.launch(tiny.CONFIG, *words)
+    assert status == 0, err
+    assert {line["stage"] for line in journal(workdir)} == {"density"}
+    first, last = (
+        load_file(path / "weights.safetensors") for path in (whole[0], workdir)
+    )
+    moved = {name for name in first if not np.array_equal(first[name], last[name])}
+    assert moved and all(name.startswith(("dme/", "fcnn/")) for name in moved)
+
+
 def test_pmap_learns_the_same_as_jit(tmp_path):
     """The first row of the ablation: the loop and the devices, one network."""
     words = [tiny.CONFIG, "--config.adversary.steps=0"]
@@ -312,8 +327,8 @@ def test_a_sweep_goes_on_after_a_point_that_fails(tmp_path):
 
 def test_a_value_that_cannot_be_used_leaves_no_trace(tmp_path):
     workdir = tmp_path / "run"
-    err = refused(tiny.CONFIG, f"--workdir={workdir}", "--config.density.steps=0")
-    assert err == "--config.density.steps=0 must be a whole number of at least 1\n"
+    err = refused(tiny.CONFIG, f"--workdir={workdir}", "--config.density.steps=-1")
+    assert err == "--config.density.steps=-1 must be a whole number of at least 0\n"
     assert not workdir.exists()
 
 

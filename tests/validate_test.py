@@ -18,9 +18,9 @@ def changed(name, value):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("density.steps", 0, "a whole number of at least 1"),
-        ("lce.steps", -1, "a whole number of at least 1"),
-        ("gce.steps", 2.5, "a whole number of at least 1"),
+        ("density.steps", -2, "a whole number of at least 0"),
+        ("lce.steps", -1, "a whole number of at least 0"),
+        ("gce.steps", 2.5, "a whole number of at least 0"),
         ("gce.batch_size", 0, "a whole number of at least 1"),
         ("adversary.steps", -1, "a whole number of at least 0"),
         ("adversary.learning_rate", -1e-3, "a number above 0"),
@@ -59,7 +59,12 @@ def test_each_value_is_refused_with_its_flag(name, value, words):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("adversary.steps", 0), ("pictures", 0), ("crops.plain", 0), ("crops.noise", 0)],
+    [
+        *((f"{stage}.steps", 0) for stage in config.STAGES),
+        ("pictures", 0),
+        ("crops.plain", 0),
+        ("crops.noise", 0),
+    ],
 )
 def test_nothing_is_a_value_where_it_means_something(name, value):
     validate.experiment(changed(name, value))
@@ -71,6 +76,23 @@ def test_a_stage_is_longer_than_its_warmup():
         validate.experiment(changed("lce.warmup", 1000))
     none = config.Experiment(adversary=config.Adversary(steps=0, warmup=0))
     validate.experiment(none)
+
+
+def test_a_training_has_a_stage():
+    none = changed("gce.steps", 0)
+    none.lce.steps = none.density.steps = 0
+    validate.experiment(none)
+    none.adversary.steps = 0
+    with pytest.raises(ValueError, match="^no stage has steps: one --config.STAGE"):
+        validate.experiment(none)
+
+
+def test_units_and_parts_exclude_each_other():
+    both = changed("unit", 2)
+    both.lce.accumulate = 4
+    text = "^--config.unit=2 takes the place of --config.lce.accumulate=4: leave one"
+    with pytest.raises(ValueError, match=text):
+        validate.experiment(both)
 
 
 def test_what_to_do_with_bad_photographs_is_one_of_two():
