@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -195,6 +196,27 @@ def test_two_processes_learn_what_one_does(whole, tmp_path):
     assert found["num_images"] == expected["num_images"] == 3
     np.testing.assert_allclose(found["mae"], expected["mae"], rtol=1e-4)
     assert names(workdir) == names(whole[0])
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not shutil.which("mpirun"), reason="no mpirun: openmpi-bin has it")
+def test_open_mpi_starts_what_is_one_process_to_the_last_bit(tmp_path):
+    """In units no sum depends on who computes it (`gradients`).
+
+    Each process has four devices, since XLA divides a sum by a process's threads.
+    """
+    alone, joined = tmp_path / "alone", tmp_path / "joined"
+    words = (*tiny.BRIEF, "--config.unit=1")
+    assert tiny.launch(*words, f"--workdir={alone}", devices=4)[0] == 0
+    mpirun = ("mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2")
+    with tiny.start(*words, f"--workdir={joined}", devices=4, under=mpirun) as ours:
+        status, _, err = tiny.ends([ours])[0]
+    assert status == 0, err
+    assert len(json.loads((joined / "environment.json").read_text())["devices"]) == 8
+    one, other = (load_file(run / "weights.safetensors") for run in (alone, joined))
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
 
 
 def test_processes_that_are_told_different_things(tmp_path):

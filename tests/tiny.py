@@ -78,10 +78,10 @@ def environment(devices):
     }
 
 
-def start(*words, devices=8):
-    """A process of launch.py."""
+def start(*words, devices=8, under=()):
+    """A process of launch.py, or of what starts it."""
     return subprocess.Popen(
-        [sys.executable, "launch.py", *map(str, words)],
+        [*under, sys.executable, "launch.py", *map(str, words)],
         cwd=ROOT,
         env=environment(devices),
         stdout=subprocess.PIPE,
