@@ -7,7 +7,6 @@ Reference: Sindagi & Patel, ICCV 2017, section 4.
 """
 
 import functools
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,9 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax.traverse_util import flatten_dict
 
-from cpcnn_jax import config, density, flops, released, steps, weights
+from cpcnn_jax import config, density, flops, initial, steps
 from cpcnn_jax.data import pipeline
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.discriminator import Discriminator
@@ -47,43 +45,6 @@ class Run(NamedTuple):
     axis_name: str | None  # of the device strategy
     reading: pipeline.Reading = pipeline.HERE
     crop_scores: Callable | None = None  # of `frozen.crop_scores`
-
-
-def initial_weights(run):
-    """All weights of the four networks before training, as a flat dict."""
-    tree = _jit_once(run.model.init)(key(run, "weights"), jnp.zeros((1, 64, 64, 3)))
-    flat = flatten_dict(tree["params"], sep="/")
-    if run.config.start:
-        return _start(run.config.start, flat)
-    file = run.config.gce.vgg16
-    return weights.with_vgg16(flat, file) if file and run.model.gce else flat
-
-
-def _start(path, drawn):
-    """Weights of an earlier training, if they are of these networks."""
-    found = released.load(path)
-    for name in sorted(drawn.keys() | found.keys()):
-        want, got = (
-            tree[name].shape if name in tree else "nothing" for tree in (drawn, found)
-        )
-        if want != got:
-            raise ValueError(
-                f"--config.start={path} is of other networks: {name} is {got} there, "
-                f"{want} in this experiment"
-            )
-    return found
-
-
-def _jit_once(function):
-    """For what runs once: optimising many random draws takes longer than drawing."""
-    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
-
-
-def key(run, purpose):
-    """The key of one purpose, from the run's seed alone."""
-    return jax.random.fold_in(
-        jax.random.key(run.config.seed), zlib.crc32(purpose.encode())
-    )
 
 
 def plan(run):
@@ -161,7 +122,7 @@ def _classifier_stage(run, before, *, name, settings, counts, batches, trains):
         tx,
         scope=f"{name}/",
         class_weights=jnp.asarray(density.class_weights(counts, thresholds)),
-        key=key(run, f"{name} dropout"),
+        key=initial.key(run.config.seed, f"{name} dropout"),
         **_way(run, settings),
     )
 
@@ -207,10 +168,7 @@ def adversarial_stage(run, before):
     judge_tx = optax.adam(
         settings.discriminator_learning_rate, b1=settings.discriminator_beta1
     )
-    judge_tree = _jit_once(judge.init)(
-        key(run, "discriminator"), jnp.zeros((1, 64, 64, 1))
-    )
-    judge_weights = flatten_dict(judge_tree["params"], sep="/")
+    judge_weights = initial.drawn(judge, run.config.seed, "discriminator", channels=1)
     state = steps.Rivals(
         steps.new_state(before, tx, trains=_joint),
         steps.new_state(judge_weights, judge_tx, trains=lambda name: True),

@@ -12,6 +12,7 @@ from cpcnn_jax import (
     data,
     finite,
     frozen,
+    initial,
     interrupt,
     log,
     parallel,
@@ -46,13 +47,14 @@ def train(config, folder, strategy, *, stop):
     """
     for name in STAGES:
         stage = getattr(config, name)
-        parallel.check_batch(
-            stage.batch_size,
-            strategy.num_devices,
-            name=name,
-            parts=stage.accumulate,
-            unit=config.unit or 1,
-        )
+        if stage.steps:
+            parallel.check_batch(
+                stage.batch_size,
+                strategy.num_devices,
+                name=name,
+                parts=stage.accumulate,
+                unit=config.unit or 1,
+            )
     with interrupt.at_once(stop, "before the training: photographs were being read"):
         photographs = data.open_source(config.data, "train")
     pipeline.check_sizes(photographs)
@@ -66,7 +68,7 @@ def train(config, folder, strategy, *, stop):
         mae=selection.validation(run, validation, context),
         preview=selection.preview(run),
     )
-    found = stages.initial_weights(run)
+    found = initial.weights_of(model, config)
     kept = log.Log(folder) if processes.is_main() else log.Silence()
     with closing(kept) as journal:
         for build in stages.plan(run):

@@ -5,7 +5,7 @@ import pytest
 import tiny
 from safetensors.numpy import load_file
 
-from cpcnn_jax import data, frozen, parallel, stages, steps
+from cpcnn_jax import data, frozen, initial, parallel, stages, steps
 from cpcnn_jax.data import pipeline
 from cpcnn_jax.interrupt import Interrupted
 from cpcnn_jax.models import cpcnn
@@ -22,7 +22,7 @@ def run():
 
 @pytest.fixture(scope="module")
 def found(run):
-    return stages.initial_weights(run)
+    return initial.weights_of(run.model, run.config)
 
 
 def scores(run, found, folder, stop=tiny.never, crops=CROPS):

@@ -10,8 +10,9 @@ import pytest
 import tiny
 from safetensors.numpy import load_file
 
-from cpcnn_jax import config, interrupt, parallel, stages, train, workdir
+from cpcnn_jax import config, initial, interrupt, parallel, stages, train, workdir
 from cpcnn_jax.interrupt import Interrupted
+from cpcnn_jax.models import cpcnn
 
 
 def trained(folder, experiment, stop=tiny.never):
@@ -111,8 +112,7 @@ def test_a_signal_while_a_step_is_compiled_is_a_step_done_and_saved(tmp_path):
 
 def test_only_the_asked_layers_of_the_gce_learn(whole):
     experiment = tiny.get_config()
-    run = stages.Run(experiment, train.cpcnn.build(experiment.model), None, None)
-    first = stages.initial_weights(run)
+    first = initial.weights_of(cpcnn.build(experiment.model), experiment)
     last = load_file(whole[0] / "weights.safetensors")
     assert first.keys() == last.keys()
     moved = {name for name in first if not np.array_equal(first[name], last[name])}
@@ -129,8 +129,7 @@ def test_training_goes_on_from_weights_of_the_same_networks(whole):
     experiment.start = str(whole[0])
 
     def first():
-        model = train.cpcnn.build(experiment.model)
-        return stages.initial_weights(stages.Run(experiment, model, None, None))
+        return initial.weights_of(cpcnn.build(experiment.model), experiment)
 
     found, expected = first(), load_file(whole[0] / "weights.safetensors")
     assert found.keys() == expected.keys()
@@ -148,7 +147,7 @@ def test_stages_are_those_of_the_configuration():
     def plan(**changes):
         model = config.Model(**changes.pop("model", {}))
         experiment = config.Experiment(model=model, **changes)
-        run = stages.Run(experiment, train.cpcnn.build(model), None, None)
+        run = stages.Run(experiment, cpcnn.build(model), None, None)
         return [stage.__name__.removesuffix("_stage") for stage in stages.plan(run)]
 
     assert plan() == ["global", "local", "density", "adversarial"]
