@@ -327,6 +327,8 @@ def test_it_fits_a_phone(browser, address, photograph, width):
         choose(browser, photograph)
         widths = "return [document.documentElement.scrollWidth, innerWidth]"
         assert browser.execute_script(widths) == [width, width]
+        examples = browser.find_elements("css selector", "[data-example]")
+        assert len({example.location["y"] for example in examples}) == 1
         drawing = find(browser, "#drawing")
         assert drawing.size["width"] > 0.85 * width
         drawing.click()

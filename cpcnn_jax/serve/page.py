@@ -58,12 +58,14 @@ def render(weights):
 
 
 def _caution(weights):
-    if weights != counter.DEMO:
-        return "How well they count depends on what they have been trained on."
-    return (
-        "They are small and have seen only generated crowds: their counts of real "
-        "photographs show how it works, not how many there are."
-    )
+    known = {
+        counter.DEMO: "These networks are small and have seen only generated crowds: "
+        "their counts of real photographs show how it works, not how many there are.",
+        counter.RELEASED: "These networks have been trained on photographs: of the "
+        "generated crowds above they see too few.",
+    }
+    usual = "How well these networks count depends on what they have been trained on."
+    return known.get(str(weights), usual)
 
 
 def _example(number, people):
