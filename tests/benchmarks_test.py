@@ -2,12 +2,17 @@
 
 import importlib.util
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import timing
+import tiny
+
+from cpcnn_jax import weights
 
 ROOT = Path(__file__).parents[1]
 
@@ -110,6 +115,51 @@ def test_times_become_ratios_of_their_round(network):
     assert rows["cpcnn_jax"] == expected
     line = "| cpcnn_jax | 0.50 (0.25-0.50), 1.00 s, 3 GFLOP/s |"
     assert line in network.markdown({"task": rows})
+
+
+# --- sizes ---
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """What sizes.py prints and writes, of small networks and photographs."""
+    folder = tmp_path_factory.mktemp("sizes")
+    file, table = folder / "weights.safetensors", folder / "bench.json"
+    weights.save(file, tiny.networks()[1], tiny.get_config().model, blocks=2)
+    words = [f"--weights={file}", "--sizes=96x64", "--rounds=2", "--photographs=3"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks/sizes.py", *words, f"--json={table}"],
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"},  # each compiles for itself
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout, json.loads(table.read_text())["sizes"]
+
+
+def test_a_row_for_each_size(measured):
+    text, found = measured
+    row = found["sizes"]["96x64"]
+    assert row["megapixels"] == 96 * 64 / 1e6
+    assert 0 < row["low"] <= row["later"] <= row["high"] < row["first"]
+    assert 0 < row["compiling"] < row["first"] and row["large"] <= row["programs"]
+    assert 50 < row["loaded"] <= row["peak"] < 5000
+    assert f"| 96x64 | {row['later']:.2f} (" in text
+
+
+def test_programs_are_counted_as_jax_reports_them(measured):
+    many = measured[1]["many"]
+    assert many["photographs"] == 3
+    assert many["programs"] == sum(many["by_name"].values())
+    assert many["by_name"]["jit(classify)"] == 2  # GCE's and LCE's, whatever the size
+    assert 1 <= many["by_name"]["jit(density)"] <= 3
+
+
+def test_a_second_start_finds_the_programs_of_the_first(measured):
+    first, second = measured[1]["starts"].values()
+    assert first["kept"] == 0 < second["kept"] <= second["programs"]
+    assert second["programs"] == first["programs"]
+    assert second["compiling"] < first["compiling"]
 
 
 # --- two results ---

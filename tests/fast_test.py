@@ -70,3 +70,16 @@ def test_pooling_equals_flax_s_where_nothing_ties(shape):
 def test_values_that_tie_share_the_gradient():
     gradient = jax.grad(lambda x: fast.max_pool(x).sum())(jnp.ones((1, 2, 2, 1)))
     np.testing.assert_array_equal(gradient, jnp.full((1, 2, 2, 1), 0.25))
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
+def test_pooling_of_what_a_program_computes_equals_flax_s(dtype):
+    x = _draw(1, 9, 7, 3).astype(dtype)
+
+    def after(pool):
+        return jax.jit(lambda x: pool(nn.relu(x + dtype(0.5))))(x)
+
+    found = after(fast.max_pool)
+    assert found.dtype == dtype
+    expected = after(lambda x: nn.max_pool(x, window_shape=(2, 2), strides=(2, 2)))
+    np.testing.assert_array_equal(found, expected)
