@@ -30,10 +30,12 @@ DEFAULTS = {
 }
 VGG16 = "weights/vgg16.safetensors"  # ImageNet's, which the GCE begins with
 # What a header says beside the fields of `config.Model`.
-_MORE = ("blocks", "vgg16")
+_MORE = ("blocks", "vgg16", "base")
 
 
-def save(path, weights, model: Model, *, blocks: int = Crops.fraction, vgg16=None):
+def save(
+    path, weights, model: Model, *, blocks: int = Crops.fraction, vgg16=None, base=None
+):
     """Write weights and what else it takes to count with them.
 
     Args:
@@ -42,12 +44,13 @@ def save(path, weights, model: Model, *, blocks: int = Crops.fraction, vgg16=Non
       model: the configuration of the networks; goes into the header as JSON.
       blocks: per side of a photograph, for the global context: `config.Crops.fraction`
         of the training.
-      vgg16: the hash of ImageNet's layers, if they are left out (`released.slim`).
+      vgg16: the hash of layers that are left out, ImageNet's (`released.slim`).
+      base: the released weights that have them, if they are not VGG-16's alone.
     """
     _write(
         path,
         weights,
-        dataclasses.asdict(model) | {"blocks": blocks, "vgg16": vgg16},
+        dataclasses.asdict(model) | {"blocks": blocks, "vgg16": vgg16, "base": base},
     )
 
 
@@ -144,13 +147,14 @@ def load_blocks(path) -> int:
     return _header(path).get("blocks", Crops.fraction)
 
 
-def load_vgg16(path):
-    """The hash of ImageNet's layers that a file leaves out; None: it leaves out none.
+def load_left_out(path):
+    """`vgg16` and `base` of `save`: (hash or None, name or None).
 
     Args:
       path: of a file that `save` wrote.
     """
-    return _header(path).get("vgg16")
+    header = _header(path)
+    return header.get("vgg16"), header.get("base")
 
 
 def _header(path):

@@ -47,12 +47,23 @@ def imagenet(trained):
     return {n: v + n.startswith(LEARNT) for n, v in arrays.items()}
 
 
+@pytest.fixture
+def release(here, trained, monkeypatch):
+    """A released name, "a", of the run's weights."""
+    small, digest = slim.slim(trained, slim.imagenet())
+    weights.save("a.safetensors", small, tiny.get_config().model, vgg16=digest)
+    digest = hashlib.sha256((here / "a.safetensors").read_bytes()).hexdigest()
+    monkeypatch.setattr(released, "RELEASES", {"a": digest})
+    monkeypatch.setattr(released, "FOLDER", here)
+    return "a"
+
+
 def test_what_is_imagenet_s_comes_back_whole_and_the_rest_rounded(here, trained):
-    small, digest = slim.slim(trained, imagenet(trained))
+    small, digest = slim.slim(trained, slim.imagenet())
     kept = {f"{layer}/{part}" for layer in LEARNT for part in ("kernel", "bias")}
     assert {n.removeprefix(slim.PREFIX) for n in small if slim.PREFIX in n} == kept
     assert {value.dtype for value in small.values()} == {np.dtype(np.float16)}
-    again = slim.whole(small, digest)
+    again = slim.whole(small, digest, slim.imagenet())
     assert again.keys() == trained.keys()
     for name, value in trained.items():
         assert again[name].dtype == np.float32
@@ -66,7 +77,7 @@ def test_networks_without_the_gce_need_no_vgg16(trained):
     alone = {n: v for n, v in trained.items() if not n.startswith("gce")}
     small, digest = slim.slim(alone, {})
     assert digest is None and small.keys() == alone.keys()
-    assert slim.whole(small, digest, imagenet="nowhere").keys() == alone.keys()
+    assert slim.whole(small, digest, {}).keys() == alone.keys()
 
 
 def test_a_weight_too_large_for_half_precision():
@@ -74,15 +85,38 @@ def test_a_weight_too_large_for_half_precision():
         slim.slim({"dme/x": np.float32([1e5])}, {})
 
 
-def test_another_vgg16_is_not_taken(here, trained):
-    small, digest = slim.slim(trained, imagenet(trained))
+def test_another_vgg16_is_not_taken(here, trained, release):
     other = imagenet(trained)
     other["conv1_1/bias"] = other["conv1_1/bias"] + 1
-    save_file(other, here / "other.safetensors")
-    with pytest.raises(ValueError, match="other.safetensors is not the VGG-16 that"):
-        slim.whole(small, digest, here / "other.safetensors")
-    with pytest.raises(ValueError, match="and gone.safetensors is not .*`make vgg16`"):
-        slim.whole(small, digest, "gone.safetensors")
+    save_file(other, weights.VGG16)
+    with pytest.raises(ValueError, match="weights/vgg16.safetensors has not"):
+        released.load(release)
+    (here / weights.VGG16).unlink()
+    with pytest.raises(ValueError, match="vgg16.safetensors is not .*`make vgg16`"):
+        released.load(release)
+
+
+def test_what_goes_on_from_a_release_is_only_what_has_learnt(here, release, capsys):
+    before = released.load(release)
+    after = {n: v + n.startswith(("dme/", "fcnn/")) for n, v in before.items()}
+    weights.save("b.safetensors", after, tiny.get_config().model)
+    assert command.main(["b.safetensors", "--beside=a", "--out=small.safetensors"]) == 0
+    assert " arrays of a\n" in capsys.readouterr().out
+    kept = load_file("small.safetensors")
+    assert kept and all(name.startswith(("dme/", "fcnn/")) for name in kept)
+    again = released.load("small.safetensors")
+    assert again.keys() == after.keys()
+    for name, value in after.items():
+        np.testing.assert_allclose(again[name], value, rtol=5e-4, atol=1e-7)
+        if name not in kept:
+            np.testing.assert_array_equal(again[name], value)
+
+
+def test_what_a_file_leaves_out_was_released(here, trained):
+    model = tiny.get_config().model
+    weights.save("b.safetensors", {}, model, vgg16="1", base="weights.safetensors")
+    with pytest.raises(ValueError, match="weights.safetensors, which were not"):
+        released.load("b.safetensors")
 
 
 def test_a_release_counts_what_the_run_counts(here, capsys):
@@ -90,7 +124,7 @@ def test_a_release_counts_what_the_run_counts(here, capsys):
     said = capsys.readouterr().out
     data = (here / "small.safetensors").read_bytes()
     assert f"SHA-256 {hashlib.sha256(data).hexdigest()}" in said
-    assert f"float16, without {2 * len(LAYERS) - 4} arrays of ImageNet's" in said
+    assert f"float16, without {2 * len(LAYERS) - 4} arrays of VGG-16" in said
     assert len(data) < 0.6 * (here / "run" / "weights.safetensors").stat().st_size
     image = np.random.default_rng(0).random((96, 130, 3), np.float32)
     found, expected = (
@@ -104,7 +138,7 @@ def test_a_release_counts_what_the_run_counts(here, capsys):
     ("words", "text"),
     [
         (["nowhere", "--out=s"], "no weights at nowhere"),
-        (["run", "--vgg16=gone", "--out=s"], "no weights at gone"),
+        (["run", "--vgg16=gone", "--out=s"], "and gone is not there"),
         (["run", "--out=no/s"], "no/s"),
     ],
 )

@@ -49,7 +49,7 @@ def find(path):
 
 
 def load(path):
-    """All weights of a CP-CNN, ImageNet's that its file leaves out too.
+    """All weights of a CP-CNN, those that its file leaves out too.
 
     Args:
       path: as of `find`.
@@ -58,10 +58,19 @@ def load(path):
       Flat dict of float32 arrays.
 
     Raises:
-      ValueError: as of `find`; or ImageNet's are not there.
+      ValueError: as of `find`; or what is left out is not there, or is other weights.
     """
     file = find(path)
-    return slim.whole(weights.load(file), weights.load_vgg16(file))
+    digest, base = weights.load_left_out(file)
+    if base and base not in RELEASES:
+        raise ValueError(f"{file} needs the weights {base}, which were not released")
+    trained = weights.load(file)
+    known = load(base) if base else slim.imagenet() if digest else {}
+    try:
+        return slim.whole(trained, digest, known)
+    except ValueError as error:
+        source = base or weights.VGG16
+        raise ValueError(f"{file}: {source} has {error}") from None
 
 
 def _checked(name):

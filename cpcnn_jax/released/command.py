@@ -30,15 +30,18 @@ def main(argv):
 def _release(args):
     file = released.find(args.weights)
     model, trained = weights.load_model(file), weights.load(file)
-    imagenet = weights.load(args.vgg16) if model.global_context else {}
-    small, digest = slim.slim(trained, imagenet)
-    blocks = weights.load_blocks(file)
-    weights.save(args.out, small, model, blocks=blocks, vgg16=digest)
+    if args.beside:
+        known = released.load(args.beside)
+    else:
+        known = slim.imagenet(args.vgg16) if model.global_context else {}
+    small, digest = slim.slim(trained, known)
+    blocks, base = weights.load_blocks(file), args.beside if digest else None
+    weights.save(args.out, small, model, blocks=blocks, vgg16=digest, base=base)
     made = Path(args.out).read_bytes()
     left_out = len(trained) - len(small)
     return (
         f"{args.out} ({len(made) / 1e6:.1f} MB), float16"
-        + (f", without {left_out} arrays of ImageNet's VGG-16" if digest else "")
+        + (f", without {left_out} arrays of {base or 'VGG-16'}" if digest else "")
         + f"\nSHA-256 {hashlib.sha256(made).hexdigest()}"
     )
 
@@ -58,5 +61,11 @@ def _parser():
         default=weights.VGG16,
         metavar="FILE",
         help="ImageNet's VGG-16 (default: %(default)s)",
+    )
+    add(
+        "--beside",
+        choices=released.RELEASES,
+        help="leave out what these released weights have, too; WEIGHTS went on from "
+        "them, and whoever loads the file has them",
     )
     return parser

@@ -1,7 +1,8 @@
-"""Weights small enough to pass on: half precision, without what ImageNet gives anyone.
+"""Weights small enough to pass on: half precision, without what anyone has.
 
-Eleven of the GCE's thirteen convolutions are VGG-16's as published and never learn. A
-file without them says which it needs by their hash, and `whole` puts them back.
+Eleven of the GCE's thirteen convolutions are VGG-16's as published and never learn; and
+a training that goes on from released weights may leave GCE and LCE as they are. A file
+without such layers says which it needs by their hash, and `whole` puts them back.
 """
 
 import hashlib
@@ -14,21 +15,40 @@ from cpcnn_jax import weights
 PREFIX = "gce/vgg16/"  # of VGG-16's layers in CP-CNN's weights
 
 
-def slim(trained, imagenet):
+def imagenet(file=weights.VGG16):
+    """VGG-16's convolutions under their names in CP-CNN.
+
+    Args:
+      file: its path, `python -m cpcnn_jax vgg16` writes it.
+
+    Returns:
+      Flat dict of arrays.
+
+    Raises:
+      ValueError: it is not there, or no weights file.
+    """
+    if not Path(file).exists():
+        raise ValueError(
+            f"ImageNet's VGG-16 belongs to these weights, and {file} is not there: "
+            "`make vgg16`, or `python -m cpcnn_jax vgg16`, writes it"
+        )
+    return {PREFIX + name: value for name, value in weights.load(file).items()}
+
+
+def slim(trained, known):
     """Make weights small.
 
     Args:
       trained: flat dict of float32 arrays.
-      imagenet: likewise, "conv1_1/kernel" ..., of `python -m cpcnn_jax vgg16`.
+      known: likewise, what anyone has: of `imagenet`, or of other released weights.
 
     Returns:
-      (flat dict of float16 arrays without ImageNet's, the SHA-256 of those left out or
-      None where there are none).
+      (flat dict of float16 arrays without what is known, the SHA-256 of those left out
+      or None where there are none).
 
     Raises:
       ValueError: a weight is too large for float16.
     """
-    known = {PREFIX + name: value for name, value in imagenet.items()}
     left_out = {
         name: known[name]
         for name, value in trained.items()
@@ -43,32 +63,26 @@ def slim(trained, imagenet):
     return kept, _digest(left_out) if left_out else None
 
 
-def whole(trained, digest, imagenet=weights.VGG16):
+def whole(trained, digest, known):
     """The weights that `slim` had, but for what rounding to half precision took.
 
     Args:
       trained: flat dict of arrays.
       digest: of what was left out; None: nothing was.
-      imagenet: path of VGG-16's convolutions, `python -m cpcnn_jax vgg16` writes it.
+      known: as of `slim`.
 
     Returns:
       Flat dict of float32 arrays.
 
     Raises:
-      ValueError: ImageNet's weights are not there, or are others.
+      ValueError: what is known is not what was left out.
     """
     trained = {name: value.astype(np.float32) for name, value in trained.items()}
     if digest is None:
         return trained
-    if not Path(imagenet).exists():
-        raise ValueError(
-            f"ImageNet's VGG-16 belongs to these weights, and {imagenet} is not there: "
-            "`make vgg16`, or `python -m cpcnn_jax vgg16`, writes it"
-        )
-    known = {PREFIX + name: value for name, value in weights.load(imagenet).items()}
     left_out = {name: known[name] for name in known.keys() - trained.keys()}
     if _digest(left_out) != digest:
-        raise ValueError(f"{imagenet} is not the VGG-16 that these weights began with")
+        raise ValueError("not the layers that were left out")
     return {**trained, **left_out}
 
 
