@@ -23,6 +23,7 @@ bench: .venv/installed-test  ## ratios against what one would otherwise use
 	$(RUN) benchmarks/fractionally_strided.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
 	$(RUN) benchmarks/density.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
 	$(RUN) benchmarks/network.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
+	$(RUN) benchmarks/context.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
 
 bench-sizes: .venv/installed-test  ## time and memory against the size of a photograph
 	$(RUN) benchmarks/sizes.py $(if $(BENCH_JSON),--json $(BENCH_JSON))

@@ -1,5 +1,6 @@
 """What the benchmarks write, and that their contenders compute the same."""
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 import timing
 import tiny
+import torch
 
-from cpcnn_jax import weights
+from cpcnn_jax import config, counter, weights
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.discriminator import Discriminator
 
 ROOT = Path(__file__).parents[1]
 
@@ -115,6 +119,117 @@ def test_times_become_ratios_of_their_round(network):
     assert rows["cpcnn_jax"] == expected
     line = "| cpcnn_jax | 0.50 (0.25-0.50), 1.00 s, 3 GFLOP/s |"
     assert line in network.markdown({"task": rows})
+
+
+def test_losses_are_compared_one_by_one(network):
+    """Half of a small loss is not hidden by a large one; what is no number differs."""
+    for other in ([0.005, 1.0], [np.nan, 1.0]):
+        found = {network.REFERENCE: np.array([0.01, 1.0]), "other": np.array(other)}
+        calls = {name: lambda value=value: value for name, value in found.items()}
+        with pytest.raises(SystemExit, match="other differs"):
+            network.agree(calls, times=1)
+
+
+# --- the adversary ---
+
+
+@pytest.fixture(scope="module")
+def adversary():
+    return module("adversary")
+
+
+@pytest.fixture(scope="module")
+def rivals(adversary):
+    """Weights of DME and F-CNN and of a narrow discriminator."""
+    judge = adversary.judge_weights(0.25)
+    return adversary.Weights(adversary.network.first_weights(), judge)
+
+
+def test_the_discriminators_are_one(adversary):
+    judge = adversary.judge_weights(0.125)
+    random = np.random.default_rng(0)
+    judge = {name: random.normal(0, 0.2, x.shape) for name, x in judge.items()}
+    judge = {name: value.astype(np.float32) for name, value in judge.items()}
+    density = random.normal(size=(2, 64, 68, 1)).astype(np.float32)
+    variables = adversary.steps.variables(judge)
+    expected = Discriminator(0.125).apply(variables, density)
+    _, twin = adversary.judge_twin(judge, torch.channels_last)
+    with torch.no_grad():
+        found = twin(torch.tensor(density).permute(0, 3, 1, 2))
+    found = found.permute(0, 2, 3, 1).numpy()
+    assert found.shape == expected.shape == (2, 8, 8, 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.long
+def test_the_steps_with_the_adversary_are_one(adversary, rivals):
+    calls = adversary.contenders(rivals, adversary.arrays(8, 64, 68))
+    adversary.network.agree(calls, times=3)
+
+
+@pytest.mark.parametrize(
+    "change, times",
+    [
+        # The first loss of the generator is judged by the discriminator as updated.
+        (dict(discriminator_learning_rate=0.0), 1),
+        (dict(discriminator_beta1=0.9), 3),
+        (dict(learning_rate=0.0), 3),
+        (dict(weight=6e-3), 1),
+    ],
+)
+def test_a_step_that_is_another_is_refused(adversary, rivals, change, times):
+    given = rivals, adversary.arrays(2, 64, 64), torch.contiguous_format
+    settings = dataclasses.replace(adversary.SETTINGS, **change)
+    calls = {
+        adversary.network.REFERENCE: adversary.torch_step(*given),
+        "other": adversary.torch_step(*given, settings),
+    }
+    with pytest.raises(SystemExit, match="other differs"):
+        adversary.network.agree(calls, times=times)
+
+
+# --- context ---
+
+
+@pytest.fixture(scope="module")
+def context():
+    return module("context")
+
+
+def test_the_parts_are_the_counter_s(context):
+    model, drawn = tiny.networks()
+    pixels = np.random.default_rng(0).integers(0, 256, (128, 160, 3), np.uint8)
+    whole = counter.Counter(model, drawn, blocks=4).count(pixels)
+    calls = context.parts(model, drawn, pixels, whole)
+    context.agree(calls, whole)
+    ours = calls[context.MAP]
+    with pytest.raises(SystemExit, match="DME . F-CNN differs .* nothing was timed"):
+        context.agree({**calls, context.MAP: lambda: 1.01 * ours()}, whole)
+
+
+def test_operations_of_the_parts(context, network):
+    model = cpcnn.build(config.Model())
+    one, two = (context.operations(model, shape) for shape in ((64, 64), (64, 128)))
+    batch, drawn = network.arrays(1, 64, 64), network.first_weights()
+    assert one[context.MAP] == network.operations(drawn, batch, train=False)
+    assert two[context.MAP] == 2 * one[context.MAP]
+    assert two[context.LOCAL] == 2 * one[context.LOCAL]  # windows
+    assert two[context.GLOBAL] == one[context.GLOBAL]  # 16 blocks of any size
+
+
+def test_local_context_is_a_row_that_can_be_compared(context, tmp_path):
+    names = context.LOCAL, context.GLOBAL, context.MAP
+    times = dict(zip(names, ([1.0, 1.0, 1.0], [9.0] * 3, [2.0, 1.0, 2.0]), strict=True))
+    work = dict.fromkeys(names, 3e9)
+    table = context.ratios(times, work)
+    row = dict(median=1.5, low=1.5, high=2.0, seconds=3.0, operations=2.0, gflops=2.0)
+    assert table[context.BOTH] == row
+    line = f"| {context.BOTH} | 1.50 (1.50-2.00) | 2.00 | 3.00 | 2 |"
+    assert line in context.markdown(table)
+    file = tmp_path / "bench.json"
+    timing.write(file, "context", {"columns": {"1024 x 768": table}})
+    (name,) = module("compare").read(file)
+    assert name == f"context: 1024 x 768: {context.BOTH}"
 
 
 # --- sizes ---
