@@ -12,6 +12,9 @@ RELEASES = {
     "shanghaitech_a": (
         "3aa170c20902eda0c2ef749ae323b7af24d59609077b7f7cca30c04b6c35d170"
     ),
+    "shanghaitech_a_longer": (
+        "09e45ebe7a5f82000a0a5e53ca30c03939ce2993776d03ab0d9f34ddfb020684"
+    ),
 }
 # What `find` takes, for help texts.
 ANY = (

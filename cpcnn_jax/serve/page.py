@@ -3,7 +3,7 @@
 import base64
 import hashlib
 
-from cpcnn_jax import counter, document
+from cpcnn_jax import counter, document, released
 from cpcnn_jax.document import tag
 from cpcnn_jax.serve import examples
 
@@ -58,14 +58,17 @@ def render(weights):
 
 
 def _caution(weights):
-    known = {
-        counter.DEMO: "These networks are small and have seen only generated crowds: "
-        "their counts of real photographs show how it works, not how many there are.",
-        counter.RELEASED: "These networks have been trained on photographs: of the "
-        "generated crowds above they see too few.",
-    }
-    usual = "How well these networks count depends on what they have been trained on."
-    return known.get(str(weights), usual)
+    if str(weights) == counter.DEMO:
+        return (
+            "These networks are small and have seen only generated crowds: their "
+            "counts of real photographs show how it works, not how many there are."
+        )
+    if str(weights) in released.RELEASES:
+        return (
+            "These networks have been trained on photographs: of the generated crowds "
+            "above they see too few."
+        )
+    return "How well these networks count depends on what they have been trained on."
 
 
 def _example(number, people):
