@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from cpcnn_jax.config import Adversary
+from cpcnn_jax.models.banded import banded_conv
 from cpcnn_jax.models.fast import max_pool
 
 
@@ -41,16 +42,17 @@ class Discriminator(nn.Module):
           computed in two steps overflows.
         """
         x = self._convolve(density, 64, "conv1")
-        x = max_pool(self._convolve(x, 128, "conv2"))
-        x = max_pool(self._convolve(x, 256, "conv3"))
+        x = max_pool(self._convolve(x, 128, "conv2", large=True))
+        x = max_pool(self._convolve(x, 256, "conv3", large=True))
         x = self._convolve(x, 256, "conv4")
         x = max_pool(self._convolve(x, 256, "conv5"))
         return nn.Conv(1, (3, 3), name="conv6")(x)
 
-    def _convolve(self, x, features, name):
+    def _convolve(self, x, features, name, *, large=False):
         features = int(features * self.width)
         init = nn.initializers.he_normal()
-        x = nn.Conv(features, (3, 3), kernel_init=init, name=name)(x)
+        convolve = {"conv_general_dilated": banded_conv} if large else {}
+        x = nn.Conv(features, (3, 3), kernel_init=init, name=name, **convolve)(x)
         quarter = nn.initializers.constant(0.25)
         slope = self.param(f"{name}_slope", quarter, (features,))
         return jnp.where(x > 0, x, (slope[None, None, None] * x).astype(x.dtype))
