@@ -137,10 +137,8 @@ def classification_step(
 
 def _estimate(model, params, batch, dtype):
     """The joint stage's forward pass, with what the frozen networks had said."""
-    weights, image = (
-        variables(narrow.cast(params, dtype)),
-        narrow.cast(batch["image"], dtype),
-    )
+    weights = variables(narrow.cast(params, dtype))
+    image = narrow.cast(batch["image"], dtype)
     context = model.apply(weights, batch["scores"], image, method="spread")
     density, _ = model.apply(weights, image, context=narrow.cast(context, dtype))
     return narrow.widened(density)

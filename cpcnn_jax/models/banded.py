@@ -14,17 +14,7 @@ from jax import lax
 def banded_conv(x, kernel, strides, padding, **kwargs):
     """lax.conv_general_dilated with another gradient of the kernel on a CPU.
 
-    Reverse mode only. Pass as `nn.Conv(..., conv_general_dilated=banded_conv)`.
-
-    Args:
-      x: `[B, H, W, C]`.
-      kernel: `[k, k, C, features]`.
-      strides: (1, 1).
-      padding: "SAME".
-      **kwargs: of lax.conv_general_dilated.
-
-    Returns:
-      `[B, H, W, features]`.
+    Reverse mode only. Arguments, result and use as `fast.folded_conv`.
     """
 
     def plain(x, kernel):
@@ -52,12 +42,10 @@ def _by_rows(x, kernel, dy):
 
     def add(total, row):
         rows = lax.dynamic_slice_in_dim(x, row, side, axis=1)
-        taps = [
-            rows[:, i, j : j + width] for i in range(side) for j in range(side)
-        ]  # of each column: its neighbours
+        near = [rows[:, i, j : j + width] for i in range(side) for j in range(side)]
         product = jnp.einsum(
             "bwc,bwd->bcd",
-            jnp.concatenate(taps, axis=-1),
+            jnp.concatenate(near, axis=-1),
             lax.dynamic_index_in_dim(dy, row, axis=1, keepdims=False),
             preferred_element_type=wide,
         )
