@@ -29,8 +29,10 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "The folder that the run writes 
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "evaluate"],
-    "train: all stages, then evaluate; evaluate: only score the trained weights.",
+    ["train", "search", "evaluate"],
+    "train: all stages, then score the test photographs; search: score the validation "
+    "photographs instead, to choose settings by; evaluate: the test photographs alone, "
+    "with the trained weights.",
 )
 _PARALLEL = flags.DEFINE_enum(
     "parallel", "jit", ["jit", "pmap"], "How a batch is split over the devices."
@@ -195,22 +197,23 @@ def _run(config, folder, stop):
     )
 
     if processes.is_main():
-        workdir.claim(folder, config, record=_MODE.value == "train")
+        workdir.claim(folder, config, record=_MODE.value != "evaluate")
     processes.wait(f"claimed {folder}")
     workdir.check_shared(folder, config)
-    if _MODE.value == "train":
+    split = "validation" if _MODE.value == "search" else "test"
+    if _MODE.value != "evaluate":
         if _SWEEP.value and sweep.finished(folder):
             return
         with interrupt.at_once(
             stop, "before the training: photographs were being read"
         ):
-            evaluate.photographs(config.data)  # missing ones are said now, not then
+            evaluate.photographs(config, split)  # missing ones are said now, not then
         strategies = {
             "jit": functools.partial(parallel.jit_strategy, shares=config.unit > 0),
             "pmap": parallel.pmap_strategy,
         }
         train.train(config, folder, strategies[_PARALLEL.value](), stop=stop)
-    found = evaluate.evaluate(config, folder, stop=stop)
+    found = evaluate.evaluate(config, folder, stop=stop, split=split)
     if processes.is_main():
         print(
             f"{scores.in_words(found)}\n"

@@ -1,4 +1,8 @@
-"""Evaluation: every test photograph at its own size, scored and shown."""
+"""Evaluation: every photograph at its own size, scored and shown.
+
+The test photographs are for the end. What settings are chosen by are the validation
+photographs, which are kept apart from training.
+"""
 
 import hashlib
 import io
@@ -18,16 +22,18 @@ from cpcnn_jax import (
     scores,
     workdir,
 )
+from cpcnn_jax.data import held_out
 from cpcnn_jax.interrupt import Interrupted, at_once
 from cpcnn_jax.models.lce import PATCH
 from cpcnn_jax.report import page, pictures
 
 
-def photographs(settings):
+def photographs(config, split):
     """The photographs that `evaluate` scores; worth opening before the training.
 
     Args:
-      settings: `config.Experiment.data`.
+      config: `config.Experiment`.
+      split: "test" or "validation".
 
     Returns:
       A source; see `cpcnn_jax.data`.
@@ -35,18 +41,27 @@ def photographs(settings):
     Raises:
       ValueError: there are none, or one is too small for the networks.
     """
-    source = data.open_source(settings, "test")
+    if split == "test":
+        source = data.open_source(config.data, "test")
+    else:
+        known, share = data.open_source(config.data, "train"), config.validation.share
+        source = held_out.split(known, share)[1]
+        if not len(source):
+            raise ValueError(
+                f"--config.validation.share={share} keeps no photographs to choose "
+                "settings by, which --mode=search needs"
+            )
     for name, (height, width) in zip(source.names, source.shapes, strict=True):
         if min(height, width) < PATCH:
             raise ValueError(
-                f"the test photograph {name} has {width}x{height} pixels; the networks "
-                f"need at least {PATCH}x{PATCH}"
+                f"the {split} photograph {name} has {width}x{height} pixels; the "
+                f"networks need at least {PATCH}x{PATCH}"
             )
     return source
 
 
-def evaluate(config, folder, *, stop):
-    """Score the trained networks on the test photographs.
+def evaluate(config, folder, *, stop, split="test"):
+    """Score the trained networks on whole photographs.
 
     Several processes share the photographs; the main one writes `predictions.csv`,
     `metrics.json`, `pictures/` and `report.html` into the folder.
@@ -54,6 +69,7 @@ def evaluate(config, folder, *, stop):
     Args:
       config: `config.Experiment`.
       folder: the run's folder, with trained weights.
+      split: of `photographs`.
       stop: function, the signal that asks to stop or None (`interrupt.deferred`).
 
     Returns:
@@ -69,7 +85,7 @@ def evaluate(config, folder, *, stop):
     if not file.exists():
         raise ValueError(f"{file} does not exist: train first, with --mode=train")
     with at_once(stop, "before the evaluation: photographs were being read"):
-        source = photographs(config.data)
+        source = photographs(config, split)
         known = data.open_source(config.data, "train")
     training = [len(points) for points in known.points]
     ready = counter.load(file)
@@ -79,9 +95,10 @@ def evaluate(config, folder, *, stop):
         return ready.count(image).density
 
     rows = score(source, estimate, config, thresholds, stop=stop)
-    found = scores.summary(rows, training) | {"true_counts": config.true_counts}
+    found = scores.summary(rows, training)
+    found |= {"split": split, "true_counts": config.true_counts}
     if processes.is_main():
-        found |= _times_scored(folder / "metrics.json", file)
+        found |= _times_scored(folder / "metrics.json", file, now=split == "test")
         predictions.write(folder, rows)
         files.replace(folder / "metrics.json", _json(found))
         _draw(folder / "pictures", rows, source, estimate, config)
@@ -127,7 +144,7 @@ def score(source, estimate, config, thresholds, *, stop):
     return processes.gather(rows)
 
 
-def _times_scored(file, trained):
+def _times_scored(file, trained, *, now):
     """How often these weights have met the test photographs, with this time."""
     with open(trained, "rb") as opened:
         weights_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -136,8 +153,8 @@ def _times_scored(file, trained):
     except (FileNotFoundError, ValueError):
         last = {}
     same = isinstance(last, dict) and last.get("weights_sha256") == weights_sha256
-    times = last.get("test_evaluations", 0) + 1 if same else 1
-    return {"test_evaluations": times, "weights_sha256": weights_sha256}
+    times = last.get("test_evaluations", 0) if same else 0
+    return {"test_evaluations": times + now, "weights_sha256": weights_sha256}
 
 
 def _json(tree):

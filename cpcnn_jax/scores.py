@@ -161,7 +161,7 @@ def in_words(found):
     """The scores as a run ends with them.
 
     Args:
-      found: of `summary`, with the number of test_evaluations.
+      found: of `summary`, with what was scored, and the number of test_evaluations.
 
     Returns:
       A str of several lines.
@@ -170,7 +170,7 @@ def in_words(found):
     lines = [
         f"MAE {found['mae']:.1f}, RMSE {found['rmse']:.1f} (MSE in crowd papers), "
         f"PSNR {found['psnr']:.2f} dB, SSIM {found['ssim']:.3f} on "
-        f"{found['num_images']} test photographs;",
+        f"{found['num_images']} {found['split']} photographs;",
         f"95% interval of the MAE {low:.1f} to {high:.1f}, NAE {found['nae']:.3f};",
     ]
     if "mae_of_scenes" in found:

@@ -12,6 +12,7 @@ import pytest
 import tiny
 
 from cpcnn_jax import config, counter, data, evaluate, predictions, weights
+from cpcnn_jax.data import held_out
 from cpcnn_jax.interrupt import Interrupted
 from cpcnn_jax.models import cpcnn
 
@@ -72,13 +73,45 @@ def test_no_weights(tmp_path):
         evaluate.evaluate(tiny.get_config(), tmp_path, stop=tiny.never)
 
 
+def test_a_search_leaves_the_test_photographs_alone(folder, monkeypatch):
+    experiment, opened = tiny.get_config(), []
+    open_source = data.open_source
+
+    def watched(settings, split):
+        opened.append(split)
+        return open_source(settings, split)
+
+    monkeypatch.setattr(data, "open_source", watched)
+    found = evaluate.evaluate(experiment, folder, stop=tiny.never, split="validation")
+    assert set(opened) == {"train"}
+    assert (found["split"], found["num_images"]) == ("validation", 1)
+    assert found["test_evaluations"] == 1  # the run's own
+    _, kept = held_out.split(open_source(experiment.data, "train"), 10)
+    (row,) = predictions.read(folder)
+    assert [row["name"]] == kept.names
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    logged = [json.loads(line).get("validation_mae") for line in lines]
+    assert found["mae"] == pytest.approx(min(x for x in logged if x), rel=1e-4)
+    text = (folder / "report.html").read_text()
+    assert "over 1 validation photograph" in text
+    assert "These are validation photographs" in text
+
+
+def test_a_search_needs_photographs_to_search_on():
+    experiment = tiny.get_config()
+    experiment.validation.share = 0
+    text = "--config.validation.share=0 keeps no photographs .* --mode=search needs"
+    with pytest.raises(ValueError, match=text):
+        evaluate.photographs(experiment, "validation")
+
+
 def test_photographs_too_small_are_named_before_the_training(monkeypatch):
     class Small:
         names, shapes = ["IMG_1", "IMG_2"], [(64, 64), (90, 63)]
 
     monkeypatch.setattr(data, "open_source", lambda settings, split: Small)
     with pytest.raises(ValueError, match="IMG_2 has 63x90 pixels; .* at least 64x64"):
-        evaluate.photographs(config.Crowd())
+        evaluate.photographs(config.Experiment(), "test")
 
 
 # --- what is written, for five scenes with a region and an answer that needs no network

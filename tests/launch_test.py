@@ -218,7 +218,10 @@ def test_pmap_learns_the_same_as_jit(tmp_path):
         (["--config.density.stepz=3"], "Field stepz not found .*Stage"),
         (["--config.densiti.steps=3"], "densiti does not exist"),
         (["--config.density.steps=abc"], "--config.density.steps=abc: invalid literal"),
-        (["--mode=score"], "--mode=score: value should be one of <train|evaluate>"),
+        (
+            ["--mode=score"],
+            "--mode=score: value should be one of <train|search|evaluate>",
+        ),
         (["and", "more"], "not understood: and more"),
     ],
 )

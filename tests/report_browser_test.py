@@ -217,7 +217,7 @@ def test_it_fits_a_phone(browser, run, phone):
           && e.scrollWidth > e.clientWidth)
         .map((e) => e.tabIndex === 0 && e.getAttribute("aria-label"));
     """)
-    assert {"Results", "All test photographs"} <= set(boxes) and all(boxes)
+    assert {"Results", "All photographs"} <= set(boxes) and all(boxes)
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 

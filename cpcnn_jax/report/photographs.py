@@ -28,7 +28,7 @@ def section(run, pictured):
         for rank, photograph in enumerate(run.photographs, 1)
     ]
     return table.boxed(
-        "All test photographs",
+        "All photographs",
         [_title(words) for words, _ in columns],
         reversed(rows),
         kind="photographs",

@@ -18,7 +18,7 @@ def section(run):
         said.append(f"PSNR and SSIM are {sentence}.")
     if None not in (run.scores.get("mae_interval") or [None]):
         said.append(
-            "The interval is a bootstrap over the test photographs: it says what other "
+            "The interval is a bootstrap over the photographs: it says what other "
             "photographs could have given, nothing about another training."
         )
     return tag("ul", *(tag("li", sentence) for sentence in said))
@@ -37,6 +37,8 @@ def _looks(scores):
     times = numbers.finite(scores.get("test_evaluations"))
     if times is None:
         return "metrics.json does not say how often the test photographs were scored."
+    if scores.get("split") == "validation":
+        return "These are validation photographs, for choosing settings by."
     if times <= 1:
         return "The test photographs were scored once in this run."
     return (

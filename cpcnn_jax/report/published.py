@@ -128,12 +128,15 @@ def table(config, scores):
       scores: dict of metrics.json.
 
     Returns:
-      Table, or None: CP-CNN's paper has none for these photographs.
+      Table, or None: CP-CNN's paper has none for these photographs, as for all that are
+      kept for validation.
 
     Example:
       >>> table({"data": {"part": "B", "root": "data"}}, {}).title
       'ShanghaiTech, part B'
     """
+    if scores.get("split") == "validation":
+        return None
     match config.get("data"):
         case {"part": "A"}:
             return SHANGHAITECH_A

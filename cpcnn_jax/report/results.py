@@ -30,7 +30,8 @@ def lead(run):
     """
     scores, number = run.scores, len(run.photographs)
     said = f"The count is off by {numbers.text(scores.get('mae'))} people in the mean "
-    said += f"over {number} test photograph{'s' if number != 1 else ''}"
+    split = "validation" if scores.get("split") == "validation" else "test"
+    said += f"over {number} {split} photograph{'s' if number != 1 else ''}"
     if interval := _interval(scores.get("mae_interval")):
         said += f" (95% interval {interval})"
     if numbers.finite(error := scores.get("mae_of_training_mean")) is None:
