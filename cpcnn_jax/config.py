@@ -212,6 +212,16 @@ class GlobalStage(Stage):
 
 
 @dataclass
+class DensityStage(Stage):
+    """The training of DME and F-CNN with L_E, and what may be added to it."""
+
+    dme_rate: float = 1.0  # DME's learning rate is this times the stage's
+    # Sides in pixels of the cells over which the maps' means are compared, too
+    # (`losses.coarse_loss`); each divides crops.multiple.
+    cells: tuple = ()
+
+
+@dataclass
 class Adversary:
     """The last stage: DME + F-CNN against the discriminator."""
 
@@ -249,13 +259,16 @@ class Experiment:
     model: Model = field(default_factory=Model)
     gce: GlobalStage = field(default_factory=GlobalStage)
     lce: Stage = field(default_factory=Stage)
-    density: Stage = field(default_factory=Stage)
+    density: DensityStage = field(default_factory=DensityStage)
     adversary: Adversary = field(default_factory=Adversary)
     validation: Validation = field(default_factory=Validation)
     # Weights of the same networks to go on from: a weights file, the workdir of a run
     # or a released name (gce.vgg16 is not read then); "": all are drawn. A stage of 0
     # steps is left out.
     start: str = ""
+    # MCNN's trained weights, from `python -m cpcnn_jax mcnn`, as which DME and F-CNN
+    # begin; "": as `start` says.
+    mcnn: str = ""
     seed: int = 0  # of initialisation, crops, order, noise and dropout
     # What the networks that learn compute in: "float32" or "bfloat16". Weights, losses,
     # sums over parts, the optimisers and all evaluation stay in float32.

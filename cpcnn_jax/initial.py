@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 
-from cpcnn_jax import released, weights
+from cpcnn_jax import grown, released, weights
 
 
 def weights_of(model, settings):
@@ -23,10 +23,15 @@ def weights_of(model, settings):
       ValueError: the weights to start from are not there, or of other networks.
     """
     before = drawn(model, settings.seed, "weights")
+    found = before
     if settings.start:
-        return _continued(settings.start, before)
-    file = settings.gce.vgg16
-    return weights.with_vgg16(before, file) if file and model.gce else before
+        found = _continued(settings.start, before)
+    elif settings.gce.vgg16 and model.gce:
+        found = weights.with_vgg16(before, settings.gce.vgg16)
+    if settings.mcnn:
+        scale = settings.model.density_scale
+        found = found | grown.from_mcnn(before, settings.mcnn, density_scale=scale)
+    return found
 
 
 def drawn(network, seed, purpose, channels=3):

@@ -39,6 +39,40 @@ def euclidean_loss(predicted, target):
     return jnp.mean(jnp.square(predicted - target), axis=(1, 2, 3))
 
 
+def coarse_loss(predicted, target, side):
+    """The mean squared difference of two maps' means over cells, times the cells' side.
+
+    Where single heads cannot be told apart yet, L_E is mostly about what lies within a
+    cell, and the count about the rest. Errors that are independent from pixel to pixel
+    lose side^2 of their square in a cell's mean, errors of the count nothing: the
+    factor lies between.
+
+    Departs from the paper, which has L_E alone.
+
+    Args:
+      predicted: `[B, H, W, 1]`, any unit.
+      target: `[B, H, W, 1]`, the same unit.
+      side: of a cell, pixels; divides H and W.
+
+    Returns:
+      `[B]`, that unit squared.
+
+    Raises:
+      ValueError: the shapes differ.
+
+    Example:
+      >>> one_right = jnp.zeros((1, 4, 4, 1)).at[:, 0, 0].set(4.0)
+      >>> coarse_loss(one_right, jnp.full((1, 4, 4, 1), 0.25), 4).tolist()
+      [0.0]
+    """
+
+    def cells(x):
+        blocks = x.reshape(len(x), x.shape[1] // side, side, -1, side)
+        return jnp.mean(blocks, axis=(2, 4))[..., None]
+
+    return side * euclidean_loss(cells(predicted), cells(target))
+
+
 def adversarial_loss(fake_logits):
     """L_A = -log D(estimate): what the estimate pays for being told apart.
 

@@ -147,12 +147,19 @@ def _classifier_stage(run, before, *, name, settings, counts, batches, trains):
 def density_stage(run, before):
     """DME and F-CNN with the Euclidean loss, GCE and LCE frozen."""
     settings = run.config.density
-    tx = _adam(settings)
+    slow = optax.masked(
+        optax.scale(settings.dme_rate),
+        lambda params: {name: name.startswith("dme/") for name in params},
+    )
+    tx = optax.chain(_adam(settings), slow)
+    step = steps.density_step(
+        run.model, tx, cells=settings.cells, **_way(run, settings)
+    )
     return Stage(
         name="density",
         steps=settings.steps,
         state=steps.new_state(before, tx, trains=_joint),
-        step=steps.density_step(run.model, tx, **_way(run, settings)),
+        step=step,
         batches=_density_batches(run, before, settings),
         result=_weights,
         photographs=run.source.names,

@@ -150,12 +150,13 @@ def _crop_error(density, batch):
     return jnp.mean(jnp.abs(people))
 
 
-def density_step(model, tx, *, axis_name=None, dtype=None, parts=1, unit=0):
+def density_step(model, tx, *, cells=(), axis_name=None, dtype=None, parts=1, unit=0):
     """A step of the joint stage with L_E: DME and F-CNN learn the density map.
 
     Args:
       model: CPCNN.
       tx: the optimiser.
+      cells: sides in pixels of the cells over which `losses.coarse_loss` is added.
       axis_name: see above.
       dtype: see above.
       parts: see above.
@@ -168,8 +169,9 @@ def density_step(model, tx, *, axis_name=None, dtype=None, parts=1, unit=0):
 
     def loss(params, batch):
         density = _estimate(model, params, batch, dtype)
-        scale = model.density_scale
-        per_example = losses.euclidean_loss(scale * density, scale * batch["density"])
+        maps = [model.density_scale * x for x in (density, batch["density"])]
+        per_example = losses.euclidean_loss(*maps)
+        per_example += sum(losses.coarse_loss(*maps, side) for side in cells)
         return jnp.mean(per_example), {"crop_mae": _crop_error(density, batch)}
 
     def step(state, batch):

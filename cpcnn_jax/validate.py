@@ -9,6 +9,7 @@ from cpcnn_jax.config import (
     ON_BAD,
     STAGES,
     Experiment,
+    Model,
     Photographs,
     WorldExpo,
 )
@@ -49,7 +50,7 @@ _RULES = (
         "a number above 0",
         lambda value: isinstance(value, float | int) and 0 < value < math.inf,
         """target.sigma target.metres model.vgg_width model.density_scale
-        gce.learning_rate lce.learning_rate density.learning_rate
+        gce.learning_rate lce.learning_rate density.learning_rate density.dme_rate
         adversary.learning_rate adversary.discriminator_learning_rate
         adversary.discriminator_width""",
     ),
@@ -143,6 +144,18 @@ def experiment(config):
         raise ValueError(
             "--config.crops.plain=0 and --config.crops.changed=0 leave no crops to "
             "learn from: one must be at least 1"
+        )
+    for side in config.density.cells:
+        if not isinstance(side, int) or side < 1 or config.crops.multiple % side:
+            raise ValueError(
+                f"--config.density.cells={config.density.cells} must be sides that "
+                f"divide --config.crops.multiple={config.crops.multiple}"
+            )
+    usual = config.model.columns == Model.columns and config.model.fusion
+    if config.mcnn and not usual:
+        raise ValueError(
+            f"--config.mcnn={config.mcnn} needs --config.model.columns and "
+            "--config.model.fusion as they are by default"
         )
     if config.target.kernel == "perspective" and not isinstance(config.data, WorldExpo):
         raise ValueError(

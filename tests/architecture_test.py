@@ -27,6 +27,7 @@ FLOORS = [
     "models data checkerboard",
     "audit steps weights validate",
     "released",
+    "grown",
     "initial",
     "check_data check_density foreign_weights stages frozen explain tiles windows",
     "baselines",

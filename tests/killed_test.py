@@ -25,7 +25,7 @@ def experiment():
         smallest,
         model=dataclasses.replace(smallest.model, global_context=False),
         lce=config.Stage(STAGES["lce"], 2, 1e-3),
-        density=config.Stage(STAGES["density"], 2, 1e-3),
+        density=config.DensityStage(STAGES["density"], 2, 1e-3),
         adversary=config.Adversary(STAGES["adversary"], 2, discriminator_width=0.125),
         validation=config.Validation(every=2),
     )

@@ -165,6 +165,22 @@ def test_euclidean_loss_is_of_scaled_maps_with_the_crop_as_one_block():
     np.testing.assert_allclose(metrics["crop_mae"], np.abs(people).mean(), rtol=1e-10)
 
 
+def test_means_over_cells_are_compared_where_asked_for():
+    plain, state, batch = _density_setup()
+    step, _, _ = _density_setup(cells=(4, 32))
+    model, flat, _, _ = _networks(fusion=True)
+    weights, image = steps.variables(flat), batch["image"]
+    context = model.apply(weights, batch["scores"], image, method="spread")
+    density, _ = model.apply(weights, image, context=context)
+    more = sum(
+        jnp.mean(losses.coarse_loss(100 * density, 100 * batch["density"], side))
+        for side in (4, 32)
+    )
+    expected = jax.jit(plain)(state, batch)[1]["loss"] + more
+    found = jax.jit(step)(state, batch)[1]["loss"]
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
 def test_without_weight_the_adversary_changes_nothing():
     model, flat, _, _ = _networks()
     tx, batch = optax.adam(1e-3), _batch(2)

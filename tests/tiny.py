@@ -42,7 +42,7 @@ def get_config():
         ),
         gce=config.GlobalStage(2, 8, 1e-3),
         lce=config.Stage(2, 8, 1e-3),
-        density=config.Stage(4, 8, 1e-3),
+        density=config.DensityStage(4, 8, 1e-3),
         adversary=config.Adversary(2, 8, 1e-4, discriminator_width=0.125),
         log_every=1,
         save_every=1,

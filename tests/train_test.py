@@ -1,5 +1,6 @@
 """The loop of training without a process: stopped at chosen calls, and refusals."""
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -10,7 +11,16 @@ import pytest
 import tiny
 from safetensors.numpy import load_file
 
-from cpcnn_jax import config, initial, interrupt, parallel, stages, train, workdir
+from cpcnn_jax import (
+    config,
+    data,
+    initial,
+    interrupt,
+    parallel,
+    stages,
+    train,
+    workdir,
+)
 from cpcnn_jax.interrupt import Interrupted
 from cpcnn_jax.models import cpcnn
 
@@ -135,6 +145,10 @@ def test_training_goes_on_from_weights_of_the_same_networks(whole):
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value)
+    experiment.mcnn = str(whole[0] / "weights.safetensors")
+    with pytest.raises(ValueError, match="--config.mcnn=.* is no file of MCNN's"):
+        first()
+    experiment.mcnn = ""
     experiment.model.local_context = False
     with pytest.raises(ValueError, match="is of other networks: fcnn/conv1/kernel is"):
         first()
@@ -156,6 +170,28 @@ def test_stages_are_those_of_the_configuration():
     assert plan(start="run", **known) == ["density", "adversarial"]
     alone = {"global_context": False, "local_context": False}
     assert plan(model=alone, adversary=config.Adversary(0)) == ["density"]
+
+
+def test_the_dme_learns_at_its_own_rate():
+    """A first step of Adam moves a weight by its rate, whatever the gradient."""
+    experiment = tiny.get_config()
+    experiment.model.global_context = experiment.model.local_context = False
+    experiment.density.dme_rate = 0.25
+    source = data.open_source(experiment.data, "train")
+    model = cpcnn.build(experiment.model)
+    run = stages.Run(experiment, model, source, None)
+    run = run._replace(crop_scores=lambda weights, crops: dict.fromkeys(crops, {}))
+    stage = stages.density_stage(run, tiny.drawn(model))
+    with contextlib.closing(stage.batches(0)) as batches:
+        batch = next(batches)
+    after, _ = jax.jit(stage.step)(stage.state, batch)
+    moved = {
+        name: np.max(np.abs(after.params[name] - value))
+        for name, value in stage.state.params.items()
+    }
+    for name, largest in moved.items():
+        rate = 0.25e-3 if name.startswith("dme/") else 1e-3
+        assert largest == pytest.approx(rate, rel=0.02), name
 
 
 def test_what_cannot_be_trained_is_said_before_anything_is_written(tmp_path):

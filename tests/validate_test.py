@@ -118,6 +118,23 @@ def test_perspective_needs_a_data_set_that_has_it():
     validate.experiment(config.Experiment(target=target, data=config.WorldExpo()))
 
 
+@pytest.mark.parametrize("cells", [(24,), (8, 0), (8, -8), (8, 2.0)])
+def test_cells_divide_every_crop(cells):
+    validate.experiment(changed("density.cells", (1, 8, 64)))
+    text = r"^--config.density.cells=\(.*\) must be sides that divide .*multiple=64$"
+    with pytest.raises(ValueError, match=text):
+        validate.experiment(changed("density.cells", cells))
+
+
+def test_mcnn_s_weights_fit_the_usual_networks_alone():
+    experiment = changed("mcnn", "weights/mcnn.safetensors")
+    validate.experiment(experiment)
+    experiment.model.fusion = False
+    text = "^--config.mcnn=weights/mcnn.safetensors needs --config.model.columns and"
+    with pytest.raises(ValueError, match=text):
+        validate.experiment(experiment)
+
+
 def test_what_is_no_experiment():
     with pytest.raises(ValueError, match="must return .*Experiment, got dict"):
         validate.experiment({})
