@@ -17,8 +17,10 @@ import numpy as np
 import optax
 import timing
 import torch
+import twins
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
+from twins import REFERENCE
 
 from cpcnn_jax import config, initial, parallel, steps
 from cpcnn_jax.models import cpcnn
@@ -53,7 +55,7 @@ def judge_weights(width=SETTINGS.discriminator_width):
 def arrays(batch, height, width):
     """A batch as the joint stage has it: a crop is one block and its 64x64 windows."""
     random = np.random.default_rng(1)
-    made = network.arrays(batch, height, width)
+    made = twins.arrays(batch, height, width)
     grids = model().grids((height, width), blocks=1)
     scores = {
         name: random.random((batch, *map(len, spans), CLASSES), np.float32)
@@ -98,12 +100,7 @@ def jax_step(weights, batch, settings=SETTINGS):
 
 def judge_twin(weights, layout):
     """The discriminator in PyTorch: parameters, and a function of maps to logits."""
-    parameters = {}
-    for name, value in weights.items():
-        value = torch.tensor(value)
-        if name.endswith("kernel"):
-            value = value.permute(3, 2, 0, 1).contiguous(memory_format=layout)
-        parameters[name] = value.requires_grad_()
+    parameters = twins.parameters_of(weights, layout)
 
     def convolve(x, name):
         kernel, bias = parameters[f"{name}/kernel"], parameters[f"{name}/bias"]
@@ -121,13 +118,12 @@ def judge_twin(weights, layout):
 
 def torch_step(weights, batch, layout, settings=SETTINGS):
     """`() -> [loss, discriminator's loss]` in PyTorch; the estimate is made once."""
-    parameters, generate = network.twin(weights.generator, layout)
+    parameters, generate = twins.twin(weights.generator, layout)
     judge_parameters, judge = judge_twin(weights.judge, layout)
-    scale = network.MODEL.density_scale
+    scale = twins.MODEL.density_scale
     context = model().apply({}, batch["scores"], batch["image"], method="spread")
     image, context, density = (
-        torch.tensor(np.array(x)).permute(0, 3, 1, 2).contiguous(memory_format=layout)
-        for x in (batch["image"], context, batch["density"])
+        twins.images(x, layout) for x in (batch["image"], context, batch["density"])
     )
     optimiser = torch.optim.Adam(parameters.values(), lr=settings.learning_rate)
     judge_optimiser = torch.optim.Adam(
@@ -158,7 +154,7 @@ def torch_step(weights, batch, layout, settings=SETTINGS):
 def contenders(weights, batch):
     """Everything there is to time, by name."""
     return {
-        network.REFERENCE: torch_step(weights, batch, torch.channels_last),
+        REFERENCE: torch_step(weights, batch, torch.channels_last),
         "torch contiguous": torch_step(weights, batch, torch.contiguous_format),
         "cpcnn_jax": jax_step(weights, batch),
     }
@@ -177,9 +173,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="at least 2")
     parser.add_argument("--json", metavar="FILE", help="also put the table here")
     flags = parser.parse_args()
-    weights = Weights(network.first_weights(), judge_weights())
+    weights = Weights(twins.first_weights(), judge_weights())
     calls = contenders(weights, arrays(*CROPS))
-    network.agree(calls, times=3)
+    twins.agree(calls, times=3)
     seconds = timing.interleaved(calls, flags.rounds)
     title = "4 of 256 x 192, step with the adversary"
     columns = {title: network.rates(seconds, operations(weights, *CROPS))}

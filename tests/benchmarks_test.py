@@ -13,6 +13,7 @@ import pytest
 import timing
 import tiny
 import torch
+import twins
 
 from cpcnn_jax import config, counter, weights
 from cpcnn_jax.models import cpcnn
@@ -80,19 +81,19 @@ def test_one_json_file_holds_all_tables(tmp_path):
 @pytest.mark.long
 @pytest.mark.parametrize("train", [False, True])
 def test_the_networks_compute_the_same(network, train):
-    batch = network.arrays(8 if train else 1, 64, 68)
+    batch = twins.arrays(8 if train else 1, 64, 68)
     calls = network.contenders(
-        network.first_weights(), batch, train=train, with_compiled=False
+        twins.first_weights(), batch, train=train, with_compiled=False
     )
-    network.agree(calls, times=3)
+    twins.agree(calls, times=3)
     ours = calls["cpcnn_jax"]
     with pytest.raises(SystemExit, match="cpcnn_jax differs .* nothing was timed"):
-        network.agree({**calls, "cpcnn_jax": lambda: 1.01 * ours()}, times=1)
+        twins.agree({**calls, "cpcnn_jax": lambda: 1.01 * ours()}, times=1)
 
 
 def test_operations_are_those_of_the_convolutions(network):
     """The count by hand, of the last convolution before T and of the whole."""
-    batch, weights = network.arrays(1, 64, 64), network.first_weights()
+    batch, weights = twins.arrays(1, 64, 64), twins.first_weights()
     found = network.operations(weights, batch, train=False)
     # (units of the output) x (taps) x (features in) x (features out), in turn.
     pixels, halves, quarters = 64 * 64, 32 * 32, 16 * 16
@@ -113,7 +114,7 @@ def test_operations_are_those_of_the_convolutions(network):
 
 
 def test_times_become_ratios_of_their_round(network):
-    times = {network.REFERENCE: [1.0, 2.0, 4.0], "cpcnn_jax": [0.5, 1.0, 1.0]}
+    times = {twins.REFERENCE: [1.0, 2.0, 4.0], "cpcnn_jax": [0.5, 1.0, 1.0]}
     rows = network.rates(times, operations=3e9)
     expected = dict(median=0.5, low=0.25, high=0.5, seconds=1.0, gflops=3.0)
     assert rows["cpcnn_jax"] == expected
@@ -124,10 +125,10 @@ def test_times_become_ratios_of_their_round(network):
 def test_losses_are_compared_one_by_one(network):
     """Half of a small loss is not hidden by a large one; what is no number differs."""
     for other in ([0.005, 1.0], [np.nan, 1.0]):
-        found = {network.REFERENCE: np.array([0.01, 1.0]), "other": np.array(other)}
+        found = {twins.REFERENCE: np.array([0.01, 1.0]), "other": np.array(other)}
         calls = {name: lambda value=value: value for name, value in found.items()}
         with pytest.raises(SystemExit, match="other differs"):
-            network.agree(calls, times=1)
+            twins.agree(calls, times=1)
 
 
 # --- the adversary ---
@@ -142,7 +143,7 @@ def adversary():
 def rivals(adversary):
     """Weights of DME and F-CNN and of a narrow discriminator."""
     judge = adversary.judge_weights(0.25)
-    return adversary.Weights(adversary.network.first_weights(), judge)
+    return adversary.Weights(twins.first_weights(), judge)
 
 
 def test_the_discriminators_are_one(adversary):
@@ -164,7 +165,7 @@ def test_the_discriminators_are_one(adversary):
 @pytest.mark.long
 def test_the_steps_with_the_adversary_are_one(adversary, rivals):
     calls = adversary.contenders(rivals, adversary.arrays(8, 64, 68))
-    adversary.network.agree(calls, times=3)
+    twins.agree(calls, times=3)
 
 
 @pytest.mark.parametrize(
@@ -181,11 +182,11 @@ def test_a_step_that_is_another_is_refused(adversary, rivals, change, times):
     given = rivals, adversary.arrays(2, 64, 64), torch.contiguous_format
     settings = dataclasses.replace(adversary.SETTINGS, **change)
     calls = {
-        adversary.network.REFERENCE: adversary.torch_step(*given),
+        twins.REFERENCE: adversary.torch_step(*given),
         "other": adversary.torch_step(*given, settings),
     }
     with pytest.raises(SystemExit, match="other differs"):
-        adversary.network.agree(calls, times=times)
+        twins.agree(calls, times=times)
 
 
 # --- context ---
@@ -210,7 +211,7 @@ def test_the_parts_are_the_counter_s(context):
 def test_operations_of_the_parts(context, network):
     model = cpcnn.build(config.Model())
     one, two = (context.operations(model, shape) for shape in ((64, 64), (64, 128)))
-    batch, drawn = network.arrays(1, 64, 64), network.first_weights()
+    batch, drawn = twins.arrays(1, 64, 64), twins.first_weights()
     assert one[context.MAP] == network.operations(drawn, batch, train=False)
     assert two[context.MAP] == 2 * one[context.MAP]
     assert two[context.LOCAL] == 2 * one[context.LOCAL]  # windows
