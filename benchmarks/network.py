@@ -3,14 +3,12 @@
     python benchmarks/network.py [--rounds 5] [--compile] [--json FILE]
 
 One 1024 x 768 photograph forward, a batch of eight 256 x 192 crops forward, and a
-training step (loss L_E, Adam) on such a batch, float32, context maps given. The step is
-divided over two virtual devices. Forward we compute on one, as one does who sets
-nothing: for eight crops it is as quick as two (0.37 of PyTorch's time either way,
-beside another training). All contenders take turns in every round, each alone on all
-cores; a cell is the median over the rounds of time / time of PyTorch's eager form with
-channels_last in that round, with its quartiles. What the contenders compute is compared
-before anything is timed. GFLOP/s are the convolutions' operations, as PyTorch counts
-them, beside the machine's own for a large matrix product.
+training step (loss L_E, Adam) on such a batch, float32, context maps given. We divide a
+batch over two virtual devices. All contenders take turns in every round, each alone on
+all cores; a cell is the median over the rounds of time / time of PyTorch's eager form
+with channels_last in that round, with its quartiles. What the contenders compute is
+compared before anything is timed. GFLOP/s are the convolutions' operations, as PyTorch
+counts them, beside the machine's own for a large matrix product.
 """
 
 import argparse
@@ -41,11 +39,9 @@ def contenders(weights, batch, *, train, with_compiled):
         name: twins.torch_calls(weights, batch, **options)[train]
         for name, options in layouts.items()
     }
-    if train:
-        ours = twins.jax_training(weights, batch, devices=jax.devices("cpu"))
-    else:
-        ours = twins.jax_forward(weights, batch)
-    return calls | {"cpcnn_jax": ours}
+    devices = jax.devices("cpu")[: len(batch["image"])]
+    ours = twins.jax_training if train else twins.jax_forward
+    return calls | {"cpcnn_jax": ours(weights, batch, devices=devices)}
 
 
 def rates(seconds, operations):
