@@ -121,11 +121,13 @@ def experiment(config):
             value = functools.reduce(getattr, name.split("."), config)
             if not holds(value):
                 raise ValueError(f"--config.{name}={value} must be {words}")
-    if isinstance(config.data, Photographs) and config.data.on_bad not in ON_BAD:
-        raise ValueError(
-            f"--config.data.on_bad={config.data.on_bad} must be one of "
-            f"{', '.join(ON_BAD)}"
-        )
+    _stages(config)
+    _crops(config)
+    _networks(config)
+    _data(config)
+
+
+def _stages(config):
     stages = {name: getattr(config, name) for name in STAGES}
     if not any(stage.steps for stage in stages.values()):
         raise ValueError("no stage has steps: one --config.STAGE.steps must be above 0")
@@ -140,6 +142,9 @@ def experiment(config):
                 f"--config.{name}.warmup={stage.warmup} must be under "
                 f"--config.{name}.steps={stage.steps}"
             )
+
+
+def _crops(config):
     if config.crops.plain + config.crops.changed == 0:
         raise ValueError(
             "--config.crops.plain=0 and --config.crops.changed=0 leave no crops to "
@@ -151,11 +156,22 @@ def experiment(config):
                 f"--config.density.cells={config.density.cells} must be sides that "
                 f"divide --config.crops.multiple={config.crops.multiple}"
             )
+
+
+def _networks(config):
     usual = config.model.columns == Model.columns and config.model.fusion
     if config.mcnn and not usual:
         raise ValueError(
             f"--config.mcnn={config.mcnn} needs --config.model.columns and "
             "--config.model.fusion as they are by default"
+        )
+
+
+def _data(config):
+    if isinstance(config.data, Photographs) and config.data.on_bad not in ON_BAD:
+        raise ValueError(
+            f"--config.data.on_bad={config.data.on_bad} must be one of "
+            f"{', '.join(ON_BAD)}"
         )
     if config.target.kernel == "perspective" and not isinstance(config.data, WorldExpo):
         raise ValueError(
