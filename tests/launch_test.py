@@ -121,6 +121,15 @@ def test_evaluation_alone_scores_again_and_says_so(whole, tmp_path):
     assert len(list((workdir / "pictures").iterdir())) == 1
 
 
+def test_a_search_ends_with_the_validation_photographs(tmp_path):
+    words = (*tiny.BRIEF, f"--workdir={tmp_path / 'run'}", "--mode=search")
+    status, out, err = tiny.launch(*words, "--config.density.steps=2")
+    assert status == 0, err
+    assert "on 1 validation photographs;" in out and "test set" not in out
+    found = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert (found["split"], found["test_evaluations"]) == ("validation", 0)
+
+
 # --- stopping and going on
 
 

@@ -202,6 +202,12 @@ def test_an_epoch_holds_every_crop_once_in_an_order_of_its_own(source):
     assert set(first) == set(second) and first != second
 
 
+def test_batches_of_one_have_no_end(source):
+    """MCNN's and CMTL's code trains so; Grain cannot batch an endless repetition so."""
+    crops = take(crop_batches(source, batch_size=1, start=10**9), 3)
+    assert [batch["crop"].shape for batch in crops] == [(1, 2)] * 3
+
+
 def test_starting_at_k_equals_skipping_k_batches(source):
     batches = take(crop_batches(source), 30)
     assert same(take(crop_batches(source, start=17), 1)[0], batches[17])

@@ -21,6 +21,7 @@ from cpcnn_jax import density
 
 PATCH = 64  # pixels, the side of LCE's windows; no crop is smaller
 DIVISOR = 4  # of a crop's sides: the networks work at a quarter of the resolution
+ENDLESS = 2**32  # epochs; more, or none, and Grain cannot batch them one by one
 COUNTED = 10_000  # windows that are enough to learn how counts are spread
 
 
@@ -267,7 +268,7 @@ def _order(buckets, each, batch_size, seed):
 
     def batches_of(bucket):
         windows = grain.MapDataset.range(len(bucket) * each).seed(seed).shuffle()
-        numbers = windows.repeat().map(lambda n: (bucket[n // each], n % each))
+        numbers = windows.repeat(ENDLESS).map(lambda n: (bucket[n // each], n % each))
         return numbers.map(np.array).batch(batch_size)
 
     weights = [len(bucket) for bucket in buckets]
