@@ -13,6 +13,7 @@ times as slowly; GCE and LCE are those of the released shanghaitech_a; means ove
 of 8 and of 64 pixels are compared, too; no adversary.
 """
 
+from cpcnn_jax import config
 from experiments import shanghaitech_a
 
 
@@ -22,8 +23,8 @@ def get_config():
     experiment.mcnn = "weights/mcnn.safetensors"
     experiment.gce.steps = experiment.lce.steps = experiment.adversary.steps = 0
     experiment.crops.plain = experiment.crops.changed = 10
-    experiment.density.steps = 9000
-    experiment.density.learning_rate = 1e-4
-    experiment.density.dme_rate = 0.1
-    experiment.density.cells = (8, 64)
+    experiment.density = config.DensityStage(
+        600, 4, 1e-5, warmup=50, dme_rate=0.1, cells=(8, 64)
+    )
+    experiment.validation.every = 150
     return experiment

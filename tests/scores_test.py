@@ -218,7 +218,10 @@ def test_scenes_weigh_alike_however_many_frames_they_have():
 
 def test_the_scores_in_words():
     rows = [row(3.0, 1, scene="b"), row(9.0, 8, scene="a"), row(8.0, 4, scene="a")]
-    found = scores.summary(rows, training=[4, 6]) | {"test_evaluations": 1}
+    found = scores.summary(rows, training=[4, 6]) | {
+        "test_evaluations": 1,
+        "split": "test",
+    }
     low, high = found["mae_interval"]
     assert scores.in_words(found).splitlines() == [
         "MAE 2.3, RMSE 2.6 (MSE in crowd papers), PSNR 0.00 dB, SSIM 0.000 on 3 test "
@@ -234,6 +237,9 @@ def test_the_scores_in_words():
     [(2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (21, "21st"), (112, "112th")],
 )
 def test_a_test_set_scored_again_is_said(number, word):
-    found = scores.summary([row(3.0, 0)], [4]) | {"test_evaluations": number}
+    found = scores.summary([row(3.0, 0)], [4]) | {
+        "test_evaluations": number,
+        "split": "test",
+    }
     assert scores.in_words(found).endswith(f"\ntest set scored for the {word} time")
     assert "interval of the MAE nan to nan, NAE nan" in scores.in_words(found)

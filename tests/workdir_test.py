@@ -66,7 +66,7 @@ def test_many_differences_are_counted(tmp_path):
     folder = begun(tmp_path / "run")
     stage = config.Stage(3, 3, 3.0)
     with pytest.raises(ValueError, match="and 3 more"):
-        workdir.claim(folder, Experiment(lce=stage, density=stage))
+        workdir.claim(folder, Experiment(lce=stage, gce=config.GlobalStage(3, 3, 3.0)))
 
 
 def test_other_data_is_another_experiment_but_another_root_is_not(tmp_path):
