@@ -1,0 +1,21 @@
+"""CP-CNN on UCF_CC_50, all four networks and the adversary: five folds, each a run.
+
+    python launch.py --config=experiments/ucf_cc_50.py --workdir=runs/ucf \
+        --sweep=data.fold=1,2,3,4,5 --config.data.root=data/UCF_CC_50 \
+        --config.gce.vgg16=weights/vgg16.safetensors
+
+The result is the mean of the folds' MAE and of their RMSE, from the table that ends it.
+
+Paper's row: MAE 295.8, RMSE 320.9.
+Hardware: as shanghaitech_a.py. Not run yet.
+"""
+
+from cpcnn_jax import config
+from experiments import shanghaitech_a
+
+
+def get_config():
+    experiment = shanghaitech_a.get_config()
+    experiment.data = config.UcfCc50()
+    experiment.crops.plain = experiment.crops.changed = 40  # of only 40 photographs
+    return experiment
