@@ -52,6 +52,25 @@ def test_convolutions_equal_lax_s(quick, padding, features, side, shape):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "quick, padding", [(fast.folded_conv, "SAME"), (fast.valid_conv, "VALID")]
+)
+@pytest.mark.parametrize("shape", [(2, 11, 14, 3), (1, 5, 7, 3)])
+def test_convolutions_in_bfloat16_are_rounded_once(quick, padding, shape):
+    """Within a rounding of what float64 makes of the same narrow numbers."""
+    x, kernel = _draw(*shape), _draw(5, 5, 3, 8, seed=1)
+    narrow = [value.astype(jnp.bfloat16) for value in (x, kernel)]
+    words = (1, 1), padding
+    found = quick(*narrow, *words, dimension_numbers=DIMENSIONS)
+    wide = [value.astype(jnp.float64) for value in narrow]
+    expected = lax.conv_general_dilated(*wide, *words, dimension_numbers=DIMENSIONS)
+    assert found.dtype == jnp.bfloat16
+    largest = float(jnp.abs(expected).max())
+    np.testing.assert_allclose(
+        found.astype(jnp.float64), expected, rtol=2**-8, atol=1e-5 * largest
+    )
+
+
 @pytest.mark.parametrize("shape", [(2, 8, 6, 3), (1, 7, 9, 2), (1, 1, 4, 1)])
 def test_pooling_equals_flax_s_where_nothing_ties(shape):
     x = _draw(*shape)
