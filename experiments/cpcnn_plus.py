@@ -12,8 +12,9 @@ times as slowly as F-CNN; GCE and LCE are those of the released shanghaitech_a; 
 over cells of 8 and of 64 pixels are compared, too; no adversary.
 
 Paper's row: MAE 73.6, RMSE 106.4.
-Reached: MAE 125.9 (95% interval 106.1 to 147.3), RMSE 190.7, after 8 minutes on two CPU
-cores beside tests: no better than MCNN's own 109.8. On the validation photographs the
+Reached: MAE 125.9 (95% interval 106.1 to 147.3), RMSE 190.7, after 5 minutes for the
+context, 6 of training and 9 of evaluation on two CPU cores, the last two beside tests:
+no better than MCNN's own 109.8. On the validation photographs the
 MAE was 124.8 at the start and 105.3, 127.6, 113.1 and 114.6 after 150 to 600 steps.
 
 Searched on these, 600 steps each: all at 1e-4 163.5; all at 1e-5 131.9; F-CNN at 1e-4
