@@ -202,7 +202,7 @@ def _run(config, folder, stop):
     workdir.check_shared(folder, config)
     split = "validation" if _MODE.value == "search" else "test"
     if _MODE.value != "evaluate":
-        if _SWEEP.value and sweep.finished(folder):
+        if _SWEEP.value and sweep.finished(folder, split):
             return
         with interrupt.at_once(
             stop, "before the training: photographs were being read"

@@ -63,9 +63,15 @@ def folder_name(point):
     return ",".join(f"{field}={value}" for field, value in point.items())
 
 
-def finished(folder):
-    """Whether a point's run has been trained and evaluated."""
-    return (Path(folder) / "metrics.json").exists()
+def finished(folder, split=None):
+    """Whether a point's run has been trained and scored, on a split if one is given."""
+    file = Path(folder) / "metrics.json"
+    if split is None or not file.exists():
+        return file.exists()
+    try:
+        return json.loads(file.read_text()).get("split") == split
+    except (ValueError, AttributeError):  # damaged: it is scored again
+        return False
 
 
 def rows(workdir):

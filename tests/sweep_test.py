@@ -55,6 +55,16 @@ def test_the_table_has_the_finished_points_best_first(tmp_path, capsys):
     assert float(rows[1]["mae"]) == 12.345 and rows[1]["psnr"] == ""
 
 
+def test_a_search_is_not_finished_for_the_test_photographs(tmp_path):
+    finished(tmp_path, "seed=0", split="validation")
+    folder = tmp_path / "seed=0"
+    assert sweep.finished(folder) and sweep.finished(folder, "validation")
+    assert not sweep.finished(folder, "test")
+    assert not sweep.finished(tmp_path / "seed=1", "test")
+    (folder / "metrics.json").write_text("[")
+    assert not sweep.finished(folder, "test")
+
+
 def test_nothing_finished_or_damaged_is_one_sentence(tmp_path, capsys):
     assert sweep.main([str(tmp_path)]) == 1
     said = f"sweep: {tmp_path} has no finished run of a sweep\n"
