@@ -158,6 +158,12 @@ class Crops:
     plain: int = 100  # random crops per photograph
     changed: int = 200  # further crops, flipped or noised, per photograph
     noise: float = 10 / 255  # half-width of the uniform noise; 10 of 255 grey levels
+    # Departs from the paper if above 1: the further crops are cut from copies of the
+    # photograph that are smaller or larger by up to this factor.
+    zoom: float = 1.0
+    # Departs from the paper if above 0: each colour of the further crops is multiplied
+    # by 1 plus or minus up to this, and half as much of white added or taken away.
+    colour: float = 0.0
     patches: int = 100  # 64x64 patches per photograph, for the LCE
 
 
@@ -219,6 +225,9 @@ class DensityStage(Stage):
     # Sides in pixels of the cells over which the maps' means are compared, too
     # (`losses.coarse_loss`); each divides crops.multiple.
     cells: tuple = ()
+    # What is validated and kept is a running mean of the weights, of which each step's
+    # share is 1 - average; 0: the weights themselves.
+    average: float = 0.0
 
 
 @dataclass

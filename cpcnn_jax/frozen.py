@@ -15,7 +15,7 @@ from safetensors.numpy import save as serialize
 from tqdm import tqdm
 
 from cpcnn_jax import files, processes, steps, weights
-from cpcnn_jax.data import pipeline
+from cpcnn_jax.data import examples
 from cpcnn_jax.interrupt import Interrupted
 
 
@@ -56,7 +56,7 @@ def crop_scores(run, folder, strategy, stop):
     """
     settings = run.config
     read = functools.partial(
-        pipeline.crop_images, run.source, settings.crops, settings.seed
+        examples.crop_images, run.source, settings.crops, settings.seed
     )
 
     def look(weights, image):

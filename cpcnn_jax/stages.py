@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from cpcnn_jax import config, density, flops, initial, steps
-from cpcnn_jax.data import pipeline
+from cpcnn_jax import averaged, config, density, flops, initial, steps
+from cpcnn_jax.data import examples, pipeline
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.vgg import LAYERS
@@ -68,7 +68,7 @@ def global_stage(run, before):
         before,
         name="gce",
         settings=settings,
-        counts=pipeline.crop_counts(run.source, crops, seed=seed),
+        counts=examples.crop_counts(run.source, crops, seed=seed),
         batches=lambda start: pipeline.crop_batches(
             run.source,
             crops,
@@ -90,7 +90,7 @@ def local_stage(run, before):
         before,
         name="lce",
         settings=settings,
-        counts=pipeline.patch_counts(run.source, crops, seed=seed),
+        counts=examples.patch_counts(run.source, crops, seed=seed),
         batches=lambda start: pipeline.patch_batches(
             run.source,
             crops,
@@ -151,7 +151,7 @@ def density_stage(run, before):
         optax.scale(settings.dme_rate),
         lambda params: {name: name.startswith("dme/") for name in params},
     )
-    tx = optax.chain(_adam(settings), slow)
+    tx = averaged.kept(optax.chain(_adam(settings), slow), settings.average)
     step = steps.density_step(
         run.model, tx, cells=settings.cells, **_way(run, settings)
     )
@@ -161,7 +161,7 @@ def density_stage(run, before):
         state=steps.new_state(before, tx, trains=_joint),
         step=step,
         batches=_density_batches(run, before, settings),
-        result=_weights,
+        result=lambda state: {**averaged.of(state), **state.frozen},
         photographs=run.source.names,
         flops=functools.cache(functools.partial(_map_flops, run.model)),
     )

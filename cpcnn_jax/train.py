@@ -24,7 +24,7 @@ from cpcnn_jax import (
 )
 from cpcnn_jax.clock import Clock
 from cpcnn_jax.config import STAGES
-from cpcnn_jax.data import held_out, pipeline
+from cpcnn_jax.data import examples, held_out, pipeline
 from cpcnn_jax.models import cpcnn
 
 
@@ -57,7 +57,7 @@ def train(config, folder, strategy, *, stop):
             )
     with interrupt.at_once(stop, "before the training: photographs were being read"):
         photographs = data.open_source(config.data, "train")
-    pipeline.check_sizes(photographs)
+    examples.check_sizes(photographs)
     source, validation = held_out.split(photographs, config.validation.share)
     reading = pipeline.Reading(config.workers, *processes.host())
     model = cpcnn.build(config.model)

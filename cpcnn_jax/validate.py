@@ -60,9 +60,14 @@ _RULES = (
         "crops.noise adversary.weight",
     ),
     (
+        "a number of at least 1",
+        lambda value: isinstance(value, float | int) and 1 <= value < math.inf,
+        "crops.zoom",
+    ),
+    (
         "a number from 0 to under 1",
         lambda value: isinstance(value, float | int) and 0 <= value < 1,
-        "adversary.discriminator_beta1",
+        "crops.colour density.average adversary.discriminator_beta1",
     ),
     (
         "a whole number from 0 to 99",
@@ -149,6 +154,11 @@ def _crops(config):
         raise ValueError(
             "--config.crops.plain=0 and --config.crops.changed=0 leave no crops to "
             "learn from: one must be at least 1"
+        )
+    if config.crops.zoom > 1 and config.target.kernel == "perspective":
+        raise ValueError(
+            f"--config.crops.zoom={config.crops.zoom} scales photographs, which "
+            "--config.target.kernel=perspective needs as they are: leave one out"
         )
     for side in config.density.cells:
         if not isinstance(side, int) or side < 1 or config.crops.multiple % side:

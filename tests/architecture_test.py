@@ -24,7 +24,7 @@ FLOORS = [
     "primitive converters",
     "layers",
     "flops",
-    "models data checkerboard",
+    "averaged models data checkerboard",
     "audit steps weights validate",
     "released",
     "grown",

@@ -6,7 +6,7 @@ import tiny
 from safetensors.numpy import load_file
 
 from cpcnn_jax import data, frozen, initial, parallel, stages, steps
-from cpcnn_jax.data import pipeline
+from cpcnn_jax.data import examples
 from cpcnn_jax.interrupt import Interrupted
 from cpcnn_jax.models import cpcnn
 
@@ -35,7 +35,7 @@ def test_they_are_of_the_crop_as_one_block(run, found, tmp_path):
     kept = scores(run, found, tmp_path)
     assert kept.keys() == CROPS
     for i, j in CROPS:
-        crop = pipeline.read_crop(
+        crop = examples.read_crop(
             run.source, experiment.crops, experiment.target, experiment.seed, i, j
         )
         expected = run.model.apply(

@@ -1,4 +1,4 @@
-"""Training crops and patches: their values, their order, and resuming by number."""
+"""Batches of training crops and patches: their order, and resuming by number."""
 
 import collections
 import doctest
@@ -9,9 +9,10 @@ import threading
 
 import numpy as np
 import pytest
+from grey import Mixed
 
-from cpcnn_jax import config, data, density
-from cpcnn_jax.data import pipeline
+from cpcnn_jax import config, data
+from cpcnn_jax.data import examples, pipeline
 
 CROPS = config.Crops(plain=3, changed=4, patches=5)
 TARGET = config.Target()
@@ -20,23 +21,6 @@ TARGET = config.Target()
 @pytest.fixture(scope="module")
 def source():
     return data.open_source(config.Crowd(num_train=6, height=256, width=384), "train")
-
-
-class Mixed:
-    """A source of plain grey photographs of several sizes; one head in each quarter."""
-
-    def __init__(self, *shapes):
-        self.shapes = shapes
-        self.names = [f"grey_{i}" for i in range(len(shapes))]
-        quarters = np.array([[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]])
-        self.points = [(quarters * s[::-1]).astype(np.float32) for s in shapes]
-
-    def __len__(self):
-        return len(self.shapes)
-
-    def __getitem__(self, i):
-        image = np.full((*self.shapes[i], 3), i, np.uint8)
-        return {"name": self.names[i], "image": image, "points": self.points[i]}
 
 
 def take(batches, number):
@@ -55,31 +39,9 @@ def same(a, b):
     return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
 
 
-@pytest.mark.parametrize(
-    "shape, multiple, expected",
-    [
-        ((768, 1024), 64, (192, 256)),
-        ((683, 1024), 64, (192, 256)),  # 170.75 rounds up
-        ((182, 293), 64, (64, 64)),
-        ((64, 64), 64, (64, 64)),
-        ((100, 1024), 128, (64, 256)),  # never larger than the photograph
-        ((768, 1024), 1, (192, 256)),
-        ((683, 1018), 1, (172, 256)),  # the nearest multiple of 4
-        ((200, 200), 1, (64, 64)),
-    ],
-)
-def test_crop_size(shape, multiple, expected):
-    assert pipeline.crop_size(shape, config.Crops(multiple=multiple)) == expected
-
-
 def test_examples():
     assert doctest.testmod(pipeline).failed == 0
     assert doctest.testmod(data).failed == 0
-
-
-def test_whole_photographs_may_be_asked_for():
-    crops = config.Crops(fraction=1, multiple=64)
-    assert pipeline.crop_size((250, 320), crops) == (192, 320)
 
 
 def test_batches_have_the_documented_shapes(source):
@@ -96,100 +58,6 @@ def test_batches_have_the_documented_shapes(source):
         "count": ((5,), np.float32),
         "crop": ((5, 2), np.int32),
     }
-
-
-def cut_of(source, i, j, seed=7):
-    shape = source.shapes[i]
-    return pipeline._window(seed, i, j, shape, pipeline.crop_size(shape, CROPS))[1]
-
-
-def pixels(source, i, window):
-    top, left, height, width = window
-    return source[i]["image"][top : top + height, left : left + width] / np.float32(255)
-
-
-def test_a_plain_crop_is_the_cut_of_photograph_and_full_map(source):
-    for i, j in itertools.product(range(6), range(CROPS.plain)):
-        crop = pipeline.read_crop(source, CROPS, TARGET, 7, i, j)
-        top, left, height, width = window = cut_of(source, i, j)
-        np.testing.assert_array_equal(crop["image"], pixels(source, i, window))
-        full = density.density_map(source.points[i], shape=source.shapes[i])
-        cut = full[top : top + height, left : left + width, None]
-        np.testing.assert_allclose(crop["density"], cut, atol=1e-6)
-        x, y = source.points[i].T
-        within = (x >= left) & (x < left + width) & (y >= top) & (y < top + height)
-        assert crop["count"] == within.sum()
-
-
-def test_a_flip_turns_photograph_and_map(source):
-    i, j = int(np.argmax([len(p) for p in source.points])), CROPS.plain
-    crop = pipeline.read_crop(source, CROPS, TARGET, 7, i, j)
-    top, left, height, width = window = cut_of(source, i, j)
-    np.testing.assert_array_equal(crop["image"], pixels(source, i, window)[:, ::-1])
-    full = density.density_map(source.points[i], shape=source.shapes[i])
-    cut = full[top : top + height, left : left + width]
-    assert not np.allclose(cut, cut[:, ::-1], atol=1e-4)
-    np.testing.assert_allclose(crop["density"][..., 0], cut[:, ::-1], atol=1e-6)
-
-
-def test_noise_is_uniform_within_its_bound_and_leaves_the_map(source):
-    j = CROPS.plain + 1
-    crop = pipeline.read_crop(source, CROPS, TARGET, 7, 0, j)
-    clean = pixels(source, 0, cut_of(source, 0, j))
-    noise = (crop["image"] - clean)[(clean > 0.1) & (clean < 0.9)]
-    assert 0.99 * CROPS.noise < np.abs(noise).max() <= CROPS.noise * 1.0001
-    assert noise.std() == pytest.approx(CROPS.noise / np.sqrt(3), rel=0.03)
-    assert crop["image"].min() >= 0 and crop["image"].max() <= 1
-    full = density.density_map(source.points[0], shape=source.shapes[0])
-    top, left, height, width = cut_of(source, 0, j)
-    cut = full[top : top + height, left : left + width, None]
-    np.testing.assert_allclose(crop["density"], cut, atol=1e-6)
-
-
-def test_adaptive_maps_know_the_heads_outside_the_crop(source):
-    i = int(np.argmax([len(p) for p in source.points]))
-    target = config.Target(kernel="adaptive")
-    crop = pipeline.read_crop(source, CROPS, target, 7, i, 0)
-    shape = source.shapes[i]
-    full = density.density_map(source.points[i], shape=shape, sigma="adaptive")
-    top, left, height, width = cut_of(source, i, 0)
-    cut = full[top : top + height, left : left + width, None]
-    np.testing.assert_allclose(crop["density"], cut, atol=1e-6)
-
-
-class OnAStreet(Mixed):
-    """The same, with a perspective map of each photograph but the last."""
-
-    def __getitem__(self, i):
-        rows = np.linspace(5, 40, self.shapes[i][0], dtype=np.float32)[:, None]
-        perspective = np.broadcast_to(rows, self.shapes[i])
-        last = i == len(self) - 1
-        return super().__getitem__(i) | {
-            "perspective": np.zeros((0, 0), np.float32) if last else perspective
-        }
-
-
-def test_perspective_maps_decide_the_width_of_heads():
-    source, target = OnAStreet((96, 128), (96, 128)), config.Target("perspective")
-    crops = config.Crops(fraction=1, multiple=4)
-    crop = pipeline.read_crop(source, crops, target, 7, 0, 0)
-    expected = density.density_map(
-        source.points[0], shape=(96, 128), sigma=0.2 * source[0]["perspective"]
-    )
-    np.testing.assert_allclose(crop["density"][..., 0], expected, rtol=1e-6)
-    far, near = expected[24].max(), expected[72].max()  # the heads' rows
-    assert far > 5 * near > 0
-
-
-@pytest.mark.parametrize("source", [OnAStreet((64, 64)), Mixed((64, 64))])
-def test_without_a_perspective_map_the_error_says_what_to_do(source):
-    target = config.Target(kernel="perspective")
-    expected = (
-        "^grey_0 has no perspective map, which --config.target.kernel=perspective "
-        "needs: use fixed or adaptive$"
-    )
-    with pytest.raises(ValueError, match=expected):
-        pipeline.read_crop(source, CROPS, target, 7, 0, 0)
 
 
 def test_an_epoch_holds_every_crop_once_in_an_order_of_its_own(source):
@@ -225,7 +93,7 @@ def test_batches_say_which_crops_they_hold(source):
     numbers = [tuple(pair) for batch in batches for pair in batch["crop"].tolist()]
     images = [image for batch in batches for image in batch["image"]]
     for (i, j), image in zip(numbers, images, strict=True):
-        crop = pipeline.read_crop(source, CROPS, TARGET, 7, i, j)
+        crop = examples.read_crop(source, CROPS, TARGET, 7, i, j)
         np.testing.assert_array_equal(crop["image"], image)
     order = {"batch_size": 4, "seed": 7}
     assert pipeline.crops_until(source, CROPS, steps=5, **order) == set(numbers)
@@ -286,27 +154,6 @@ def test_a_batch_has_one_size_and_sizes_take_turns_in_proportion():
     share = collections.Counter(batch["image"].shape[1:3] for batch in batches)
     assert share == {(64, 128): 60, (128, 128): 20, (64, 64): 20}
     assert {batch["image"].shape[1:3] for batch in batches[:6]} == set(share)
-
-
-def test_counts_are_those_of_the_crops(source):
-    counts = pipeline.crop_counts(source, CROPS, 7)
-    read = [
-        pipeline.read_crop(source, CROPS, TARGET, 7, i, j)["count"]
-        for i, j in itertools.product(range(6), range(7))
-    ]
-    np.testing.assert_array_equal(counts, read)
-    assert counts.dtype == np.float32 and counts.max() > 0
-    patches = pipeline.patch_counts(source, CROPS, 7)
-    read = [
-        pipeline.read_patch(source, 7, i, j)["count"]
-        for i, j in itertools.product(range(6), range(5))
-    ]
-    np.testing.assert_array_equal(patches, read)
-
-
-def test_counts_stop_at_a_sample():
-    crops = config.Crops(plain=10_000, changed=0)
-    assert len(pipeline.crop_counts(Mixed((64, 64), (64, 64)), crops, 0)) == 10_000
 
 
 def test_a_photograph_too_small_to_crop_is_named():

@@ -172,16 +172,21 @@ def test_stages_are_those_of_the_configuration():
     assert plan(model=alone, adversary=config.Adversary(0)) == ["density"]
 
 
+def density_stage_of(experiment):
+    """The stage of a model without context."""
+    source = data.open_source(experiment.data, "train")
+    model = cpcnn.build(experiment.model)
+    run = stages.Run(experiment, model, source, None)
+    run = run._replace(crop_scores=lambda weights, crops: dict.fromkeys(crops, {}))
+    return stages.density_stage(run, tiny.drawn(model))
+
+
 def test_the_dme_learns_at_its_own_rate():
     """A first step of Adam moves a weight by its rate, whatever the gradient."""
     experiment = tiny.get_config()
     experiment.model.global_context = experiment.model.local_context = False
     experiment.density.dme_rate = 0.25
-    source = data.open_source(experiment.data, "train")
-    model = cpcnn.build(experiment.model)
-    run = stages.Run(experiment, model, source, None)
-    run = run._replace(crop_scores=lambda weights, crops: dict.fromkeys(crops, {}))
-    stage = stages.density_stage(run, tiny.drawn(model))
+    stage = density_stage_of(experiment)
     with contextlib.closing(stage.batches(0)) as batches:
         batch = next(batches)
     after, _ = jax.jit(stage.step)(stage.state, batch)
@@ -192,6 +197,32 @@ def test_the_dme_learns_at_its_own_rate():
     for name, largest in moved.items():
         rate = 0.25e-3 if name.startswith("dme/") else 1e-3
         assert largest == pytest.approx(rate, rel=0.02), name
+
+
+def test_the_mean_of_the_weights_is_what_a_stage_gives():
+    """By its definition, the sum of decay^(n - k) w_k over that of decay^(n - k)."""
+    experiment = tiny.get_config()
+    experiment.model.global_context = experiment.model.local_context = False
+    found = {}
+    for average in (0.0, 0.75):
+        experiment.density.average = average
+        stage = density_stage_of(experiment)
+        state, seen = stage.state, []
+        with contextlib.closing(stage.batches(0)) as batches:
+            for _ in range(3):
+                batch = next(batches)
+                state, _ = jax.jit(stage.step)(state, batch)
+                seen.append(state.params)
+        found[average] = seen, stage.result(state)
+    (plain, last), (seen, mean) = found[0.0], found[0.75]
+    for name, values in plain[-1].items():
+        np.testing.assert_array_equal(values, seen[-1][name])  # the same training
+        np.testing.assert_array_equal(values, last[name])
+        shares = 0.75 ** np.arange(2, -1, -1)
+        expected = sum(w * p[name] for w, p in zip(shares, seen, strict=True))
+        np.testing.assert_allclose(
+            mean[name], expected / shares.sum(), rtol=2e-5, atol=1e-7
+        )
 
 
 def test_what_cannot_be_trained_is_said_before_anything_is_written(tmp_path):

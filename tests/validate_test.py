@@ -35,6 +35,9 @@ def changed(name, value):
         ("crops.multiple", 0, "a whole number of at least 1"),
         ("crops.plain", -1, "a whole number of at least 0"),
         ("crops.patches", 0, "a whole number of at least 1"),
+        ("crops.zoom", 0.8, "a number of at least 1"),
+        ("crops.colour", 1, "a number from 0 to under 1"),
+        ("density.average", 1.0, "a number from 0 to under 1"),
         ("target.kernel", "adaptve", "one of fixed, adaptive, perspective"),
         ("target.sigma", 0.0, "a number above 0"),
         ("target.metres", 0.0, "a number above 0"),
@@ -116,6 +119,17 @@ def test_perspective_needs_a_data_set_that_has_it():
         validate.experiment(changed("target.kernel", "perspective"))
     target = config.Target(kernel="perspective")
     validate.experiment(config.Experiment(target=target, data=config.WorldExpo()))
+
+
+def test_zoomed_photographs_have_no_perspective_map():
+    target = config.Target(kernel="perspective")
+    crops = config.Crops(zoom=1.25)
+    experiment = config.Experiment(config.WorldExpo(), target, crops)
+    text = "^--config.crops.zoom=1.25 scales photographs, .*: leave one out$"
+    with pytest.raises(ValueError, match=text):
+        validate.experiment(experiment)
+    experiment.target.kernel = "adaptive"
+    validate.experiment(experiment)
 
 
 @pytest.mark.parametrize("cells", [(24,), (8, 0), (8, -8), (8, 2.0)])

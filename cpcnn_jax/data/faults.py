@@ -7,7 +7,7 @@ import numpy as np
 
 from cpcnn_jax import density
 from cpcnn_jax.data import foreign, intact, paired
-from cpcnn_jax.data.pipeline import PATCH
+from cpcnn_jax.data.examples import PATCH
 
 
 class Fault(NamedTuple):

@@ -1,0 +1,204 @@
+"""The examples of the paper's training sets [R, section 4]: crops and 64x64 patches.
+
+Window j of photograph i is fixed by (seed, i, j) alone, and so is what is done to it.
+The first crops of a photograph are plain, the further ones flipped or noised. Beyond
+the paper these can also be cut from a smaller or larger copy of the photograph
+(`config.Crops.zoom`) and in other colours (`config.Crops.colour`).
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from cpcnn_jax import density
+
+PATCH = 64  # pixels, the side of LCE's windows; no crop is smaller
+DIVISOR = 4  # of a crop's sides: the networks work at a quarter of the resolution
+COUNTED = 10_000  # windows that are enough to learn how counts are spread
+
+
+class Window(NamedTuple):
+    """A window of a photograph that has been scaled to `shape`."""
+
+    shape: tuple  # (height, width), pixels
+    place: tuple  # (top, left, height, width) in it, pixels
+    rng: np.random.Generator  # the dice for what is done to the window
+
+
+def per_photograph(crops):
+    """How many crops D_dme has of each photograph."""
+    return crops.plain + crops.changed
+
+
+def crop_size(shape, crops):
+    """A quarter of each side, rounded to `crops.multiple`; at least 64 pixels.
+
+    Args:
+      shape: (height, width) of a photograph, pixels.
+      crops: `config.Crops`.
+
+    Returns:
+      (height, width), multiples of 4, never more than the photograph.
+
+    Example:
+      >>> from cpcnn_jax import config
+      >>> crop_size((768, 1024), config.Crops()), crop_size((683, 182), config.Crops())
+      ((192, 256), (192, 64))
+    """
+    step = math.lcm(crops.multiple, DIVISOR)
+    quarters = (round(side / crops.fraction / step) * step for side in shape)
+    largest = (side // step * step for side in shape)
+    return tuple(max(PATCH, min(*pair)) for pair in zip(quarters, largest, strict=True))
+
+
+def check_sizes(source):
+    """Refuses photographs that are too small to train or to validate on.
+
+    Raises:
+      ValueError: a photograph has a side under 64 pixels.
+    """
+    for name, (height, width) in zip(source.names, source.shapes, strict=True):
+        if min(height, width) < PATCH:
+            raise ValueError(
+                f"{name} has {width}x{height} pixels; training needs at least "
+                f"{PATCH}x{PATCH}."
+            )
+
+
+def read_crop(source, crops, target, seed, i, j):
+    """Crop j of photograph i: an element of `pipeline.crop_batches`, without the B."""
+    photograph = source[i]
+    window = _crop_window(seed, i, j, source.shapes[i], crops)
+    points = _scaled(photograph["points"], source.shapes[i], window.shape)
+    people = density.density_map(
+        points,
+        shape=window.shape,
+        sigma=target.sigma_of(photograph),
+        window=window.place,
+    )
+    if _change(crops, j) == "flip":
+        people = people[:, ::-1]
+    return {
+        "image": _changed(photograph["image"], window, crops, j),
+        "density": people[..., None],
+        "count": np.float32(_heads(points, window)),
+        "crop": np.array((i, j), np.int32),
+    }
+
+
+def crop_images(source, crops, seed, i, numbers):
+    """`[n, h, w, 3]`, the images of crops of photograph i, which is read once."""
+    photograph, shape = source[i]["image"], source.shapes[i]
+    windows = [(j, _crop_window(seed, i, j, shape, crops)) for j in numbers]
+    return np.stack([_changed(photograph, window, crops, j) for j, window in windows])
+
+
+def read_patch(source, seed, i, j):
+    """Patch j of photograph i: one of `pipeline.patch_batches`, without the B."""
+    photograph = source[i]
+    window = _patch_window(seed, i, j, source.shapes[i])
+    return {
+        "image": _cut(photograph["image"], window),
+        "count": np.float32(_heads(photograph["points"], window)),
+        "crop": np.array((i, j), np.int32),
+    }
+
+
+def crop_counts(source, crops, seed):
+    """`[N]` float32 heads inside crops of D_dme, from every photograph's points alone.
+
+    At most about 10,000 of the crops are counted: enough for `density.fit_thresholds`.
+    """
+
+    def window(i, j, shape):
+        return _crop_window(seed, i, j, shape, crops)
+
+    return _counts(source, per_photograph(crops), window)
+
+
+def patch_counts(source, crops, seed):
+    """`[N]` float32 heads inside patches of D_lc, likewise."""
+
+    def window(i, j, shape):
+        return _patch_window(seed, i, j, shape)
+
+    return _counts(source, crops.patches, window)
+
+
+def _counts(source, each, window_of):
+    each = min(each, math.ceil(COUNTED / len(source)))
+    found = []
+    photographs = zip(source.shapes, source.points, strict=True)
+    for i, (shape, points) in enumerate(photographs):
+        for j in range(each):
+            window = window_of(i, j, shape)
+            found.append(_heads(_scaled(points, shape, window.shape), window))
+    return np.array(found, np.float32)
+
+
+def _change(crops, j):
+    """After the plain crops, every second one is flipped, the others are noised."""
+    if j < crops.plain:
+        return None
+    return "noise" if (j - crops.plain) % 2 else "flip"
+
+
+def _crop_window(seed, i, j, shape, crops):
+    size = crop_size(shape, crops)
+    rng = np.random.default_rng((seed, i, j))
+    if crops.zoom > 1 and _change(crops, j):
+        times = crops.zoom ** rng.uniform(-1, 1)
+        sides = (round(side * times) for side in shape)
+        shape = tuple(max(*pair) for pair in zip(sides, size, strict=True))
+    return _anywhere(rng, shape, size)
+
+
+def _patch_window(seed, i, j, shape):
+    return _anywhere(np.random.default_rng((seed, i, j)), shape, (PATCH, PATCH))
+
+
+def _anywhere(rng, shape, size):
+    top, left = rng.integers(0, np.subtract(shape, size) + 1)
+    return Window(tuple(shape), (int(top), int(left), *size), rng)
+
+
+def _scaled(points, shape, to):
+    """Points of a photograph where it is scaled from one shape to another."""
+    if to == tuple(shape):
+        return points
+    return points * np.float32(np.divide(to, shape)[::-1])
+
+
+def _heads(points, window):
+    """How many heads lie in a window, of points scaled as it is."""
+    top, left, height, width = window.place
+    return density.inside(points - np.float32((left, top)), (height, width)).sum()
+
+
+def _cut(photograph, window):
+    """The window of a uint8 image, as float32 in 0..1."""
+    top, left, height, width = window.place
+    if window.shape == photograph.shape[:2]:
+        cut = photograph[top : top + height, left : left + width]
+    else:
+        down, across = np.divide(photograph.shape[:2], window.shape)
+        box = left * across, top * down, (left + width) * across, (top + height) * down
+        image = Image.fromarray(photograph)
+        cut = np.asarray(image.resize((width, height), Image.BILINEAR, box=box))
+    return cut.astype(np.float32) / 255
+
+
+def _changed(photograph, window, crops, j):
+    image, change, rng = _cut(photograph, window), _change(crops, j), window.rng
+    if change and crops.colour:
+        gain = rng.uniform(1 - crops.colour, 1 + crops.colour, 3)
+        shift = rng.uniform(-crops.colour, crops.colour) / 2
+        image = np.clip(image * np.float32(gain) + np.float32(shift), 0, 1)
+    if change == "flip":
+        return image[:, ::-1]
+    if change == "noise":
+        noise = rng.uniform(-crops.noise, crops.noise, image.shape)
+        return np.clip(image + noise.astype(np.float32), 0, 1)
+    return image

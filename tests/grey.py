@@ -1,0 +1,20 @@
+"""Photographs for tests of where windows lie: plain grey, heads in known places."""
+
+import numpy as np
+
+
+class Mixed:
+    """A source of plain grey photographs of several sizes; one head in each quarter."""
+
+    def __init__(self, *shapes):
+        self.shapes = shapes
+        self.names = [f"grey_{i}" for i in range(len(shapes))]
+        quarters = np.array([[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]])
+        self.points = [(quarters * s[::-1]).astype(np.float32) for s in shapes]
+
+    def __len__(self):
+        return len(self.shapes)
+
+    def __getitem__(self, i):
+        image = np.full((*self.shapes[i], 3), i, np.uint8)
+        return {"name": self.names[i], "image": image, "points": self.points[i]}
