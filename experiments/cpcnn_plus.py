@@ -26,4 +26,5 @@ def get_config():
     experiment.density.learning_rate = 1e-4
     experiment.density.cells = (8, 64)
     experiment.density.average = 0.998
+    experiment.validation.every = 2000
     return experiment
