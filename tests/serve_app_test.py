@@ -46,7 +46,11 @@ def running(ready, **limits):
     """The address of the application in a thread."""
     made = app.application(ready, weights="none", limits=Limits(**limits))
     config = uvicorn.Config(
-        made, log_level="critical", loop="asyncio", timeout_graceful_shutdown=1
+        made,
+        log_config=None,  # uvicorn's own keeps hold of a stderr that pytest closes
+        log_level="critical",
+        loop="asyncio",
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))
