@@ -2,7 +2,8 @@
 
 experiments/NAME.py builds one `Experiment`; `launch.py --config.stage.field=value`
 overrides single fields. The classes are not frozen because absl's overrides assign
-to them; nothing assigns after launch.py has started.
+to them; nothing assigns after launch.py has started. A new field's default is what was
+done before there was the field: workdirs outlive versions.
 
 [R] marks a fact of the paper as recalled and [I] our own choice where the paper (as
 far as we could read it) says nothing; both are here so that one place changes them.

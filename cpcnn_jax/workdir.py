@@ -44,7 +44,8 @@ def claim(workdir, experiment: config.Experiment, *, record=True):
         ) from None
     ours = _ours(experiment)
     if any(path.name not in _OURS for path in workdir.iterdir()):  # a run has begun
-        _refuse_another(workdir, ours)
+        default = config.Experiment(data=type(experiment.data)())
+        _refuse_another(workdir, ours, absent=_tree(default))
     files.replace(workdir / "config.json", _json(ours))
     if record or not (workdir / "environment.json").exists():
         files.replace(workdir / "environment.json", _json(_environment()))
@@ -77,12 +78,17 @@ def check_shared(workdir, experiment: config.Experiment):
 
 def _ours(experiment):
     """The experiment as config.json has it."""
-    tree = json.loads(_json(dataclasses.asdict(experiment)))
+    tree = _tree(experiment)
     tree["data"]["kind"] = type(experiment.data).__name__
     return tree
 
 
-def _refuse_another(workdir, ours):
+def _tree(experiment):
+    return json.loads(_json(dataclasses.asdict(experiment)))
+
+
+def _refuse_another(workdir, ours, absent):
+    """`absent`: what the run meant by fields that config.py did not have yet."""
     file = workdir / "config.json"
     advice = "nothing was changed in it: choose another folder"
     if not file.exists():
@@ -94,6 +100,7 @@ def _refuse_another(workdir, ours):
         theirs = json.loads(file.read_text())
     except ValueError as error:
         raise ValueError(f"{file} is damaged ({error}); {advice}") from None
+    theirs = dict(_leaves(absent)) | dict(_leaves(theirs))
     if found := _differences(theirs, ours):
         raise ValueError(
             f"--workdir={workdir} holds another experiment ({found}); {advice}"

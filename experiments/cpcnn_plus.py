@@ -7,8 +7,8 @@ Goes on from the released shanghaitech_a_longer, whose GCE and LCE it keeps. Nee
 weights/vgg16.safetensors (`make vgg16`).
 
 Departs from the paper: no crop is plain, and each is cut from a smaller or larger copy
-of the photograph, in other colours; means over cells of 8 and of 64 pixels are compared,
-too; the weights that are kept are a running mean; no adversary.
+of the photograph, in other colours; means over cells of 8 and of 64 pixels are
+compared, too; what is kept is a running mean of the weights; no adversary.
 
 Paper's row: MAE 73.6, RMSE 106.4.
 Not run yet.

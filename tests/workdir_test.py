@@ -62,6 +62,22 @@ def test_another_experiment_is_refused_by_its_fields(tmp_path):
     assert (folder / "config.json").read_text() == before
 
 
+def test_a_field_that_there_was_not_yet_has_its_default(tmp_path):
+    folder = begun(tmp_path / "run", Experiment(data=config.ShanghaiTech()))
+    old = json.loads((folder / "config.json").read_text())
+    del old["crops"]["zoom"], old["density"], old["data"]["on_bad"]
+    (folder / "config.json").write_text(json.dumps(old))
+    other = Experiment(data=config.ShanghaiTech(), crops=config.Crops(zoom=2.0))
+    with pytest.raises(ValueError, match=r"config.crops.zoom was 1.0, now 2.0\)"):
+        workdir.claim(folder, other)
+    workdir.claim(folder, Experiment(data=config.ShanghaiTech()))
+    assert "zoom" in json.loads((folder / "config.json").read_text())["crops"]
+    del old["data"]["kind"]
+    (folder / "config.json").write_text(json.dumps(old))
+    with pytest.raises(ValueError, match="config.data.kind was None"):
+        workdir.claim(folder, Experiment(data=config.ShanghaiTech()))
+
+
 def test_many_differences_are_counted(tmp_path):
     folder = begun(tmp_path / "run")
     stage = config.Stage(3, 3, 3.0)
@@ -74,7 +90,7 @@ def test_other_data_is_another_experiment_but_another_root_is_not(tmp_path):
     workdir.claim(folder, Experiment(data=config.ShanghaiTech(root="b")))
     with pytest.raises(ValueError, match="config.data.part was A, now B"):
         workdir.claim(folder, Experiment(data=config.ShanghaiTech(part="B")))
-    with pytest.raises(ValueError, match="config.data.height was None, now 256"):
+    with pytest.raises(ValueError, match="data.kind was ShanghaiTech, now Crowd"):
         workdir.claim(folder, Experiment())
 
 
