@@ -23,7 +23,7 @@ def get_config():
     experiment.gce.steps = experiment.lce.steps = experiment.adversary.steps = 0
     experiment.crops.plain, experiment.crops.changed = 0, 20
     experiment.crops.zoom, experiment.crops.colour = 1.3, 0.2
-    experiment.density.learning_rate = 1e-4
+    experiment.density.steps, experiment.density.learning_rate = 4000, 1e-4
     experiment.density.cells = (8, 64)
     experiment.density.average = 0.998
     experiment.validation.every = 2000
