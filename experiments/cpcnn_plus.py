@@ -11,7 +11,10 @@ of the photograph, in other colours; means over cells of 8 and of 64 pixels are
 compared, too; what is kept is a running mean of the weights; no adversary.
 
 Paper's row: MAE 73.6, RMSE 106.4.
-Not run yet.
+Reached: MAE 115.6 (95% interval 98.5 to 134.1), RMSE 168.2, after 24 minutes of
+training on two CPU cores with other work beside them, and 36 of context that another
+training left little of them for. On the validation photographs the MAE was 149.2 and
+145.7 after 2,000 and 4,000 steps, from 150.6.
 """
 
 from experiments import shanghaitech_a

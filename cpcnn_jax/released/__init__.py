@@ -15,6 +15,7 @@ RELEASES = {
     "shanghaitech_a_longer": (
         "09e45ebe7a5f82000a0a5e53ca30c03939ce2993776d03ab0d9f34ddfb020684"
     ),
+    "cpcnn_plus": "2d1dd257b25d517832827ff8f29d40d805bdf682cbe575c1aefe7f78723b9745",
 }
 # What `find` takes, for help texts.
 ANY = (
