@@ -6,9 +6,9 @@
         --config.gce.vgg16=weights/vgg16.safetensors
 
 Paper's row: MAE 89.9, RMSE 127.9 (recalled, not seen).
-Reached: MAE 132.4 (95% interval 115.8 to 150.0), RMSE 177.5, after 55 minutes on two
-CPU cores with other work beside them: 6 for GCE, 6 for the context, 36 for DME and
-F-CNN, of which 20 would do on quiet cores, and the evaluation.
+Reached: MAE 132.4 (95% interval 115.8 to 150.0), RMSE 177.5, after 64 minutes on two
+CPU cores with other work beside them: 6 for GCE, 11 for the context, 36 for DME and
+F-CNN, 10 of evaluation.
 On the validation photographs the MAE was 273.7, 235.6, 228.2, 179.0, 183.2 and 163.2
 after 1,000 to 6,000 steps.
 """

@@ -6,8 +6,8 @@
         --config.gce.vgg16=weights/vgg16.safetensors
 
 Paper's row: MAE 76.1, RMSE 110.2 (recalled, not seen).
-Reached: MAE 140.7 (95% interval 121.3 to 161.9), RMSE 197.4, on two CPU cores after 29
-minutes for DME and F-CNN and half an hour for the rest, beside other trainings.
+Reached: MAE 140.7 (95% interval 121.3 to 161.9), RMSE 197.4, after 77 minutes on two
+CPU cores beside other trainings, 29 of them for DME and F-CNN.
 On the validation photographs the MAE was 221.2, 261.9, 207.7, 179.3, 169.1 and 174.9
 after 1,000 to 6,000 steps: to every digit printed those of shanghaitech_a.py, which is
 the same up to its adversary.
