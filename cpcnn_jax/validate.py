@@ -128,6 +128,7 @@ def experiment(config):
                 raise ValueError(f"--config.{name}={value} must be {words}")
     _stages(config)
     _crops(config)
+    _changed_crops(config)
     _networks(config)
     _data(config)
 
@@ -155,17 +156,27 @@ def _crops(config):
             "--config.crops.plain=0 and --config.crops.changed=0 leave no crops to "
             "learn from: one must be at least 1"
         )
-    if config.crops.zoom > 1 and config.target.kernel == "perspective":
-        raise ValueError(
-            f"--config.crops.zoom={config.crops.zoom} scales photographs, which "
-            "--config.target.kernel=perspective needs as they are: leave one out"
-        )
     for side in config.density.cells:
         if not isinstance(side, int) or side < 1 or config.crops.multiple % side:
             raise ValueError(
                 f"--config.density.cells={config.density.cells} must be sides that "
                 f"divide --config.crops.multiple={config.crops.multiple}"
             )
+
+
+def _changed_crops(config):
+    crops = config.crops
+    if not crops.changed and (crops.zoom > 1 or crops.colour):
+        raise ValueError(
+            f"--config.crops.zoom={crops.zoom} and --config.crops.colour="
+            f"{crops.colour} are for changed crops, and --config.crops.changed=0 "
+            "leaves none: set it to at least 1"
+        )
+    if crops.zoom > 1 and config.target.kernel == "perspective":
+        raise ValueError(
+            f"--config.crops.zoom={crops.zoom} scales photographs, which "
+            "--config.target.kernel=perspective needs as they are: leave one out"
+        )
 
 
 def _networks(config):

@@ -121,6 +121,16 @@ def test_perspective_needs_a_data_set_that_has_it():
     validate.experiment(config.Experiment(target=target, data=config.WorldExpo()))
 
 
+@pytest.mark.parametrize("change", [{"zoom": 1.3}, {"colour": 0.2}])
+def test_only_changed_crops_are_zoomed_and_recoloured(change):
+    validate.experiment(config.Experiment(crops=config.Crops(**change)))
+    text = (
+        "^--config.crops.zoom=.* and .*colour=.* --config.crops.changed=0 leaves none"
+    )
+    with pytest.raises(ValueError, match=text):
+        validate.experiment(config.Experiment(crops=config.Crops(changed=0, **change)))
+
+
 def test_zoomed_photographs_have_no_perspective_map():
     target = config.Target(kernel="perspective")
     crops = config.Crops(zoom=1.25)
