@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 
-from cpcnn_jax import grown, released, weights
+from cpcnn_jax import finer, grown, released, weights
 
 
 def weights_of(model, settings):
@@ -50,8 +50,11 @@ def key(seed, purpose):
 
 
 def _continued(path, before):
-    """Weights of an earlier training, if they are of these networks."""
-    found = released.load(path)
+    """Weights of an earlier training, if they are of these networks.
+
+    These may have finer classes; see `finer`.
+    """
+    found = finer.refined(released.load(path), before)
     for name in sorted(before.keys() | found.keys()):
         want, got = (
             tree[name].shape if name in tree else "nothing" for tree in (before, found)

@@ -1,0 +1,69 @@
+"""Finer density classes begin as parts of the coarser ones, and change no map."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from cpcnn_jax import config, finer, initial, steps, weights
+from cpcnn_jax.models import cpcnn
+
+COARSE = config.Model(
+    vgg_width=0.125, gce_head=(8, 8), lce_features=(4, 4, 8), lce_head=(8, 8)
+)
+
+
+def with_classes(number, **changes):
+    model = dataclasses.replace(COARSE, num_classes=number, **changes)
+    built = cpcnn.build(model)
+    return built, initial.drawn(built, number, "weights")
+
+
+def looked_at(built, trained, image):
+    density, found = built.apply(steps.variables(trained), image)
+    return np.asarray(density), np.asarray(found["context"])
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(1).random((1, 128, 192, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"global_context": False}, {"fusion": False}], ids=str
+)
+def test_the_map_stays_and_each_class_is_shared_by_its_parts(changes, image):
+    coarse, known = with_classes(5, **changes)
+    fine, before = with_classes(20, **changes)
+    found = finer.refined(known, before)
+    assert {n: x.shape for n, x in found.items()} == {
+        n: x.shape for n, x in before.items()
+    }
+    density, scores = looked_at(coarse, known, image)
+    same, parts = looked_at(fine, found, image)
+    assert np.ptp(scores) > 0.01 and np.ptp(density) > 0
+    np.testing.assert_allclose(same, density, atol=1e-5 * np.abs(density).max())
+    np.testing.assert_allclose(parts, np.repeat(scores / 4, 4, axis=-1), atol=1e-6)
+
+
+@pytest.mark.parametrize("number", [5, 2, 7])
+def test_what_cannot_be_divided_stays(number):
+    known = with_classes(5)[1]
+    found = finer.refined(known, with_classes(number)[1])
+    assert found.keys() == known.keys()
+    for name, value in known.items():
+        np.testing.assert_array_equal(found[name], value)
+
+
+def test_an_experiment_goes_on_with_finer_classes(tmp_path):
+    _, known = with_classes(5)
+    weights.save(tmp_path / "weights.safetensors", known, COARSE)
+    settings = config.Experiment(start=str(tmp_path))
+    settings.model = dataclasses.replace(COARSE, num_classes=10)
+    built, before = with_classes(10)
+    found = initial.weights_of(built, settings)
+    for name, value in finer.refined(known, before).items():
+        np.testing.assert_array_equal(found[name], value)
+    settings.model.num_classes = 7
+    with pytest.raises(ValueError, match="is of other networks: .* in this experiment"):
+        initial.weights_of(cpcnn.build(settings.model), settings)
