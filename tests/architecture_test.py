@@ -17,8 +17,8 @@ FLOORS = [
     "arithmetic cache clock config document files finite hdf5 initializers interrupt "
     "kernels log losses narrow parallel parser photograph regions checkpoint "
     "uncertainty",
-    "cluster density density_files film finer folders gradients predictions geometry sweep "
-    "workdir",
+    "cluster density density_files film finer folders gradients predictions geometry "
+    "sweep workdir",
     "metrics report",
     "lowerings scores",
     "primitive converters",
