@@ -273,8 +273,8 @@ class Experiment:
     adversary: Adversary = field(default_factory=Adversary)
     validation: Validation = field(default_factory=Validation)
     # Weights of the same networks to go on from: a weights file, the workdir of a run
-    # or a released name (gce.vgg16 is not read then); "": all are drawn. Theirs may be
-    # a whole number of times fewer classes. A stage of 0 steps is left out.
+    # or a released name (gce.vgg16 is not read then); "": all are drawn. They may have
+    # a whole number of times fewer density classes. A stage of 0 steps is left out.
     start: str = ""
     # MCNN's trained weights, from `python -m cpcnn_jax mcnn`, as which DME and F-CNN
     # begin; "": as `start` says.

@@ -21,23 +21,26 @@ def refined(known, before):
       before: flat dict of a new one's, with a multiple of K.
 
     Returns:
-      The trained weights with as many classes as the new ones; as they were, if there
-      is nothing to divide, or no whole number of parts.
+      The trained weights with as many classes as the new ones; as they were, if they
+      are of other networks, or their classes no whole number of times fewer.
 
     Example:
-      >>> known = {"gce/head/logits/bias": np.array([1.0, 2.0])}
-      >>> refined(known, {"gce/head/logits/bias": np.zeros(4)})
-      {'gce/head/logits/bias': array([1., 1., 2., 2.])}
+      >>> known = {"gce/head/logits/bias": np.array([1.0, 2.0]), LOOKS: np.eye(5)[None]}
+      >>> before = {"gce/head/logits/bias": np.zeros(4), LOOKS: np.zeros((1, 7, 5))}
+      >>> refined(known, before)["gce/head/logits/bias"]
+      array([1., 1., 2., 2.])
     """
-    logits = {name: x for name, x in known.items() if LOGITS in name and name in before}
-    parts = {before[name].shape[-1] / x.shape[-1] for name, x in logits.items()}
-    if len(parts) != 1 or not (times := parts.pop()).is_integer():
+    logits = {name: x for name, x in known.items() if LOGITS in name}
+    if not logits or known.keys() != before.keys():
         return known
-    times = int(times)
-    found = known | {name: np.repeat(x, times, -1) for name, x in logits.items()}
-    if LOOKS in known:
-        scores = sum(x.shape[-1] for name, x in logits.items() if x.ndim == 1)
-        own, looked = np.split(known[LOOKS], [known[LOOKS].shape[2] - scores], axis=2)
-        parts_looked = np.repeat(looked, times, axis=2)
-        found[LOOKS] = np.concatenate([own, parts_looked], axis=2)
-    return found
+    times, *others = {
+        before[name].shape[-1] / x.shape[-1] for name, x in logits.items()
+    }
+    if others or not times.is_integer():
+        return known
+    found = {name: np.repeat(x, int(times), -1) for name, x in logits.items()}
+    kernel = known[LOOKS]
+    scores = sum(x.shape[-1] for name, x in logits.items() if name.endswith("bias"))
+    features, classes = np.split(kernel, [kernel.shape[-2] - scores], axis=-2)
+    parts = np.repeat(classes, int(times), axis=-2)
+    return known | found | {LOOKS: np.concatenate([features, parts], axis=-2)}

@@ -55,6 +55,11 @@ def test_what_cannot_be_divided_stays(number):
         np.testing.assert_array_equal(found[name], value)
 
 
+def test_weights_of_other_networks_stay():
+    known, before = with_classes(5)[1], with_classes(20, local_context=False)[1]
+    assert finer.refined(known, before) is known
+
+
 def test_an_experiment_goes_on_with_finer_classes(tmp_path):
     _, known = with_classes(5)
     weights.save(tmp_path / "weights.safetensors", known, COARSE)
