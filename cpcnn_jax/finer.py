@@ -22,7 +22,10 @@ def refined(known, before):
 
     Returns:
       The trained weights with as many classes as the new ones; as they were, if they
-      are of other networks, or their classes no whole number of times fewer.
+      are of other networks.
+
+    Raises:
+      ValueError: the new classes are no multiple of K.
 
     Example:
       >>> known = {"gce/head/logits/bias": np.array([1.0, 2.0]), LOOKS: np.eye(5)[None]}
@@ -33,14 +36,16 @@ def refined(known, before):
     logits = {name: x for name, x in known.items() if LOGITS in name}
     if not logits or known.keys() != before.keys():
         return known
-    times, *others = {
-        before[name].shape[-1] / x.shape[-1] for name, x in logits.items()
-    }
-    if others or not times.is_integer():
-        return known
-    found = {name: np.repeat(x, int(times), -1) for name, x in logits.items()}
+    coarse, fine = (tree[next(iter(logits))].shape[-1] for tree in (known, before))
+    times, rest = divmod(fine, coarse)
+    if rest:
+        raise ValueError(
+            f"--config.start has {coarse} density classes, of which "
+            f"--config.model.num_classes={fine} must be a multiple"
+        )
+    found = {name: np.repeat(x, times, axis=-1) for name, x in logits.items()}
     kernel = known[LOOKS]
     scores = sum(x.shape[-1] for name, x in logits.items() if name.endswith("bias"))
     features, classes = np.split(kernel, [kernel.shape[-2] - scores], axis=-2)
-    parts = np.repeat(classes, int(times), axis=-2)
+    parts = np.repeat(classes, times, axis=-2)
     return known | found | {LOOKS: np.concatenate([features, parts], axis=-2)}
