@@ -189,6 +189,8 @@ class Model:
     vgg_width: float = 1.0  # multiplies VGG-16's features; 1 fits ImageNet weights
     gce_head: tuple = (512, 256)  # [I] from the author's CMTL head
     lce_features: tuple = (64, 128, 256)  # [I] of the three convolution blocks
+    # How many of VGG-16's blocks are the LCE's in place of these; 0: none.
+    lce_vgg_blocks: int = 0
     lce_head: tuple = (512, 256)  # [I]
     local_stride: int = 64  # pixels between LCE windows [I]; overlaps are averaged
     transposed_kernel: int = 4  # k of T [I]: the author's own T layer; p follows
@@ -210,7 +212,14 @@ class Stage:
 
 
 @dataclass
-class GlobalStage(Stage):
+class ContextStage(Stage):
+    """The training of a network that may have VGG-16's convolutions."""
+
+    vgg_rate: float = 1.0  # their learning rate is this times the stage's
+
+
+@dataclass
+class GlobalStage(ContextStage):
     """The GCE's training: what it starts from and how much of it learns."""
 
     vgg16: str = ""  # ImageNet weights, from `python -m cpcnn_jax vgg16`; "": random
@@ -219,9 +228,20 @@ class GlobalStage(Stage):
 
 
 @dataclass
+class LocalStage(ContextStage):
+    """The LCE's training."""
+
+    # The first convolution that learns where the LCE has VGG-16's; all others do.
+    trainable_from: str = "conv1_1"
+
+
+@dataclass
 class DensityStage(Stage):
     """The training of DME and F-CNN with L_E, and what may be added to it."""
 
+    # F-CNN begins as the density that GCE and LCE expect, the mean of both; False: as
+    # it was drawn, or as `Experiment.start` says.
+    expected: bool = False
     dme_rate: float = 1.0  # DME's learning rate is this times the stage's
     # Sides in pixels of the cells over which the maps' means are compared, too
     # (`losses.coarse_loss`); each divides crops.multiple.
@@ -257,6 +277,7 @@ class Validation:
 
 
 STAGES = ("gce", "lce", "density", "adversary")  # fields of `Experiment`, in order
+NETWORKS = ("gce", "lce", "dme", "fcnn")  # as weights are named
 
 
 @dataclass
@@ -268,14 +289,15 @@ class Experiment:
     crops: Crops = field(default_factory=Crops)
     model: Model = field(default_factory=Model)
     gce: GlobalStage = field(default_factory=GlobalStage)
-    lce: Stage = field(default_factory=Stage)
+    lce: LocalStage = field(default_factory=LocalStage)
     density: DensityStage = field(default_factory=DensityStage)
     adversary: Adversary = field(default_factory=Adversary)
     validation: Validation = field(default_factory=Validation)
     # Weights of the same networks to go on from: a weights file, the workdir of a run
-    # or a released name (gce.vgg16 is not read then); "": all are drawn. They may have
-    # a whole number of times fewer density classes. A stage of 0 steps is left out.
+    # or a released name; "": all are drawn. They may have a whole number of times fewer
+    # density classes. A stage of 0 steps is left out.
     start: str = ""
+    taken: tuple = NETWORKS  # from `start`; the others begin as they would without it
     # MCNN's trained weights, from `python -m cpcnn_jax mcnn`, as which DME and F-CNN
     # begin; "": as `start` says.
     mcnn: str = ""

@@ -1,26 +1,21 @@
 """A CP-CNN that has grown from MCNN: before any training it counts just as MCNN does.
 
-DME's columns are MCNN's with one convolution more, which begins as the identity. The
-first channel of F-CNN's layers begins as the way of MCNN's own map to the photograph's
-resolution; all other channels are drawn, and the last layer does not look at them yet.
-The context is one of those it does not look at: training finds out what it is worth.
-
-Reference: Chen, Goodfellow & Shlens, Net2Net, ICLR 2016.
+DME's columns are MCNN's with one convolution more, which begins as the identity. F-CNN
+carries MCNN's own map to the photograph's resolution (`carried`) and does not look at
+the context yet: training finds out what it is worth.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from cpcnn_jax import weights
-from cpcnn_jax.initializers import bilinear
+from cpcnn_jax import carried, weights
 from cpcnn_jax.models.mcnn import COLUMNS
 from cpcnn_jax.models.vgg import MEAN, STD
 
 GREY = np.array([0.299, 0.587, 0.114])  # of RGB, ITU-R 601, as MCNN's inputs were made
 CELL = 16  # pixels of the photograph for each of MCNN's
 INSERTED = 3  # the number of the convolution that MCNN has not
-FUSION = ("conv1", "conv2", "t1", "conv3", "t2", "conv4")
 
 
 def from_mcnn(before, file, *, density_scale):
@@ -94,24 +89,8 @@ def _centred(shape):
 
 
 def _fusion(known, before, scales, density_scale):
-    """F-CNN's weights, whose first channels carry MCNN's map, all else as drawn."""
-    kernels = {
-        layer: np.array(before[f"fcnn/{layer}/kernel"], np.float64) for layer in FUSION
-    }
-    biases = {layer: np.zeros(k.shape[-1]) for layer, k in kernels.items()}
     fuse, bias = _of(known, "fuse")
-    for layer, kernel in kernels.items():
-        kernel[..., 0] = 0
-        side = len(kernel)
-        if layer in ("t1", "t2"):
-            kernel[..., :1, :1] = bilinear((2, 2))(None, (side, side, 1, 1))
-        else:
-            kernel[side // 2, side // 2, 0, 0] = 1
     per_pixel = density_scale / CELL
-    middle = kernels["conv1"][4, 4, :, 0]
-    middle[: len(scales)] = per_pixel * fuse[0, 0, :, 0] / scales
-    biases["conv1"][0] = bias[0] * per_pixel
-    kernels["conv4"][0, 0, 1:] = 0
-    return {f"fcnn/{layer}/kernel": kernel for layer, kernel in kernels.items()} | {
-        f"fcnn/{layer}/bias": bias for layer, bias in biases.items()
-    }
+    looks = np.zeros(before["fcnn/conv1/kernel"].shape[2])  # at features, at context
+    looks[: len(scales)] = per_pixel * fuse[0, 0, :, 0] / scales
+    return carried.fusion(before, looks, per_pixel * bias[0])

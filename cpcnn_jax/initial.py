@@ -24,10 +24,10 @@ def weights_of(model, settings):
     """
     before = drawn(model, settings.seed, "weights")
     found = before
+    if settings.gce.vgg16:
+        found = weights.with_vgg16(found, settings.gce.vgg16)
     if settings.start:
-        found = _continued(settings.start, before)
-    elif settings.gce.vgg16 and model.gce:
-        found = weights.with_vgg16(before, settings.gce.vgg16)
+        found = found | _continued(settings, before)
     if settings.mcnn:
         scale = settings.model.density_scale
         found = found | grown.from_mcnn(before, settings.mcnn, density_scale=scale)
@@ -49,12 +49,16 @@ def key(seed, purpose):
     return jax.random.fold_in(jax.random.key(seed), zlib.crc32(purpose.encode()))
 
 
-def _continued(path, before):
+def _continued(settings, before):
     """Weights of an earlier training, if they are of these networks.
 
-    These may have finer classes; see `finer`.
+    Where all four are taken, these may have finer classes; see `finer`.
     """
-    found = finer.refined(released.load(path), before)
+    path, taken = settings.start, tuple(f"{name}/" for name in settings.taken)
+    before = {name: x for name, x in before.items() if name.startswith(taken)}
+    found = released.load(path)
+    found = {name: x for name, x in found.items() if name.startswith(taken)}
+    found = finer.refined(found, before)
     for name in sorted(before.keys() | found.keys()):
         want, got = (
             tree[name].shape if name in tree else "nothing" for tree in (before, found)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from cpcnn_jax import averaged, config, density, flops, initial, steps
+from cpcnn_jax import averaged, config, density, expected, flops, initial, steps
 from cpcnn_jax.data import examples, pipeline
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.discriminator import Discriminator
@@ -61,14 +61,12 @@ def plan(run):
 def global_stage(run, before):
     """GCE on crops; only its head and the last convolutions learn."""
     settings, crops, seed = run.config.gce, run.config.crops, run.config.seed
-    first = LAYERS.index(settings.trainable_from)
-    learning = tuple(f"gce/vgg16/{layer}/" for layer in LAYERS[first:]) + ("gce/head/",)
     return _classifier_stage(
         run,
         before,
         name="gce",
         settings=settings,
-        counts=examples.crop_counts(run.source, crops, seed=seed),
+        counts=examples.crop_counts(run.source, crops, seed),
         batches=lambda start: pipeline.crop_batches(
             run.source,
             crops,
@@ -78,19 +76,19 @@ def global_stage(run, before):
             start=start,
             reading=run.reading,
         ),
-        trains=lambda name: name.startswith(learning),
+        frozen=_frozen("gce", settings),
     )
 
 
 def local_stage(run, before):
-    """LCE on 64x64 patches."""
+    """LCE on 64x64 patches; if it has VGG-16's convolutions, the last of them."""
     settings, crops, seed = run.config.lce, run.config.crops, run.config.seed
     return _classifier_stage(
         run,
         before,
         name="lce",
         settings=settings,
-        counts=examples.patch_counts(run.source, crops, seed=seed),
+        counts=examples.patch_counts(run.source, crops, seed),
         batches=lambda start: pipeline.patch_batches(
             run.source,
             crops,
@@ -99,17 +97,24 @@ def local_stage(run, before):
             start=start,
             reading=run.reading,
         ),
-        trains=lambda name: name.startswith("lce/"),
+        frozen=_frozen("lce", settings),
     )
 
 
-def _classifier_stage(run, before, *, name, settings, counts, batches, trains):
-    thresholds = density.fit_thresholds(
-        counts,
-        num_classes=run.config.model.num_classes,
-        classes=run.config.model.classes,
-    )
+def _frozen(network, settings):
+    """What the names of the convolutions begin with that stay ImageNet's."""
+    first = LAYERS.index(settings.trainable_from)
+    return tuple(f"{network}/vgg16/{layer}/" for layer in LAYERS[:first])
+
+
+def _classifier_stage(run, before, *, name, settings, counts, batches, frozen):
+    thresholds = _thresholds(run, counts)
     tx = _adam(settings)
+    if settings.vgg_rate != 1:
+        tx = _slowed(tx, "/vgg16/", settings.vgg_rate)
+
+    def trains(weight):
+        return weight.startswith(f"{name}/") and not weight.startswith(frozen)
 
     def labelled(start):
         for batch in batches(start):
@@ -144,14 +149,34 @@ def _classifier_stage(run, before, *, name, settings, counts, batches, trains):
     )
 
 
+def _thresholds(run, counts):
+    model = run.config.model
+    return density.fit_thresholds(
+        counts, num_classes=model.num_classes, classes=model.classes
+    )
+
+
+def _expected(run, before):
+    """F-CNN as the mean of the densities that the context networks expect."""
+    crops, seed, found = run.config.crops, run.config.seed, []
+    if run.model.gce is not None:
+        counts = examples.crop_counts(run.source, crops, seed)
+        areas = examples.crop_areas(run.source, crops)
+        found.append(expected.class_densities(counts, areas, _thresholds(run, counts)))
+    if run.model.lce is not None:
+        counts = examples.patch_counts(run.source, crops, seed)
+        areas = np.full(len(counts), examples.PATCH**2)
+        found.append(expected.class_densities(counts, areas, _thresholds(run, counts)))
+    scale = run.config.model.density_scale
+    return before | expected.fusion(before, found, density_scale=scale)
+
+
 def density_stage(run, before):
     """DME and F-CNN with the Euclidean loss, GCE and LCE frozen."""
     settings = run.config.density
-    slow = optax.masked(
-        optax.scale(settings.dme_rate),
-        lambda params: {name: name.startswith("dme/") for name in params},
-    )
-    tx = averaged.kept(optax.chain(_adam(settings), slow), settings.average)
+    before = _expected(run, before) if settings.expected else before
+    tx = _slowed(_adam(settings), "dme/", settings.dme_rate)
+    tx = averaged.kept(tx, settings.average)
     step = steps.density_step(
         run.model, tx, cells=settings.cells, **_way(run, settings)
     )
@@ -233,6 +258,14 @@ def _adam(settings):
         0.0, settings.learning_rate, settings.warmup, settings.steps
     )
     return optax.adam(rate)
+
+
+def _slowed(tx, part, rate):
+    """Weights that have `part` in their names move `rate` times as far."""
+    slow = optax.masked(
+        optax.scale(rate), lambda params: {name: part in name for name in params}
+    )
+    return optax.chain(tx, slow)
 
 
 def _density_batches(run, before, settings):

@@ -6,6 +6,7 @@ import math
 from cpcnn_jax.config import (
     DTYPES,
     KERNELS,
+    NETWORKS,
     ON_BAD,
     STAGES,
     Experiment,
@@ -13,7 +14,7 @@ from cpcnn_jax.config import (
     Photographs,
     WorldExpo,
 )
-from cpcnn_jax.models.vgg import LAYERS
+from cpcnn_jax.models.vgg import BLOCKS, LAYERS
 
 # What a value must be, the same for Python, and the fields that must be so.
 _RULES = (
@@ -37,6 +38,16 @@ _RULES = (
         "model.num_classes",
     ),
     (
+        f"a whole number from 0 to {len(BLOCKS)}",
+        lambda value: isinstance(value, int) and 0 <= value <= len(BLOCKS),
+        "model.lce_vgg_blocks",
+    ),
+    (
+        f"some of {', '.join(NETWORKS)}",
+        lambda value: set(value) <= set(NETWORKS) and len(value) > 0,
+        "taken",
+    ),
+    (
         "an even number of at least 2",
         lambda value: isinstance(value, int) and value >= 2 and value % 2 == 0,
         "model.transposed_kernel",
@@ -51,8 +62,8 @@ _RULES = (
         lambda value: isinstance(value, float | int) and 0 < value < math.inf,
         """target.sigma target.metres model.vgg_width model.density_scale
         gce.learning_rate lce.learning_rate density.learning_rate density.dme_rate
-        adversary.learning_rate adversary.discriminator_learning_rate
-        adversary.discriminator_width""",
+        gce.vgg_rate lce.vgg_rate adversary.learning_rate
+        adversary.discriminator_learning_rate adversary.discriminator_width""",
     ),
     (
         "a number of at least 0",
@@ -82,7 +93,7 @@ _RULES = (
     (
         f"one of {', '.join(LAYERS)}",
         lambda value: value in LAYERS,
-        "gce.trainable_from",
+        "gce.trainable_from lce.trainable_from",
     ),
     (
         "one of points, maps",
@@ -185,6 +196,12 @@ def _networks(config):
         raise ValueError(
             f"--config.mcnn={config.mcnn} needs --config.model.columns and "
             "--config.model.fusion as they are by default"
+        )
+    context = config.model.global_context or config.model.local_context
+    if config.density.expected and not (config.model.fusion and context):
+        raise ValueError(
+            f"--config.density.expected={config.density.expected} needs F-CNN and a "
+            "context network: --config.model.fusion, global_context or local_context"
         )
 
 

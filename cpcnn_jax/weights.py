@@ -19,7 +19,6 @@ from safetensors.numpy import save as serialize
 
 from cpcnn_jax import files
 from cpcnn_jax.config import Crops, Model
-from cpcnn_jax.models.vgg import LAYERS
 
 # Where each network's weights are, unless a user says otherwise: what `make demo`
 # leaves, and what the commands of these names write.
@@ -183,10 +182,10 @@ def shapes(module, *, channels):
 
 
 def with_vgg16(weights, path):
-    """Put ImageNet's VGG-16 convolutions into the GCE.
+    """Put ImageNet's VGG-16 convolutions into the GCE, and into an LCE that has some.
 
     Args:
-      weights: flat dict with `gce/vgg16/...`.
+      weights: flat dict with `gce/vgg16/...`, `lce/vgg16/...` or both.
       path: a safetensors file with "conv1_1/kernel" (HWIO), "conv1_1/bias" ..., as
         `python -m cpcnn_jax vgg16` writes it.
 
@@ -203,13 +202,16 @@ def with_vgg16(weights, path):
         )
     found = load(path)
     taken = {}
-    for name in (f"{layer}/{part}" for layer in LAYERS for part in ("kernel", "bias")):
-        want = weights[f"gce/vgg16/{name}"].shape
-        got = found[name].shape if name in found else "nothing"
+    for name in weights:
+        network, _, layer = name.partition("/vgg16/")
+        if network not in ("gce", "lce") or not layer:
+            continue
+        want = weights[name].shape
+        got = found[layer].shape if layer in found else "nothing"
         if got != want:
             raise ValueError(
-                f"--config.gce.vgg16={path}: expected {name} of shape {want}, got {got}"
-                " (--config.model.vgg_width must be 1 for ImageNet's weights)"
+                f"--config.gce.vgg16={path}: expected {layer} of shape {want}, got "
+                f"{got} (--config.model.vgg_width must be 1 for ImageNet's weights)"
             )
-        taken[f"gce/vgg16/{name}"] = found[name]
+        taken[name] = found[layer]
     return {**weights, **taken}

@@ -28,7 +28,7 @@ def get_config():
         ),
         # ImageNet's weights do not fit the narrow VGG-16, so all of it learns.
         gce=config.GlobalStage(80, 16, 1e-3, trainable_from="conv1_1"),
-        lce=config.Stage(200, 64, 1e-3),
+        lce=config.LocalStage(200, 64, 1e-3),
         density=config.DensityStage(900, 8, 1e-3, warmup=50),
         adversary=config.Adversary(40, 8, 1e-5, discriminator_width=0.25),
         validation=config.Validation(every=450),

@@ -29,7 +29,7 @@ def get_config():
         # Narrow heads: the paper gives no widths, and most of the weights were theirs.
         model=config.Model(classes="share", gce_head=(256, 128), lce_head=(256, 128)),
         gce=config.GlobalStage(200, 16, 5e-4, warmup=20),
-        lce=config.Stage(300, 64, 1e-3, warmup=20),
+        lce=config.LocalStage(300, 64, 1e-3, warmup=20),
         density=config.DensityStage(6000, 4, 3e-4, warmup=200),
         adversary=config.Adversary(48, 4, 1e-5),
         validation=config.Validation(every=1000),

@@ -21,7 +21,7 @@ def get_config():
     experiment = shanghaitech_a.get_config()
     experiment.crops = config.Crops()  # 100 plain and 200 changed, as in the paper
     experiment.gce = config.GlobalStage(3000, 32, 5e-4, warmup=100)
-    experiment.lce = config.Stage(6000, 128, 1e-3, warmup=100)
+    experiment.lce = config.LocalStage(6000, 128, 1e-3, warmup=100)
     experiment.density = config.DensityStage(30_000, 32, 3e-4, warmup=500)
     experiment.adversary = config.Adversary(500, 32, 1e-5)
     experiment.validation.every = 2000

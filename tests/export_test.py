@@ -19,6 +19,7 @@ from cpcnn_jax.export import axes, command, graph, parity, stablehlo
 from cpcnn_jax.export import onnx as onnx_file
 from cpcnn_jax.models import context
 from cpcnn_jax.models.fcnn import PointwiseFusion
+from cpcnn_jax.models.lce import LocalContextEstimator
 
 # Of the highest density: what was seen is 3e-6, of the same sums in another order.
 CLOSE = 1e-5
@@ -194,6 +195,10 @@ OTHERS = {
     "no context, no fusion": (dict(gce=None, lce=None, fcnn=PointwiseFusion()), 4),
     "overlapping windows alone": (dict(gce=None, local_stride=40), 4),
     "unequal blocks alone": (dict(lce=None), 3),
+    "LCE on VGG-16": (
+        dict(gce=None, lce=LocalContextEstimator((), (8, 8), 5, 3, 0.125)),
+        4,
+    ),
 }
 
 

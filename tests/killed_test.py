@@ -24,7 +24,7 @@ def experiment():
     return dataclasses.replace(
         smallest,
         model=dataclasses.replace(smallest.model, global_context=False),
-        lce=config.Stage(STAGES["lce"], 2, 1e-3),
+        lce=config.LocalStage(STAGES["lce"], 2, 1e-3),
         density=config.DensityStage(STAGES["density"], 2, 1e-3),
         adversary=config.Adversary(STAGES["adversary"], 2, discriminator_width=0.125),
         validation=config.Validation(every=2),

@@ -159,6 +159,21 @@ def test_lce_has_no_memory_of_where_a_patch_was_cut():
     np.testing.assert_allclose(head, window, atol=1e-5)
 
 
+def test_lce_may_have_vgg16_s_blocks():
+    """VGG-16's features of the patch, flattened, and the head."""
+    net = lce.LocalContextEstimator(
+        head=(8, 8), num_classes=7, vgg_blocks=3, vgg_width=0.125
+    )
+    patches = _image(64, 64, count=2)
+    logits, variables = net.init_with_output(jax.random.key(0), patches)
+    params = variables["params"]
+    assert set(params) == {"vgg16", "head"}
+    features = vgg.VGG16Features(0.125, 3).apply({"params": params["vgg16"]}, patches)
+    assert features.shape == (2, 8, 8, 32)
+    head = ClassifierHead((8, 8), 7).apply({"params": params["head"]}, features)
+    np.testing.assert_allclose(logits, head, atol=1e-6)
+
+
 def test_networks_left_out_leave_no_parameters():
     model = cpcnn.build(Model(global_context=False, local_context=False, fusion=False))
     (density, aux), variables = jax.jit(model.init_with_output)(
@@ -219,14 +234,17 @@ def test_coverage_gives_every_cell_one_person_s_worth_of_scores():
     np.testing.assert_allclose(table[10], np.array(by_hand) / 2)
 
 
-def test_vgg16_equals_torch_with_the_same_weights():
+@pytest.mark.parametrize("blocks", [5, 4, 1])
+def test_vgg16_equals_torch_with_the_same_weights(blocks):
     """Thirteen convolutions against torch's, in the order of VGG-16's table."""
-    net = vgg.VGG16Features(width=0.125)
+    net = vgg.VGG16Features(width=0.125, blocks=blocks)
     image = _image(64, 64)
     variables = net.init(jax.random.key(1), image)
     mean, std = np.float32(vgg.MEAN), np.float32(vgg.STD)
     x = torch.tensor(((image - mean) / std).transpose(0, 3, 1, 2))
-    for name in vgg.LAYERS:
+    ours = [name for name in vgg.LAYERS if int(name[4]) <= blocks]
+    assert set(variables["params"]) == set(ours)
+    for name in ours:
         weights = variables["params"][name]
         kernel = np.array(weights["kernel"]).transpose(3, 2, 0, 1)
         bias = torch.tensor(np.array(weights["bias"]))

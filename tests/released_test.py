@@ -1,5 +1,6 @@
 """Weights with a name: made small, put together again, found, fetched, refused."""
 
+import dataclasses
 import hashlib
 import http.server
 import os
@@ -15,10 +16,13 @@ from safetensors.numpy import load_file, save_file
 
 import cpcnn_jax as cp
 from cpcnn_jax import counter, released, weights
+from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.vgg import LAYERS
 from cpcnn_jax.released import command, hub, slim
 
 LEARNT = ("conv5_2", "conv5_3")
+MODEL = tiny.get_config().model
+PREFIX = "gce/vgg16/"
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +44,9 @@ def here(tmp_path, monkeypatch, trained):
 def imagenet(trained):
     """VGG-16 of which the last two convolutions have learnt since."""
     arrays = {
-        name.removeprefix(slim.PREFIX): value
+        name.removeprefix(PREFIX): value
         for name, value in trained.items()
-        if name.startswith(slim.PREFIX)
+        if name.startswith(PREFIX)
     }
     return {n: v + n.startswith(LEARNT) for n, v in arrays.items()}
 
@@ -50,7 +54,7 @@ def imagenet(trained):
 @pytest.fixture
 def release(here, trained, monkeypatch):
     """A released name, "a", of the run's weights."""
-    small, digest = slim.slim(trained, slim.imagenet())
+    small, digest = slim.slim(trained, slim.imagenet(MODEL))
     weights.save("a.safetensors", small, tiny.get_config().model, vgg16=digest)
     digest = hashlib.sha256((here / "a.safetensors").read_bytes()).hexdigest()
     monkeypatch.setattr(released, "RELEASES", {"a": digest})
@@ -59,11 +63,11 @@ def release(here, trained, monkeypatch):
 
 
 def test_what_is_imagenet_s_comes_back_whole_and_the_rest_rounded(here, trained):
-    small, digest = slim.slim(trained, slim.imagenet())
+    small, digest = slim.slim(trained, slim.imagenet(MODEL))
     kept = {f"{layer}/{part}" for layer in LEARNT for part in ("kernel", "bias")}
-    assert {n.removeprefix(slim.PREFIX) for n in small if slim.PREFIX in n} == kept
+    assert {n.removeprefix(PREFIX) for n in small if PREFIX in n} == kept
     assert {value.dtype for value in small.values()} == {np.dtype(np.float16)}
-    again = slim.whole(small, digest, slim.imagenet())
+    again = slim.whole(small, digest, slim.imagenet(MODEL))
     assert again.keys() == trained.keys()
     for name, value in trained.items():
         assert again[name].dtype == np.float32
@@ -78,6 +82,26 @@ def test_networks_without_the_gce_need_no_vgg16(trained):
     small, digest = slim.slim(alone, {})
     assert digest is None and small.keys() == alone.keys()
     assert slim.whole(small, digest, {}).keys() == alone.keys()
+
+
+def test_an_lce_on_vgg16_leaves_out_what_it_has_of_it(here):
+    model = dataclasses.replace(MODEL, lce_vgg_blocks=4)
+    known = slim.imagenet(model)
+    theirs = {n for n in known if n.startswith("lce/vgg16/")}
+    assert {n.split("/")[2] for n in theirs} == {n for n in LAYERS if n < "conv5"}
+    begun = tiny.drawn(cpcnn.build(model)) | known
+    learnt = {n: x + ("conv4" in n or "head" in n) for n, x in begun.items()}
+    small, digest = slim.slim(learnt, known)
+    assert {n.split("/")[2] for n in small if n.startswith("lce/vgg16/")} == {
+        "conv4_1",
+        "conv4_2",
+        "conv4_3",
+    }
+    weights.save("small.safetensors", small, model, vgg16=digest)
+    again = released.load("small.safetensors")
+    assert again.keys() == learnt.keys()
+    for name, value in learnt.items():
+        np.testing.assert_allclose(again[name], value, rtol=5e-4, atol=1e-7)
 
 
 def test_a_weight_too_large_for_half_precision():

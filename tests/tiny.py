@@ -41,7 +41,7 @@ def get_config():
             lce_head=(8, 8),
         ),
         gce=config.GlobalStage(2, 8, 1e-3),
-        lce=config.Stage(2, 8, 1e-3),
+        lce=config.LocalStage(2, 8, 1e-3),
         density=config.DensityStage(4, 8, 1e-3),
         adversary=config.Adversary(2, 8, 1e-4, discriminator_width=0.125),
         log_every=1,

@@ -133,6 +133,28 @@ def test_only_the_asked_layers_of_the_gce_learn(whole):
     assert len(still) == 22  # eleven kernels and eleven biases
 
 
+def test_of_an_lce_on_vgg16_the_asked_layers_learn():
+    experiment = tiny.get_config()
+    experiment.model.lce_vgg_blocks = 4
+    experiment.lce.trainable_from = "conv4_2"
+    model = cpcnn.build(experiment.model)
+    source = data.open_source(experiment.data, "train")
+    known = tiny.drawn(model)
+    stage = stages.local_stage(stages.Run(experiment, model, source, None), known)
+    with contextlib.closing(stage.batches(0)) as batches:
+        batch = next(batches)
+    batch.pop("crop")
+    after, _ = jax.jit(stage.step)(stage.state, batch)
+    found = stage.result(after)
+    moved = {n for n in known if not np.array_equal(known[n], found[n])}
+    kernels = {n for n in moved if n.endswith("kernel")}
+    assert {n for n in kernels if "vgg16" in n} == {
+        "lce/vgg16/conv4_2/kernel",
+        "lce/vgg16/conv4_3/kernel",
+    }
+    assert all(name.startswith("lce/") for name in moved)
+
+
 def test_training_goes_on_from_weights_of_the_same_networks(whole):
     """For a user's own photographs: what is left out is not trained again."""
     experiment = tiny.get_config()
@@ -145,6 +167,13 @@ def test_training_goes_on_from_weights_of_the_same_networks(whole):
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value)
+    drawn = tiny.get_config()
+    drawn = initial.weights_of(cpcnn.build(drawn.model), drawn)
+    experiment.taken = ("dme", "lce")
+    for name, value in first().items():
+        before = expected if name.startswith(experiment.taken) else drawn
+        np.testing.assert_array_equal(value, before[name])
+    experiment.taken = config.NETWORKS
     experiment.mcnn = str(whole[0] / "weights.safetensors")
     with pytest.raises(ValueError, match="--config.mcnn=.* is no file of MCNN's"):
         first()
@@ -166,7 +195,7 @@ def test_stages_are_those_of_the_configuration():
 
     assert plan() == ["global", "local", "density", "adversarial"]
     assert plan(adversary=config.Adversary(0)) == ["global", "local", "density"]
-    known = {"gce": config.GlobalStage(0), "lce": config.Stage(0)}
+    known = {"gce": config.GlobalStage(0), "lce": config.LocalStage(0)}
     assert plan(start="run", **known) == ["density", "adversarial"]
     alone = {"global_context": False, "local_context": False}
     assert plan(model=alone, adversary=config.Adversary(0)) == ["density"]
@@ -226,7 +255,7 @@ def test_the_mean_of_the_weights_is_what_a_stage_gives():
 
 
 def test_what_cannot_be_trained_is_said_before_anything_is_written(tmp_path):
-    experiment = dataclasses.replace(tiny.get_config(), lce=config.Stage(2, 12))
+    experiment = dataclasses.replace(tiny.get_config(), lce=config.LocalStage(2, 12))
     with pytest.raises(ValueError, match="--config.lce.batch_size=12 cannot be split"):
         trained(tmp_path, experiment)
     experiment = tiny.get_config()

@@ -46,6 +46,9 @@ def changed(name, value):
         ("model.local_stride", 0, "a whole number of at least 1"),
         ("model.density_scale", 0.0, "a number above 0"),
         ("gce.trainable_from", "conv9_9", "one of conv1_1, conv1_2, .*, conv5_3"),
+        ("lce.trainable_from", "fc0", "one of conv1_1, conv1_2, .*, conv5_3"),
+        ("model.lce_vgg_blocks", 6, "a whole number from 0 to 5"),
+        ("taken", "vgg", "some of gce, lce, dme, fcnn"),
         ("true_counts", "heads", "one of points, maps"),
         ("log_every", 0, "a whole number of at least 1"),
         ("save_every", 0, "a whole number of at least 1"),
@@ -156,6 +159,19 @@ def test_mcnn_s_weights_fit_the_usual_networks_alone():
     experiment.model.fusion = False
     text = "^--config.mcnn=weights/mcnn.safetensors needs --config.model.columns and"
     with pytest.raises(ValueError, match=text):
+        validate.experiment(experiment)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [{"fusion": False}, {"global_context": False, "local_context": False}],
+    ids=str,
+)
+def test_only_f_cnn_with_context_begins_as_what_it_expects(model):
+    experiment = config.Experiment(density=config.DensityStage(expected=True))
+    validate.experiment(experiment)
+    experiment.model = config.Model(**model)
+    with pytest.raises(ValueError, match="^--config.density.expected=True needs F-CNN"):
         validate.experiment(experiment)
 
 

@@ -116,6 +116,18 @@ def test_vgg16_goes_into_the_gce_and_nowhere_else(tmp_path):
     assert (before["gce/vgg16/conv1_1/kernel"] == 0).all()
 
 
+def test_vgg16_s_first_blocks_go_into_an_lce_that_has_them(tmp_path):
+    file = tmp_path / "vgg16.safetensors"
+    save_file(vgg16(0.125), file)
+    ours = {n: x for n, x in vgg16(0.125, "lce/vgg16/").items() if "conv5" not in n}
+    before = {n: np.zeros_like(x) for n, x in ours.items()} | {"dme/x": np.ones(2)}
+    after = weights.with_vgg16(before, file)
+    assert after.keys() == before.keys()
+    for name, value in ours.items():
+        np.testing.assert_array_equal(after[name], value)
+    assert after["dme/x"] is before["dme/x"]
+
+
 def test_vgg16_of_another_width_names_the_layer(tmp_path):
     file = tmp_path / "vgg16.safetensors"
     save_file(vgg16(0.25), file)

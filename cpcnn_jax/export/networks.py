@@ -13,17 +13,16 @@ from cpcnn_jax.models.fcnn import PointwiseFusion
 
 def gce(op, trained, module, image):
     """`[B, 3, 224, 224]` to logits `[B, K]`."""
-    x = _normalised(op, image)
-    for block, (_, depth) in enumerate(vgg.BLOCKS, start=1):
-        for layer in range(1, depth + 1):
-            x = _relu_conv(op, trained, f"gce/vgg16/conv{block}_{layer}", x)
-        x = _max_pool(op, x)
+    x = _vgg16(op, trained, "gce/vgg16", _normalised(op, image), len(vgg.BLOCKS))
     return _classified(op, trained, "gce/head", module.head, x)
 
 
 def lce(op, trained, module, patch):
     """`[B, 3, 64, 64]` to logits `[B, K]`."""
     x = _normalised(op, patch)
+    if module.vgg_blocks:
+        x = _vgg16(op, trained, "lce/vgg16", x, module.vgg_blocks)
+        return _classified(op, trained, "lce/head", module.head, x)
     for block in range(1, len(module.features) + 1):
         for layer in (1, 2):
             x = _relu_conv(op, trained, f"lce/conv{block}_{layer}", x, same=False)
@@ -56,6 +55,15 @@ def fcnn(op, trained, module, x):
     x = _relu_conv(op, trained, "fcnn/conv3", x)
     x = _relu_double(op, trained, "fcnn/t2", x)
     return _conv(op, trained, "fcnn/conv4", x)
+
+
+def _vgg16(op, trained, name, x, blocks):
+    """VGG-16's first blocks, padded, with a pooling after each."""
+    for block, (_, depth) in enumerate(vgg.BLOCKS[:blocks], start=1):
+        for layer in range(1, depth + 1):
+            x = _relu_conv(op, trained, f"{name}/conv{block}_{layer}", x)
+        x = _max_pool(op, x)
+    return x
 
 
 def _normalised(op, image):

@@ -178,7 +178,13 @@ def build(model: config.Model) -> CPCNN:
       True
     """
     gce = GlobalContextEstimator(model.vgg_width, model.gce_head, model.num_classes)
-    lce = LocalContextEstimator(model.lce_features, model.lce_head, model.num_classes)
+    lce = LocalContextEstimator(
+        model.lce_features,
+        model.lce_head,
+        model.num_classes,
+        model.lce_vgg_blocks,
+        model.vgg_width,
+    )
     fusion = FusionCNN(model.transposed_kernel) if model.fusion else PointwiseFusion()
     return CPCNN(
         gce=gce if model.global_context else None,

@@ -7,7 +7,7 @@ from flax import linen as nn
 from cpcnn_jax.config import Model
 from cpcnn_jax.models.fast import max_pool, valid_conv
 from cpcnn_jax.models.heads import ClassifierHead
-from cpcnn_jax.models.vgg import normalised
+from cpcnn_jax.models.vgg import VGG16Features, normalised
 
 PATCH = 64  # pixels: the side of the patches it is trained on
 
@@ -17,13 +17,17 @@ class LocalContextEstimator(nn.Module):
 
     The convolutions are VALID (no padding), so that a patch's scores do not depend on
     where it was cut: evaluating the convolutions once over a photograph gives exactly
-    the same features at every window whose corner is a multiple of 8 pixels.
+    the same features at every window whose corner is a multiple of 8 pixels. Those of
+    VGG-16, if asked for, are padded as they were when it was trained.
 
     Attributes:
       features: of the blocks; a block is two 3x3 convolutions and a 2x2 pooling. The
         paper's widths are in a figure that we could not read.
       head: widths of the first two FC layers.
       num_classes: density classes.
+      vgg_blocks: how many of VGG-16's blocks take the place of these; 0: none. Departs
+        from the paper, whose LCE begins untrained as far as we could read.
+      vgg_width: multiplies VGG-16's features; 1 fits its weights.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -38,6 +42,8 @@ class LocalContextEstimator(nn.Module):
     features: Sequence[int] = Model.lce_features
     head: Sequence[int] = Model.lce_head
     num_classes: int = Model.num_classes
+    vgg_blocks: int = Model.lce_vgg_blocks
+    vgg_width: float = Model.vgg_width
 
     @nn.compact
     def __call__(self, patch, *, dropout_keys=None):
@@ -55,7 +61,14 @@ class LocalContextEstimator(nn.Module):
         """
         if patch.shape[1:3] != (PATCH, PATCH):
             raise ValueError(f"LCE needs patches of 64x64 pixels, got {patch.shape}")
-        x = normalised(patch)
+        if self.vgg_blocks:
+            x = VGG16Features(self.vgg_width, self.vgg_blocks, name="vgg16")(patch)
+        else:
+            x = self._convolve(normalised(patch))
+        head = ClassifierHead(self.head, self.num_classes, name="head")
+        return head(x, dropout_keys=dropout_keys)
+
+    def _convolve(self, x):
         for block, features in enumerate(self.features, start=1):
             for layer in (1, 2):
                 x = nn.Conv(
@@ -68,5 +81,4 @@ class LocalContextEstimator(nn.Module):
                 )(x)
                 x = nn.relu(x)
             x = max_pool(x)
-        head = ClassifierHead(self.head, self.num_classes, name="head")
-        return head(x, dropout_keys=dropout_keys)
+        return x

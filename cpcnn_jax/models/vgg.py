@@ -38,11 +38,13 @@ class VGG16Features(nn.Module):
 
     Attributes:
       width: multiplies every layer's features; 1 is VGG-16 and fits its weights.
+      blocks: how many of the five, from the first.
 
     Reference: Simonyan & Zisserman, ICLR 2015, configuration D.
     """
 
     width: float = Model.vgg_width
+    blocks: int = len(BLOCKS)
 
     @nn.compact
     def __call__(self, image):
@@ -52,10 +54,11 @@ class VGG16Features(nn.Module):
           image: `[B, H, W, 3]` RGB in [0, 1].
 
         Returns:
-          `[B, H // 32, W // 32, 512 * width]`.
+          `[B, H // 32, W // 32, 512 * width]`; of fewer blocks, before their last
+          poolings and with their features.
         """
         x = normalised(image)
-        for block, (features, depth) in enumerate(BLOCKS, start=1):
+        for block, (features, depth) in enumerate(BLOCKS[: self.blocks], start=1):
             for layer in range(1, depth + 1):
                 x = nn.Conv(
                     int(features * self.width),

@@ -69,7 +69,10 @@ def load(path):
     if base and base not in RELEASES:
         raise ValueError(f"{file} needs the weights {base}, which were not released")
     trained = weights.load(file)
-    known = load(base) if base else slim.imagenet() if digest else {}
+    if base or digest is None:
+        known = load(base) if base else {}
+    else:
+        known = slim.imagenet(weights.load_model(file))
     try:
         return slim.whole(trained, digest, known)
     except ValueError as error:

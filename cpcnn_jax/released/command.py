@@ -33,7 +33,7 @@ def _release(args):
     if args.beside:
         known = released.load(args.beside)
     else:
-        known = slim.imagenet(args.vgg16) if model.global_context else {}
+        known = slim.imagenet(model, args.vgg16)
     small, digest = slim.slim(trained, known)
     blocks, base = weights.load_blocks(file), args.beside if digest else None
     weights.save(args.out, small, model, blocks=blocks, vgg16=digest, base=base)

@@ -1,8 +1,9 @@
 """Weights small enough to pass on: half precision, without what anyone has.
 
-Eleven of the GCE's thirteen convolutions are VGG-16's as published and never learn; and
-a training that goes on from released weights may leave GCE and LCE as they are. A file
-without such layers says which it needs by their hash, and `whole` puts them back.
+Eleven of the GCE's thirteen convolutions are VGG-16's as published and never learn, and
+so may be the LCE's first; and a training that goes on from released weights may leave
+GCE and LCE as they are. A file without such layers says which it needs by their hash,
+and `whole` puts them back.
 """
 
 import hashlib
@@ -11,14 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from cpcnn_jax import weights
+from cpcnn_jax.models.vgg import BLOCKS
 
-PREFIX = "gce/vgg16/"  # of VGG-16's layers in CP-CNN's weights
 
-
-def imagenet(file=weights.VGG16):
+def imagenet(model, file=weights.VGG16):
     """VGG-16's convolutions under their names in CP-CNN.
 
     Args:
+      model: `config.Model`, which says where they are: in the GCE, and in the LCE the
+        blocks that it has.
       file: its path, `python -m cpcnn_jax vgg16` writes it.
 
     Returns:
@@ -27,12 +29,23 @@ def imagenet(file=weights.VGG16):
     Raises:
       ValueError: it is not there, or no weights file.
     """
+    blocks = {
+        "gce": len(BLOCKS) if model.global_context else 0,
+        "lce": model.lce_vgg_blocks if model.local_context else 0,
+    }
+    if not any(blocks.values()):
+        return {}
     if not Path(file).exists():
         raise ValueError(
             f"ImageNet's VGG-16 belongs to these weights, and {file} is not there: "
             "`make vgg16`, or `python -m cpcnn_jax vgg16`, writes it"
         )
-    return {PREFIX + name: value for name, value in weights.load(file).items()}
+    return {
+        f"{network}/vgg16/{name}": value
+        for name, value in weights.load(file).items()
+        for network, number in blocks.items()
+        if name.startswith(tuple(f"conv{block + 1}_" for block in range(number)))
+    }
 
 
 def slim(trained, known):

@@ -1,0 +1,36 @@
+"""cpcnn_plus with a context that counts: 20 density classes, and LCE on VGG-16.
+
+    python launch.py --config=experiments/cpcnn_plus_context.py \
+        --workdir=runs/plus_context --config.data.root=data/ShanghaiTech \
+        --config.gce.vgg16=weights/vgg16.safetensors
+
+Takes DME from the released cpcnn_plus. GCE and LCE begin with ImageNet's VGG-16
+(`make vgg16`), F-CNN as the density that these two expect.
+
+Departs from the paper: 20 density classes; LCE is four blocks of VGG-16, of which the
+last learns; F-CNN's first weights; means over cells of 8 and of 64 pixels are compared,
+too; what is kept is a running mean of the weights; no adversary.
+
+Paper's row: MAE 73.6, RMSE 106.4.
+"""
+
+from experiments import cpcnn_plus, shanghaitech_a
+
+
+def get_config():
+    experiment, stages = cpcnn_plus.get_config(), shanghaitech_a.get_config()
+    experiment.start, experiment.taken = "cpcnn_plus", ("dme",)
+    experiment.seed = 1  # other crops
+    experiment.crops.changed = 12
+    experiment.crops.zoom, experiment.crops.colour = 1.0, 0.0
+    experiment.model.num_classes = 20
+    experiment.model.lce_vgg_blocks = 4
+    experiment.gce, experiment.lce = stages.gce, stages.lce
+    experiment.gce.steps = 400
+    experiment.lce.steps, experiment.lce.learning_rate = 1000, 5e-4
+    experiment.gce.vgg_rate = experiment.lce.vgg_rate = 0.1
+    experiment.lce.trainable_from = "conv4_1"
+    experiment.density.expected = True
+    experiment.density.steps, experiment.density.learning_rate = 4000, 2e-4
+    experiment.validation.every = 1000
+    return experiment

@@ -1,0 +1,103 @@
+"""F-CNN that begins as its context: the map is the mean of what GCE and LCE expect."""
+
+import doctest
+
+import jax
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from cpcnn_jax import config, data, expected, initial, stages, steps
+from cpcnn_jax.models import cpcnn
+
+SCALE = config.Model().density_scale
+
+
+def test_docstrings():
+    assert doctest.testmod(expected).failed == 0
+
+
+def doubled(x):
+    """PyTorch's linear interpolation to twice the size."""
+    x = torch.from_numpy(np.array(x)).permute(0, 3, 1, 2)
+    found = torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear")
+    return found.permute(0, 2, 3, 1).numpy()
+
+
+@pytest.mark.parametrize(
+    "networks",
+    [("global", "local"), ("global",), ("local",)],
+    ids="-".join,
+)
+def test_the_map_is_the_mean_expectation(networks):
+    settings = tiny.get_config().model
+    settings.global_context = "global" in networks
+    settings.local_context = "local" in networks
+    model = cpcnn.build(settings)
+    known = initial.drawn(model, 0, "weights")
+    rng = np.random.default_rng(0)
+    classes = [rng.random(5) / 100 for _ in networks]
+    image = rng.random((1, 128, 192, 3), np.float32)
+    begun = known | expected.fusion(known, classes, density_scale=SCALE)
+    density, found = model.apply(steps.variables(begun), image)
+    scores = np.split(np.asarray(found["context"]), len(networks), axis=-1)
+    means = [s @ people for s, people in zip(scores, classes, strict=True)]
+    want = doubled(doubled(np.mean(means, axis=0)[..., None]))
+    inner = slice(8, -8)  # beyond the border T sees zeros, PyTorch the border again
+    assert np.ptp(want) > 0
+    np.testing.assert_allclose(
+        density[:, inner, inner], want[:, inner, inner], rtol=1e-4
+    )
+    total = np.mean(
+        [
+            s.sum(axis=(0, 1, 2)) @ people
+            for s, people in zip(scores, classes, strict=True)
+        ]
+    )
+    assert density.sum() == pytest.approx(16 * total, rel=0.05)
+
+
+def test_a_class_s_density_is_all_its_people_over_all_its_pixels():
+    counts, areas = [0, 2, 3, 12, 4], [10, 30, 10, 60, 40]
+    found = expected.class_densities(counts, areas, [2, 10, 50])
+    np.testing.assert_allclose(found, [2 / 40, 7 / 50, 12 / 60, 0])
+
+
+def test_the_joint_stage_begins_there_and_learns():
+    experiment = tiny.get_config()
+    experiment.density.expected = True
+    source = data.open_source(experiment.data, "train")
+    model = cpcnn.build(experiment.model)
+    run = stages.Run(experiment, model, source, None)
+
+    def scores(weights, crops):
+        rng = np.random.default_rng(0)
+
+        def draw():
+            return rng.dirichlet(np.ones(5), (1, 1)).astype(np.float32)
+
+        return {crop: {"global": draw(), "local": draw()} for crop in crops}
+
+    known = initial.drawn(model, 0, "weights")
+    stage = stages.density_stage(run._replace(crop_scores=scores), known)
+    before = stage.result(stage.state)
+    changed = {n for n in known if not np.array_equal(known[n], before[n])}
+    assert changed and all(name.startswith("fcnn/") for name in changed)
+    batches = stage.batches(0)
+    batch = next(batches)
+    batches.close()
+    density, _ = model.apply(
+        steps.variables(before),
+        batch["image"],
+        context=model.apply(
+            steps.variables(before), batch["scores"], batch["image"], method="spread"
+        ),
+    )
+    people = float(batch["density"].sum())
+    assert 0.2 * people < float(density.sum()) < 5 * people
+    after, _ = jax.jit(stage.step)(stage.state, batch)
+    after, _ = jax.jit(stage.step)(after, batch)
+    moved = stage.result(after)
+    dme = [n for n in before if n.startswith("dme/") and n.endswith("kernel")]
+    assert all(not np.array_equal(before[n], moved[n]) for n in dme)
