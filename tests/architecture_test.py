@@ -13,13 +13,13 @@ FILES = [
 # From the ground up; a room imports from the floors below its own, and rooms of one
 # folder that share a floor (the models, the data) may know each other. No circles.
 FLOORS = [
-    "processes",
+    "config_data processes",
     "arithmetic cache clock config document files finite hdf5 initializers interrupt "
     "kernels log losses narrow parallel parser photograph regions checkpoint "
     "uncertainty",
-    "cluster density density_files film finer folders gradients predictions geometry "
-    "sweep workdir",
-    "metrics report",
+    "carried cluster density density_files film finer folders gradients predictions "
+    "geometry sweep workdir",
+    "expected metrics report",
     "lowerings scores",
     "primitive converters",
     "layers",

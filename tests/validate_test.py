@@ -199,7 +199,9 @@ def test_every_number_of_the_tree_has_a_rule():
     assert numbers - elsewhere == ruled - {
         "compute_dtype",
         "gce.trainable_from",
+        "lce.trainable_from",
         "model.classes",
+        "taken",
         "target.kernel",
         "true_counts",
     }
