@@ -157,8 +157,8 @@ class LocalStage(ContextStage):
 class DensityStage(Stage):
     """The training of DME and F-CNN with L_E, and what may be added to it."""
 
-    # F-CNN begins as the density that GCE and LCE expect, the mean of both; False: as
-    # it was drawn, or as `Experiment.start` says.
+    # F-CNN begins as the density that LCE expects; False: as it was drawn, or as
+    # `Experiment.start` says.
     expected: bool = False
     dme_rate: float = 1.0  # DME's learning rate is this times the stage's
     # Sides in pixels of the cells over which the maps' means are compared, too

@@ -1,9 +1,10 @@
-"""F-CNN that begins as the density which the context stands for.
+"""F-CNN that begins as the density which LCE expects.
 
-A class of density has a mean number of people per pixel, over the training crops or
-patches that are of it. GCE's and LCE's scores are probabilities of classes, and the sum
-of these means by them is the density that each of both expects. F-CNN begins as the
-mean of the two (`carried`), and learns from there what DME's features add.
+LCE's patches are all of one size, so that each of its classes has a mean number of
+people per pixel, over the training patches that are of it. The sum of these by LCE's
+scores is the density that it expects; F-CNN begins as that (`carried`), and learns from
+there what DME's features and GCE's scores add. GCE's blocks are parts of a photograph
+of any size: its classes are of people, not of people per pixel.
 
 Departs from the paper, which says nothing of F-CNN's first weights.
 """
@@ -13,41 +14,39 @@ import numpy as np
 from cpcnn_jax import carried, density
 
 
-def fusion(before, classes, *, density_scale):
+def fusion(before, counts, thresholds, *, area, density_scale):
     """F-CNN's weights before training.
 
     Args:
       before: flat dict of a CP-CNN's weights, its F-CNN `fcnn.FusionCNN`.
-      classes: `[K]` of `class_densities`, of GCE, of LCE or of both in this order.
+      counts: `[N]` people in each of LCE's training patches.
+      thresholds: `[K - 1]` of LCE's classes, from `density.fit_thresholds`.
+      area: pixels of a patch.
       density_scale: `config.Model.density_scale`.
 
     Returns:
       A flat dict.
     """
-    scores = np.concatenate(classes) * density_scale / len(classes)
-    features = before["fcnn/conv1/kernel"].shape[2] - len(scores)
-    return carried.fusion(before, np.concatenate([np.zeros(features), scores]))
+    looks = np.zeros(before["fcnn/conv1/kernel"].shape[2])
+    means = class_means(counts, thresholds)
+    looks[-len(means) :] = means * density_scale / area  # LCE's scores are the last
+    return carried.fusion(before, looks)
 
 
-def class_densities(counts, areas, thresholds):
-    """How many people a pixel of each density class has.
+def class_means(counts, thresholds):
+    """The mean count of each density class.
 
     Args:
-      counts: `[N]` people per crop or patch.
-      areas: `[N]` their pixels.
+      counts: `[N]` people per patch.
       thresholds: `[K - 1]` from `density.fit_thresholds`.
 
     Returns:
-      `[K]` float64; 0 for a class that has no example.
+      `[K]` float64; 0 for a class that has no patch.
 
     Example:
-      >>> class_densities([1, 5, 15], [10, 10, 40], [2])
-      array([0.1, 0.4])
+      >>> class_means([1, 5, 15], [2, 20])
+      array([ 1., 10.,  0.])
     """
-    classes = density.density_class(counts, thresholds)
-    number = len(thresholds) + 1
-    people, pixels = (
-        np.bincount(classes, weights=values, minlength=number)
-        for values in (counts, areas)
-    )
-    return people / np.maximum(pixels, 1)
+    classes, number = density.density_class(counts, thresholds), len(thresholds) + 1
+    people = np.bincount(classes, weights=counts, minlength=number)
+    return people / np.maximum(np.bincount(classes, minlength=number), 1)

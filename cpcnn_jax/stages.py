@@ -66,7 +66,7 @@ def global_stage(run, before):
         before,
         name="gce",
         settings=settings,
-        counts=examples.crop_counts(run.source, crops, seed),
+        counts=examples.crop_counts(run.source, crops, seed=seed),
         batches=lambda start: pipeline.crop_batches(
             run.source,
             crops,
@@ -88,7 +88,7 @@ def local_stage(run, before):
         before,
         name="lce",
         settings=settings,
-        counts=examples.patch_counts(run.source, crops, seed),
+        counts=examples.patch_counts(run.source, crops, seed=seed),
         batches=lambda start: pipeline.patch_batches(
             run.source,
             crops,
@@ -157,18 +157,15 @@ def _thresholds(run, counts):
 
 
 def _expected(run, before):
-    """F-CNN as the mean of the densities that the context networks expect."""
-    crops, seed, found = run.config.crops, run.config.seed, []
-    if run.model.gce is not None:
-        counts = examples.crop_counts(run.source, crops, seed)
-        areas = examples.crop_areas(run.source, crops)
-        found.append(expected.class_densities(counts, areas, _thresholds(run, counts)))
-    if run.model.lce is not None:
-        counts = examples.patch_counts(run.source, crops, seed)
-        areas = np.full(len(counts), examples.PATCH**2)
-        found.append(expected.class_densities(counts, areas, _thresholds(run, counts)))
-    scale = run.config.model.density_scale
-    return before | expected.fusion(before, found, density_scale=scale)
+    """F-CNN as the density that LCE expects."""
+    counts = examples.patch_counts(run.source, run.config.crops, run.config.seed)
+    return before | expected.fusion(
+        before,
+        counts,
+        _thresholds(run, counts),
+        area=examples.PATCH**2,
+        density_scale=run.config.model.density_scale,
+    )
 
 
 def density_stage(run, before):

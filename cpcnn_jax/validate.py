@@ -197,11 +197,11 @@ def _networks(config):
             f"--config.mcnn={config.mcnn} needs --config.model.columns and "
             "--config.model.fusion as they are by default"
         )
-    context = config.model.global_context or config.model.local_context
-    if config.density.expected and not (config.model.fusion and context):
+    begun = config.model.fusion and config.model.local_context
+    if config.density.expected and not begun:
         raise ValueError(
-            f"--config.density.expected={config.density.expected} needs F-CNN and a "
-            "context network: --config.model.fusion, global_context or local_context"
+            f"--config.density.expected={config.density.expected} needs F-CNN and LCE: "
+            "--config.model.fusion and --config.model.local_context"
         )
 
 

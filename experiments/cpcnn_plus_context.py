@@ -5,7 +5,7 @@
         --config.gce.vgg16=weights/vgg16.safetensors
 
 Takes DME from the released cpcnn_plus. GCE and LCE begin with ImageNet's VGG-16
-(`make vgg16`), F-CNN as the density that these two expect.
+(`make vgg16`), F-CNN as the density that LCE expects.
 
 Departs from the paper: 20 density classes; LCE is four blocks of VGG-16, of which the
 last learns; F-CNN's first weights; means over cells of 8 and of 64 pixels are compared,
@@ -31,6 +31,6 @@ def get_config():
     experiment.gce.vgg_rate = experiment.lce.vgg_rate = 0.1
     experiment.lce.trainable_from = "conv4_1"
     experiment.density.expected = True
-    experiment.density.steps, experiment.density.learning_rate = 4000, 2e-4
-    experiment.validation.every = 1000
+    experiment.density.steps, experiment.density.learning_rate = 3000, 1e-4
+    experiment.validation.every = 500
     return experiment

@@ -220,15 +220,6 @@ def test_counts_and_images_know_of_the_zoom(source):
         np.testing.assert_array_equal(images, [crop["image"] for crop in read])
 
 
-def test_areas_are_those_of_the_crops(source):
-    areas = examples.crop_areas(source, CROPS)
-    read = [
-        examples.read_crop(source, CROPS, TARGET, 7, i, j)["density"].size
-        for i, j in itertools.product(range(6), range(7))
-    ]
-    assert areas.tolist() == read
-
-
 class Grey(Mixed):
     """All pixels are 102 of 255, 0.4."""
 

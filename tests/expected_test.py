@@ -25,43 +25,28 @@ def doubled(x):
     return found.permute(0, 2, 3, 1).numpy()
 
 
-@pytest.mark.parametrize(
-    "networks",
-    [("global", "local"), ("global",), ("local",)],
-    ids="-".join,
-)
-def test_the_map_is_the_mean_expectation(networks):
+@pytest.mark.parametrize("global_context", [True, False])
+def test_the_map_is_lce_s_expectation(global_context):
     settings = tiny.get_config().model
-    settings.global_context = "global" in networks
-    settings.local_context = "local" in networks
+    settings.global_context = global_context
     model = cpcnn.build(settings)
     known = initial.drawn(model, 0, "weights")
     rng = np.random.default_rng(0)
-    classes = [rng.random(5) / 100 for _ in networks]
+    counts, thresholds = np.array([0, 2, 6, 7, 20, 40, 60]), [1, 5, 10, 30]
+    means = [0, 2, 6.5, 20, 50]
     image = rng.random((1, 128, 192, 3), np.float32)
-    begun = known | expected.fusion(known, classes, density_scale=SCALE)
+    begun = known | expected.fusion(
+        known, counts, thresholds, area=4096, density_scale=SCALE
+    )
     density, found = model.apply(steps.variables(begun), image)
-    scores = np.split(np.asarray(found["context"]), len(networks), axis=-1)
-    means = [s @ people for s, people in zip(scores, classes, strict=True)]
-    want = doubled(doubled(np.mean(means, axis=0)[..., None]))
+    cells = np.asarray(found["context"])[..., -5:] @ np.array(means) / 4096
+    want = doubled(doubled(cells[..., None]))
     inner = slice(8, -8)  # beyond the border T sees zeros, PyTorch the border again
     assert np.ptp(want) > 0
     np.testing.assert_allclose(
         density[:, inner, inner], want[:, inner, inner], rtol=1e-4
     )
-    total = np.mean(
-        [
-            s.sum(axis=(0, 1, 2)) @ people
-            for s, people in zip(scores, classes, strict=True)
-        ]
-    )
-    assert density.sum() == pytest.approx(16 * total, rel=0.05)
-
-
-def test_a_class_s_density_is_all_its_people_over_all_its_pixels():
-    counts, areas = [0, 2, 3, 12, 4], [10, 30, 10, 60, 40]
-    found = expected.class_densities(counts, areas, [2, 10, 50])
-    np.testing.assert_allclose(found, [2 / 40, 7 / 50, 12 / 60, 0])
+    assert density.sum() == pytest.approx(16 * cells.sum(), rel=0.05)
 
 
 def test_the_joint_stage_begins_there_and_learns():

@@ -164,10 +164,10 @@ def test_mcnn_s_weights_fit_the_usual_networks_alone():
 
 @pytest.mark.parametrize(
     "model",
-    [{"fusion": False}, {"global_context": False, "local_context": False}],
+    [{"fusion": False}, {"local_context": False}],
     ids=str,
 )
-def test_only_f_cnn_with_context_begins_as_what_it_expects(model):
+def test_only_f_cnn_with_lce_begins_as_what_that_expects(model):
     experiment = config.Experiment(density=config.DensityStage(expected=True))
     validate.experiment(experiment)
     experiment.model = config.Model(**model)

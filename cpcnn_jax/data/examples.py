@@ -118,12 +118,6 @@ def crop_counts(source, crops, seed):
     return _counts(source, per_photograph(crops), window)
 
 
-def crop_areas(source, crops):
-    """`[N]` pixels of the crops that `crop_counts` counts in."""
-    areas = [math.prod(crop_size(shape, crops)) for shape in source.shapes]
-    return np.repeat(areas, _counted(source, per_photograph(crops)))
-
-
 def patch_counts(source, crops, seed):
     """`[N]` float32 heads inside patches of D_lc, likewise."""
 
@@ -133,16 +127,12 @@ def patch_counts(source, crops, seed):
     return _counts(source, crops.patches, window)
 
 
-def _counted(source, each):
-    """Of so many windows of each photograph, how many are counted in."""
-    return min(each, math.ceil(COUNTED / len(source)))
-
-
 def _counts(source, each, window_of):
+    each = min(each, math.ceil(COUNTED / len(source)))
     found = []
     photographs = zip(source.shapes, source.points, strict=True)
     for i, (shape, points) in enumerate(photographs):
-        for j in range(_counted(source, each)):
+        for j in range(each):
             window = window_of(i, j, shape)
             found.append(_heads(_scaled(points, shape, window.shape), window))
     return np.array(found, np.float32)
