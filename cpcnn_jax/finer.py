@@ -34,7 +34,7 @@ def refined(known, before):
       array([1., 1., 2., 2.])
     """
     logits = {name: x for name, x in known.items() if LOGITS in name}
-    if not logits or known.keys() != before.keys():
+    if not logits or LOOKS not in known or known.keys() != before.keys():
         return known
     coarse, fine = (tree[next(iter(logits))].shape[-1] for tree in (known, before))
     times, rest = divmod(fine, coarse)

@@ -21,16 +21,16 @@ def get_config():
     experiment, stages = cpcnn_plus.get_config(), shanghaitech_a.get_config()
     experiment.start, experiment.taken = "cpcnn_plus", ("dme",)
     experiment.seed = 1  # other crops
-    experiment.crops.changed = 12
+    experiment.crops.changed, experiment.crops.patches = 12, 300
     experiment.crops.zoom, experiment.crops.colour = 1.0, 0.0
     experiment.model.num_classes = 20
     experiment.model.lce_vgg_blocks = 4
     experiment.gce, experiment.lce = stages.gce, stages.lce
     experiment.gce.steps = 400
-    experiment.lce.steps, experiment.lce.learning_rate = 1000, 5e-4
+    experiment.lce.steps, experiment.lce.learning_rate = 2200, 5e-4
     experiment.gce.vgg_rate = experiment.lce.vgg_rate = 0.1
     experiment.lce.trainable_from = "conv4_1"
     experiment.density.expected = True
-    experiment.density.steps, experiment.density.learning_rate = 3000, 1e-4
+    experiment.density.steps, experiment.density.learning_rate = 1500, 1e-5
     experiment.validation.every = 500
     return experiment
