@@ -31,6 +31,6 @@ def get_config():
     experiment.gce.vgg_rate = experiment.lce.vgg_rate = 0.1
     experiment.lce.trainable_from = "conv4_1"
     experiment.density.expected = True
-    experiment.density.steps, experiment.density.learning_rate = 1500, 1e-5
-    experiment.validation.every = 500
+    experiment.density.steps, experiment.density.learning_rate = 500, 1e-5
+    experiment.validation.every = 250
     return experiment
