@@ -16,6 +16,9 @@ RELEASES = {
         "09e45ebe7a5f82000a0a5e53ca30c03939ce2993776d03ab0d9f34ddfb020684"
     ),
     "cpcnn_plus": "2d1dd257b25d517832827ff8f29d40d805bdf682cbe575c1aefe7f78723b9745",
+    "cpcnn_plus_context": (
+        "4653d0ad5caaaa87b256ff05e4e70056e0a5b12f4827cc6eb7dbc3a88ab04bd5"
+    ),
 }
 # What `find` takes, for help texts.
 ANY = (
