@@ -80,7 +80,7 @@ def test_a_field_that_there_was_not_yet_has_its_default(tmp_path):
 
 def test_many_differences_are_counted(tmp_path):
     folder = begun(tmp_path / "run")
-    stage = config.Stage(3, 3, 3.0)
+    stage = config.LocalStage(3, 3, 3.0)
     with pytest.raises(ValueError, match="and 3 more"):
         workdir.claim(folder, Experiment(lce=stage, gce=config.GlobalStage(3, 3, 3.0)))
 
