@@ -1,11 +1,10 @@
 """cpcnn_plus with a context that counts: 20 density classes, and LCE on VGG-16.
 
     python launch.py --config=experiments/cpcnn_plus_context.py \
-        --workdir=runs/plus_context --config.data.root=data/ShanghaiTech \
-        --config.gce.vgg16=weights/vgg16.safetensors
+        --workdir=runs/plus_context --config.data.root=data/ShanghaiTech
 
-Takes DME from the released cpcnn_plus. GCE and LCE begin with ImageNet's VGG-16
-(`make vgg16`), F-CNN as the density that LCE expects.
+Takes DME from the released cpcnn_plus. GCE and LCE begin with ImageNet's VGG-16,
+weights/vgg16.safetensors (`make vgg16`), F-CNN as the density that LCE expects.
 
 Departs from the paper: 20 density classes; LCE is four blocks of VGG-16, of which the
 last learns; F-CNN's first weights; means over cells of 8 and of 64 pixels are compared,
@@ -31,7 +30,7 @@ def get_config():
     experiment.model.num_classes = 20
     experiment.model.lce_vgg_blocks = 4
     experiment.gce, experiment.lce = stages.gce, stages.lce
-    experiment.gce.steps = 400
+    experiment.gce.steps, experiment.gce.vgg16 = 400, "weights/vgg16.safetensors"
     experiment.lce.steps, experiment.lce.learning_rate = 2200, 5e-4
     experiment.gce.vgg_rate = experiment.lce.vgg_rate = 0.1
     experiment.lce.trainable_from = "conv4_1"
