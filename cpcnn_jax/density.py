@@ -154,7 +154,9 @@ def fit_thresholds(counts, *, num_classes=5, classes="width"):
     Args:
       counts: `[N]` people per crop or patch, at least one.
       num_classes: K, at least 2.
-      classes: "width": all classes equally wide; "share": all with as many counts.
+      classes: "width": all classes equally wide; "share": all with as many counts;
+        "root": equally wide in the counts' square roots, so that few classes are empty
+        and those of the fullest images are not too wide.
 
     Returns:
       `[K - 1]` float32, ascending, people.
@@ -167,6 +169,8 @@ def fit_thresholds(counts, *, num_classes=5, classes="width"):
       array([10., 20., 30., 40.], dtype=float32)
       >>> fit_thresholds([0, 1, 2, 50, 90], num_classes=2, classes="share")
       array([2.], dtype=float32)
+      >>> fit_thresholds([0, 3, 48], num_classes=4, classes="root")
+      array([ 3., 12., 27.], dtype=float32)
     """
     if len(counts) == 0 or num_classes < 2:
         raise ValueError(
@@ -178,7 +182,9 @@ def fit_thresholds(counts, *, num_classes=5, classes="width"):
         return (edges * np.max(counts)).astype(np.float32)
     if classes == "share":
         return np.quantile(counts, edges).astype(np.float32)
-    raise ValueError(f"Density classes are of equal width or share; got {classes!r}.")
+    if classes == "root":
+        return (edges**2 * np.max(counts)).astype(np.float32)
+    raise ValueError(f"Density classes go by width, share or root; got {classes!r}.")
 
 
 def density_class(count, thresholds):
@@ -218,6 +224,28 @@ def class_weights(counts, thresholds):
       >>> class_weights([1, 2, 3, 25], [10, 20])
       array([0.125, 0.5  , 0.375], dtype=float32)
     """
-    classes = density_class(counts, thresholds)
-    share = np.bincount(classes, minlength=len(thresholds) + 1) / len(counts)
+    share = _class_counts(counts, thresholds) / len(counts)
     return ((1 - share) / (1 - share).sum()).astype(np.float32)
+
+
+def class_shares(counts, thresholds):
+    """How frequent each class is; half a count is added to each, so that none is 0.
+
+    Args:
+      counts: as in `class_weights`.
+      thresholds: as in `class_weights`.
+
+    Returns:
+      `[K]` float32 of sum 1.
+
+    Example:
+      >>> class_shares([1, 2, 3], [10])
+      array([0.875, 0.125], dtype=float32)
+    """
+    number = _class_counts(counts, thresholds) + 0.5
+    return (number / number.sum()).astype(np.float32)
+
+
+def _class_counts(counts, thresholds):
+    classes = density_class(counts, thresholds)
+    return np.bincount(classes, minlength=len(thresholds) + 1)

@@ -41,12 +41,15 @@ def class_means(counts, thresholds):
       thresholds: `[K - 1]` from `density.fit_thresholds`.
 
     Returns:
-      `[K]` float64; 0 for a class that has no patch.
+      `[K]` float64; of a class that has no patch the middle.
 
     Example:
-      >>> class_means([1, 5, 15], [2, 20])
-      array([ 1., 10.,  0.])
+      >>> class_means([1, 5, 15], [2, 20, 30])
+      array([ 1., 10., 25., 30.])
     """
     classes, number = density.density_class(counts, thresholds), len(thresholds) + 1
+    edges = np.array([0, *thresholds, max(thresholds[-1], np.max(counts))])
     people = np.bincount(classes, weights=counts, minlength=number)
-    return people / np.maximum(np.bincount(classes, minlength=number), 1)
+    patches = np.bincount(classes, minlength=number)
+    middles = (edges[:-1] + edges[1:]) / 2
+    return np.where(patches, people / np.maximum(patches, 1), middles)

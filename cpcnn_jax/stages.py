@@ -109,6 +109,8 @@ def _frozen(network, settings):
 
 def _classifier_stage(run, before, *, name, settings, counts, batches, frozen):
     thresholds = _thresholds(run, counts)
+    if not (run.config.start and name in run.config.taken):
+        before = before | _prior(before, name, counts, thresholds)
     tx = _adam(settings)
     if settings.vgg_rate != 1:
         tx = _slowed(tx, "/vgg16/", settings.vgg_rate)
@@ -147,6 +149,18 @@ def _classifier_stage(run, before, *, name, settings, counts, batches, frozen):
         flops=work,
         maps=False,
     )
+
+
+def _prior(before, name, counts, thresholds):
+    """The last layer as it says how frequent each class is, of any image.
+
+    Drawn weights say of every patch that it may be of the fullest class, and a rare
+    class takes long to learn that it is rare: until then the expected count is far too
+    large. Departs from the paper, which says nothing of it.
+    """
+    kernel, bias = (f"{name}/head/logits/{part}" for part in ("kernel", "bias"))
+    share = density.class_shares(counts, thresholds)
+    return {kernel: jnp.zeros_like(before[kernel]), bias: jnp.log(share)}
 
 
 def _thresholds(run, counts):

@@ -86,8 +86,8 @@ _RULES = (
         "validation.share",
     ),
     (
-        "width or share",
-        lambda value: value in ("width", "share"),
+        "one of width, share, root",
+        lambda value: value in ("width", "share", "root"),
         "model.classes",
     ),
     (
