@@ -95,7 +95,7 @@ class Model:
     fusion: bool = True  # F-CNN; False: one 1x1 convolution on the DME [R: table row 1]
     num_classes: int = 5  # density classes: ex-lo, lo, med, hi, ex-hi [R]
     # [I] where one class of counts ends and the next begins: "width", all as wide (the
-    # author's rule in CMTL), "share", all with as many of the training crops, or "root",
+    # author's rule in CMTL), "share", all with as many of the training crops, "root",
     # all as wide in the counts' square roots.
     classes: str = "width"
     # [I] columns like MCNN's with one convolution more: (features, kernel) per layer;

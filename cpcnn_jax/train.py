@@ -9,12 +9,14 @@ from tqdm import tqdm
 
 from cpcnn_jax import (
     checkpoint,
+    context_stages,
     data,
     finite,
     frozen,
     initial,
     interrupt,
     log,
+    map_stages,
     parallel,
     processes,
     selection,
@@ -71,7 +73,7 @@ def train(config, folder, strategy, *, stop):
     found = initial.weights_of(model, config)
     kept = log.Log(folder) if processes.is_main() else log.Silence()
     with closing(kept) as journal:
-        for build in stages.plan(run):
+        for build in plan(run):
             stage = build(run, found)
             found = _run_stage(stage, judge, config, folder, strategy, journal, stop)
     file = workdir.weights_file(folder)
@@ -79,6 +81,17 @@ def train(config, folder, strategy, *, stop):
         weights.save(file, found, config.model, blocks=config.crops.fraction)
     processes.wait("weights")
     return file
+
+
+def plan(run):
+    """The stages that the configuration asks for, each a function of the weights."""
+    asked = {
+        context_stages.global_stage: run.model.gce and run.config.gce.steps,
+        context_stages.local_stage: run.model.lce and run.config.lce.steps,
+        map_stages.density_stage: run.config.density.steps,
+        map_stages.adversarial_stage: run.config.adversary.steps,
+    }
+    return [stage for stage, steps in asked.items() if steps]
 
 
 def _run_stage(stage, judge, config, folder, strategy, journal, stop):

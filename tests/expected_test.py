@@ -8,7 +8,7 @@ import pytest
 import tiny
 import torch
 
-from cpcnn_jax import config, data, expected, initial, stages, steps
+from cpcnn_jax import config, data, expected, initial, map_stages, stages, steps
 from cpcnn_jax.models import cpcnn
 
 SCALE = config.Model().density_scale
@@ -65,7 +65,7 @@ def test_the_joint_stage_begins_there_and_learns():
         return {crop: {"global": draw(), "local": draw()} for crop in crops}
 
     known = initial.drawn(model, 0, "weights")
-    stage = stages.density_stage(run._replace(crop_scores=scores), known)
+    stage = map_stages.density_stage(run._replace(crop_scores=scores), known)
     before = stage.result(stage.state)
     changed = {n for n in known if not np.array_equal(known[n], before[n])}
     assert changed and all(name.startswith("fcnn/") for name in changed)

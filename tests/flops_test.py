@@ -5,7 +5,7 @@ import pytest
 import tiny
 from flax import linen as nn
 
-from cpcnn_jax import config, data, flops, stages
+from cpcnn_jax import config, data, flops, stages, train
 from cpcnn_jax.layers import FractionallyStridedConv
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.vgg import VGG16Features
@@ -57,7 +57,7 @@ def plans():
     model, weights = tiny.networks()
     run = stages.Run(experiment, model, source, None)
     run = run._replace(crop_scores=lambda weights, crops: {})
-    return {stage.name: stage for stage in (f(run, weights) for f in stages.plan(run))}
+    return {stage.name: stage for stage in (f(run, weights) for f in train.plan(run))}
 
 
 def test_a_stage_s_step_counts_what_it_learns_three_times(plans):

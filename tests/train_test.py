@@ -16,6 +16,7 @@ from cpcnn_jax import (
     data,
     initial,
     interrupt,
+    map_stages,
     parallel,
     stages,
     train,
@@ -133,28 +134,6 @@ def test_only_the_asked_layers_of_the_gce_learn(whole):
     assert len(still) == 22  # eleven kernels and eleven biases
 
 
-def test_of_an_lce_on_vgg16_the_asked_layers_learn():
-    experiment = tiny.get_config()
-    experiment.model.lce_vgg_blocks = 4
-    experiment.lce.trainable_from = "conv4_2"
-    model = cpcnn.build(experiment.model)
-    source = data.open_source(experiment.data, "train")
-    known = tiny.drawn(model)
-    stage = stages.local_stage(stages.Run(experiment, model, source, None), known)
-    with contextlib.closing(stage.batches(0)) as batches:
-        batch = next(batches)
-    batch.pop("crop")
-    after, _ = jax.jit(stage.step)(stage.state, batch)
-    found = stage.result(after)
-    moved = {n for n in known if not np.array_equal(known[n], found[n])}
-    kernels = {n for n in moved if n.endswith("kernel")}
-    assert {n for n in kernels if "vgg16" in n} == {
-        "lce/vgg16/conv4_2/kernel",
-        "lce/vgg16/conv4_3/kernel",
-    }
-    assert all(name.startswith("lce/") for name in moved)
-
-
 def test_training_goes_on_from_weights_of_the_same_networks(whole):
     """For a user's own photographs: what is left out is not trained again."""
     experiment = tiny.get_config()
@@ -191,7 +170,7 @@ def test_stages_are_those_of_the_configuration():
         model = config.Model(**changes.pop("model", {}))
         experiment = config.Experiment(model=model, **changes)
         run = stages.Run(experiment, cpcnn.build(model), None, None)
-        return [stage.__name__.removesuffix("_stage") for stage in stages.plan(run)]
+        return [stage.__name__.removesuffix("_stage") for stage in train.plan(run)]
 
     assert plan() == ["global", "local", "density", "adversarial"]
     assert plan(adversary=config.Adversary(0)) == ["global", "local", "density"]
@@ -207,7 +186,7 @@ def density_stage_of(experiment):
     model = cpcnn.build(experiment.model)
     run = stages.Run(experiment, model, source, None)
     run = run._replace(crop_scores=lambda weights, crops: dict.fromkeys(crops, {}))
-    return stages.density_stage(run, tiny.drawn(model))
+    return map_stages.density_stage(run, tiny.drawn(model))
 
 
 def test_the_dme_learns_at_its_own_rate():

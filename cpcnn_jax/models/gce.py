@@ -16,8 +16,8 @@ class GlobalContextEstimator(nn.Module):
     """VGG-16's convolutions and a new FC head: an image's density class.
 
     The paper trains the last two convolutions and the head, and leaves ImageNet's
-    weights in the others (`stages.py` does so). It does not say the head's widths;
-    512-256 are those of the author's other network.
+    weights in the others (`context_stages.py` does so). It does not say the widths of
+    the head; 512-256 are those of the author's other network.
 
     Attributes:
       width: of VGG-16, 1 for the real one.

@@ -1,0 +1,125 @@
+"""The stages "GCE" and "LCE": classifiers of how dense an image is, each learned alone.
+
+Reference: Sindagi & Patel, ICCV 2017, sections 3.1, 3.2 and 4.
+"""
+
+import functools
+
+import jax.numpy as jnp
+
+from cpcnn_jax import density, flops, initial, stages, steps
+from cpcnn_jax.data import examples, pipeline
+from cpcnn_jax.models.vgg import LAYERS
+
+
+def global_stage(run, before):
+    """GCE on crops; only its head and the last convolutions learn."""
+    settings, crops, seed = run.config.gce, run.config.crops, run.config.seed
+    return _classifier_stage(
+        run,
+        before,
+        name="gce",
+        settings=settings,
+        counts=examples.crop_counts(run.source, crops, seed=seed),
+        batches=lambda start: pipeline.crop_batches(
+            run.source,
+            crops,
+            run.config.target,
+            batch_size=settings.batch_size,
+            seed=seed,
+            start=start,
+            reading=run.reading,
+        ),
+        frozen=_frozen("gce", settings),
+    )
+
+
+def local_stage(run, before):
+    """LCE on 64x64 patches; if it has VGG-16's convolutions, the last of them."""
+    settings, crops, seed = run.config.lce, run.config.crops, run.config.seed
+    return _classifier_stage(
+        run,
+        before,
+        name="lce",
+        settings=settings,
+        counts=examples.patch_counts(run.source, crops, seed=seed),
+        batches=lambda start: pipeline.patch_batches(
+            run.source,
+            crops,
+            batch_size=settings.batch_size,
+            seed=seed,
+            start=start,
+            reading=run.reading,
+        ),
+        frozen=_frozen("lce", settings),
+    )
+
+
+def _frozen(network, settings):
+    """What the names of the convolutions begin with that stay ImageNet's."""
+    first = LAYERS.index(settings.trainable_from)
+    return tuple(f"{network}/vgg16/{layer}/" for layer in LAYERS[:first])
+
+
+def _classifier_stage(run, before, *, name, settings, counts, batches, frozen):
+    thresholds = thresholds_of(run, counts)
+    if not (run.config.start and name in run.config.taken):
+        before = before | _prior(before, name, counts, thresholds)
+    tx = stages.adam(settings)
+    if settings.vgg_rate != 1:
+        tx = stages.slowed(tx, "/vgg16/", settings.vgg_rate)
+
+    def trains(weight):
+        return weight.startswith(f"{name}/") and not weight.startswith(frozen)
+
+    def labelled(start):
+        for batch in batches(start):
+            label = density.density_class(batch["count"], thresholds)
+            yield {"image": batch["image"], "label": label, "crop": batch["crop"]}
+
+    network = getattr(run.model, name)
+    step = steps.classification_step(
+        network,
+        tx,
+        scope=f"{name}/",
+        class_weights=jnp.asarray(density.class_weights(counts, thresholds)),
+        key=initial.key(run.config.seed, f"{name} dropout"),
+        **stages.way(run, settings),
+    )
+
+    @functools.cache
+    def work(shape):
+        layers = flops.of_layers(network, shape)
+        return flops.of_training(layers, lambda layer: trains(f"{name}/{layer}/"))
+
+    return stages.Stage(
+        name=name,
+        steps=settings.steps,
+        state=steps.new_state(before, tx, trains=trains),
+        step=step,
+        batches=labelled,
+        result=stages.weights,
+        photographs=run.source.names,
+        flops=work,
+        maps=False,
+    )
+
+
+def _prior(before, name, counts, thresholds):
+    """The last layer as it says how frequent each class is, of any image.
+
+    Drawn weights say of every patch that it may be of the fullest class, and a rare
+    class takes long to learn that it is rare: until then the expected count is far too
+    large. Departs from the paper, which says nothing of it.
+    """
+    kernel, bias = (f"{name}/head/logits/{part}" for part in ("kernel", "bias"))
+    share = density.class_shares(counts, thresholds)
+    return {kernel: jnp.zeros_like(before[kernel]), bias: jnp.log(share)}
+
+
+def thresholds_of(run, counts):
+    """The boundaries of the density classes that the configuration asks for."""
+    model = run.config.model
+    return density.fit_thresholds(
+        counts, num_classes=model.num_classes, classes=model.classes
+    )

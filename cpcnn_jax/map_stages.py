@@ -1,0 +1,123 @@
+"""The stages that learn maps: DME and F-CNN together, GCE and LCE frozen.
+
+First with the Euclidean loss, then against the discriminator.
+
+Reference: Sindagi & Patel, ICCV 2017, sections 3.4 and 4.
+"""
+
+import functools
+
+import jax
+import numpy as np
+import optax
+
+from cpcnn_jax import averaged, context_stages, expected, flops, initial, stages, steps
+from cpcnn_jax.data import examples, pipeline
+from cpcnn_jax.models.discriminator import Discriminator
+
+
+def density_stage(run, before):
+    """DME and F-CNN with the Euclidean loss, GCE and LCE frozen."""
+    settings = run.config.density
+    before = _expected(run, before) if settings.expected else before
+    tx = stages.slowed(stages.adam(settings), "dme/", settings.dme_rate)
+    tx = averaged.kept(tx, settings.average)
+    step = steps.density_step(
+        run.model, tx, cells=settings.cells, **stages.way(run, settings)
+    )
+    return stages.Stage(
+        name="density",
+        steps=settings.steps,
+        state=steps.new_state(before, tx, trains=_joint),
+        step=step,
+        batches=_density_batches(run, before, settings),
+        result=lambda state: {**averaged.of(state), **state.frozen},
+        photographs=run.source.names,
+        flops=functools.cache(functools.partial(_map_flops, run.model)),
+    )
+
+
+def adversarial_stage(run, before):
+    """DME and F-CNN against the discriminator, GCE and LCE frozen."""
+    settings = run.config.adversary
+    judge = Discriminator(settings.discriminator_width)
+    tx = stages.adam(settings)
+    judge_tx = optax.adam(
+        settings.discriminator_learning_rate, b1=settings.discriminator_beta1
+    )
+    judge_weights = initial.drawn(judge, run.config.seed, "discriminator", channels=1)
+    state = steps.Rivals(
+        steps.new_state(before, tx, trains=_joint),
+        steps.new_state(judge_weights, judge_tx, trains=lambda name: True),
+    )
+    step = steps.adversarial_step(
+        run.model,
+        tx,
+        judge,
+        judge_tx,
+        weight=settings.weight,
+        **stages.way(run, settings),
+    )
+
+    @functools.cache
+    def work(shape):
+        layers = flops.of_layers(judge, (*shape[:3], 1))
+        judged = sum(layers.values())  # true and estimate, then through to the latter
+        return _map_flops(run.model, shape) + 2 * 3 * judged + 2 * judged
+
+    return stages.Stage(
+        name="adversary",
+        steps=settings.steps,
+        state=state,
+        step=step,
+        batches=_density_batches(run, before, settings),
+        result=lambda rivals: stages.weights(rivals.generator),
+        photographs=run.source.names,
+        flops=work,
+    )
+
+
+def _expected(run, before):
+    """F-CNN as the density that LCE expects."""
+    counts = examples.patch_counts(run.source, run.config.crops, run.config.seed)
+    return before | expected.fusion(
+        before,
+        counts,
+        context_stages.thresholds_of(run, counts),
+        area=examples.PATCH**2,
+        density_scale=run.config.model.density_scale,
+    )
+
+
+def _map_flops(model, shape):
+    """Of a step of DME and F-CNN alone: the frozen networks were asked before."""
+    layers = flops.of_layers(model, shape)
+    learning = {name: work for name, work in layers.items() if _joint(name)}
+    return flops.of_training(learning, _joint)
+
+
+def _joint(name):
+    return name.startswith(("dme/", "fcnn/"))
+
+
+def _density_batches(run, before, settings):
+    """Crops with their maps and what the networks that are frozen say of them."""
+    order = {"batch_size": settings.batch_size, "seed": run.config.seed}
+    crops = run.config.crops
+    seen = pipeline.crops_until(run.source, crops, steps=settings.steps, **order)
+    scores = run.crop_scores(before, seen)
+
+    def batches(start):
+        target = run.config.target
+        for batch in pipeline.crop_batches(
+            run.source, crops, target, start=start, reading=run.reading, **order
+        ):
+            known = [scores[tuple(numbers)] for numbers in batch["crop"].tolist()]
+            yield {
+                "image": batch["image"],
+                "density": batch["density"],
+                "crop": batch["crop"],
+                "scores": jax.tree.map(lambda *of_each: np.stack(of_each), *known),
+            }
+
+    return batches

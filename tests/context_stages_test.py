@@ -1,0 +1,72 @@
+"""The classifiers' stages: how they begin, and which of their layers learn."""
+
+import contextlib
+
+import jax
+import numpy as np
+import pytest
+import tiny
+
+from cpcnn_jax import context_stages, data, stages, steps
+from cpcnn_jax.data import examples
+from cpcnn_jax.models import cpcnn
+
+
+def test_of_an_lce_on_vgg16_the_asked_layers_learn():
+    experiment = tiny.get_config()
+    experiment.model.lce_vgg_blocks = 4
+    experiment.lce.trainable_from = "conv4_2"
+    model = cpcnn.build(experiment.model)
+    source = data.open_source(experiment.data, "train")
+    known = tiny.drawn(model)
+    stage = context_stages.local_stage(
+        stages.Run(experiment, model, source, None), known
+    )
+    with contextlib.closing(stage.batches(0)) as batches:
+        batch = next(batches)
+    batch.pop("crop")
+    step, after = jax.jit(stage.step), stage.state
+    for _ in range(2):  # in the first, only the last layer has a gradient
+        after, _ = step(after, batch)
+    found = stage.result(after)
+    moved = {n for n in known if not np.array_equal(known[n], found[n])}
+    kernels = {n for n in moved if n.endswith("kernel")}
+    assert {n for n in kernels if "vgg16" in n} == {
+        "lce/vgg16/conv4_2/kernel",
+        "lce/vgg16/conv4_3/kernel",
+    }
+    assert all(name.startswith("lce/") for name in moved)
+
+
+@pytest.mark.parametrize("name", ["gce", "lce"])
+def test_a_classifier_begins_with_how_frequent_each_class_is(name):
+    experiment = tiny.get_config()
+    experiment.model.num_classes = 3
+    source = data.open_source(experiment.data, "train")
+    model = cpcnn.build(experiment.model)
+    run, known = stages.Run(experiment, model, source, None), tiny.drawn(model)
+    build, seen = (
+        (context_stages.global_stage, examples.crop_counts)
+        if name == "gce"
+        else (context_stages.local_stage, examples.patch_counts)
+    )
+    counts = seen(source, experiment.crops, experiment.seed)
+    edges = counts.max() * np.array([1 / 3, 2 / 3], np.float32)
+    number = np.histogram(counts, [-1, *np.nextafter(edges, 1e9), 1e9])[0]
+    begun = build(run, known).state
+    image = np.random.default_rng(0).random((4, 64, 64, 3), np.float32)
+    variables = steps.variables(begun.params, begun.frozen, scope=f"{name}/")
+    said = jax.nn.softmax(getattr(model, name).apply(variables, image))
+    share = (number + 0.5) / (number + 0.5).sum()
+    assert len(set(share)) == 3
+    np.testing.assert_allclose(said, np.tile(share, (4, 1)), rtol=1e-5)
+
+    experiment.start = "weights that it goes on from"
+    again = build(run, known).state
+    trained = {**again.params, **again.frozen}
+    np.testing.assert_array_equal(
+        trained[f"{name}/head/logits/bias"], known[f"{name}/head/logits/bias"]
+    )
+    experiment.taken = ("dme",)
+    drawn = build(run, known).state.params
+    np.testing.assert_allclose(drawn[f"{name}/head/logits/bias"], np.log(share), 1e-6)
