@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 import tiny
-import torch
+from interpolated import doubled
 
 from cpcnn_jax import config, data, expected, initial, map_stages, stages, steps
 from cpcnn_jax.models import cpcnn
@@ -16,13 +16,6 @@ SCALE = config.Model().density_scale
 
 def test_docstrings():
     assert doctest.testmod(expected).failed == 0
-
-
-def doubled(x):
-    """PyTorch's linear interpolation to twice the size."""
-    x = torch.from_numpy(np.array(x)).permute(0, 3, 1, 2)
-    found = torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear")
-    return found.permute(0, 2, 3, 1).numpy()
 
 
 @pytest.mark.parametrize("global_context", [True, False])

@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 import pytest
-import torch
 from flax.traverse_util import flatten_dict
+from interpolated import doubled
 
 from cpcnn_jax import config, grown, initial, steps, weights
 from cpcnn_jax.models import cpcnn
@@ -51,13 +51,6 @@ def photograph():
     """Smooth colours, so that no ReLU of a deep layer is always off."""
     small = np.random.default_rng(2).random((1, 40, 40, 3), np.float32)
     return np.asarray(jax.image.resize(small, (1, SIDE, SIDE, 3), "cubic")).clip(0, 1)
-
-
-def doubled(x):
-    """PyTorch's linear interpolation to twice the size."""
-    x = torch.from_numpy(np.array(x)).permute(0, 3, 1, 2)
-    found = torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear")
-    return found.permute(0, 2, 3, 1).numpy()
 
 
 def context(seed):
