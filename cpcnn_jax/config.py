@@ -84,6 +84,8 @@ class Crops:
     # by 1 plus or minus up to this, and half as much of white added or taken away.
     colour: float = 0.0
     patches: int = 100  # 64x64 patches per photograph, for the LCE
+    # Departs from the paper if above 0: further patches, changed as the crops are.
+    changed_patches: int = 0
 
 
 @dataclass

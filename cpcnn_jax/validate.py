@@ -29,8 +29,9 @@ _RULES = (
     (
         "a whole number of at least 0",
         lambda value: isinstance(value, int) and value >= 0,
-        """crops.plain crops.changed gce.steps lce.steps density.steps adversary.steps
-        gce.warmup lce.warmup density.warmup adversary.warmup pictures workers unit""",
+        """crops.plain crops.changed crops.changed_patches gce.steps lce.steps
+        density.steps adversary.steps gce.warmup lce.warmup density.warmup
+        adversary.warmup pictures workers unit""",
     ),
     (
         "a whole number of at least 2",

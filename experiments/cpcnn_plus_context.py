@@ -27,11 +27,11 @@ def get_config():
     experiment.seed = 1  # other crops
     experiment.crops.changed, experiment.crops.patches = 12, 300
     experiment.crops.zoom, experiment.crops.colour = 1.0, 0.0
-    experiment.model.num_classes, experiment.model.classes = 20, "root"
+    experiment.model.num_classes = 20
     experiment.model.lce_vgg_blocks = 4
     experiment.gce, experiment.lce = stages.gce, stages.lce
     experiment.gce.steps, experiment.gce.vgg16 = 400, "weights/vgg16.safetensors"
-    experiment.lce.steps, experiment.lce.learning_rate = 4000, 5e-4
+    experiment.lce.steps, experiment.lce.learning_rate = 2200, 5e-4
     experiment.gce.vgg_rate = experiment.lce.vgg_rate = 0.1
     experiment.lce.trainable_from = "conv4_1"
     experiment.density.expected = True

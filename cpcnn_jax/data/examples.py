@@ -3,7 +3,8 @@
 Window j of photograph i is fixed by (seed, i, j) alone, and so is what is done to it.
 The first crops of a photograph are plain, the further ones flipped or noised. Beyond
 the paper these can also be cut from a smaller or larger copy of the photograph
-(`config.Crops.zoom`) and in other colours (`config.Crops.colour`).
+(`config.Crops.zoom`) and in other colours (`config.Crops.colour`), and there can be
+further patches that are changed likewise (`config.Crops.changed_patches`).
 """
 
 import math
@@ -30,6 +31,11 @@ class Window(NamedTuple):
 def per_photograph(crops):
     """How many crops D_dme has of each photograph."""
     return crops.plain + crops.changed
+
+
+def patches_per_photograph(crops):
+    """How many patches D_lc has of each photograph."""
+    return crops.patches + crops.changed_patches
 
 
 def crop_size(shape, crops):
@@ -78,10 +84,11 @@ def read_crop(source, crops, target, seed, i, j):
         sigma=target.sigma_of(photograph),
         window=window.place,
     )
-    if _change(crops, j) == "flip":
+    change = _change(crops.plain, j)
+    if change == "flip":
         people = people[:, ::-1]
     return {
-        "image": _changed(photograph["image"], window, crops, j),
+        "image": _changed(photograph["image"], window, crops, change),
         "density": people[..., None],
         "count": np.float32(_heads(points, window)),
         "crop": np.array((i, j), np.int32),
@@ -92,16 +99,23 @@ def crop_images(source, crops, seed, i, numbers):
     """`[n, h, w, 3]`, the images of crops of photograph i, which is read once."""
     photograph, shape = source[i]["image"], source.shapes[i]
     windows = [(j, _crop_window(seed, i, j, shape, crops)) for j in numbers]
-    return np.stack([_changed(photograph, window, crops, j) for j, window in windows])
+    return np.stack(
+        [
+            _changed(photograph, window, crops, _change(crops.plain, j))
+            for j, window in windows
+        ]
+    )
 
 
-def read_patch(source, seed, i, j):
+def read_patch(source, crops, seed, i, j):
     """Patch j of photograph i: one of `pipeline.patch_batches`, without the B."""
     photograph = source[i]
-    window = _patch_window(seed, i, j, source.shapes[i])
+    window = _patch_window(seed, i, j, source.shapes[i], crops)
+    points = _scaled(photograph["points"], source.shapes[i], window.shape)
+    change = _change(crops.patches, j)
     return {
-        "image": _cut(photograph["image"], window),
-        "count": np.float32(_heads(photograph["points"], window)),
+        "image": _changed(photograph["image"], window, crops, change),
+        "count": np.float32(_heads(points, window)),
         "crop": np.array((i, j), np.int32),
     }
 
@@ -122,9 +136,9 @@ def patch_counts(source, crops, seed):
     """`[N]` float32 heads inside patches of D_lc, likewise."""
 
     def window(i, j, shape):
-        return _patch_window(seed, i, j, shape)
+        return _patch_window(seed, i, j, shape, crops)
 
-    return _counts(source, crops.patches, window)
+    return _counts(source, patches_per_photograph(crops), window)
 
 
 def _counts(source, each, window_of):
@@ -138,28 +152,30 @@ def _counts(source, each, window_of):
     return np.array(found, np.float32)
 
 
-def _change(crops, j):
-    """After the plain crops, every second one is flipped, the others are noised."""
-    if j < crops.plain:
+def _change(plain, j):
+    """After the plain windows, every second one is flipped, the others are noised."""
+    if j < plain:
         return None
-    return "noise" if (j - crops.plain) % 2 else "flip"
+    return "noise" if (j - plain) % 2 else "flip"
 
 
 def _crop_window(seed, i, j, shape, crops):
-    size = crop_size(shape, crops)
-    rng = np.random.default_rng((seed, i, j))
-    if crops.zoom > 1 and _change(crops, j):
+    size, change = crop_size(shape, crops), _change(crops.plain, j)
+    return _window((seed, i, j), shape, size, crops, change)
+
+
+def _patch_window(seed, i, j, shape, crops):
+    change = _change(crops.patches, j)
+    return _window((seed, i, j), shape, (PATCH, PATCH), crops, change)
+
+
+def _window(seed, shape, size, crops, change):
+    """A window of that size, anywhere in a photograph of that shape, or in a copy."""
+    rng = np.random.default_rng(seed)
+    if crops.zoom > 1 and change:
         times = crops.zoom ** rng.uniform(-1, 1)
         sides = (round(side * times) for side in shape)
         shape = tuple(max(*pair) for pair in zip(sides, size, strict=True))
-    return _anywhere(rng, shape, size)
-
-
-def _patch_window(seed, i, j, shape):
-    return _anywhere(np.random.default_rng((seed, i, j)), shape, (PATCH, PATCH))
-
-
-def _anywhere(rng, shape, size):
     top, left = rng.integers(0, np.subtract(shape, size) + 1)
     return Window(tuple(shape), (int(top), int(left), *size), rng)
 
@@ -190,8 +206,8 @@ def _cut(photograph, window):
     return cut.astype(np.float32) / 255
 
 
-def _changed(photograph, window, crops, j):
-    image, change, rng = _cut(photograph, window), _change(crops, j), window.rng
+def _changed(photograph, window, crops, change):
+    image, rng = _cut(photograph, window), window.rng
     if change and crops.colour:
         gain = rng.uniform(1 - crops.colour, 1 + crops.colour, 3)
         shift = rng.uniform(-crops.colour, crops.colour) / 2

@@ -99,8 +99,9 @@ def patch_batches(source, crops, *, batch_size, seed, start=0, reading=HERE):
       ValueError: a photograph has a side under 64 pixels.
     """
     bucket = [i for bucket in _buckets(source, crops) for i in bucket]
-    order = _order([bucket], crops.patches, batch_size, seed)
-    read = functools.partial(examples.read_patch, source, seed)
+    each = examples.patches_per_photograph(crops)
+    order = _order([bucket], each, batch_size, seed)
+    read = functools.partial(examples.read_patch, source, crops, seed)
     return _batches(order, read, batch_size, start, reading)
 
 
