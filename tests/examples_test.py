@@ -1,5 +1,6 @@
 """Training crops and patches: what they hold, and what is done to them."""
 
+import contextlib
 import doctest
 import itertools
 
@@ -8,7 +9,7 @@ import pytest
 from grey import Mixed
 
 from cpcnn_jax import config, data, density
-from cpcnn_jax.data import examples
+from cpcnn_jax.data import examples, pipeline
 
 CROPS = config.Crops(plain=3, changed=4, patches=5)
 TARGET = config.Target()
@@ -148,7 +149,7 @@ def test_counts_are_those_of_the_crops(source):
     assert counts.dtype == np.float32 and counts.max() > 0
     patches = examples.patch_counts(source, CROPS, 7)
     read = [
-        examples.read_patch(source, 7, i, j)["count"]
+        examples.read_patch(source, CROPS, 7, i, j)["count"]
         for i, j in itertools.product(range(6), range(5))
     ]
     np.testing.assert_array_equal(patches, read)
@@ -186,7 +187,7 @@ def test_zoomed_crops_are_cut_from_scaled_photographs():
         assert down == pytest.approx(across, rel=0.01)
         scales.append(across)
         image, off = crop["image"], 3 / 255
-        if examples._change(ZOOMED, j) == "flip":
+        if examples._change(ZOOMED.plain, j) == "flip":
             image = image[:, ::-1]
         else:
             off += ZOOMED.noise
@@ -218,6 +219,52 @@ def test_counts_and_images_know_of_the_zoom(source):
         assert counts[9 * i : 9 * i + 9].tolist() == [crop["count"] for crop in read]
         images = examples.crop_images(source, ZOOMED, 7, i, range(9))
         np.testing.assert_array_equal(images, [crop["image"] for crop in read])
+
+
+def test_further_patches_are_changed_as_crops_are():
+    source, shape = Stripes((512, 768)), (512, 768)
+    crops = config.Crops(patches=2, changed_patches=8, zoom=2.0)
+    scales = []
+    for j in range(10):
+        patch = examples.read_patch(source, crops, 7, 0, j)
+        window = examples._patch_window(7, 0, j, shape, crops)
+        top, left, height, width = window.place
+        assert patch["image"].shape == (height, width, 3) == (64, 64, 3)
+        scales.append(window.shape[1] / shape[1])
+        red = (left + np.arange(64) + 0.5) / window.shape[1]
+        flipped = j >= 2 and j % 2 == 0
+        off = 3 / 255 + (0 if j < 2 or flipped else crops.noise)
+        seen = patch["image"][32, ::-1, 0] if flipped else patch["image"][32, :, 0]
+        np.testing.assert_allclose(seen, red, atol=off)
+    assert scales[:2] == [1, 1] and 1 not in scales[2:]
+
+
+MORE = config.Crops(patches=5, changed_patches=5, zoom=2.0, colour=0.2)
+
+
+def test_further_patches_leave_the_plain_ones_alone(source):
+    for i, j in itertools.product(range(6), range(5)):
+        plain, again = (
+            examples.read_patch(source, crops, 7, i, j) for crops in (CROPS, MORE)
+        )
+        np.testing.assert_array_equal(plain["image"], again["image"])
+        assert plain["count"] == again["count"]
+
+
+def test_counts_and_batches_know_of_the_further_patches(source):
+    counts = examples.patch_counts(source, MORE, 7).reshape(6, 10)
+    assert counts[:, 5:].max() > 1
+    for i, j in itertools.product(range(6), range(10)):
+        window = examples._patch_window(7, i, j, source.shapes[i], MORE)
+        top, left = window.place[:2]
+        x, y = (source.points[i] * np.divide(window.shape, source.shapes[i])[::-1]).T
+        within = (x >= left) & (x < left + 64) & (y >= top) & (y < top + 64)
+        patch = examples.read_patch(source, MORE, 7, i, j)
+        assert patch["count"] == counts[i, j] == within.sum()
+    batches = pipeline.patch_batches(source, MORE, batch_size=60, seed=7)
+    with contextlib.closing(batches):
+        seen = {tuple(crop) for crop in next(batches)["crop"].tolist()}
+    assert seen == set(itertools.product(range(6), range(10)))
 
 
 class Grey(Mixed):
