@@ -22,4 +22,5 @@ def get_config():
     experiment.model.classes = "root"
     experiment.lce.steps = 450
     experiment.density.steps = experiment.validation.every = 10
+    experiment.density.warmup = 0
     return experiment
