@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tiny
 
-from cpcnn_jax import context_stages, data, stages, steps
+from cpcnn_jax import context_stages, data, stages, steps, weights
 from cpcnn_jax.data import examples
 from cpcnn_jax.models import cpcnn
 
@@ -61,12 +61,25 @@ def test_a_classifier_begins_with_how_frequent_each_class_is(name):
     assert len(set(share)) == 3
     np.testing.assert_allclose(said, np.tile(share, (4, 1)), rtol=1e-5)
 
-    experiment.start = "weights that it goes on from"
-    again = build(run, known).state
-    trained = {**again.params, **again.frozen}
-    np.testing.assert_array_equal(
-        trained[f"{name}/head/logits/bias"], known[f"{name}/head/logits/bias"]
-    )
-    experiment.taken = ("dme",)
-    drawn = build(run, known).state.params
-    np.testing.assert_allclose(drawn[f"{name}/head/logits/bias"], np.log(share), 1e-6)
+
+@pytest.mark.parametrize(
+    "taken, classes, goes_on",
+    [
+        (("lce",), "width", True),
+        (("dme",), "width", False),
+        (("lce",), "root", False),  # its classes were others
+    ],
+)
+def test_the_last_layer_of_an_earlier_training_stays(taken, classes, goes_on, tmp_path):
+    experiment = tiny.get_config()
+    model = cpcnn.build(experiment.model)
+    known, earlier = tiny.drawn(model), tmp_path / "weights.safetensors"
+    weights.save(earlier, known, experiment.model, blocks=4)
+    experiment.start, experiment.taken = str(earlier), taken
+    experiment.model.classes = classes
+    source = data.open_source(experiment.data, "train")
+    run = stages.Run(experiment, model, source, None)
+    begun = context_stages.local_stage(run, known).state.params
+    layer = "lce/head/logits/kernel"
+    assert np.array_equal(begun[layer], known[layer]) == goes_on
+    assert np.any(begun[layer]) == goes_on
