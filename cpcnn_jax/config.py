@@ -137,6 +137,9 @@ class ContextStage(Stage):
     """The training of a network that may have VGG-16's convolutions."""
 
     vgg_rate: float = 1.0  # their learning rate is this times the stage's
+    # Departs from the paper if true: the last layer begins with how frequent each class
+    # is, whatever the image; also where `start` has given it weights.
+    prior: bool = False
 
 
 @dataclass

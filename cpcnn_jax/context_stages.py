@@ -7,7 +7,7 @@ import functools
 
 import jax.numpy as jnp
 
-from cpcnn_jax import density, flops, initial, released, stages, steps, weights
+from cpcnn_jax import density, flops, initial, stages, steps
 from cpcnn_jax.data import examples, pipeline
 from cpcnn_jax.models.vgg import LAYERS
 
@@ -63,7 +63,7 @@ def _frozen(network, settings):
 
 def _classifier_stage(run, before, *, name, settings, counts, batches, frozen):
     thresholds = thresholds_of(run, counts)
-    if not _goes_on(run.config, name):
+    if settings.prior:
         before = before | _prior(before, name, counts, thresholds)
     tx = stages.adam(settings)
     if settings.vgg_rate != 1:
@@ -103,14 +103,6 @@ def _classifier_stage(run, before, *, name, settings, counts, batches, frozen):
         flops=work,
         maps=False,
     )
-
-
-def _goes_on(settings, name):
-    """Whether the network's last layer knows these classes from an earlier training."""
-    if not settings.start or name not in settings.taken:
-        return False
-    known = weights.load_model(released.find(settings.start))
-    return known.classes == settings.model.classes
 
 
 def _prior(before, name, counts, thresholds):
