@@ -14,76 +14,53 @@ from cpcnn_jax.models.vgg import LAYERS
 
 def global_stage(run, before):
     """GCE on crops; only its head and the last convolutions learn."""
-    settings, crops, seed = run.config.gce, run.config.crops, run.config.seed
     return _classifier_stage(
         run,
         before,
         name="gce",
-        settings=settings,
-        counts=examples.crop_counts(run.source, crops, seed=seed),
-        batches=lambda start: pipeline.crop_batches(
-            run.source,
-            crops,
-            run.config.target,
-            batch_size=settings.batch_size,
-            seed=seed,
-            start=start,
-            reading=run.reading,
-        ),
-        frozen=_frozen("gce", settings),
+        counts_of=examples.crop_counts,
+        batches_of=functools.partial(pipeline.crop_batches, target=run.config.target),
     )
 
 
 def local_stage(run, before):
     """LCE on 64x64 patches; if it has VGG-16's convolutions, the last of them."""
-    settings, crops, seed = run.config.lce, run.config.crops, run.config.seed
     return _classifier_stage(
         run,
         before,
         name="lce",
-        settings=settings,
-        counts=examples.patch_counts(run.source, crops, seed=seed),
-        batches=lambda start: pipeline.patch_batches(
-            run.source,
-            crops,
-            batch_size=settings.batch_size,
-            seed=seed,
-            start=start,
-            reading=run.reading,
-        ),
-        frozen=_frozen("lce", settings),
+        counts_of=examples.patch_counts,
+        batches_of=pipeline.patch_batches,
     )
 
 
-def _frozen(network, settings):
-    """What the names of the convolutions begin with that stay ImageNet's."""
-    first = LAYERS.index(settings.trainable_from)
-    return tuple(f"{network}/vgg16/{layer}/" for layer in LAYERS[:first])
-
-
-def _classifier_stage(run, before, *, name, settings, counts, batches, frozen):
-    thresholds = thresholds_of(run, counts)
+def _classifier_stage(run, before, *, name, counts_of, batches_of):
+    network, settings = getattr(run.model, name), getattr(run.config, name)
+    crops, seed = run.config.crops, run.config.seed
+    counts = counts_of(run.source, crops, seed=seed)
+    thresholds = stages.thresholds(run, counts)
     if settings.prior:
         before = before | _prior(before, name, counts, thresholds)
     tx = stages.adam(settings)
     if settings.vgg_rate != 1:
         tx = stages.slowed(tx, "/vgg16/", settings.vgg_rate)
+    frozen = _frozen(name, settings)
 
     def trains(weight):
         return weight.startswith(f"{name}/") and not weight.startswith(frozen)
 
     def labelled(start):
-        for batch in batches(start):
+        order = {"batch_size": settings.batch_size, "seed": seed, "start": start}
+        for batch in batches_of(run.source, crops, reading=run.reading, **order):
             label = density.density_class(batch["count"], thresholds)
             yield {"image": batch["image"], "label": label, "crop": batch["crop"]}
 
-    network = getattr(run.model, name)
     step = steps.classification_step(
         network,
         tx,
         scope=f"{name}/",
         class_weights=jnp.asarray(density.class_weights(counts, thresholds)),
-        key=initial.key(run.config.seed, f"{name} dropout"),
+        key=initial.key(seed, f"{name} dropout"),
         **stages.way(run, settings),
     )
 
@@ -105,6 +82,12 @@ def _classifier_stage(run, before, *, name, settings, counts, batches, frozen):
     )
 
 
+def _frozen(network, settings):
+    """What the names of the convolutions begin with that stay ImageNet's."""
+    first = LAYERS.index(settings.trainable_from)
+    return tuple(f"{network}/vgg16/{layer}/" for layer in LAYERS[:first])
+
+
 def _prior(before, name, counts, thresholds):
     """The last layer as it says how frequent each class is, of any image.
 
@@ -115,11 +98,3 @@ def _prior(before, name, counts, thresholds):
     kernel, bias = (f"{name}/head/logits/{part}" for part in ("kernel", "bias"))
     share = density.class_shares(counts, thresholds)
     return {kernel: jnp.zeros_like(before[kernel]), bias: jnp.log(share)}
-
-
-def thresholds_of(run, counts):
-    """The boundaries of the density classes that the configuration asks for."""
-    model = run.config.model
-    return density.fit_thresholds(
-        counts, num_classes=model.num_classes, classes=model.classes
-    )

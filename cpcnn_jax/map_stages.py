@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import optax
 
-from cpcnn_jax import averaged, context_stages, expected, flops, initial, stages, steps
+from cpcnn_jax import averaged, expected, flops, initial, stages, steps
 from cpcnn_jax.data import examples, pipeline
 from cpcnn_jax.models.discriminator import Discriminator
 
@@ -83,7 +83,7 @@ def _expected(run, before):
     return before | expected.fusion(
         before,
         counts,
-        context_stages.thresholds_of(run, counts),
+        stages.thresholds(run, counts),
         area=examples.PATCH**2,
         density_scale=run.config.model.density_scale,
     )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import optax
 
-from cpcnn_jax import config
+from cpcnn_jax import config, density
 from cpcnn_jax.data import pipeline
 from cpcnn_jax.models import cpcnn
 
@@ -73,3 +73,11 @@ def slowed(tx, part, rate):
         optax.scale(rate), lambda params: {name: part in name for name in params}
     )
     return optax.chain(tx, slow)
+
+
+def thresholds(run, counts):
+    """The boundaries of the density classes that the configuration asks for."""
+    model = run.config.model
+    return density.fit_thresholds(
+        counts, num_classes=model.num_classes, classes=model.classes
+    )
