@@ -178,11 +178,13 @@ def _crops(config):
 
 def _changed_crops(config):
     crops = config.crops
-    if not crops.changed and (crops.zoom > 1 or crops.colour):
+    none = not crops.changed and not crops.changed_patches
+    if none and (crops.zoom > 1 or crops.colour):
         raise ValueError(
             f"--config.crops.zoom={crops.zoom} and --config.crops.colour="
-            f"{crops.colour} are for changed crops, and --config.crops.changed=0 "
-            "leaves none: set it to at least 1"
+            f"{crops.colour} are for changed crops and patches, and "
+            "--config.crops.changed=0 and changed_patches=0 leave none: set one of "
+            "them to at least 1"
         )
     if crops.zoom > 1 and config.target.kernel == "perspective":
         raise ValueError(

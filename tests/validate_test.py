@@ -125,11 +125,11 @@ def test_perspective_needs_a_data_set_that_has_it():
 
 
 @pytest.mark.parametrize("change", [{"zoom": 1.3}, {"colour": 0.2}])
-def test_only_changed_crops_are_zoomed_and_recoloured(change):
+def test_only_changed_crops_and_patches_are_zoomed_and_recoloured(change):
     validate.experiment(config.Experiment(crops=config.Crops(**change)))
-    text = (
-        "^--config.crops.zoom=.* and .*colour=.* --config.crops.changed=0 leaves none"
-    )
+    patches = config.Crops(changed=0, changed_patches=1, **change)
+    validate.experiment(config.Experiment(crops=patches))
+    text = "^--config.crops.zoom=.* and .*colour=.* --config.crops.changed=0 and "
     with pytest.raises(ValueError, match=text):
         validate.experiment(config.Experiment(crops=config.Crops(changed=0, **change)))
 
