@@ -113,7 +113,10 @@ class Model:
     # How many of VGG-16's blocks are the LCE's in place of these; 0: none.
     lce_vgg_blocks: int = 0
     lce_head: tuple = (512, 256)  # [I]
-    local_stride: int = 64  # pixels between LCE windows [I]; overlaps are averaged
+    # Pixels: the side of what the LCE looks at. Departs from the paper if above 64:
+    # each 64x64 window in it has its own class, and is seen with what is around it.
+    lce_side: int = 64
+    local_stride: int = 64  # pixels between LCE's looks [I]; overlaps are averaged
     transposed_kernel: int = 4  # k of T [I]: the author's own T layer; p follows
     # Maps are learned times this: 1/100 of a person per pixel is then about 1.
     density_scale: float = 100.0

@@ -25,12 +25,13 @@ def global_stage(run, before):
 
 def local_stage(run, before):
     """LCE on 64x64 patches; if it has VGG-16's convolutions, the last of them."""
+    side = run.config.model.lce_side
     return _classifier_stage(
         run,
         before,
         name="lce",
-        counts_of=examples.patch_counts,
-        batches_of=pipeline.patch_batches,
+        counts_of=functools.partial(examples.patch_counts, side=side),
+        batches_of=functools.partial(pipeline.patch_batches, side=side),
     )
 
 

@@ -132,12 +132,12 @@ def classification_loss(logits, labels, weights):
     softmax cross-entropy.
 
     Args:
-      logits: `[B, K]`.
-      labels: int32 `[B]`, density classes 0 to K - 1.
+      logits: `[..., K]`.
+      labels: int32 `[...]`, density classes 0 to K - 1.
       weights: `[K]`, one per class.
 
     Returns:
-      `[B]`, nats times the weight of the example's class.
+      `[...]`, nats times the weight of the example's class.
 
     Example:
       >>> logits, labels = jnp.zeros((1, 5)), jnp.array([3])

@@ -79,13 +79,16 @@ def adversarial_stage(run, before):
 
 def _expected(run, before):
     """F-CNN as the density that LCE expects."""
-    counts = examples.patch_counts(run.source, run.config.crops, run.config.seed)
+    settings = run.config
+    counts = examples.patch_counts(
+        run.source, settings.crops, settings.seed, side=settings.model.lce_side
+    )
     return before | expected.fusion(
         before,
         counts,
         stages.thresholds(run, counts),
         area=examples.PATCH**2,
-        density_scale=run.config.model.density_scale,
+        density_scale=settings.model.density_scale,
     )
 
 

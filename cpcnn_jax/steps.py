@@ -107,7 +107,8 @@ def classification_step(
       unit: see above.
 
     Returns:
-      step(state, {"image": `[B, H, W, 3]`, "label": int32 `[B]`}) -> (state, metrics).
+      step(state, {"image": `[B, H, W, 3]`, "label": int32 `[B]`, or of
+        each window `[B, n, m]`}) -> (state, metrics).
     """
 
     def loss(params, frozen, batch):

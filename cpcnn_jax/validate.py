@@ -14,6 +14,7 @@ from cpcnn_jax.config import (
     Photographs,
     WorldExpo,
 )
+from cpcnn_jax.models.lce import PATCH
 from cpcnn_jax.models.vgg import BLOCKS, LAYERS
 
 # What a value must be, the same for Python, and the fields that must be so.
@@ -42,6 +43,11 @@ _RULES = (
         f"a whole number from 0 to {len(BLOCKS)}",
         lambda value: isinstance(value, int) and 0 <= value <= len(BLOCKS),
         "model.lce_vgg_blocks",
+    ),
+    (
+        f"a multiple of {PATCH} of at least {PATCH}",
+        lambda value: isinstance(value, int) and value >= PATCH and not value % PATCH,
+        "model.lce_side",
     ),
     (
         f"some of {', '.join(NETWORKS)}",
@@ -199,6 +205,11 @@ def _networks(config):
         raise ValueError(
             f"--config.mcnn={config.mcnn} needs --config.model.columns and "
             "--config.model.fusion as they are by default"
+        )
+    if config.model.lce_side > PATCH and not config.model.lce_vgg_blocks:
+        raise ValueError(
+            f"--config.model.lce_side={config.model.lce_side} needs convolutions that "
+            "keep sizes: set --config.model.lce_vgg_blocks to at least 1"
         )
     begun = config.model.fusion and config.model.local_context
     if config.density.expected and not begun:

@@ -14,9 +14,10 @@ from PIL import Image
 from cpcnn_jax import photograph, steps
 from cpcnn_jax.models import context as maps
 from cpcnn_jax.models.gce import SIDE
+from cpcnn_jax.models.lce import PATCH
 
 NETWORKS = {"global": "gce", "local": "lce"}
-BATCH = {"global": 4, "local": 16}  # windows at once
+BATCH = {"global": 4, "local": 16}  # windows at once; fewer where LCE's are larger
 
 
 def estimator(model):
@@ -42,25 +43,33 @@ def estimator(model):
     def score(weights, image, grids, track=iter):
         found = {}
         for name, (rows, columns) in grids.items():
-            places, size = list(itertools.product(rows, columns)), BATCH[name]
+            places, size = list(itertools.product(rows, columns)), _size(name, rows)
             batches = [places[i : i + size] for i in range(0, len(places), size)]
             scores = [
-                np.asarray(classify(name, weights, _batch(name, image, batch)))
+                np.asarray(classify(name, weights, _batch(name, image, batch, size)))
                 for batch in track(batches)
             ]
             scores = np.concatenate(scores)[: len(places)]
-            found[name] = scores.reshape(len(rows), len(columns), -1)
+            found[name] = maps.in_place(scores, (len(rows), len(columns)))[0]
         return found
 
     return score
 
 
-def _batch(name, image, places):
-    """`[BATCH, h, w, 3]`: the windows at these places, the first again to fill up."""
+def _size(name, rows):
+    """How many windows are scored at once."""
+    if name == "global":
+        return BATCH[name]
+    start, stop = rows[0]
+    return max(1, BATCH[name] * PATCH**2 // (stop - start) ** 2)
+
+
+def _batch(name, image, places, size):
+    """`[size, h, w, 3]`: the windows at these places, the first again to fill up."""
     windows = [photograph.part(image, *place) for place in places]
     if name == "global":
         windows = [_resized(window) for window in windows]
-    return np.stack([*windows, *windows[:1] * (BATCH[name] - len(windows))])
+    return np.stack([*windows, *windows[:1] * (size - len(windows))])
 
 
 def _resized(window):
@@ -83,7 +92,10 @@ def spread(scores, grids, shape):
       `[h, w, K]` float32, the global and then the local scores.
     """
     covers = {
-        name: [maps.coverage(*axis) for axis in zip(shape, spans, strict=True)]
+        name: [
+            maps.coverage(*axis)
+            for axis in zip(shape, spans, scores[name].shape[:2], strict=True)
+        ]
         for name, spans in grids.items()
     }
 

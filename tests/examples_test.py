@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from grey import Mixed
+from grey import Mixed, Stripes
 
 from cpcnn_jax import config, data, density
 from cpcnn_jax.data import examples, pipeline
@@ -161,17 +161,6 @@ def test_counts_stop_at_a_sample():
 
 
 ZOOMED = config.Crops(plain=1, changed=8, zoom=2.0)
-
-
-class Stripes(Mixed):
-    """Red rises from left to right, green from top to bottom."""
-
-    def __getitem__(self, i):
-        height, width = self.shapes[i]
-        image = np.zeros((height, width, 3), np.uint8)
-        image[..., 0] = np.linspace(0, 255, width)
-        image[..., 1] = np.linspace(0, 255, height)[:, None]
-        return super().__getitem__(i) | {"image": image}
 
 
 def test_zoomed_crops_are_cut_from_scaled_photographs():

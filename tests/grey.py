@@ -18,3 +18,14 @@ class Mixed:
     def __getitem__(self, i):
         image = np.full((*self.shapes[i], 3), i, np.uint8)
         return {"name": self.names[i], "image": image, "points": self.points[i]}
+
+
+class Stripes(Mixed):
+    """Red rises from left to right, green from top to bottom."""
+
+    def __getitem__(self, i):
+        height, width = self.shapes[i]
+        image = np.zeros((height, width, 3), np.uint8)
+        image[..., 0] = np.linspace(0, 255, width)
+        image[..., 1] = np.linspace(0, 255, height)[:, None]
+        return super().__getitem__(i) | {"image": image}

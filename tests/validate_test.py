@@ -48,6 +48,8 @@ def changed(name, value):
         ("gce.trainable_from", "conv9_9", "one of conv1_1, conv1_2, .*, conv5_3"),
         ("lce.trainable_from", "fc0", "one of conv1_1, conv1_2, .*, conv5_3"),
         ("model.lce_vgg_blocks", 6, "a whole number from 0 to 5"),
+        ("model.lce_side", 0, "a multiple of 64 of at least 64"),
+        ("model.lce_side", 96, "a multiple of 64 of at least 64"),
         ("taken", "vgg", "some of gce, lce, dme, fcnn"),
         ("true_counts", "heads", "one of points, maps"),
         ("log_every", 0, "a whole number of at least 1"),
@@ -173,6 +175,15 @@ def test_only_f_cnn_with_lce_begins_as_what_that_expects(model):
     experiment.model = config.Model(**model)
     with pytest.raises(ValueError, match="^--config.density.expected=True needs F-CNN"):
         validate.experiment(experiment)
+
+
+def test_only_convolutions_that_keep_sizes_see_what_is_around():
+    experiment = config.Experiment(model=config.Model(lce_side=256))
+    text = "^--config.model.lce_side=256 needs convolutions that keep sizes: set --conf"
+    with pytest.raises(ValueError, match=text):
+        validate.experiment(experiment)
+    experiment.model.lce_vgg_blocks = 4
+    validate.experiment(experiment)
 
 
 def test_what_is_no_experiment():

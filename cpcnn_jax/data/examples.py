@@ -107,15 +107,18 @@ def crop_images(source, crops, seed, i, numbers):
     )
 
 
-def read_patch(source, crops, seed, i, j):
+def read_patch(source, crops, seed, i, j, *, side=PATCH):
     """Patch j of photograph i: one of `pipeline.patch_batches`, without the B."""
     photograph = source[i]
-    window = _patch_window(seed, i, j, source.shapes[i], crops)
+    window = _patch_window(seed, i, j, source.shapes[i], crops, side)
     points = _scaled(photograph["points"], source.shapes[i], window.shape)
     change = _change(crops.patches, j)
+    count = _heads_in_patches(points, window)
+    if change == "flip":
+        count = count[:, ::-1]
     return {
         "image": _changed(photograph["image"], window, crops, change),
-        "count": np.float32(_heads(points, window)),
+        "count": count if side > PATCH else count[0, 0],
         "crop": np.array((i, j), np.int32),
     }
 
@@ -129,27 +132,28 @@ def crop_counts(source, crops, seed):
     def window(i, j, shape):
         return _crop_window(seed, i, j, shape, crops)
 
-    return _counts(source, per_photograph(crops), window)
+    return _counts(source, per_photograph(crops), window, _heads)
 
 
-def patch_counts(source, crops, seed):
-    """`[N]` float32 heads inside patches of D_lc, likewise."""
+def patch_counts(source, crops, seed, *, side=PATCH):
+    """`[N]` float32 heads inside patches of D_lc, likewise; 64x64 pixels of each."""
 
     def window(i, j, shape):
-        return _patch_window(seed, i, j, shape, crops)
+        return _patch_window(seed, i, j, shape, crops, side)
 
-    return _counts(source, patches_per_photograph(crops), window)
+    each = patches_per_photograph(crops)
+    return _counts(source, each, window, _heads_in_patches)
 
 
-def _counts(source, each, window_of):
+def _counts(source, each, window_of, heads):
     each = min(each, math.ceil(COUNTED / len(source)))
     found = []
     photographs = zip(source.shapes, source.points, strict=True)
     for i, (shape, points) in enumerate(photographs):
         for j in range(each):
             window = window_of(i, j, shape)
-            found.append(_heads(_scaled(points, shape, window.shape), window))
-    return np.array(found, np.float32)
+            found.append(heads(_scaled(points, shape, window.shape), window))
+    return np.array(found, np.float32).ravel()
 
 
 def _change(plain, j):
@@ -164,18 +168,21 @@ def _crop_window(seed, i, j, shape, crops):
     return _window((seed, i, j), shape, size, crops, change)
 
 
-def _patch_window(seed, i, j, shape, crops):
+def _patch_window(seed, i, j, shape, crops, side=PATCH):
     change = _change(crops.patches, j)
-    return _window((seed, i, j), shape, (PATCH, PATCH), crops, change)
+    return _window((seed, i, j), shape, (side, side), crops, change)
 
 
 def _window(seed, shape, size, crops, change):
-    """A window of that size, anywhere in a photograph of that shape, or in a copy."""
+    """A window of that size, anywhere in a photograph of that shape, or in a copy.
+
+    A photograph that is smaller than the window is enlarged.
+    """
     rng = np.random.default_rng(seed)
-    if crops.zoom > 1 and change:
-        times = crops.zoom ** rng.uniform(-1, 1)
-        sides = (round(side * times) for side in shape)
-        shape = tuple(max(*pair) for pair in zip(sides, size, strict=True))
+    times = crops.zoom ** rng.uniform(-1, 1) if crops.zoom > 1 and change else 1
+    times = max(times, *np.divide(size, shape))
+    sides = (round(side * times) for side in shape)
+    shape = tuple(max(*pair) for pair in zip(sides, size, strict=True))
     top, left = rng.integers(0, np.subtract(shape, size) + 1)
     return Window(tuple(shape), (int(top), int(left), *size), rng)
 
@@ -191,6 +198,16 @@ def _heads(points, window):
     """How many heads lie in a window, of points scaled as it is."""
     top, left, height, width = window.place
     return density.inside(points - np.float32((left, top)), (height, width)).sum()
+
+
+def _heads_in_patches(points, window):
+    """`[h / 64, w / 64]` float32: how many lie in each 64x64 pixels of a window."""
+    top, left, height, width = window.place
+    points = points - np.float32((left, top))
+    x, y = points[density.inside(points, (height, width))].astype(int).T // PATCH
+    count = np.zeros((height // PATCH, width // PATCH), np.float32)
+    np.add.at(count, (y, x), 1)
+    return count
 
 
 def _cut(photograph, window):

@@ -81,8 +81,10 @@ def crops_until(source, crops, *, batch_size, seed, steps):
     return {tuple(pair) for k in range(steps) for pair in order[k].tolist()}
 
 
-def patch_batches(source, crops, *, batch_size, seed, start=0, reading=HERE):
-    """Endless batches of D_lc: 64x64 patches at random places.
+def patch_batches(
+    source, crops, *, batch_size, seed, start=0, reading=HERE, side=examples.PATCH
+):
+    """Endless batches of D_lc: patches at random places, of 64x64 pixels in the paper.
 
     Args:
       source: photographs; see `cpcnn_jax.data`.
@@ -91,9 +93,11 @@ def patch_batches(source, crops, *, batch_size, seed, start=0, reading=HERE):
       seed: fixes the patches and their order.
       start: number of the first batch.
       reading: a `Reading`.
+      side: pixels, a multiple of 64; smaller photographs are enlarged.
 
     Returns:
-      As `crop_batches`, with images `[B, 64, 64, 3]` and without their density.
+      As `crop_batches`, with images `[B, side, side, 3]` and without their density;
+      "count" is of each 64x64 pixels, `[B, side / 64, side / 64]`, or `[B]` for one.
 
     Raises:
       ValueError: a photograph has a side under 64 pixels.
@@ -101,7 +105,7 @@ def patch_batches(source, crops, *, batch_size, seed, start=0, reading=HERE):
     bucket = [i for bucket in _buckets(source, crops) for i in bucket]
     each = examples.patches_per_photograph(crops)
     order = _order([bucket], each, batch_size, seed)
-    read = functools.partial(examples.read_patch, source, crops, seed)
+    read = functools.partial(examples.read_patch, source, crops, seed, side=side)
     return _batches(order, read, batch_size, start, reading)
 
 

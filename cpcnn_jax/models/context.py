@@ -33,25 +33,34 @@ def window_spans(length, *, window, stride):
     return [(start, start + window) for start in starts]
 
 
-def coverage(length, spans):
-    """How much each span says about each quarter-size cell of one axis.
+def coverage(length, spans, number=None):
+    """How much each score says about each quarter-size cell of one axis.
 
     Args:
       length: pixels, a multiple of 4.
       spans: (start, stop) pixel pairs that together cover the axis.
+      number: of scores, a multiple of that of the spans, each of which is then in equal
+        parts; None: one for each span.
 
     Returns:
-      `[length / 4, len(spans)]` float32, rows that sum to 1.
+      `[length / 4, number]` float32, rows that sum to 1.
 
     Example:
       >>> coverage(8, [(0, 4), (2, 8)]).tolist()
       [[0.75, 0.25], [0.0, 1.0]]
     """
     pixels = np.arange(length)[:, None]
+    spans = [part for span in spans for part in _parts(span, number, len(spans))]
     starts, stops = np.array(spans).T
     inside = ((pixels >= starts[None]) & (pixels < stops[None])).astype(np.float32)
     inside /= inside.sum(axis=1, keepdims=True)
     return inside.reshape(length // POOLING, POOLING, len(spans)).mean(axis=1)
+
+
+def _parts(span, number, spans):
+    start, stop = span
+    parts = block_spans(stop - start, (number or spans) // spans)
+    return [(start + low, start + high) for low, high in parts]
 
 
 def cut(image, rows, columns):
@@ -73,14 +82,30 @@ def cut(image, rows, columns):
     return jnp.stack(windows, axis=1).reshape(-1, *windows[0].shape[1:])
 
 
+def in_place(scores, number):
+    """The scores of looks at an image, each `[r, c]` windows, as one grid of windows.
+
+    Args:
+      scores: `[B * n * m, K]`, or `[B * n * m, r, c, K]`, look by look.
+      number: (n, m), how many looks there are along each axis.
+
+    Returns:
+      `[B, n * r, m * c, K]`.
+    """
+    inner = scores.shape[1:-1] or (1, 1)
+    apart = scores.reshape(-1, *number, *inner, scores.shape[-1]).swapaxes(2, 3)
+    n, m = np.multiply(number, inner)
+    return apart.reshape(-1, n, m, scores.shape[-1])
+
+
 def context_map(scores, *, shape, rows, columns):
     """Write the scores of a grid of windows over the quarter-size map.
 
     Args:
       scores: `[B, n, m, K]`, one vector for each window.
       shape: (H, W) of the image in pixels, multiples of 4.
-      rows: the n windows' (start, stop) along H.
-      columns: the m windows' (start, stop) along W.
+      rows: (start, stop) along H: the n windows', or of what is so many windows.
+      columns: likewise along W.
 
     Returns:
       `[B, H / 4, W / 4, K]`; where windows overlap, their mean.
@@ -95,5 +120,6 @@ def context_map(scores, *, shape, rows, columns):
     paper: it does not say how overlaps and the resize by 1/4 are done; means are exact
     for constant windows.
     """
-    down, across = coverage(shape[0], rows), coverage(shape[1], columns)
+    down = coverage(shape[0], rows, scores.shape[1])
+    across = coverage(shape[1], columns, scores.shape[2])
     return jnp.einsum("yn,bnmk,xm->byxk", down, scores, across)

@@ -24,7 +24,8 @@ class CPCNN(nn.Module):
       fcnn: the fusion.
       blocks: the photograph is cut into blocks x blocks for the GCE; 4 as in the paper,
         so that it sees what it was trained on: quarters of each side.
-      local_stride: pixels between LCE's windows.
+      local_side: pixels, the side of what LCE looks at; less where an image is smaller.
+      local_stride: pixels between its looks.
       density_scale: fcnn's output is the density times this.
 
     Example:
@@ -46,6 +47,7 @@ class CPCNN(nn.Module):
     dme: nn.Module = dataclasses.field(default_factory=DensityMapEstimator)
     fcnn: nn.Module = dataclasses.field(default_factory=FusionCNN)
     blocks: int = 4
+    local_side: int = config.Model.lce_side
     local_stride: int = config.Model.local_stride
     density_scale: float = config.Model.density_scale
 
@@ -111,7 +113,7 @@ class CPCNN(nn.Module):
         }
 
     def grids(self, shape, *, blocks=None):
-        """Where GCE's blocks and LCE's windows lie.
+        """Where GCE's blocks lie, and what LCE looks at.
 
         Args:
           shape: (H', W') in pixels, multiples of 4.
@@ -126,9 +128,12 @@ class CPCNN(nn.Module):
             blocks = blocks or self.blocks
             found["global"] = [maps.block_spans(side, blocks) for side in shape]
         if self.lce is not None:
-            windows = {"window": PATCH, "stride": self.local_stride}
-            found["local"] = [maps.window_spans(side, **windows) for side in shape]
+            found["local"] = [self._looks(side) for side in shape]
         return found
+
+    def _looks(self, length):
+        window = min(self.local_side, length // PATCH * PATCH)
+        return maps.window_spans(length, window=window, stride=self.local_stride)
 
     def spread(self, scores, image):
         """Write scores over the blocks and windows that they were given for.
@@ -154,7 +159,7 @@ class CPCNN(nn.Module):
 
 def _scores(classifier, image, rows, columns):
     logits = classifier(maps.cut(image, rows, columns))
-    return jax.nn.softmax(logits).reshape(len(image), len(rows), len(columns), -1)
+    return maps.in_place(jax.nn.softmax(logits), (len(rows), len(columns)))
 
 
 def _padded(image):
@@ -191,6 +196,7 @@ def build(model: config.Model) -> CPCNN:
         lce=lce if model.local_context else None,
         dme=DensityMapEstimator(model.columns),
         fcnn=fusion,
+        local_side=model.lce_side,
         local_stride=model.local_stride,
         density_scale=model.density_scale,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import jax
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
@@ -18,7 +19,9 @@ class LocalContextEstimator(nn.Module):
     The convolutions are VALID (no padding), so that a patch's scores do not depend on
     where it was cut: evaluating the convolutions once over a photograph gives exactly
     the same features at every window whose corner is a multiple of 8 pixels. Those of
-    VGG-16, if asked for, are padded as they were when it was trained.
+    VGG-16, if asked for, are padded as they were when it was trained; with them it can
+    look at larger patches, of which it classifies each 64x64 window, the others around
+    it in sight.
 
     Attributes:
       features: of the blocks; a block is two 3x3 convolutions and a 2x2 pooling. The
@@ -50,23 +53,31 @@ class LocalContextEstimator(nn.Module):
         """Classify patches by density.
 
         Args:
-          patch: `[B, 64, 64, 3]` in [0, 1].
+          patch: `[B, 64, 64, 3]` in [0, 1]; with VGG-16's blocks sides may be any
+            multiples of 64.
           dropout_keys: `[B]` keys in training; None: no dropout.
 
         Returns:
-          logits `[B, num_classes]`.
+          logits `[B, num_classes]`; of larger patches `[B, H / 64, W / 64,
+          num_classes]`.
 
         Raises:
-          ValueError: the patches are not 64 x 64.
+          ValueError: the patches are of other sizes.
         """
-        if patch.shape[1:3] != (PATCH, PATCH):
-            raise ValueError(f"LCE needs patches of 64x64 pixels, got {patch.shape}")
+        _check(patch.shape, larger=self.vgg_blocks)
+        rows, columns = (side // PATCH for side in patch.shape[1:3])
         if self.vgg_blocks:
             x = VGG16Features(self.vgg_width, self.vgg_blocks, name="vgg16")(patch)
         else:
             x = self._convolve(normalised(patch))
         head = ClassifierHead(self.head, self.num_classes, name="head")
-        return head(x, dropout_keys=dropout_keys)
+        if rows == columns == 1:
+            return head(x, dropout_keys=dropout_keys)
+        if dropout_keys is not None:
+            each = jax.vmap(lambda key: jax.random.split(key, rows * columns))
+            dropout_keys = each(dropout_keys).reshape(-1)
+        logits = head(_windows(x, rows, columns), dropout_keys=dropout_keys)
+        return logits.reshape(len(patch), rows, columns, -1)
 
     def _convolve(self, x):
         for block, features in enumerate(self.features, start=1):
@@ -82,3 +93,18 @@ class LocalContextEstimator(nn.Module):
                 x = nn.relu(x)
             x = max_pool(x)
         return x
+
+
+def _check(shape, *, larger):
+    if larger and not any(side % PATCH for side in shape[1:3]):
+        return
+    if shape[1:3] != (PATCH, PATCH):
+        or_more = " or multiples of it" if larger else ""
+        raise ValueError(f"LCE needs patches of 64x64 pixels{or_more}, got {shape}")
+
+
+def _windows(x, rows, columns):
+    """`[B * rows * columns, h, w, C]`: the features of each window, row by row."""
+    batch, height, width, features = x.shape
+    x = x.reshape(batch, rows, height // rows, columns, width // columns, features)
+    return x.swapaxes(2, 3).reshape(-1, *x.shape[2:3], *x.shape[4:])
