@@ -9,9 +9,9 @@ from experiments import cpcnn_plus_context_longer
 
 def get_config():
     experiment = cpcnn_plus_context_longer.get_config()
-    experiment.taken = ("gce", "lce", "dme", "fcnn")
-    experiment.model.num_classes = 40
+    experiment.taken = ("gce", "lce", "dme", "fcnn")  # all, for finer classes
+    experiment.model.num_classes = 80
     experiment.model.lce_side = experiment.model.local_stride = 256
     experiment.lce.batch_size = 4  # of 16 windows each
-    experiment.lce.steps, experiment.lce.learning_rate = 3600, 5e-4
+    experiment.lce.steps = 5600
     return experiment

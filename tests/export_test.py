@@ -199,6 +199,14 @@ OTHERS = {
         dict(gce=None, lce=LocalContextEstimator((), (8, 8), 5, 3, 0.125)),
         4,
     ),
+    "LCE that sees around": (
+        dict(
+            lce=LocalContextEstimator((), (8, 8), 5, 3, 0.125),
+            local_side=128,
+            local_stride=96,
+        ),
+        4,
+    ),
 }
 
 
@@ -206,7 +214,7 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_networks(name):
     fields, blocks = OTHERS[name]
-    model, image = tiny.networks()[0].clone(**fields), photograph(90, 142)
+    model, image = tiny.networks()[0].clone(**fields), photograph(140, 202)
     drawn = tiny.drawn(model)
     expected = counter.Counter(model, drawn, blocks=blocks).count(image).density
     for exporter in (onnx_file, stablehlo):

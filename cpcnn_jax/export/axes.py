@@ -46,6 +46,14 @@ def window_spans(op, length, *, window, stride):
     return starts, op("Add", starts, np.int64(window))
 
 
+def parts(op, starts, window, side):
+    """(starts, stops) of the parts of windows, all of one side."""
+    inner = np.arange(0, window, side, dtype=np.int64)
+    apart = op("Add", op("Unsqueeze", starts, _integers(1)), inner)
+    first = op("Reshape", apart, _integers(-1))
+    return first, op("Add", first, np.int64(side))
+
+
 def coverage(op, length, spans):
     """`[length / 4, len(spans)]` float32, as of `context.coverage`."""
     pixels = op("Unsqueeze", _pixels(op, length), _integers(1))

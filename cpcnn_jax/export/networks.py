@@ -7,6 +7,7 @@ a flat dict, from which each layer takes its own by the module's name.
 import numpy as np
 
 from cpcnn_jax import converters
+from cpcnn_jax.models import lce as local
 from cpcnn_jax.models import vgg
 from cpcnn_jax.models.fcnn import PointwiseFusion
 
@@ -14,20 +15,21 @@ from cpcnn_jax.models.fcnn import PointwiseFusion
 def gce(op, trained, module, image):
     """`[B, 3, 224, 224]` to logits `[B, K]`."""
     x = _vgg16(op, trained, "gce/vgg16", _normalised(op, image), len(vgg.BLOCKS))
-    return _classified(op, trained, "gce/head", module.head, x)
+    return _classified(op, trained, "gce/head", module.head, _flat(op, x))
 
 
-def lce(op, trained, module, patch):
-    """`[B, 3, 64, 64]` to logits `[B, K]`."""
+def lce(op, trained, module, patch, parts):
+    """`[B, 3, side, side]` to logits `[N, K]`, of each look's windows row by row."""
     x = _normalised(op, patch)
     if module.vgg_blocks:
         x = _vgg16(op, trained, "lce/vgg16", x, module.vgg_blocks)
+        x = _flat_windows(op, x, parts, local.PATCH >> module.vgg_blocks)
         return _classified(op, trained, "lce/head", module.head, x)
     for block in range(1, len(module.features) + 1):
         for layer in (1, 2):
             x = _relu_conv(op, trained, f"lce/conv{block}_{layer}", x, same=False)
         x = _max_pool(op, x)
-    return _classified(op, trained, "lce/head", module.head, x)
+    return _classified(op, trained, "lce/head", module.head, _flat(op, x))
 
 
 def dme(op, trained, module, image):
@@ -97,9 +99,19 @@ def _max_pool(op, x):
     return op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
 
 
+def _flat(op, x):
+    """`[B, F]`: features pixel by pixel, as in JAX."""
+    return op("Flatten", op("Transpose", x, perm=[0, 2, 3, 1]))
+
+
+def _flat_windows(op, x, number, side):
+    """`[B * number * number, F]`: likewise, of so many windows along each axis."""
+    x = op("Reshape", x, np.int64([0, 0, number, side, number, side]))
+    return op("Flatten", op("Transpose", x, perm=[0, 2, 4, 3, 5, 1]), axis=3)
+
+
 def _classified(op, trained, name, widths, x):
-    """Three FC layers; the first reads its features pixel by pixel, as in JAX."""
-    x = op("Flatten", op("Transpose", x, perm=[0, 2, 3, 1]))
+    """Three FC layers."""
     for layer in range(len(widths)):
         x = op("Relu", _dense(op, trained, f"{name}/fc{layer}", x))
     return _dense(op, trained, f"{name}/logits", x)

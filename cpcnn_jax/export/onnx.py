@@ -17,7 +17,7 @@ from cpcnn_jax.models.gce import SIDE
 from cpcnn_jax.models.lce import PATCH
 
 TEXT = (
-    "CP-CNN. image: RGB in [0, 1], both sides from 64 pixels; density: people per "
+    "CP-CNN. image: RGB in [0, 1], both sides from {} pixels; density: people per "
     "pixel, its sum is the count."
 )
 
@@ -32,13 +32,14 @@ def whole(model, trained, *, blocks):
 
     Returns:
       bytes of an ONNX model; its input "image" is `[1, H, W, 3]` float32 in [0, 1],
-      its output "density" `[1, H, W, 1]` float32.
+      both sides at least what the LCE looks at, its output "density" `[1, H, W, 1]`
+      float32.
     """
     op = Graph()
     image, lengths, shape = _padded(op, "image")
     context = [
-        _spread(op, shape, spans, _scores(op, logits, spans))
-        for logits, spans in _classified(op, trained, model, blocks, image, shape)
+        _spread(op, shape, spans, scores)
+        for scores, spans in _classified(op, trained, model, blocks, image, shape)
     ]
     features = networks.dme(op, trained, model.dme, image)
     fused = op("Concat", features, *context, axis=1)
@@ -48,7 +49,8 @@ def whole(model, trained, *, blocks):
     scaled = op("Slice", scaled, np.int64([0, 0]), ends, np.int64([1, 2]))
     op("Div", scaled, np.float32(model.density_scale), output="density")
     size = {"image": [1, "height", "width", 3]}, {"density": [1, "height", "width", 1]}
-    return op.model("cpcnn", *size, text=TEXT).SerializeToString()
+    text = TEXT.format(model.local_side)
+    return op.model("cpcnn", *size, text=text).SerializeToString()
 
 
 def runner(data):
@@ -77,15 +79,20 @@ def _padded(op, image):
 
 
 def _classified(op, trained, model, blocks, image, shape):
-    """(logits `[n * m, K]`, spans along H' and W') of the GCE and the LCE."""
+    """(scores `[K, n, m]`, spans along H' and W') of the GCE and the LCE."""
     if model.gce is not None:
         spans = [axes.block_spans(op, length, blocks) for length in shape]
         cut = _resized(op, image, shape, spans, blocks)
-        yield networks.gce(op, trained, model.gce, cut), spans
+        yield _scores(op, networks.gce(op, trained, model.gce, cut), spans), spans
     if model.lce is not None:
-        window = {"window": PATCH, "stride": model.local_stride}
-        spans = [axes.window_spans(op, length, **window) for length in shape]
-        yield networks.lce(op, trained, model.lce, _cut(op, image, spans)), spans
+        side = model.local_side
+        looks = {"window": side, "stride": model.local_stride}
+        spans = [axes.window_spans(op, length, **looks) for length in shape]
+        logits = networks.lce(
+            op, trained, model.lce, _cut(op, image, spans, side), side // PATCH
+        )
+        parts = [axes.parts(op, starts, side, PATCH) for starts, _ in spans]
+        yield _scores(op, logits, spans, side // PATCH), parts
 
 
 def _resized(op, image, shape, spans, blocks):
@@ -101,24 +108,26 @@ def _resized(op, image, shape, spans, blocks):
     return op("Reshape", small, np.int64([-1, 3, SIDE, SIDE]))
 
 
-def _cut(op, image, spans):
-    """`[n * m, 3, 64, 64]`: windows of one size, row by row."""
-    inner = np.arange(PATCH, dtype=np.int64)
+def _cut(op, image, spans, side):
+    """`[n * m, 3, side, side]`: windows of one size, row by row."""
+    inner = np.arange(side, dtype=np.int64)
     rows, columns = (
         op("Add", op("Unsqueeze", starts, np.int64([1])), inner) for starts, _ in spans
     )
-    windows = op("Gather", image, rows, axis=2)  # [1, 3, n, 64, W']
-    windows = op("Gather", windows, columns, axis=4)  # [1, 3, n, 64, m, 64]
+    windows = op("Gather", image, rows, axis=2)  # [1, 3, n, side, W']
+    windows = op("Gather", windows, columns, axis=4)  # [1, 3, n, side, m, side]
     windows = op("Transpose", windows, perm=[0, 2, 4, 1, 3, 5])
-    return op("Reshape", windows, np.int64([-1, 3, PATCH, PATCH]))
+    return op("Reshape", windows, np.int64([-1, 3, side, side]))
 
 
-def _scores(op, logits, spans):
-    """`[K, n, m]`: the softmax of the logits."""
-    numbers = [op("Shape", starts) for starts, _ in spans]
-    shape = op("Concat", *numbers, np.int64([-1]), axis=0)
-    scores = op("Reshape", op("Softmax", logits, axis=-1), shape)
-    return op("Transpose", scores, perm=[2, 0, 1])
+def _scores(op, logits, spans, parts=1):
+    """`[K, n, m]`: the softmax of the logits, of so many parts of each span."""
+    n, m = (op("Shape", starts) for starts, _ in spans)
+    apart = op("Concat", n, m, np.int64([parts, parts, -1]), axis=0)
+    scores = op("Reshape", op("Softmax", logits, axis=-1), apart)
+    scores = op("Transpose", scores, perm=[4, 0, 2, 1, 3])
+    grid = [op("Mul", number, np.int64([parts])) for number in (n, m)]
+    return op("Reshape", scores, op("Concat", np.int64([-1]), *grid, axis=0))
 
 
 def _spread(op, shape, spans, scores):

@@ -1,9 +1,10 @@
 """CP-CNN as StableHLO by `jax.export`: an image of any size in, its density out.
 
 `jax.export.deserialize(data).call(image)` runs it with nothing but jax installed.
-Height and width are symbols, at least 64 and otherwise free: where windows lie is
-computed from them when it runs. Convolutions are `jax.lax`'s own, whatever quicker form
-the modules ask for; T takes the form that its layer takes on each platform.
+Height and width are symbols, at least what the LCE looks at and otherwise free: where
+windows lie is computed from them when it runs. Convolutions are `jax.lax`'s own,
+whatever quicker form the modules ask for; T takes the form that its layer takes on each
+platform.
 
 To serialise, jax needs flatbuffers: `pip install 'cpcnn_jax[export]'`.
 """
@@ -33,7 +34,7 @@ def whole(model, trained, *, blocks):
 
     Returns:
       bytes of an `Exported` from `[1, H, W, 3]` float32 in [0, 1], H and W at least
-      64, to the density `[1, H, W, 1]` float32.
+      what the LCE looks at, to the density `[1, H, W, 1]` float32.
     """
 
     def apply(name, x):
@@ -48,7 +49,7 @@ def whole(model, trained, *, blocks):
         scaled = apply("fcnn", jnp.concatenate([features, *context], axis=-1))
         return scaled[:, : image.shape[1], : image.shape[2]] / model.density_scale
 
-    least = [f"{side} >= {PATCH}" for side in ("height", "width")]
+    least = [f"{side} >= {model.local_side}" for side in ("height", "width")]
     shape = jax.export.symbolic_shape("1, height, width, 3", constraints=least)
     image = jax.ShapeDtypeStruct(shape, jnp.float32)
     exported = jax.export.export(jax.jit(cpcnn), platforms=PLATFORMS)(image)
@@ -103,13 +104,16 @@ def _context(model, apply, blocks, image):
         spans = [maps.block_spans(length, blocks) for length in shape]
         logits = apply("gce", _resized(image, *spans))
         edges = [tuple(jnp.array(span).T) for span in spans]
-        yield _spread(logits, shape, edges)
+        yield _spread(logits.reshape(blocks, blocks, -1), shape, edges)
     if model.lce is not None:
-        spans = [_window_spans(length, model.local_stride) for length in shape]
+        side = model.local_side
+        looks = [_window_spans(length, side, model.local_stride) for length in shape]
         # One by one, since the LCE's head asks for a batch that is a number.
-        windows = _cut(image, *spans)
-        logits = jax.vmap(lambda patch: apply("lce", patch[None])[0])(windows)
-        yield _spread(logits, shape, spans)
+        patches = _cut(image, *looks, side)
+        logits = jax.vmap(lambda patch: apply("lce", patch[None])[0])(patches)
+        spans = [_parts(starts, side) for starts, _ in looks]
+        numbers = [starts.shape[0] for starts, _ in looks]
+        yield _spread(maps.in_place(logits, numbers)[0], shape, spans)
 
 
 def _resized(image, rows, columns):
@@ -121,26 +125,31 @@ def _resized(image, rows, columns):
     return jnp.concatenate([jax.image.resize(b, size, "bilinear") for b in blocks])
 
 
-def _window_spans(length, stride):
+def _window_spans(length, window, stride):
     """(starts, stops) as of `context.window_spans`, however many there are."""
-    last = length - PATCH
+    last = length - window
     starts = jnp.minimum(jnp.arange(-(-last // stride) + 1) * stride, last)
-    return starts, starts + PATCH
+    return starts, starts + window
 
 
-def _cut(image, rows, columns):
-    """`[n * m, 64, 64, 3]`: windows of one size, row by row."""
+def _parts(starts, window):
+    """(starts, stops) of the 64 pixels in turn of each look."""
+    first = (starts[:, None] + jnp.arange(0, window, PATCH)[None]).reshape(-1)
+    return first, first + PATCH
+
+
+def _cut(image, rows, columns, side):
+    """`[n * m, side, side, 3]`: windows of one size, row by row."""
     down, across = (
-        starts[:, None] + jnp.arange(PATCH)[None] for starts, _ in (rows, columns)
+        starts[:, None] + jnp.arange(side)[None] for starts, _ in (rows, columns)
     )
-    windows = image[0][down][:, :, across]  # [n, 64, m, 64, 3]
-    return windows.transpose(0, 2, 1, 3, 4).reshape(-1, PATCH, PATCH, 3)
+    windows = image[0][down][:, :, across]  # [n, side, m, side, 3]
+    return windows.transpose(0, 2, 1, 3, 4).reshape(-1, side, side, 3)
 
 
 def _spread(logits, shape, spans):
     """The scores of a grid of windows over the quarter-size map."""
-    numbers = [starts.shape[0] for starts, _ in spans]
-    scores = jax.nn.softmax(logits).reshape(*numbers, -1)
+    scores = jax.nn.softmax(logits)
     down, across = map(_coverage, shape, spans)
     return jnp.einsum("yn,nmk,xm->yxk", down, scores, across)[None]
 

@@ -92,10 +92,9 @@ def in_place(scores, number):
     Returns:
       `[B, n * r, m * c, K]`.
     """
-    inner = scores.shape[1:-1] or (1, 1)
-    apart = scores.reshape(-1, *number, *inner, scores.shape[-1]).swapaxes(2, 3)
-    n, m = np.multiply(number, inner)
-    return apart.reshape(-1, n, m, scores.shape[-1])
+    (n, m), (r, c) = number, scores.shape[1:-1] or (1, 1)
+    apart = scores.reshape(-1, n, m, r, c, scores.shape[-1]).swapaxes(2, 3)
+    return apart.reshape(-1, n * r, m * c, scores.shape[-1])
 
 
 def context_map(scores, *, shape, rows, columns):
