@@ -328,6 +328,13 @@ def test_without_photographs_generated_ones_are_taken(run, tmp_path):
     assert len({row["count"] for row in rows}) == 3
 
 
+def test_a_photograph_smaller_than_what_the_lce_looks_at(ready):
+    model = ready.model.clone(local_side=128)
+    wide = counter.Counter(model, ready.weights, blocks=4)
+    with pytest.raises(ValueError, match="^a has 120x90 pixels, and .* from 128x128, "):
+        parity.compare(wide, None, "a", photograph(90, 120), max_side=None)
+
+
 def test_real_photographs(run, real_data, tmp_path):
     words = [real_data / "UCF_CC_50" / f"{n}.jpg" for n in (1, 2)]
     report = tmp_path / "report.json"

@@ -110,10 +110,11 @@ def _parser():
     parser = Parser(
         prog="python -m cpcnn_jax export",
         description="Write trained networks as one file that takes an image [1, H, W, "
-        "3], float32 RGB in [0, 1], of any height and width from 64 pixels, and gives "
-        "its density [1, H, W, 1] in people per pixel, context and all. First the file "
-        "counts some photographs; unless it does so as the networks do, nothing is "
-        "written. It computes an image at once, not in tiles.",
+        "3], float32 RGB in [0, 1], of any height and width from what the LCE looks at "
+        "(64 pixels, of some weights more), and gives its density [1, H, W, 1] in "
+        "people per pixel, context and all. First the file counts some photographs; "
+        "unless it does so as the networks do, nothing is written. It computes an "
+        "image at once, not in tiles.",
         epilog="StableHLO: jax.export.deserialize(data).call(image), with jax alone. "
         "ONNX: onnxruntime, and onnxruntime-web in a browser; see docs/export.md.",
     )

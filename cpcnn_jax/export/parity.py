@@ -43,12 +43,17 @@ def compare(ready, run, name, image, *, max_side):
       A `Difference`.
 
     Raises:
-      ValueError: the photograph cannot be counted, or the two maps differ by more than
-        a hundredth of their highest density.
+      ValueError: the photograph cannot be counted, is smaller than what the LCE looks
+        at, or the two maps differ by more than a hundredth of their highest density.
     """
     found = ready.count(image, max_side=max_side)
     pixels = found.photograph.pixels
     height, width = pixels.shape[:2]
+    if min(height, width) < (least := ready.model.local_side):
+        raise ValueError(
+            f"{name} has {width}x{height} pixels, and the file takes images from "
+            f"{least}x{least}, what the LCE of these weights looks at at once"
+        )
     whole = photograph.part(pixels, (0, height), (0, width))
     density = np.asarray(run(whole[None]))[0, ..., 0]
     apart = float(np.abs(density - found.density).max())
