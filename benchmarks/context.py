@@ -24,7 +24,6 @@ import timing
 from cpcnn_jax import config, counter, flops, initial, tiles, windows
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.gce import SIDE
-from cpcnn_jax.models.lce import PATCH
 
 SIZE = (768, 1024)
 BLOCKS = 4
@@ -74,10 +73,11 @@ def operations(model, shape):
     """Floating-point operations of each part, by name, by `flops.of_layers`."""
     grids = model.grids(shape, blocks=BLOCKS)
     patches, images = (math.prod(map(len, grids[name])) for name in ("local", "global"))
+    look = [stop - start for (start, stop), *_ in grids["local"]]
     layers = flops.of_layers(model, (1, *shape, 3))
     own = [work for name, work in layers.items() if name.startswith(("dme", "fcnn"))]
     return {
-        LOCAL: sum(flops.of_layers(model.lce, (patches, PATCH, PATCH, 3)).values()),
+        LOCAL: sum(flops.of_layers(model.lce, (patches, *look, 3)).values()),
         GLOBAL: sum(flops.of_layers(model.gce, (images, SIDE, SIDE, 3)).values()),
         MAP: sum(own),
     }

@@ -11,7 +11,7 @@ from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.lce import PATCH
 
 DEMO = weights.DEFAULTS["cpcnn"]
-RELEASED = "cpcnn_plus_context"  # of `released.RELEASES`
+RELEASED = "cpcnn_plus_around"  # of `released.RELEASES`
 # What `default` gives, for help texts.
 USUAL = f"{RELEASED} where {weights.VGG16} is, else what `make demo` leaves"
 

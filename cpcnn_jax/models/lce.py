@@ -10,7 +10,7 @@ from cpcnn_jax.models.fast import max_pool, valid_conv
 from cpcnn_jax.models.heads import ClassifierHead
 from cpcnn_jax.models.vgg import VGG16Features, normalised
 
-PATCH = 64  # pixels: the side of the patches it is trained on
+PATCH = 64  # pixels: the side of the windows that it classifies
 
 
 class LocalContextEstimator(nn.Module):

@@ -19,6 +19,9 @@ RELEASES = {
     "cpcnn_plus_context": (
         "4653d0ad5caaaa87b256ff05e4e70056e0a5b12f4827cc6eb7dbc3a88ab04bd5"
     ),
+    "cpcnn_plus_around": (
+        "14934de33227424843016f22e6f28d856617c5a1f51bb847e34dfb41442d5680"
+    ),
 }
 # What `find` takes, for help texts.
 ANY = (
