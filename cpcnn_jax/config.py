@@ -83,7 +83,8 @@ class Crops:
     # Departs from the paper if above 0: each colour of the further crops is multiplied
     # by 1 plus or minus up to this, and half as much of white added or taken away.
     colour: float = 0.0
-    patches: int = 100  # 64x64 patches per photograph, for the LCE
+    # Patches per photograph, for the LCE: of 64x64 pixels, or of Model.lce_side.
+    patches: int = 100
     # Departs from the paper if above 0: further patches, changed as the crops are.
     changed_patches: int = 0
 

@@ -24,7 +24,7 @@ def global_stage(run, before):
 
 
 def local_stage(run, before):
-    """LCE on 64x64 patches; if it has VGG-16's convolutions, the last of them."""
+    """LCE on patches, window by window; if it has VGG-16's, its last convolutions."""
     side = run.config.model.lce_side
     return _classifier_stage(
         run,
