@@ -211,6 +211,12 @@ def _networks(config):
             f"--config.model.lce_side={config.model.lce_side} needs convolutions that "
             "keep sizes: set --config.model.lce_vgg_blocks to at least 1"
         )
+    if config.model.local_stride > config.model.lce_side:
+        raise ValueError(
+            f"--config.model.local_stride={config.model.local_stride} leaves gaps "
+            "between what the LCE looks at: it must be at most "
+            f"--config.model.lce_side={config.model.lce_side}"
+        )
     begun = config.model.fusion and config.model.local_context
     if config.density.expected and not begun:
         raise ValueError(

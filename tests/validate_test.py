@@ -186,6 +186,17 @@ def test_only_convolutions_that_keep_sizes_see_what_is_around():
     validate.experiment(experiment)
 
 
+@pytest.mark.parametrize(("side", "stride"), [(64, 65), (256, 300)])
+def test_the_lce_looks_everywhere(side, stride):
+    model = config.Model(lce_vgg_blocks=4, lce_side=side, local_stride=side)
+    experiment = config.Experiment(model=model)
+    validate.experiment(experiment)
+    model.local_stride = stride
+    text = f"^--config.model.local_stride={stride} leaves gaps .*model.lce_side={side}$"
+    with pytest.raises(ValueError, match=text):
+        validate.experiment(experiment)
+
+
 def test_what_is_no_experiment():
     with pytest.raises(ValueError, match="must return .*Experiment, got dict"):
         validate.experiment({})
