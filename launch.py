@@ -20,7 +20,7 @@ from pathlib import Path
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from cpcnn_jax import cluster
+from cpcnn_jax.distributed import cluster_jobs
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The experiment, a file of experiments/.", lock_config=True
@@ -64,7 +64,9 @@ def parse(argv):
     """Read the flags and the experiment's file; what is wrong with them is one line."""
     try:
         config_flags.DEFINE_config_dataclass(  # reads argv, too
-            "job", cluster.Job(), "What is asked of the cluster; fields in cluster.py."
+            "job",
+            cluster_jobs.Job(),
+            "What is asked of the cluster; fields in cluster.py.",
         )
         words = flags.FLAGS(argv)[1:]
         getattr(_CONFIG.value, "seed", None)  # raises now if the file was not read
@@ -81,7 +83,8 @@ def _what_is_wrong(error, argv):
     file = next((word for word in argv if word.startswith("--config=")), "--config")
     match error:
         case KeyError():  # ml_collections' word for an unknown field
-            room = "cluster" if "cluster.Job" in str(error) else "config"
+            is_job = "cluster_jobs.Job" in str(error)
+            room = "distributed/cluster_jobs" if is_job else "config/experiment"
             text = f"{file}: {error.args[0]}; cpcnn_jax/{room}.py has all fields"
         case flags.Error():
             text = str(error)
@@ -93,7 +96,7 @@ def _what_is_wrong(error, argv):
 
 def main(_):
     """Run, and turn what a user can cause into one sentence."""
-    from cpcnn_jax import interrupt, processes
+    from cpcnn_jax.distributed import multihost, preemption
 
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
@@ -103,11 +106,11 @@ def main(_):
         if _DRY_RUN.value:
             raise ValueError("--dry_run needs --cluster, which it prints the job of")
         explicit = (_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
-        joined = processes.join(*explicit)
-        with processes.agreed_stop() if joined else interrupt.deferred() as stop:
+        joined = multihost.join(*explicit)
+        with multihost.agreed_stop() if joined else preemption.deferred() as stop:
             _run_all(stop)
-    except interrupt.Interrupted as error:
-        if processes.is_main():
+    except preemption.Interrupted as error:
+        if multihost.is_main():
             command = shlex.join(["python", *sys.argv])
             print(f"\n{error}.\nTo go on: {command}", file=sys.stderr)
         sys.exit(128 + error.signum)
@@ -116,7 +119,7 @@ def main(_):
             raise
         _fail(str(error))
     except RuntimeError as error:  # JAX's, of a connection that broke
-        if processes.host()[1] == 1:
+        if multihost.host()[1] == 1:
             raise
         _fail(
             f"{str(error).splitlines()[0]}; started again with the same words, all "
@@ -125,16 +128,17 @@ def main(_):
 
 
 def _fail(sentence):
-    from cpcnn_jax import processes
+    from cpcnn_jax.distributed import multihost
 
-    if processes.host()[1] > 1:
-        processes.leave(f"launch.py: {sentence}")
+    if multihost.host()[1] > 1:
+        multihost.leave(f"launch.py: {sentence}")
     sys.exit(f"launch.py: {sentence}")
 
 
 def _runs():
     """(experiment, workdir) of what is to be run: one, or a sweep's."""
-    from cpcnn_jax import sweep, validate
+    from cpcnn_jax.config import validate
+    from cpcnn_jax.training import sweep
 
     found = [(_CONFIG.value, Path(_WORKDIR.value))]
     if _SWEEP.value:
@@ -166,7 +170,8 @@ def _experiment(overrides):
 
 
 def _run_all(stop):
-    from cpcnn_jax import processes, sweep
+    from cpcnn_jax.distributed import multihost
+    from cpcnn_jax.training import sweep
 
     failed = False
     for config, folder in _runs():
@@ -176,45 +181,40 @@ def _run_all(stop):
             if not _SWEEP.value:
                 raise
             failed = True
-            if processes.is_main():
+            if multihost.is_main():
                 print(f"launch.py: {folder}: {error}", file=sys.stderr)
-    if _SWEEP.value and processes.is_main():
+    if _SWEEP.value and multihost.is_main():
         print(f"{sweep.write(_WORKDIR.value)}\ntable     {_WORKDIR.value}/sweep.csv")
     if failed:
         sys.exit(1)
 
 
 def _run(config, folder, stop):
-    from cpcnn_jax import (
-        evaluate,
-        interrupt,
-        parallel,
-        processes,
-        scores,
-        sweep,
-        train,
-        workdir,
-    )
+    from cpcnn_jax.distributed import data_parallel, multihost, preemption
+    from cpcnn_jax.evaluation import evaluate, scores
+    from cpcnn_jax.training import sweep, train, workdir
 
-    if processes.is_main():
+    if multihost.is_main():
         workdir.claim(folder, config, record=_MODE.value != "evaluate")
-    processes.wait(f"claimed {folder}")
+    multihost.wait(f"claimed {folder}")
     workdir.check_shared(folder, config)
     split = "validation" if _MODE.value == "search" else "test"
     if _MODE.value != "evaluate":
         if _SWEEP.value and sweep.finished(folder, split):
             return
-        with interrupt.at_once(
+        with preemption.at_once(
             stop, "before the training: photographs were being read"
         ):
             evaluate.photographs(config, split)  # missing ones are said now, not then
         strategies = {
-            "jit": functools.partial(parallel.jit_strategy, shares=config.unit > 0),
-            "pmap": parallel.pmap_strategy,
+            "jit": functools.partial(
+                data_parallel.jit_strategy, shares=config.unit > 0
+            ),
+            "pmap": data_parallel.pmap_strategy,
         }
         train.train(config, folder, strategies[_PARALLEL.value](), stop=stop)
     found = evaluate.evaluate(config, folder, stop=stop, split=split)
-    if processes.is_main():
+    if multihost.is_main():
         print(
             f"{scores.in_words(found)}\n"
             f"report    {folder}/report.html\n"
@@ -226,7 +226,7 @@ def _run(config, folder, stop):
 
 def _submit():
     """Hand the command over to a cluster, or print what that would be."""
-    from cpcnn_jax import sweep
+    from cpcnn_jax.training import sweep
 
     _runs()  # what is wrong with them is said here and not in the queue
     folder, job = Path(_WORKDIR.value), flags.FLAGS.job
@@ -237,7 +237,7 @@ def _submit():
                 "for kubectl, and takes no --sweep"
             )
         words = ["python", Path(sys.argv[0]).name, *_words("cluster", "dry_run", "job")]
-        manifest = {"kubernetes": cluster.kubernetes, "tpu": cluster.tpu}
+        manifest = {"kubernetes": cluster_jobs.kubernetes, "tpu": cluster_jobs.tpu}
         return print(manifest[_CLUSTER.value](job, words, workdir=folder), end="")
     dropped, points = ["cluster", "dry_run", "job"], []
     if _SWEEP.value:
@@ -247,8 +247,8 @@ def _submit():
             for point in sweep.points(_SWEEP.value)
         ]
     words = [sys.executable, sys.argv[0], *_words(*dropped)]
-    text = cluster.slurm(job, words, workdir=folder, cwd=Path.cwd(), points=points)
-    print(text if _DRY_RUN.value else cluster.submit(text, folder), end="")
+    text = cluster_jobs.slurm(job, words, workdir=folder, cwd=Path.cwd(), points=points)
+    print(text if _DRY_RUN.value else cluster_jobs.submit(text, folder), end="")
 
 
 def _words(*dropped):

@@ -22,9 +22,9 @@ import numpy as np
 import timing
 from flax import linen as nn
 
-from cpcnn_jax import lowerings
-from cpcnn_jax.geometry import Geometry
-from cpcnn_jax.layers import fractionally_strided_conv
+from cpcnn_jax.layers import lowerings
+from cpcnn_jax.layers.fractionally_strided import fractionally_strided_conv
+from cpcnn_jax.layers.geometry import Geometry
 
 REFERENCE = "flax.linen.ConvTranspose"
 GEOMETRY = Geometry((4, 4), (2, 2), ((2, 2), (2, 2)), (1, 1))

@@ -3,21 +3,25 @@
 The names below follow the paper's figure; `import cpcnn_jax as cp`.
 """
 
-from cpcnn_jax.counter import load
-from cpcnn_jax.density import density_class, density_map
-from cpcnn_jax.layers import (
+from cpcnn_jax.data.density_map import density_class, density_map
+from cpcnn_jax.evaluation.metrics import mae, psnr, rmse, ssim
+from cpcnn_jax.inference.counter import load
+from cpcnn_jax.layers.fractionally_strided import (
     FractionallyStridedConv,
     fractionally_strided_conv,
     insert_zeros,
 )
-from cpcnn_jax.losses import adversarial_loss, discriminator_loss, euclidean_loss
-from cpcnn_jax.metrics import mae, psnr, rmse, ssim
 from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.dme import DensityMapEstimator
 from cpcnn_jax.models.fcnn import FusionCNN
 from cpcnn_jax.models.gce import GlobalContextEstimator
 from cpcnn_jax.models.lce import LocalContextEstimator
+from cpcnn_jax.training.losses import (
+    adversarial_loss,
+    discriminator_loss,
+    euclidean_loss,
+)
 
 __all__ = [
     # the networks

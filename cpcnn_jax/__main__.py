@@ -4,20 +4,20 @@ import importlib
 import sys
 
 COMMANDS = {
-    "check-data": "cpcnn_jax.check_data",
-    "check-density": "cpcnn_jax.check_density",
-    "compare": "cpcnn_jax.compare",
-    "count": "cpcnn_jax.count",
-    "csrnet": "cpcnn_jax.foreign_weights.csrnet",
-    "doctor": "cpcnn_jax.doctor",
-    "explain": "cpcnn_jax.explain.command",
-    "export": "cpcnn_jax.export.command",
-    "mcnn": "cpcnn_jax.foreign_weights.mcnn",
-    "release": "cpcnn_jax.released.command",
-    "report": "cpcnn_jax.report.command",
-    "serve": "cpcnn_jax.serve.command",
-    "sweep": "cpcnn_jax.sweep",
-    "vgg16": "cpcnn_jax.foreign_weights.vgg16",
+    "check-data": "cpcnn_jax.cli.check_data",
+    "check-density": "cpcnn_jax.cli.check_density",
+    "compare": "cpcnn_jax.evaluation.compare",
+    "count": "cpcnn_jax.cli.count",
+    "csrnet": "cpcnn_jax.weights.importers.csrnet",
+    "doctor": "cpcnn_jax.cli.doctor",
+    "explain": "cpcnn_jax.cli.explain",
+    "export": "cpcnn_jax.cli.export",
+    "mcnn": "cpcnn_jax.weights.importers.mcnn",
+    "release": "cpcnn_jax.cli.release",
+    "report": "cpcnn_jax.cli.report",
+    "serve": "cpcnn_jax.cli.serve",
+    "sweep": "cpcnn_jax.training.sweep",
+    "vgg16": "cpcnn_jax.weights.importers.vgg16",
 }
 
 

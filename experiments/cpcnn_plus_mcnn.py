@@ -7,7 +7,8 @@ Needs weights/vgg16.safetensors (`make vgg16`) and weights/mcnn.safetensors, whi
 `python -m cpcnn_jax mcnn mcnn_shtechA_660.h5` writes.
 
 Departs from the paper: DME and F-CNN begin as the author's public MCNN
-(`cpcnn_jax/grown.py`; github.com/svishwa/crowdcount-mcnn, MIT), and DME learns ten
+(`cpcnn_jax/training/init/from_mcnn.py`; github.com/svishwa/crowdcount-mcnn, MIT), and
+DME learns ten
 times as slowly as F-CNN; GCE and LCE are those of the released shanghaitech_a; means
 over cells of 8 and of 64 pixels are compared, too; no adversary.
 

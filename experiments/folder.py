@@ -4,7 +4,8 @@
         --config.data.root=data/photographs \
         --config.gce.vgg16=weights/vgg16.safetensors
 
-The folder holds train and test; cpcnn_jax/data/folder.py says which annotations it may
+The folder holds train and test; cpcnn_jax/data/datasets/folder.py says which
+annotations it may
 hold. Not a row of the paper's table: the networks and the stages are those of
 shanghaitech_a.py, and so is what to raise on an accelerator.
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 import filelock
 import jax
 import pytest
-import tiny
+import tiny_experiment
 
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -38,7 +38,7 @@ def _run_once(tmp_path_factory, name, *words):
     with filelock.FileLock(folder / f"{name}.lock"):
         if not said.exists():
             workdir.parent.mkdir()
-            status, out, err = tiny.launch(*words, f"--workdir={workdir}")
+            status, out, err = tiny_experiment.launch(*words, f"--workdir={workdir}")
             assert status == 0, err
             said.write_text(out)
     return workdir, said.read_text()
@@ -47,13 +47,13 @@ def _run_once(tmp_path_factory, name, *words):
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory):
     """(workdir, stdout) of the smallest experiment, run by launch.py without a stop."""
-    return _run_once(tmp_path_factory, "whole", tiny.CONFIG)
+    return _run_once(tmp_path_factory, "whole", tiny_experiment.CONFIG)
 
 
 @pytest.fixture(scope="session")
 def brief(tmp_path_factory):
     """The workdir of `tiny.BRIEF`, run by launch.py in one process without a stop."""
-    return _run_once(tmp_path_factory, "brief", *tiny.BRIEF)[0]
+    return _run_once(tmp_path_factory, "brief", *tiny_experiment.BRIEF)[0]
 
 
 CHROMIUM = (

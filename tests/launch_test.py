@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
+import tiny_experiment
 from PIL import Image
 from safetensors.numpy import load_file
-from shanghaitech_test import annotation, image, write_part
+from shanghaitech_layout import annotation, image, write_part
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 STAGES = {"gce": 2, "lce": 2, "density": 4, "adversary": 2}
@@ -30,7 +30,7 @@ def journal(workdir):
 
 def refused(*words):
     """What launch.py says to words that it does not take."""
-    status, out, err = tiny.launch(*words)
+    status, out, err = tiny_experiment.launch(*words)
     assert status == 1 and not out
     assert err.startswith("launch.py: ") and "Traceback" not in err
     return err.removeprefix("launch.py: ")
@@ -108,8 +108,8 @@ def test_evaluation_alone_scores_again_and_says_so(whole, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(whole[0], workdir)
     (workdir / "pictures" / "old.png").touch()
-    words = (tiny.CONFIG, f"--workdir={workdir}", "--mode=evaluate")
-    status, out, err = tiny.launch(*words, "--config.pictures=1")
+    words = (tiny_experiment.CONFIG, f"--workdir={workdir}", "--mode=evaluate")
+    status, out, err = tiny_experiment.launch(*words, "--config.pictures=1")
     assert status == 0, err
     assert "\ntest set scored for the 2nd time\n" in out
     again, first = (
@@ -122,8 +122,8 @@ def test_evaluation_alone_scores_again_and_says_so(whole, tmp_path):
 
 
 def test_a_search_ends_with_the_validation_photographs(tmp_path):
-    words = (*tiny.BRIEF, f"--workdir={tmp_path / 'run'}", "--mode=search")
-    status, out, err = tiny.launch(*words, "--config.density.steps=2")
+    words = (*tiny_experiment.BRIEF, f"--workdir={tmp_path / 'run'}", "--mode=search")
+    status, out, err = tiny_experiment.launch(*words, "--config.density.steps=2")
     assert status == 0, err
     assert "on 1 validation photographs;" in out and "test set" not in out
     found = json.loads((tmp_path / "run" / "metrics.json").read_text())
@@ -135,7 +135,9 @@ def test_a_search_ends_with_the_validation_photographs(tmp_path):
 
 def stopped(workdir, signum, *, seen):
     """Start, send a signal once `seen()`, and return (exit status, stderr)."""
-    with tiny.start(tiny.CONFIG, f"--workdir={workdir}") as process:
+    with tiny_experiment.start(
+        tiny_experiment.CONFIG, f"--workdir={workdir}"
+    ) as process:
         while not seen() and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(signum)
@@ -165,7 +167,9 @@ def test_a_run_stopped_again_and_again_ends_like_one_that_was_not(whole, tmp_pat
 
     command = shlex.split(err.splitlines()[-1].removeprefix("To go on: "))
     assert command[0] == "python"
-    again = subprocess.run([sys.executable, *command[1:]], cwd=tiny.ROOT, check=False)
+    again = subprocess.run(
+        [sys.executable, *command[1:]], cwd=tiny_experiment.ROOT, check=False
+    )
     assert again.returncode == 0
     same_weights(weights, whole[0] / "weights.safetensors")
     for name in ("metrics.json", "predictions.csv"):
@@ -188,7 +192,7 @@ def test_a_run_goes_on_from_another_s_weights_without_stages_it_had(whole, tmp_p
     none = [f"--config.{name}.steps=0" for name in ("gce", "lce", "adversary")]
     workdir = tmp_path / "run"
     words = (f"--workdir={workdir}", f"--config.start={whole[0]}", *none)
-    status, _, err = tiny.launch(tiny.CONFIG, *words)
+    status, _, err = tiny_experiment.launch(tiny_experiment.CONFIG, *words)
     assert status == 0, err
     assert {line["stage"] for line in journal(workdir)} == {"density"}
     first, last = (
@@ -201,11 +205,11 @@ def test_a_run_goes_on_from_another_s_weights_without_stages_it_had(whole, tmp_p
 @pytest.mark.long
 def test_pmap_learns_the_same_as_jit(tmp_path):
     """The first row of the ablation: the loop and the devices, one network."""
-    words = [tiny.CONFIG, "--config.adversary.steps=0"]
+    words = [tiny_experiment.CONFIG, "--config.adversary.steps=0"]
     words += [f"--config.model.{n}=false" for n in ("global_context", "local_context")]
     for parallel in ("jit", "pmap"):
         workdir = f"--workdir={tmp_path / parallel}"
-        status, _, err = tiny.launch(
+        status, _, err = tiny_experiment.launch(
             *words, workdir, f"--parallel={parallel}", devices=2
         )
         assert status == 0, err
@@ -235,7 +239,7 @@ def test_pmap_learns_the_same_as_jit(tmp_path):
     ],
 )
 def test_unknown_words_are_named(words, text, tmp_path):
-    err = refused(tiny.CONFIG, f"--workdir={tmp_path / 'run'}", *words)
+    err = refused(tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}", *words)
     assert re.search(text.replace("|", r"\|"), err)
     assert err.count("\n") == 1
     assert not (tmp_path / "run").exists()
@@ -264,7 +268,7 @@ def test_an_experiment_s_file_that_cannot_be_used_is_named(source, text, tmp_pat
 
 def test_flags_that_must_be_given(tmp_path):
     assert "flag --config" in refused(f"--workdir={tmp_path}")
-    assert "flag --workdir" in refused(tiny.CONFIG)
+    assert "flag --workdir" in refused(tiny_experiment.CONFIG)
 
 
 # --- sweeps and clusters
@@ -272,7 +276,7 @@ def test_flags_that_must_be_given(tmp_path):
 
 def printed(*words):
     """What launch.py prints to words that it takes; JAX is not asked to compute."""
-    status, out, err = tiny.launch(tiny.CONFIG, *words)
+    status, out, err = tiny_experiment.launch(tiny_experiment.CONFIG, *words)
     assert status == 0, err
     return out
 
@@ -281,7 +285,7 @@ def test_a_dry_run_prints_the_job_and_does_nothing(tmp_path):
     words = [f"--workdir={tmp_path / 'runs' / 'a'}", "--config.seed=3"]
     script = printed(*words, "--cluster", "slurm", "--job.nodes=2", "--dry_run")
     (line,) = re.findall("^srun .*", script, re.M)
-    assert shlex.split(line)[3:] == ["launch.py", tiny.CONFIG, *words]
+    assert shlex.split(line)[3:] == ["launch.py", tiny_experiment.CONFIG, *words]
     assert "#SBATCH --nodes=2\n" in script
     script = printed(*words, "--cluster=slurm", "--sweep=gce.steps=1,2", "--dry_run")
     assert "#SBATCH --array=0-1\n" in script
@@ -290,15 +294,19 @@ def test_a_dry_run_prints_the_job_and_does_nothing(tmp_path):
     assert shlex.split(line) == [point, "--config.gce.steps=2"]
     pods = ["--job.image=i", "--job.claim=c", "--workdir=/runs/a", "--dry_run"]
     manifest = printed("--cluster=kubernetes", *pods)
-    assert f"python launch.py {tiny.CONFIG} --workdir=/runs/a" in manifest
+    assert f"python launch.py {tiny_experiment.CONFIG} --workdir=/runs/a" in manifest
     assert "gke-tpu-topology" in printed("--cluster=tpu", "--job.nodes=4", *pods)
     assert not list(tmp_path.iterdir())
 
 
 def test_jobs_and_sweeps_that_cannot_be(tmp_path):
-    words = (tiny.CONFIG, f"--workdir={tmp_path / 'run'}")
+    words = (tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}")
     err = refused(*words, "--sweep=density.stps=1,2")
-    assert "--sweep: " in err and "stps" in err and "cpcnn_jax/config.py has all" in err
+    assert (
+        "--sweep: " in err
+        and "stps" in err
+        and "cpcnn_jax/config/experiment.py has all" in err
+    )
     err = refused(*words, "--sweep=density.steps=1,two")
     assert "--sweep: " in err and "two" in err
     err = refused(*words, "--sweep=density.steps=1,-1", "--cluster=slurm")
@@ -307,7 +315,10 @@ def test_jobs_and_sweeps_that_cannot_be(tmp_path):
     assert "--cluster=kubernetes needs --dry_run" in err
     assert "--dry_run needs --cluster" in refused(*words, "--dry_run")
     err = refused(*words, "--cluster=slurm", "--job.knots=1")
-    assert "knots not found" in err and "cpcnn_jax/cluster.py has all" in err
+    assert (
+        "knots not found" in err
+        and "cpcnn_jax/distributed/cluster_jobs.py has all" in err
+    )
     assert "--process_id is missing" in refused(
         *words, "--coordinator=a:1", "--num_processes=2"
     )
@@ -317,9 +328,9 @@ def test_jobs_and_sweeps_that_cannot_be(tmp_path):
 @pytest.mark.long
 def test_a_sweep_goes_on_after_a_point_that_fails(tmp_path):
     """One process trains the points in turn; started again, it skips the finished."""
-    words = [*tiny.BRIEF, f"--workdir={tmp_path}", "--config.pictures=0"]
+    words = [*tiny_experiment.BRIEF, f"--workdir={tmp_path}", "--config.pictures=0"]
     words.append("--sweep=density.learning_rate=1e30,1e-3")
-    status, out, err = tiny.launch(*words)
+    status, out, err = tiny_experiment.launch(*words)
     assert status == 1 and "Traceback" not in err
     assert f"launch.py: {tmp_path}/density.learning_rate=1e30: stage density" in err
     table = out[out.index("density.learning_rate  ") :].splitlines()
@@ -339,13 +350,15 @@ def test_a_sweep_goes_on_after_a_point_that_fails(tmp_path):
 
 def test_a_value_that_cannot_be_used_leaves_no_trace(tmp_path):
     workdir = tmp_path / "run"
-    err = refused(tiny.CONFIG, f"--workdir={workdir}", "--config.density.steps=-1")
+    err = refused(
+        tiny_experiment.CONFIG, f"--workdir={workdir}", "--config.density.steps=-1"
+    )
     assert err == "--config.density.steps=-1 must be a whole number of at least 0\n"
     assert not workdir.exists()
 
 
 def test_a_corrected_value_goes_on_in_the_same_folder(tmp_path):
-    words = (tiny.CONFIG, f"--workdir={tmp_path / 'run'}")
+    words = (tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}")
     err = refused(*words, "--config.gce.batch_size=12")
     assert "--config.gce.batch_size=12 cannot be split over 8 devices" in err
     err = refused(*words, "--config.gce.vgg16=nowhere.safetensors")
@@ -357,13 +370,17 @@ def test_another_experiment_s_folder_stays_as_it_was(whole, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(whole[0], workdir)
     before = {p: p.stat().st_mtime_ns for p in workdir.rglob("*")}
-    err = refused(tiny.CONFIG, f"--workdir={workdir}", "--config.lce.steps=3")
+    err = refused(
+        tiny_experiment.CONFIG, f"--workdir={workdir}", "--config.lce.steps=3"
+    )
     assert "holds another experiment (config.lce.steps was 2, now 3)" in err
     assert {p: p.stat().st_mtime_ns for p in workdir.rglob("*")} == before
 
 
 def test_evaluation_without_weights(tmp_path):
-    err = refused(tiny.CONFIG, f"--workdir={tmp_path / 'run'}", "--mode=evaluate")
+    err = refused(
+        tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}", "--mode=evaluate"
+    )
     assert (
         err == f"{tmp_path}/run/weights.safetensors does not exist: train first, "
         "with --mode=train\n"
@@ -374,7 +391,9 @@ def test_evaluation_with_damaged_weights(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "run")
     weights = tmp_path / "run" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
-    err = refused(tiny.CONFIG, f"--workdir={tmp_path / 'run'}", "--mode=evaluate")
+    err = refused(
+        tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}", "--mode=evaluate"
+    )
     assert f"{weights} does not say which networks it holds" in err
     assert (tmp_path / "run" / "metrics.json").exists()
 
@@ -392,7 +411,7 @@ def photographs(tmp_path, monkeypatch):
         "    data = config.ShanghaiTech(part='A')\n"
         "    return dataclasses.replace(tiny.get_config(), data=data)\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent / "support"))
     words = (f"--config={experiment}", f"--workdir={tmp_path / 'run'}")
     return root, (*words, f"--config.data.root={root}")
 
@@ -424,9 +443,15 @@ def test_damaged_photographs_and_annotations_are_named(photographs):
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
-    words = [tiny.CONFIG, f"--workdir={tmp_path}/run", "--config.adversary.steps=0"]
+    words = [
+        tiny_experiment.CONFIG,
+        f"--workdir={tmp_path}/run",
+        "--config.adversary.steps=0",
+    ]
     words += [f"--config.model.{n}=false" for n in ("global_context", "local_context")]
-    status, _, err = tiny.launch(*words, "--config.density.learning_rate=1e30")
+    status, _, err = tiny_experiment.launch(
+        *words, "--config.density.learning_rate=1e30"
+    )
     assert status == 1 and "Traceback" not in err
     said = err[err.index("launch.py: ") :].splitlines()[0]
     wrong = (
@@ -447,7 +472,9 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("no small disk can be mounted here")
     try:
-        status, _, err = tiny.launch(tiny.CONFIG, f"--workdir={disk / 'run'}")
+        status, _, err = tiny_experiment.launch(
+            tiny_experiment.CONFIG, f"--workdir={disk / 'run'}"
+        )
         assert status == 1
         said = err[err.index("launch.py: ") :].splitlines()[0]
         assert f"{disk}/run/checkpoints/" in said and "No space left" in said

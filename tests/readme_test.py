@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from cpcnn_jax import __main__ as commands
-from cpcnn_jax import config, validate
+from cpcnn_jax import config
+from cpcnn_jax.config import validate
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("[a-z]*.py"))
@@ -48,7 +49,7 @@ def of(*start):
 def test_launch_commands_parse(tmp_path):
     """One process reads all of them, each in a fork: flags are read once a process."""
     program = (
-        "import json, os, sys, cpcnn_jax.cluster\n"
+        "import json, os, sys, cpcnn_jax.distributed.cluster_jobs\n"
         "for words in json.loads(sys.stdin.read()):\n"
         "    if not os.fork():\n"
         "        sys.argv = ['launch.py', *words]\n"

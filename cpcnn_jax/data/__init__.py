@@ -16,7 +16,8 @@ a photograph has further keys in source[i]; its module says which.
 
 import typing
 
-from cpcnn_jax import config, processes
+from cpcnn_jax import config
+from cpcnn_jax.distributed import multihost
 
 
 def open_source(data, split):
@@ -43,25 +44,25 @@ def open_source(data, split):
     """
     match data:
         case config.Crowd():
-            from cpcnn_jax.data.crowd import Crowd as opened
+            from cpcnn_jax.data.datasets.synthetic import Crowd as opened
         case config.Folder():
-            from cpcnn_jax.data.folder import open_source as opened
+            from cpcnn_jax.data.datasets.folder import open_source as opened
         case config.ShanghaiTech():
-            from cpcnn_jax.data.shanghaitech import open_source as opened
+            from cpcnn_jax.data.datasets.shanghaitech import open_source as opened
         case config.UcfCc50():
-            from cpcnn_jax.data.ucf_cc_50 import open_source as opened
+            from cpcnn_jax.data.datasets.ucf_cc_50 import open_source as opened
         case config.WorldExpo():
-            from cpcnn_jax.data.world_expo import open_source as opened
+            from cpcnn_jax.data.datasets.world_expo import open_source as opened
         case config.UcfQnrf():
-            from cpcnn_jax.data.ucf_qnrf import open_source as opened
+            from cpcnn_jax.data.datasets.ucf_qnrf import open_source as opened
         case config.JhuCrowd():
-            from cpcnn_jax.data.jhu_crowd import open_source as opened
+            from cpcnn_jax.data.datasets.jhu_crowd import open_source as opened
         case config.NwpuCrowd():
-            from cpcnn_jax.data.nwpu_crowd import open_source as opened
+            from cpcnn_jax.data.datasets.nwpu_crowd import open_source as opened
         case config.Mall():
-            from cpcnn_jax.data.mall import open_source as opened
+            from cpcnn_jax.data.datasets.mall import open_source as opened
         case _:
             names = ", ".join(kind.__name__ for kind in typing.get_args(config.DataSet))
             raise ValueError(f"config.data must be one of {names}; got {data!r}.")
-    with processes.main_first(f"{split} photographs"):
+    with multihost.main_first(f"{split} photographs"):
         return opened(data, split)

@@ -5,8 +5,8 @@ computed here. A direct animation has one frame per output unit, o^2, and a tran
 one i^2 for the i of its direct convolution.
 """
 
-from cpcnn_jax import arithmetic
-from cpcnn_jax.arithmetic import Layer
+from cpcnn_jax.layers import arithmetic
+from cpcnn_jax.layers.arithmetic import Layer
 
 # The direct convolutions: input size and layer.
 DIRECT = {

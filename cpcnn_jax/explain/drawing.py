@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cpcnn_jax.explain import words
+from cpcnn_jax.explain import captions
 from cpcnn_jax.explain.explanation import VALUE, Explanation
 
 Point = tuple[float, float]
@@ -84,7 +84,8 @@ def frames(e: Explanation) -> list[Drawing]:
     """
     if e.output.size > MAX_FRAMES:
         raise ValueError(
-            f"got an output of {words.by(*e.output.shape)}, one picture for each cell: "
+            f"got an output of {captions.by(*e.output.shape)}, one picture for each "
+            "cell: "
             f"expected at most {MAX_FRAMES}; take a smaller --input, or one --frame"
         )
     return [draw(e, row, column) for row, column in np.ndindex(e.output.shape)]
@@ -102,7 +103,7 @@ def draw(e: Explanation, row: int, column: int) -> Drawing:
         The drawing; its title is the sum.
     """
     above, below, width, height = _page(e.output.shape, e.grid.shape)
-    title = words.output_sum(e, row, column)
+    title = captions.output_sum(e, row, column)
     shapes = (
         *_grid(e, below),
         *_window(e, below, row, column),
@@ -152,7 +153,7 @@ def _grid(e, origin):
     """The stretched and padded input: solid blue cells, dashed empty ones."""
     for r, c in np.argwhere(e.roles != VALUE):
         yield Polygon(_tile(origin, r, c), None, FAINT, dashed=True)
-    tints = words.tints(e.grid[e.roles == VALUE])
+    tints = captions.tints(e.grid[e.roles == VALUE])
     for (r, c), tint in zip(np.argwhere(e.roles == VALUE), tints, strict=True):
         yield Polygon(_tile(origin, r, c), _mixed(BLUE, tint))
 
@@ -160,7 +161,7 @@ def _grid(e, origin):
 def _inputs(e, origin):
     """The input's values."""
     for r, c in np.argwhere(e.roles == VALUE):
-        yield Text(_at(origin, r + 0.5, c + 0.5), words.short(e.grid[r, c]))
+        yield Text(_at(origin, r + 0.5, c + 0.5), captions.short(e.grid[r, c]))
 
 
 def _window(e, origin, row, column):
@@ -180,13 +181,13 @@ def _rays(e, above, below, row, column):
 
 def _output(e, origin, row, column):
     """The output: values up to this step, this step's cell bright."""
-    now, tints = (row, column), words.tints(e.output)
+    now, tints = (row, column), captions.tints(e.output)
     for cell in np.ndindex(e.output.shape):
         fill = BRIGHT if cell == now else _mixed(CYAN, tints[cell])
         yield Polygon(_tile(origin, *cell), fill, opacity=1.0 if cell == now else 0.85)
         if cell <= now:
             center = _at(origin, cell[0] + 0.5, cell[1] + 0.5)
-            yield Text(center, words.short(e.output[cell]))
+            yield Text(center, captions.short(e.output[cell]))
 
 
 def _mixed(color: str, tint: float) -> str:

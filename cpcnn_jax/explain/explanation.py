@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cpcnn_jax import arithmetic
-from cpcnn_jax.arithmetic import Layer
-from cpcnn_jax.checkerboard import checkerboard, phase_response
-from cpcnn_jax.layers import fractionally_strided_conv, insert_zeros
+from cpcnn_jax.layers import arithmetic
+from cpcnn_jax.layers.arithmetic import Layer
+from cpcnn_jax.layers.checkerboard import checkerboard, phase_response
+from cpcnn_jax.layers.fractionally_strided import (
+    fractionally_strided_conv,
+    insert_zeros,
+)
 
 VALUE, INSERTED, PADDING = 0, 1, 2  # what a cell of the grid is
 MAX_CELLS = 4096  # of the output: more can neither be drawn nor read

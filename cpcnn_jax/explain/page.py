@@ -6,16 +6,16 @@ The page computes again, in its own JavaScript, whatever its reader changes.
 
 import json
 
-from cpcnn_jax import document
-from cpcnn_jax.arithmetic import Layer
-from cpcnn_jax.explain import code, words
+from cpcnn_jax.explain import captions, code_samples
 from cpcnn_jax.explain.animations import ANIMATIONS
 from cpcnn_jax.explain.explanation import Explanation
+from cpcnn_jax.io import html as html_io
+from cpcnn_jax.layers.arithmetic import Layer
 
 PARTS = (
     "page.css",
     "arithmetic.js",
-    "words.js",
+    "captions.js",
     "stage.js",
     "sliders.js",
     "tables.js",
@@ -38,14 +38,14 @@ def render(e: Explanation) -> str:
     """
     if e.output.size > MAX_CELLS:
         raise ValueError(
-            f"got an output of {words.by(*e.output.shape)} cells, expected at most "
+            f"got an output of {captions.by(*e.output.shape)} cells, expected at most "
             f"{MAX_CELLS} on a page; take a smaller input or stride"
         )
-    parts = {part: document.part("cpcnn_jax.explain", part) for part in PARTS}
+    parts = {part: html_io.part("cpcnn_jax.explain", part) for part in PARTS}
     # "<\/" in a JSON string means "</" and cannot close the script.
     parts["given"] = json.dumps(_given(e)).replace("</", "<\\/")
-    parts["look.css"] = document.part("cpcnn_jax", "look.css")
-    return document.fill(document.part("cpcnn_jax.explain", "page.html"), parts)
+    parts["theme.css"] = html_io.part("cpcnn_jax.io", "theme.css")
+    return html_io.fill(html_io.part("cpcnn_jax.explain", "page.html"), parts)
 
 
 def _given(e: Explanation) -> dict:
@@ -61,9 +61,9 @@ def _given(e: Explanation) -> dict:
             for name, (i, layer) in ANIMATIONS.items()
         },
         "maxCells": MAX_CELLS,
-        "formulas": words.FORMULAS,
-        "calls": code.TEMPLATES,
-        "credit": words.CREDIT,
+        "formulas": captions.FORMULAS,
+        "calls": code_samples.TEMPLATES,
+        "credit": captions.CREDIT,
     }
 
 

@@ -4,10 +4,10 @@ import textwrap
 
 import numpy as np
 
-from cpcnn_jax import arithmetic
-from cpcnn_jax.explain import code, words
+from cpcnn_jax.explain import captions, code_samples
+from cpcnn_jax.explain.captions import number
 from cpcnn_jax.explain.explanation import INSERTED, PADDING, Explanation
-from cpcnn_jax.explain.words import number
+from cpcnn_jax.layers import arithmetic
 
 MARKS = {INSERTED: "o", PADDING: "."}
 MAX_COLUMNS = 16  # of a matrix that is printed whole
@@ -28,11 +28,11 @@ def render(e: Explanation) -> str:
     parts += [_cost(e)]
     if e.transposed:
         parts += [_calls(e), _name(e)]
-    return "\n\n".join([*parts, _fill(words.CREDIT)]) + "\n"
+    return "\n\n".join([*parts, _fill(captions.CREDIT)]) + "\n"
 
 
 def _what(e: Explanation) -> str:
-    return "\n".join([_fill(words.sentence(e)), *words.formulas(e)])
+    return "\n".join([_fill(captions.sentence(e)), *captions.formulas(e)])
 
 
 def _grid(e: Explanation) -> str:
@@ -53,7 +53,7 @@ def _sums(e: Explanation) -> str:
         cells = e.window(row, column)
         (top, left), (bottom, right) = cells[0], cells[-1]
         window = f"rows {top}-{bottom}, columns {left}-{right}"
-        lines.append(f"{window}: {words.output_sum(e, row, column)}")
+        lines.append(f"{window}: {captions.output_sum(e, row, column)}")
     return _section("Every output: the kernel's window on the grid, the sum", lines)
 
 
@@ -67,10 +67,10 @@ def _three_ways(e: Explanation) -> str:
         ]
     ]
     side_by_side = [" | ".join(line).rstrip() for line in zip(*tables, strict=True)]
-    symbol, sizes = "C^T" if e.transposed else "C", words.by(*e.matrix.shape)
+    symbol, sizes = "C^T" if e.transposed else "C", captions.by(*e.matrix.shape)
     lines = [
         *side_by_side,
-        f"largest difference: {number(words.difference(e))}",
+        f"largest difference: {number(captions.difference(e))}",
     ]
     title = "The same output three ways"
     matrix = f"\n\nThe matrix {symbol}, {sizes} (.: zero)"
@@ -113,7 +113,9 @@ def _cost(e: Explanation) -> str:
 
 
 def _calls(e: Explanation) -> str:
-    parts = [f"# {library}\n{source}" for library, source in code.calls(e).items()]
+    parts = [
+        f"# {library}\n{source}" for library, source in code_samples.calls(e).items()
+    ]
     given = "Equivalent calls, x [B, H, W, C_in], w [k, k, C_in, C_out] as it slides"
     return _section(given, "\n".join(parts).splitlines())
 
@@ -125,7 +127,7 @@ def _name(e: Explanation) -> str:
     ]
     lines = [" | ".join(line).rstrip() for line in zip(*tables, strict=True)]
     return _section(
-        "Why not deconvolution", [*_fill(words.name(e)).splitlines(), *lines]
+        "Why not deconvolution", [*_fill(captions.name(e)).splitlines(), *lines]
     )
 
 

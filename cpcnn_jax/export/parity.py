@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cpcnn_jax import photograph
+from cpcnn_jax.io import image as image_io
 
 # Of the highest density: an accelerator may round to a thousandth, an error is larger.
 LIMIT = 0.01
@@ -36,7 +36,7 @@ def compare(ready, run, name, image, *, max_side):
       ready: `counter.Counter`.
       run: the exported file as a function, `[1, H, W, 3]` to `[1, H, W, 1]`.
       name: of the photograph.
-      image: as of `photograph.read`.
+      image: as of `image.read`.
       max_side: as there.
 
     Returns:
@@ -54,7 +54,7 @@ def compare(ready, run, name, image, *, max_side):
             f"{name} has {width}x{height} pixels, and the file takes images from "
             f"{least}x{least}, what the LCE of these weights looks at at once"
         )
-    whole = photograph.part(pixels, (0, height), (0, width))
+    whole = image_io.part(pixels, (0, height), (0, width))
     density = np.asarray(run(whole[None]))[0, ..., 0]
     apart = float(np.abs(density - found.density).max())
     highest = float(np.abs(found.density).max())

@@ -16,10 +16,10 @@ import numpy as np
 from flax import linen as nn
 from jax import lax
 
-from cpcnn_jax import steps
-from cpcnn_jax.models import context as maps
+from cpcnn_jax.models import context_map as maps
 from cpcnn_jax.models.gce import SIDE
 from cpcnn_jax.models.lce import PATCH
+from cpcnn_jax.training import train_step
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
@@ -38,7 +38,7 @@ def whole(model, trained, *, blocks):
     """
 
     def apply(name, x):
-        weights = steps.variables(trained, scope=f"{name}/")
+        weights = train_step.variables(trained, scope=f"{name}/")
         with nn.intercept_methods(_plainly):
             return getattr(model, name).apply(weights, x)
 
@@ -126,7 +126,7 @@ def _resized(image, rows, columns):
 
 
 def _window_spans(length, window, stride):
-    """(starts, stops) as of `context.window_spans`, however many there are."""
+    """(starts, stops) as of `context_map.window_spans`, however many there are."""
     last = length - window
     starts = jnp.minimum(jnp.arange(-(-last // stride) + 1) * stride, last)
     return starts, starts + window
@@ -155,7 +155,7 @@ def _spread(logits, shape, spans):
 
 
 def _coverage(length, spans):
-    """As `context.coverage`, of a length that is a symbol."""
+    """As `context_map.coverage`, of a length that is a symbol."""
     starts, stops = (ends[None] for ends in spans)
     pixels = jnp.arange(length)[:, None]
     inside = ((pixels >= starts) & (pixels < stops)).astype(jnp.float32)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from cpcnn_jax import config
-from cpcnn_jax.models import context as maps
+from cpcnn_jax.models import context_map as maps
 from cpcnn_jax.models.dme import DensityMapEstimator
 from cpcnn_jax.models.fcnn import FusionCNN, PointwiseFusion
 from cpcnn_jax.models.gce import GlobalContextEstimator

@@ -2,9 +2,9 @@
 
 from flax import linen as nn
 
-from cpcnn_jax.arithmetic import Layer
 from cpcnn_jax.config import Model
-from cpcnn_jax.models.fast import max_pool
+from cpcnn_jax.layers.arithmetic import Layer
+from cpcnn_jax.layers.fast_conv import max_pool
 from cpcnn_jax.models.vgg import BLOCKS, normalised
 
 FRONT = BLOCKS[:4]  # a pooling lies between two blocks
@@ -17,7 +17,7 @@ class CSRNet(nn.Module):
     """Its map is an eighth of the photograph's size; nothing widens it again.
 
     As in the public code, whose trained weights this module takes
-    (`cpcnn_jax.foreign_weights.csrnet`), no ReLU follows the last convolution: a cell
+    (`cpcnn_jax.weights.importers.csrnet`), no ReLU follows the last convolution: a cell
     can be below zero.
 
     Attributes:

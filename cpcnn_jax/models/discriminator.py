@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from cpcnn_jax.config import Adversary
-from cpcnn_jax.models.banded import banded_conv
-from cpcnn_jax.models.fast import max_pool
+from cpcnn_jax.layers.banded_conv import banded_conv
+from cpcnn_jax.layers.fast_conv import max_pool
 
 
 class Discriminator(nn.Module):

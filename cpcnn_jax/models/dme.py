@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from flax import linen as nn
 
-from cpcnn_jax.arithmetic import Layer
 from cpcnn_jax.config import Model
-from cpcnn_jax.models.fast import folded_conv, max_pool
+from cpcnn_jax.layers.arithmetic import Layer
+from cpcnn_jax.layers.fast_conv import folded_conv, max_pool
 from cpcnn_jax.models.vgg import normalised
 
 

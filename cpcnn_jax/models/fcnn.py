@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from cpcnn_jax.arithmetic import Layer
 from cpcnn_jax.config import Model
-from cpcnn_jax.layers import FractionallyStridedConv
-from cpcnn_jax.models.fast import folded_conv
+from cpcnn_jax.layers.arithmetic import Layer
+from cpcnn_jax.layers.fast_conv import folded_conv
+from cpcnn_jax.layers.fractionally_strided import FractionallyStridedConv
 
 
 class FusionCNN(nn.Module):

@@ -6,7 +6,7 @@ import jax
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
-from cpcnn_jax.models.heads import ClassifierHead
+from cpcnn_jax.models.classifier_head import ClassifierHead
 from cpcnn_jax.models.vgg import VGG16Features
 
 SIDE = 224  # pixels: what VGG-16 was trained on; every image is resized to it

@@ -17,7 +17,7 @@ class MCNN(nn.Module):
     """DME's columns, one convolution shorter, on a grey photograph, fused at once.
 
     Departs from the paper: a ReLU follows the last convolution, as in the public code
-    whose trained weights this module takes (`cpcnn_jax.foreign_weights.mcnn`).
+    whose trained weights this module takes (`cpcnn_jax.weights.importers.mcnn`).
 
     Attributes:
       columns: as in `dme.DensityMapEstimator`.

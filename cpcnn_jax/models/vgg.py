@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
-from cpcnn_jax.models.fast import max_pool
+from cpcnn_jax.layers.fast_conv import max_pool
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
 STD = (0.229, 0.224, 0.225)

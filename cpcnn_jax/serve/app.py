@@ -15,10 +15,11 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from cpcnn_jax import document
-from cpcnn_jax.serve import examples, monitor, page, upload
-from cpcnn_jax.serve.answer import Refused, answer
-from cpcnn_jax.serve.line import Full, Left, Line
+from cpcnn_jax.io import html as html_io
+from cpcnn_jax.serve import examples, page, prometheus
+from cpcnn_jax.serve import request as request_lib
+from cpcnn_jax.serve.request_queue import Full, Left, Line
+from cpcnn_jax.serve.response import Refused, answer
 
 HUNG_UP = 499  # for /metrics; the client does not hear it
 
@@ -35,7 +36,7 @@ def application(ready, *, weights, limits):
       An ASGI application.
     """
     line = Line(limits.places)
-    monitor.watch(line)
+    prometheus.watch(line)
     shown = page.render(weights)
 
     @contextlib.asynccontextmanager
@@ -61,7 +62,7 @@ def application(ready, *, weights, limits):
         Exception: _failed,
     }
     app = Starlette(routes=routes, exception_handlers=failures, lifespan=lifespan)
-    return monitor.watched(app)
+    return prometheus.watched(app)
 
 
 async def _count(ready, line, limits, request):
@@ -70,7 +71,7 @@ async def _count(ready, line, limits, request):
         try:
             async with (
                 asyncio.timeout(limits.seconds),
-                upload.reading(request, most=limits.body) as sent,
+                request_lib.reading(request, most=limits.body) as sent,
             ):
                 work = functools.partial(answer, ready, sent, max_side=limits.max_side)
                 body = await line.turn(work, _hang_up(request.receive))
@@ -111,7 +112,7 @@ async def _metrics(_):
 
 
 async def _schema(_):
-    text = document.part(__package__, "openapi.json")
+    text = html_io.part(__package__, "openapi.json")
     return Response(text, media_type="application/json")
 
 

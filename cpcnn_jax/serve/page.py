@@ -3,15 +3,17 @@
 import base64
 import hashlib
 
-from cpcnn_jax import counter, document, released
-from cpcnn_jax.document import tag
+from cpcnn_jax.inference import counter
+from cpcnn_jax.io import html as html_io
+from cpcnn_jax.io.html import tag
 from cpcnn_jax.serve import examples
+from cpcnn_jax.weights import pretrained
 
 SCRIPTS = ("density.js", "regions.js", "picture.js", "page.js")
 
 
 def _script():
-    parts = [document.part(__package__, name) for name in SCRIPTS]
+    parts = [html_io.part(__package__, name) for name in SCRIPTS]
     return "\n".join(['"use strict";', *parts])
 
 
@@ -45,16 +47,16 @@ def render(weights):
     """
     parts = {
         "weights": tag("code", weights),
-        "caution": document.join([_caution(weights)]),
-        "examples": document.join(
+        "caution": html_io.join([_caution(weights)]),
+        "examples": html_io.join(
             _example(number, len(points))
             for number, points in enumerate(examples.source().points)
         ),
-        "look.css": document.part("cpcnn_jax", "look.css"),
-        "page.css": document.part(__package__, "page.css"),
+        "theme.css": html_io.part("cpcnn_jax.io", "theme.css"),
+        "page.css": html_io.part(__package__, "page.css"),
         "script": _script(),
     }
-    return document.fill(document.part(__package__, "page.html"), parts)
+    return html_io.fill(html_io.part(__package__, "page.html"), parts)
 
 
 def _caution(weights):
@@ -63,7 +65,7 @@ def _caution(weights):
             "These networks are small and have seen only generated crowds: their "
             "counts of real photographs show how it works, not how many there are."
         )
-    if str(weights) in released.RELEASES:
+    if str(weights) in pretrained.RELEASES:
         return (
             "These networks have been trained on photographs: of the generated crowds "
             "above they see too few."

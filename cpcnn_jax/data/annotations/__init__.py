@@ -16,7 +16,8 @@ certain centre (a polygon, a line, a mask) is refused, so that nobody is lost un
 import json
 from pathlib import PureWindowsPath
 
-from cpcnn_jax.data.annotations import coco, cvat, dots, labelme, marks, table, via
+from cpcnn_jax.data.annotations import coco, csv_points, cvat, dot_map, labelme, via
+from cpcnn_jax.data.annotations import heads as heads_lib
 
 
 def read(path):
@@ -26,7 +27,7 @@ def read(path):
       path: the file.
 
     Returns:
-      {photograph's name, without folders and suffix: `marks.Heads`}; a photograph that
+      {photograph's name, without folders and suffix: `heads.Heads`}; a photograph that
       the file does not speak of is not in it.
 
     Raises:
@@ -56,12 +57,12 @@ def _by_stem(found):
 def _read(data, name):
     match data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]:
         case b"\x89":
-            return dots.read(data, name)
+            return dot_map.read(data, name)
         case b"<":
             return cvat.read(data)
         case b"{" | b"[":
             return _read_json(data)
-    return table.read(data, name)
+    return csv_points.read(data, name)
 
 
 def _read_json(data):
@@ -72,4 +73,4 @@ def _read_json(data):
     for module in (labelme, coco, via):
         if isinstance(tree, dict) and module.understands(tree):
             return module.read(tree)
-    raise ValueError(f"this JSON is of no known tool; {marks.UNDERSTOOD}")
+    raise ValueError(f"this JSON is of no known tool; {heads_lib.UNDERSTOOD}")

@@ -7,7 +7,7 @@ labelled keypoints is the centre of its box.
 
 import numpy as np
 
-from cpcnn_jax.data.annotations import marks
+from cpcnn_jax.data.annotations import heads as heads_lib
 
 HEAD = ("head", "nose", "eye", "ear")  # words in the names of a head's keypoints
 
@@ -24,7 +24,7 @@ def read(tree):
       tree: the parsed JSON.
 
     Returns:
-      {photograph's name: `marks.Heads`}, with every one of "images".
+      {photograph's name: `heads.Heads`}, with every one of "images".
 
     Raises:
       ValueError: an annotation of no listed photograph, of a group, or without a place.
@@ -40,7 +40,7 @@ def read(tree):
     if len(set(files)) < len(files):
         raise ValueError("two of its images have one file_name")
     return {
-        image["file_name"]: marks.heads(points[image["id"]], _size(image))
+        image["file_name"]: heads_lib.heads(points[image["id"]], _size(image))
         for image in tree["images"]
     }
 

@@ -7,7 +7,7 @@ and no files to fetch, is refused.
 
 from xml.parsers import expat
 
-from cpcnn_jax.data.annotations import marks
+from cpcnn_jax.data.annotations import heads as heads_lib
 
 _REFUSED = ("polygon", "polyline", "mask", "cuboid", "skeleton")
 
@@ -19,7 +19,7 @@ def read(data):
       data: the file's bytes.
 
     Returns:
-      {photograph's name: `marks.Heads`}, with every image of the file.
+      {photograph's name: `heads.Heads`}, with every image of the file.
 
     Raises:
       ValueError: not whole XML, a DOCTYPE, another XML, or a shape that is no head.
@@ -45,10 +45,10 @@ def read(data):
     except expat.ExpatError as error:
         raise ValueError(f"it is not whole XML ({error})") from None
     if not images:
-        raise ValueError(f"this XML holds no <image>; {marks.UNDERSTOOD}")
+        raise ValueError(f"this XML holds no <image>; {heads_lib.UNDERSTOOD}")
     if len({image["name"] for image, _ in images}) < len(images):
         raise ValueError("two of its images have one name")
-    return {i["name"]: marks.heads(points, _size(i)) for i, points in images}
+    return {i["name"]: heads_lib.heads(points, _size(i)) for i, points in images}
 
 
 def _refuse_doctype(*_):

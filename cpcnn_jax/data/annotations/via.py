@@ -3,7 +3,7 @@
 Read are its shapes point, circle, ellipse and rect, of the last three the centres.
 """
 
-from cpcnn_jax.data.annotations import marks
+from cpcnn_jax.data.annotations import heads as heads_lib
 
 
 def understands(tree):
@@ -21,7 +21,7 @@ def read(tree):
       tree: the parsed JSON.
 
     Returns:
-      {photograph's name: `marks.Heads`}.
+      {photograph's name: `heads.Heads`}.
 
     Raises:
       ValueError: a shape that is no head.
@@ -34,7 +34,7 @@ def read(tree):
         if isinstance(regions, dict):  # VIA 1
             regions = regions.values()
         points = [_head(name, region["shape_attributes"]) for region in regions]
-        found[name] = marks.heads(points)
+        found[name] = heads_lib.heads(points)
     return found
 
 

@@ -1,0 +1,196 @@
+"""How fast is the step with the adversary, next to the same step in PyTorch?
+
+    python benchmarks/adversarial_step.py [--rounds 3] [--json FILE]
+
+`train_step.adversarial_step` on four 256 x 192 crops, divided over two virtual
+devices: the
+discriminator's step of Adam at full width, then that of DME and F-CNN, judged by the
+new discriminator; float32, context given as scores. PyTorch runs the same step in its
+eager form. Both losses of every contender are compared over three steps before anything
+is timed; what is shown is what network.py shows.
+"""
+
+import argparse
+import dataclasses
+
+import networks_cpu  # first: it sets the number of JAX's devices
+import numpy as np
+import optax
+import timing
+import torch
+import torch_twins
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+from torch_twins import REFERENCE
+
+from cpcnn_jax import config
+from cpcnn_jax.distributed import data_parallel
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.discriminator import Discriminator
+from cpcnn_jax.training import train_step
+from cpcnn_jax.training.init import params as init_params
+
+CROPS = (4, 192, 256)
+# The rates of Adam are larger than in training, so that three steps show what differs.
+SETTINGS = config.Adversary(learning_rate=1e-4, discriminator_learning_rate=1e-3)
+CLASSES = config.Model.num_classes
+POOLED = (2, 3, 5)  # the discriminator's convolutions before a pooling
+
+
+@dataclasses.dataclass
+class Weights:
+    """What a step starts from: flat dicts of arrays."""
+
+    generator: dict
+    judge: dict
+
+
+def model():
+    """CP-CNN whose context is given: of GCE and LCE only the places are asked for."""
+    return cpcnn.build(config.Model())
+
+
+def judge_weights(width=SETTINGS.discriminator_width):
+    """Weights of a discriminator of that width, a flat dict of arrays."""
+    drawn = init_params.drawn(Discriminator(width), 0, "discriminator", channels=1)
+    return {name: np.asarray(value) for name, value in drawn.items()}
+
+
+def arrays(batch, height, width):
+    """A batch as the joint stage has it: a crop is one block and its 64x64 windows."""
+    random = np.random.default_rng(1)
+    made = torch_twins.arrays(batch, height, width)
+    grids = model().grids((height, width), blocks=1)
+    scores = {
+        name: random.random((batch, *map(len, spans), CLASSES), np.float32)
+        for name, spans in grids.items()
+    }
+    return {name: made[name] for name in ("image", "density")} | {"scores": scores}
+
+
+def jax_step(weights, batch, settings=SETTINGS):
+    """`() -> [loss, discriminator's loss]`: our step, the batch divided."""
+    tx = optax.adam(settings.learning_rate)
+    judge_tx = optax.adam(
+        settings.discriminator_learning_rate, b1=settings.discriminator_beta1
+    )
+    # Of a narrower discriminator the weights say how narrow.
+    judge = Discriminator(len(weights.judge["conv1_slope"]) / 64)
+    strategy = data_parallel.jit_strategy()
+    step = train_step.adversarial_step(
+        model(),
+        tx,
+        judge,
+        judge_tx,
+        weight=settings.weight,
+        axis_name=strategy.axis_name,
+    )
+    compiled = strategy.wrap(step)
+    given = strategy.place_batch(batch)
+    state = strategy.place_state(
+        train_step.Rivals(
+            train_step.new_state(weights.generator, tx, trains=lambda name: True),
+            train_step.new_state(weights.judge, judge_tx, trains=lambda name: True),
+        )
+    )
+
+    def call():
+        nonlocal state
+        state, metrics = compiled(state, given)
+        return np.stack([metrics["loss"], metrics["discriminator"]])
+
+    return call
+
+
+def judge_twin(weights, layout):
+    """The discriminator in PyTorch: parameters, and a function of maps to logits."""
+    parameters = torch_twins.parameters_of(weights, layout)
+
+    def convolve(x, name):
+        kernel, bias = parameters[f"{name}/kernel"], parameters[f"{name}/bias"]
+        return F.conv2d(x, kernel, bias, padding="same")
+
+    def judge(x):
+        for number in range(1, 6):
+            x = convolve(x, f"conv{number}")
+            x = F.prelu(x, parameters[f"conv{number}_slope"])
+            x = F.max_pool2d(x, 2) if number in POOLED else x
+        return convolve(x, "conv6")
+
+    return parameters, judge
+
+
+def torch_step(weights, batch, layout, settings=SETTINGS):
+    """`() -> [loss, discriminator's loss]` in PyTorch; the estimate is made once."""
+    parameters, generate = torch_twins.twin(weights.generator, layout)
+    judge_parameters, judge = judge_twin(weights.judge, layout)
+    scale = torch_twins.MODEL.density_scale
+    context = model().apply({}, batch["scores"], batch["image"], method="spread")
+    image, context, density = (
+        torch_twins.images(x, layout)
+        for x in (batch["image"], context, batch["density"])
+    )
+    optimiser = torch.optim.Adam(parameters.values(), lr=settings.learning_rate)
+    judge_optimiser = torch.optim.Adam(
+        judge_parameters.values(),
+        lr=settings.discriminator_learning_rate,
+        betas=(settings.discriminator_beta1, 0.999),
+    )
+
+    def call():
+        estimate = scale * generate(image, context)
+        true = -F.logsigmoid(judge(scale * density)).mean()
+        false = -F.logsigmoid(-judge(estimate.detach())).mean()
+        judged = (true + false) / 2
+        judge_optimiser.zero_grad()
+        judged.backward()
+        judge_optimiser.step()
+        euclidean = ((estimate - scale * density) ** 2).mean()
+        adversarial = -F.logsigmoid(judge(estimate)).mean()
+        loss = euclidean + settings.weight * adversarial
+        optimiser.zero_grad()
+        loss.backward(inputs=list(parameters.values()))  # not the discriminator's
+        optimiser.step()
+        return np.stack([loss.detach().numpy(), judged.detach().numpy()])
+
+    return call
+
+
+def contenders(weights, batch):
+    """Everything there is to time, by name."""
+    return {
+        REFERENCE: torch_step(weights, batch, torch.channels_last),
+        "torch contiguous": torch_step(weights, batch, torch.contiguous_format),
+        "cpcnn_jax": jax_step(weights, batch),
+    }
+
+
+def operations(weights, batch, height, width):
+    """Of the convolutions, as PyTorch counts them: as many per pixel at any size."""
+    with FlopCounterMode(display=False) as counter:
+        torch_step(weights, arrays(1, 64, 64), torch.contiguous_format)()
+    return counter.get_total_flops() * (batch * height * width) / 64**2
+
+
+def main():
+    """Measure, print the table, add it to a JSON file if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="at least 2")
+    parser.add_argument("--json", metavar="FILE", help="also put the table here")
+    flags = parser.parse_args()
+    weights = Weights(torch_twins.first_weights(), judge_weights())
+    calls = contenders(weights, arrays(*CROPS))
+    torch_twins.agree(calls, times=3)
+    seconds = timing.interleaved(calls, flags.rounds)
+    title = "4 of 256 x 192, step with the adversary"
+    columns = {title: networks_cpu.rates(seconds, operations(weights, *CROPS))}
+    print(networks_cpu.markdown(columns))
+    where = networks_cpu.machine(flags.rounds)
+    print(f"\n{where}")
+    if flags.json:
+        found = dict(where=where, rounds=flags.rounds, columns=columns)
+        timing.write(flags.json, "adversary", found)
+
+
+if __name__ == "__main__":
+    main()

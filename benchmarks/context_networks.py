@@ -1,0 +1,139 @@
+"""What does the local context cost, next to the networks that make the map?
+
+    python benchmarks/context_networks.py [--rounds 5] [--json FILE]
+
+The three parts of CP-CNN on one 1024 x 768 photograph, as the counter runs them, at the
+default widths and strides, with drawn weights: LCE on 192 windows, GCE on 16 blocks,
+and DME with F-CNN. The parts take turns in every round. What is shown is the time over
+that of DME and F-CNN in the same round, the median with its quartiles, and the
+convolutions' operations over theirs. GCE is apart: its work is the same for photographs
+of all sizes. The parts together are compared with the counter before anything is timed.
+"""
+
+import argparse
+import math
+import os
+
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")  # as a counter has it
+
+import jax
+import networks_cpu
+import numpy as np
+import timing
+
+from cpcnn_jax import config
+from cpcnn_jax.inference import context_scores, counter, tiling
+from cpcnn_jax.models import cpcnn, flops
+from cpcnn_jax.models.gce import SIDE
+from cpcnn_jax.training.init import params as init_params
+
+SIZE = (768, 1024)
+BLOCKS = 4
+MAP, LOCAL, GLOBAL = "DME + F-CNN", "LCE", "GCE"
+BOTH = "cpcnn_jax: LCE, DME, F-CNN"
+
+
+def parts(model, weights, pixels, whole):
+    """The counter's parts, by name: each `() -> ` what it finds.
+
+    Args:
+      model: CPCNN with all four networks.
+      weights: a flat dict of arrays.
+      pixels: `[H, W, 3]` uint8, sides that are multiples of 4.
+      whole: what the counter found there; DME and F-CNN are given its context.
+    """
+    given = jax.device_put(weights)
+    score, estimate = context_scores.estimator(model), tiling.estimator(model)
+    grids = model.grids(pixels.shape[:2], blocks=BLOCKS)
+
+    def scored(name):
+        return lambda: score(given, pixels, {name: grids[name]})
+
+    found = {"global": whole.global_scores, "local": whole.local_scores}
+    context = context_scores.spread(found, grids, pixels.shape[:2])
+    return {
+        LOCAL: scored("local"),
+        GLOBAL: scored("global"),
+        MAP: lambda: estimate(given, pixels, context),
+    }
+
+
+def agree(calls, whole):
+    """The parts find what the counter found.
+
+    Raises:
+      SystemExit: they do not; nothing is timed then.
+    """
+    found = [calls[LOCAL]()["local"], calls[GLOBAL]()["global"], calls[MAP]()]
+    expected = whole.local_scores, whole.global_scores, whole.density
+    for name, a, b in zip((LOCAL, GLOBAL, MAP), found, expected, strict=True):
+        if np.abs(a - b).max() > 1e-5 * np.abs(b).max():
+            raise SystemExit(f"{name} differs from the counter's: nothing was timed")
+
+
+def operations(model, shape):
+    """Floating-point operations of each part, by name, by `flops.of_layers`."""
+    grids = model.grids(shape, blocks=BLOCKS)
+    patches, images = (math.prod(map(len, grids[name])) for name in ("local", "global"))
+    look = [stop - start for (start, stop), *_ in grids["local"]]
+    layers = flops.of_layers(model, (1, *shape, 3))
+    own = [work for name, work in layers.items() if name.startswith(("dme", "fcnn"))]
+    return {
+        LOCAL: sum(flops.of_layers(model.lce, (patches, *look, 3)).values()),
+        GLOBAL: sum(flops.of_layers(model.gce, (images, SIDE, SIDE, 3)).values()),
+        MAP: sum(own),
+    }
+
+
+def ratios(seconds, work):
+    """`timing.ratios` of the parts, and of LCE with DME and F-CNN, to the latter."""
+    both = [a + b for a, b in zip(seconds[LOCAL], seconds[MAP], strict=True)]
+    work = work | {BOTH: work[LOCAL] + work[MAP]}
+    table = timing.ratios(seconds | {BOTH: both}, MAP)
+    for name, row in table.items():
+        row["operations"] = work[name] / work[MAP]
+        row["gflops"] = work[name] / row["seconds"] / 1e9
+    return table
+
+
+def markdown(table):
+    """A row per part."""
+    rows = [
+        ["", "time / DME + F-CNN", "operations / theirs", "seconds", "GFLOP/s"],
+        ["---", "---:", "---:", "---:", "---:"],
+    ]
+    for name, row in table.items():
+        cell = f"{row['median']:.2f} ({row['low']:.2f}-{row['high']:.2f})"
+        rows.append([name, cell, f"{row['operations']:.2f}"])
+        rows[-1] += [f"{row['seconds']:.2f}", f"{row['gflops']:.0f}"]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main():
+    """Measure, print the table, add it to a JSON file if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="at least 2")
+    parser.add_argument("--json", metavar="FILE", help="also put the table here")
+    flags = parser.parse_args()
+    model = cpcnn.build(config.Model())
+    weights = init_params.drawn(model, 0, "weights")
+    pixels = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+    whole = counter.Counter(model, weights, blocks=BLOCKS).count(pixels)
+    calls = parts(model, weights, pixels, whole)
+    agree(calls, whole)
+    seconds = timing.interleaved(calls, flags.rounds)
+    table = ratios(seconds, operations(model, SIZE))
+    print(markdown(table))
+    where = networks_cpu.machine(flags.rounds)
+    print(f"\n{where}")
+    if flags.json:
+        columns = {"1024 x 768": table}
+        timing.write(
+            flags.json,
+            "context",
+            dict(where=where, rounds=flags.rounds, columns=columns),
+        )
+
+
+if __name__ == "__main__":
+    main()

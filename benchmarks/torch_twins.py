@@ -1,0 +1,264 @@
+"""DME and F-CNN in JAX and in PyTorch: what network.py and gpu.py time.
+
+Both get the same weights and the same batch, and both compute where a `Place` says. A
+call waits for its result and leaves it on its device; `agree` looks at it before
+anything is timed.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+from flax import linen as nn
+from flax.traverse_util import flatten_dict
+from torch.nn import functional as F
+
+from cpcnn_jax import config
+from cpcnn_jax.distributed import data_parallel
+from cpcnn_jax.models.cpcnn import CPCNN
+from cpcnn_jax.models.vgg import MEAN, STD
+from cpcnn_jax.training import mixed_precision, train_step
+
+REFERENCE = "torch channels_last"
+RATE = 1e-4  # of Adam
+MODEL = CPCNN(gce=None, lce=None)  # the benchmark gives the context itself
+CONTEXT = 10  # maps
+
+
+class Place(NamedTuple):
+    """On which device, and in which dtype; weights, losses and Adam stay float32."""
+
+    device: str = "cpu"  # or "gpu"
+    dtype: str = "float32"  # or "bfloat16"
+
+    @property
+    def jax_devices(self):
+        """One device, as JAX takes it."""
+        return jax.devices(self.device)[:1]
+
+    @property
+    def torch_device(self):
+        """The same as PyTorch calls it."""
+        return "cuda" if self.device == "gpu" else self.device
+
+    @property
+    def torch_dtype(self):
+        """PyTorch's name of the dtype."""
+        return getattr(torch, self.dtype)
+
+
+CPU = Place()
+
+
+def arrays(batch, height, width):
+    """Images, true densities and context maps of one batch."""
+    random = np.random.default_rng(0)
+    image = random.random((batch, height, width, 3), np.float32)
+    density = random.random((batch, height, width, 1), np.float32) / 500
+    context = random.random((batch, height // 4, width // 4, CONTEXT), np.float32)
+    return {"image": image, "density": density, "context": context}
+
+
+def first_weights():
+    """Weights of DME and F-CNN, a flat dict of arrays."""
+    small = {name: jnp.asarray(x) for name, x in arrays(1, 64, 64).items()}
+    tree = jax.jit(MODEL.init)(
+        jax.random.key(0), small["image"], context=small["context"]
+    )
+    return jax.device_get(flatten_dict(tree["params"], sep="/"))
+
+
+def placed(array, place):
+    """An array on the place's device and in its dtype: (JAX's, PyTorch's)."""
+    (device,) = place.jax_devices
+    ours = jax.device_put(jnp.asarray(array, place.dtype), device)
+    theirs = torch.tensor(array).to(place.torch_device, place.torch_dtype)
+    return ours, theirs
+
+
+def finished(value):
+    """Wait until a value is computed: arrays of JAX, or a tensor."""
+    if not isinstance(value, torch.Tensor):
+        return jax.block_until_ready(value)
+    if value.is_cuda:
+        torch.cuda.synchronize(value.device)
+    return value
+
+
+def on_host(value):
+    """What a call gave, in NumPy and in float32."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().float().cpu()
+    return np.asarray(value, np.float32)
+
+
+def jax_network(dtype, model=MODEL):
+    """(weights, batch) -> density in float32, computed in the dtype as in training."""
+
+    @nn.intercept_methods(mixed_precision.biases_apart)
+    def estimate(weights, batch):
+        weights, batch = mixed_precision.cast((weights, batch), dtype)
+        variables, context = train_step.variables(weights), batch["context"]
+        density, _ = model.apply(variables, batch["image"], context=context)
+        return mixed_precision.widened(density)
+
+    return estimate
+
+
+def jax_forward(weights, batch, place=CPU, *, devices=None, model=MODEL):
+    """`() -> density`, the batch divided over the devices: the place's, or others."""
+    strategy = data_parallel.jit_strategy(devices or place.jax_devices)
+    given = strategy.place_state(weights), strategy.place_batch(batch)
+    compiled = jax.jit(jax_network(place.dtype, model))
+    return lambda: finished(compiled(*given))
+
+
+def jax_training(weights, batch, place=CPU, *, devices=None, model=MODEL):
+    """`() -> loss`, a step of Adam, the batch divided over the devices."""
+    tx = optax.adam(RATE)
+    strategy = data_parallel.jit_strategy(devices or place.jax_devices)
+    estimate = jax_network(place.dtype, model)
+
+    def loss(params, batch):
+        return jnp.mean((100 * (estimate(params, batch) - batch["density"])) ** 2)
+
+    def step(state, batch):
+        params, opt_state = state
+        value, grads = jax.value_and_grad(loss)(params, batch)
+        updates, opt_state = tx.update(grads, opt_state, params)
+        return (optax.apply_updates(params, updates), opt_state), value
+
+    compiled = strategy.wrap(step)
+    given = strategy.place_batch(batch)
+    state = strategy.place_state((weights, tx.init(weights)))
+
+    def call():
+        nonlocal state
+        state, value = finished(compiled(state, given))
+        return value
+
+    return call
+
+
+def images(array, layout, place=CPU):
+    """`[B, H, W, C]` as PyTorch takes it: float32 `[B, C, H, W]`."""
+    moved = torch.tensor(np.array(array), device=place.torch_device)
+    return moved.permute(0, 3, 1, 2).contiguous(memory_format=layout)
+
+
+def parameters_of(weights, layout, place=CPU):
+    """The weights as PyTorch's layers take them, by the same names."""
+    parameters = {}
+    for name, value in weights.items():
+        value = torch.tensor(np.array(value), device=place.torch_device)
+        if name.endswith("kernel"):
+            if "/t" in name:  # T: [k, k, in, out] slides flipped in PyTorch
+                value = value.flip(0, 1).permute(2, 3, 0, 1)
+            else:
+                value = value.permute(3, 2, 0, 1)
+            value = value.contiguous(memory_format=layout)
+        parameters[name] = value.requires_grad_()
+    return parameters
+
+
+def torch_layer(x, name, kernel, bias=None):
+    """A layer in PyTorch; its name says whether it is a T."""
+    if "/t" in name:
+        return F.conv_transpose2d(x, kernel, bias, stride=2, padding=1)
+    return F.conv2d(x, kernel, bias, padding="same")
+
+
+def twin(weights, layout, place=CPU):
+    """The two networks in PyTorch: parameters, and a function (image, context)."""
+    parameters = parameters_of(weights, layout, place)
+
+    def layer(x, name):
+        kernel, bias = parameters[f"{name}/kernel"], parameters[f"{name}/bias"]
+        return torch_layer(x, name, kernel, bias)
+
+    mean, std = (
+        torch.tensor(v, device=place.torch_device).reshape(1, 3, 1, 1)
+        for v in (MEAN, STD)
+    )
+
+    def network(image, context):
+        image = (image - mean) / std
+        columns = []
+        for number, column in enumerate(config.Model().columns, start=1):
+            x = image
+            for depth in range(1, len(column) + 1):
+                x = F.relu(layer(x, f"dme/column{number}_conv{depth}"))
+                x = F.max_pool2d(x, 2) if depth <= 2 else x
+            columns.append(x)
+        x = torch.cat([*columns, context], dim=1)
+        for name in ("conv1", "conv2", "t1", "conv3", "t2"):
+            x = F.relu(layer(x, f"fcnn/{name}"))
+        return layer(x, "fcnn/conv4") / MODEL.density_scale
+
+    return parameters, network
+
+
+def compiled_network(network):
+    """By torch.compile as it is, for one shape; what was compiled before is forgotten.
+
+    It would take a second shape of the same code as a reason to compile for all.
+    """
+    torch.compiler.reset()
+    return torch.compile(network, dynamic=False, fullgraph=True)
+
+
+def torch_calls(weights, batch, layout, place=CPU, *, compiled=False):
+    """`() -> density` and `() -> loss` in PyTorch; autocast if not float32."""
+    parameters, network = twin(weights, layout, place)
+    network = compiled_network(network) if compiled else network
+    image, context, density = (
+        images(batch[name], layout, place) for name in ("image", "context", "density")
+    )
+    fused = place.device == "gpu"  # one kernel for all weights, the quickest there
+    optimiser = torch.optim.Adam(parameters.values(), lr=RATE, fused=fused)
+
+    def estimate():
+        narrowed = place.dtype != "float32"
+        with torch.autocast(place.torch_device, torch.bfloat16, enabled=narrowed):
+            return network(image, context).float()
+
+    @torch.no_grad()
+    def forward():
+        return finished(estimate().permute(0, 2, 3, 1))
+
+    def training():
+        optimiser.zero_grad()
+        value = ((100 * (estimate() - density)) ** 2).mean()
+        value.backward()
+        optimiser.step()
+        return finished(value.detach())
+
+    return forward, training
+
+
+def tolerance(place):
+    """What `agree` allows, for what is rounded in each layer: on a GPU, to TF32."""
+    if place.dtype == "bfloat16":
+        return 5e-2
+    return 1e-2 if place.device == "gpu" else 1e-3
+
+
+def agree(calls, *, times, tolerance=1e-3):
+    """Every contender computes the same, the training after some steps of Adam too.
+
+    Losses are compared one by one, densities by their largest value.
+
+    Raises:
+      SystemExit: one does not; nothing is timed then.
+    """
+    for _ in range(times):
+        found = {name: on_host(call()) for name, call in calls.items()}
+        expected = found[REFERENCE]
+        for name, value in found.items():
+            for a, b in zip(*map(np.atleast_1d, (value, expected)), strict=True):
+                if not np.abs(a - b).max() <= tolerance * np.abs(b).max():
+                    text = f"{name} differs from {REFERENCE}: nothing was timed"
+                    raise SystemExit(text)

@@ -1,0 +1,24 @@
+"""python -m cpcnn_jax report: an evaluated run as one HTML page."""
+
+import sys
+
+from cpcnn_jax.cli.parser import Parser
+from cpcnn_jax.evaluation.report import page
+
+
+def main(argv):
+    """The command; returns the exit status."""
+    parser = Parser(
+        prog="python -m cpcnn_jax report",
+        description="Write an evaluated run as one HTML page: its results next to what "
+        "papers print, its training curves, every photograph, and pictures of some.",
+    )
+    parser.add_argument("run", help="a workdir with metrics.json and predictions.csv")
+    parser.add_argument("--out", help="the file to write; default: RUN/report.html")
+    args = parser.parse_args(argv)
+    try:
+        print(page.write(args.run, args.out))
+    except (ValueError, OSError) as error:
+        print(f"report: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,114 @@
+"""ShanghaiTech A and B (Zhang et al., CVPR 2016), read from the folder as distributed.
+
+Download: https://github.com/desenzhou/ShanghaiTechDataset links ShanghaiTech.zip on
+Dropbox and Baidu. That repository carries a BSD 2-Clause licence; part A's photographs
+were gathered from the web and keep their owners: use them for research. Unpacked:
+
+    ShanghaiTech/
+      part_A/                        or part_A_final
+        train_data/                  300 photographs, 162,413 heads; part B 400, 49,151
+          images/IMG_1.jpg ...       RGB or greyscale JPEG
+          ground-truth/GT_IMG_1.mat  or ground_truth; image_info holds [N, 2] (x, y)
+        test_data/                   182 photographs, 78,862 heads; part B 316
+      part_B/
+
+The totals are those of the files of today; the papers print 241,677 (A) and 88,488 (B).
+A head counts when it lies on a pixel: 0 <= x < width, 0 <= y < height. All of these do.
+"""
+
+import tensorflow_datasets as tfds
+
+from cpcnn_jax.data import readers, sample
+from cpcnn_jax.data.datasets import base, tfds_cache
+
+ORIGIN = base.Origin(
+    name="ShanghaiTech",
+    download="https://github.com/desenzhou/ShanghaiTechDataset",
+    terms="for research; part A's photographs keep their owners",
+    layout="""  ShanghaiTech/
+    part_{part}/ (or part_{part}_final/)
+      train_data/
+        images/IMG_1.jpg ...
+        ground-truth/GT_IMG_1.mat ... (or ground_truth/)
+      test_data/
+        images/ ...
+        ground-truth/ ...""",
+    places=tuple(
+        f"{parent}part_{{part}}{final}"
+        for parent in ("", "ShanghaiTech/")
+        for final in ("", "_final")
+    ),
+    marker="*_data",
+)
+TOTALS = {  # (photographs, heads) as distributed today
+    "A": {"train": (300, 162_413), "test": (182, 78_862)},
+    "B": {"train": (400, 49_151), "test": (316, 39_121)},
+}
+
+
+def open_source(data, split):
+    """Opens one split; at its first use the whole part is checked and prepared.
+
+    Args:
+      data: `config.ShanghaiTech`; root may hold part_A and part_B, or a ShanghaiTech
+        folder that does.
+      split: "train" or "test".
+
+    Returns:
+      A source; see `cpcnn_jax.data`.
+
+    Raises:
+      ValueError: a folder or a file is missing or damaged; the text names it.
+    """
+    part = data.part.upper()
+    if part not in TOTALS:
+        raise ValueError(f"--config.data.part={part}: ShanghaiTech has parts A and B.")
+    origin = of_part(part)
+    folder = base.find(origin, data.root)
+    if not (folder / f"{split}_data").is_dir():
+        raise ValueError(
+            f"{folder} has no {split}_data folder (--config.data.root={data.root}). "
+            f"{base.advice(origin)}"
+        )
+    source = tfds_cache.open_source(
+        ShanghaiTech, folder, split, name=part.lower(), on_bad=data.on_bad
+    )
+    return base.check_totals(source, TOTALS[part][split], folder / f"{split}_data")
+
+
+def of_part(part):
+    """The origin of one part."""
+    return ORIGIN._replace(
+        name=f"part_{part} of {ORIGIN.name}",
+        layout=ORIGIN.layout.format(part=part),
+        places=tuple(place.format(part=part) for place in ORIGIN.places),
+    )
+
+
+class ShanghaiTech(base.Builder):
+    """One part; its folder is `manual_dir`. A part without test photographs trains."""
+
+    ORIGIN = ORIGIN
+    BUILDER_CONFIGS = [
+        tfds.core.BuilderConfig(name="a", description="Part A, from the web."),
+        tfds.core.BuilderConfig(name="b", description="Part B, streets of Shanghai."),
+    ]
+
+    @classmethod
+    def splits(cls, folder):
+        """The splits whose folders are there."""
+        found = [s for s in ("train", "test") if (folder / f"{s}_data").is_dir()]
+        return {split: _photographs(folder / f"{split}_data") for split in found}
+
+
+def _photographs(folder):
+    """The photographs of a split's folder and their annotations."""
+    spellings = (folder / "ground-truth", folder / "ground_truth")
+    truth = next((path for path in spellings if path.is_dir()), spellings[0])
+    images = readers.numbered(folder / "images", "IMG_1")
+    return sample.photographs(images, lambda p: truth / f"GT_{p.stem}.mat", _read)
+
+
+def _read(path):
+    """`[N, 2]` float32 (x, y) of a GT_IMG_n.mat."""
+    return readers.read_mat(path, readers.image_info, "image_info of [N, 2] positions")

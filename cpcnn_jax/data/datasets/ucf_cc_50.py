@@ -1,0 +1,84 @@
+"""UCF_CC_50 (Idrees et al., CVPR 2013): fifty grey photographs, five folds of ten.
+
+Download: https://www.crcv.ucf.edu/data/ucf-cc-50/ (UCFCrowdCountingDataset_CVPR13.rar).
+We know of no licence; the photographs are from the web and keep their owners: use them
+for research. Unpacked:
+
+    UCF_CC_50/
+      1.jpg ... 50.jpg            all grey, 94 to 4,633 heads each
+      1_ann.mat ... 50_ann.mat    annPoints holds [N, 2] (x, y), pixels
+
+Read in the files: 63,974 heads, of which 5 lie outside their photograph (1 has two; 6,
+17 and 20 have one each) and are dropped with a warning, so that 63,969 are kept.
+
+The data set's authors name no folds and most code draws its own. These are in the order
+of the numbers, as in public code of ACSCP (RQuispeC/pytorch-ACSCP, issue 5):
+
+    fold 1: 1 2 3 4 5 6 7 8 9 10
+    fold 2: 11 12 13 14 15 16 17 18 19 20
+    fold 3: 21 22 23 24 25 26 27 28 29 30
+    fold 4: 31 32 33 34 35 36 37 38 39 40
+    fold 5: 41 42 43 44 45 46 47 48 49 50
+
+SHA-256 of these five lines, each without its indent and with its line feed:
+58ba928eb0fc0f11f7534bbf8ff105d28a8cf4c1c3831718265f5c521284cc7f
+"""
+
+from cpcnn_jax.data import readers, sample
+from cpcnn_jax.data.datasets import base, tfds_cache
+
+ORIGIN = base.Origin(
+    name="UCF_CC_50",
+    download="https://www.crcv.ucf.edu/data/ucf-cc-50/",
+    terms="for research; the photographs keep their owners",
+    layout="  UCF_CC_50/\n    1.jpg ... 50.jpg\n    1_ann.mat ... 50_ann.mat",
+    places=("", "UCF_CC_50"),
+    marker="*_ann.mat",
+)
+FOLDS = {fold: range(10 * fold - 9, 10 * fold + 1) for fold in range(1, 6)}
+HEADS = {1: 17_849, 2: 11_010, 3: 12_315, 4: 9_699, 5: 13_096}  # those kept
+
+
+def open_source(data, split):
+    """Opens the fold ("test") or the forty other photographs ("train").
+
+    Args:
+      data: `config.UcfCc50`.
+      split: "train" or "test".
+
+    Returns:
+      A source; see `cpcnn_jax.data`.
+
+    Raises:
+      ValueError: no such fold; a folder or a file is missing or damaged.
+    """
+    if data.fold not in FOLDS:
+        raise ValueError(f"--config.data.fold={data.fold}: UCF_CC_50 has folds 1 to 5.")
+    others = [fold for fold in FOLDS if fold != data.fold]
+    folds = {"train": others, "test": [data.fold]}[split]
+    source = tfds_cache.open_source(
+        UcfCc50,
+        base.find(ORIGIN, data.root),
+        "+".join(f"fold{fold}" for fold in folds),
+        on_bad=data.on_bad,
+    )
+    totals = 10 * len(folds), sum(HEADS[fold] for fold in folds)
+    return base.check_totals(source, totals, f"{ORIGIN.name} in {data.root}")
+
+
+class UcfCc50(base.Builder):
+    """The fifty photographs; each fold is a split."""
+
+    ORIGIN = ORIGIN
+
+    @classmethod
+    def splits(cls, folder):
+        """The splits fold1 to fold5."""
+        return {
+            f"fold{fold}": sample.photographs(
+                [folder / f"{number}.jpg" for number in numbers],
+                lambda image: image.with_name(f"{image.stem}_ann.mat"),
+                readers.read_points,
+            )
+            for fold, numbers in FOLDS.items()
+        }

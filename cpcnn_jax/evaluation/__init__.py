@@ -1,0 +1,1 @@
+"""Metrics, scores, comparison and reports."""

@@ -1,0 +1,1 @@
+"""Trained networks on images and videos of any size."""

@@ -1,0 +1,1 @@
+"""The fractionally-strided convolution and fast CPU convolutions."""

@@ -1,0 +1,98 @@
+"""`flax.linen.ConvTranspose`: our kernel, and padding of the stretched input."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cpcnn_jax.layers.arithmetic import effective_kernel, effective_padding
+from cpcnn_jax.layers.converters.canonical import (
+    Options,
+    Params,
+    canonical,
+    named,
+    ungrouped,
+)
+from cpcnn_jax.layers.geometry import Padding, per_axis
+from cpcnn_jax.layers.lowerings import adjoint_kernel
+
+
+def from_flax(
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "SAME",
+    kernel_dilation: int | Sequence[int] | None = None,
+    transpose_kernel: bool = False,
+) -> tuple[Params, Options]:
+    """Convert a `flax.linen.ConvTranspose`, whose padding is of the stretched input.
+
+    Args:
+      kernel: `[*k, C_in, C_out]`, or `[*k, C_out, C_in]` with transpose_kernel.
+      bias: `[C_out]` or None.
+      strides, padding, kernel_dilation, transpose_kernel: as Flax has them.
+
+    Returns:
+      (params, options).
+
+    Raises:
+      ValueError: padding "CIRCULAR", which inserts no zeros at the border.
+
+    Example:
+      >>> params, options = from_flax(np.ones((3, 1, 1)), strides=(2,))
+      >>> options["padding"]  # for odd k the odd zero is on the guide's other side
+      ((0, 1),)
+    """
+    kernel = np.asarray(kernel)
+    k = kernel.shape[:-2]
+    s, d = per_axis("strides", strides or 1, len(k)), kernel_dilation or 1
+    d = per_axis("kernel_dilation", d, len(k))
+    extents = [effective_kernel(*axis) for axis in zip(k, d, strict=True)]
+    if padding in ("SAME", "VALID"):
+        axes = zip(extents, s, strict=True)
+        pads = [_flax_pads(*axis, padding) for axis in axes]
+    elif isinstance(padding, str):
+        raise ValueError(f"padding: got {padding!r}, expected 'SAME', 'VALID' or pads")
+    else:
+        values = [padding] * len(k) if isinstance(padding, int) else padding
+        pads = [(p, p) if isinstance(p, int) else tuple(p) for p in values]
+    if transpose_kernel:
+        kernel = adjoint_kernel(kernel, 1)
+    return named(kernel=kernel, bias=bias), dict(
+        strides=s,
+        padding=tuple(map(effective_padding, extents, pads)),
+        kernel_dilation=d,
+    )
+
+
+def to_flax(params: Params, **options) -> tuple[Params, Options]:
+    """Convert to the parameters and fields of a `flax.linen.ConvTranspose`.
+
+    Args:
+      params: kernel, and bias if there is one.
+      **options: of `fractionally_strided_conv`, with one group.
+
+    Returns:
+      ({kernel, bias}, {kernel_size, strides, padding, kernel_dilation}).
+
+    Raises:
+      ValueError: feature groups, which Flax's layer has not.
+    """
+    kernel, geometry = canonical(params, **options)
+    ungrouped(geometry, "flax.linen.ConvTranspose")
+    return named(kernel=kernel, bias=params.get("bias")), dict(
+        kernel_size=geometry.kernel_size,
+        strides=geometry.strides,
+        padding=geometry.pads,
+        kernel_dilation=geometry.dilation,
+    )
+
+
+def _flax_pads(extent: int, s: int, padding: str) -> tuple[int, int]:
+    """Zeros around the stretched input, as `jax.lax.conv_transpose` counts them."""
+    if padding == "VALID":
+        return extent - 1, max(extent, s) - 1
+    total = extent + s - 2
+    low = extent - 1 if s > extent - 1 else total - total // 2
+    return low, total - low

@@ -1,0 +1,120 @@
+"""The ONNX operator ConvTranspose: PyTorch's kernel, and four ways to say padding."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cpcnn_jax.layers.arithmetic import effective_kernel
+from cpcnn_jax.layers.converters.canonical import Options, Params, canonical, named
+from cpcnn_jax.layers.converters.torch import from_torch
+from cpcnn_jax.layers.lowerings import adjoint_kernel
+
+
+def from_onnx(
+    W: ArrayLike,
+    B: ArrayLike | None = None,
+    *,
+    input_size: Sequence[int] | None = None,
+    auto_pad: str = "NOTSET",
+    dilations: Sequence[int] | None = None,
+    group: int = 1,
+    kernel_shape: Sequence[int] | None = None,
+    output_padding: Sequence[int] | None = None,
+    output_shape: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> tuple[Params, Options]:
+    """Convert an ONNX ConvTranspose node.
+
+    Args:
+      W: `[C_in, C_out / group, *k]`.
+      B: `[C_out]` or None.
+      input_size: spatial size of X; needed with output_shape only.
+      auto_pad ... strides: the node's attributes (str, not bytes).
+
+    Returns:
+      (params, options).
+
+    Raises:
+      ValueError: kernel_shape is not W's, an unknown auto_pad, or output_shape
+        without input_size.
+
+    Reference: ONNX operators, ConvTranspose-22.
+    """
+    k = np.shape(W)[2:]
+    if kernel_shape is not None and tuple(kernel_shape) != k:
+        raise ValueError(f"kernel_shape: got {tuple(kernel_shape)}, expected {k} as W")
+    s, d = tuple(strides or (1,) * len(k)), tuple(dilations or (1,) * len(k))
+    a = tuple(output_padding or (0,) * len(k))
+    if output_shape is not None:
+        if input_size is None:
+            raise ValueError("got output_shape, expected input_size with it")
+        sizes = zip(s, input_size, output_shape, strict=True)
+        padding = _total(auto_pad, k, s, a, d, [s_ * i - o for s_, i, o in sizes])
+    elif auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+        padding = _total(auto_pad, k, s, a, d, (0,) * len(k))
+    elif auto_pad in ("NOTSET", "VALID"):
+        pads = tuple(pads or (0,) * 2 * len(k))
+        padding = tuple(zip(pads[: len(k)], pads[len(k) :], strict=True))
+    else:
+        raise ValueError(
+            f"auto_pad: got {auto_pad!r}, expected NOTSET, SAME_UPPER, SAME_LOWER or "
+            "VALID"
+        )
+    return from_torch(
+        W,
+        B,
+        stride=s,
+        padding=padding,
+        output_padding=a,
+        groups=group,
+        dilation=d,
+    )
+
+
+def to_onnx(params: Params, **options) -> tuple[Params, Options]:
+    """Convert to the inputs W, B and the attributes of an ONNX ConvTranspose node.
+
+    Args:
+      params: kernel, and bias if there is one.
+      **options: of `fractionally_strided_conv`.
+
+    Returns:
+      ({W, B}, attributes), with explicit pads.
+
+    Raises:
+      ValueError: padding that ONNX has no words for.
+    """
+    kernel, geometry = canonical(params, **options)
+    padding = []
+    axes = zip(geometry.forward_pads, geometry.strides, geometry.dilation, strict=True)
+    for (low, high), s, d in axes:
+        a = max(0, -high)  # ONNX pads are not negative; output padding makes up for it
+        if low < 0 or a >= max(s, d):
+            raise ValueError(
+                f"padding: got ({low}, {high}), expected low >= 0 and high > "
+                f"{-max(s, d)} for ONNX"
+            )
+        padding.append((low, high + a, a))
+    low, high, extra = zip(*padding, strict=True)
+    weight = np.moveaxis(adjoint_kernel(kernel, geometry.groups), (-2, -1), (1, 0))
+    return named(W=weight, B=params.get("bias")), dict(
+        dilations=list(geometry.dilation),
+        group=geometry.groups,
+        kernel_shape=list(geometry.kernel_size),
+        output_padding=list(extra),
+        pads=[*low, *high],
+        strides=list(geometry.strides),
+    )
+
+
+def _total(auto_pad, kernel_size, strides, extra, dilation, missing):
+    """Padding in all, k' + a - s + (s i - output size), divided as auto_pad says."""
+    padding = []
+    axes = zip(kernel_size, strides, extra, dilation, missing, strict=True)
+    for k, s, a, d, rest in axes:
+        total = effective_kernel(k, d) + a - s + rest
+        half = (total // 2, total - total // 2)
+        padding.append(half if auto_pad == "SAME_UPPER" else half[::-1])
+    return tuple(padding)

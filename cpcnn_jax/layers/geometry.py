@@ -1,0 +1,145 @@
+"""What a fractionally-strided layer's arguments mean on every spatial axis, checked.
+
+`resolve` turns strides, padding, output padding and dilation, each given once or per
+axis, into a `Geometry`: plain integers that the lowerings need not question.
+
+Reference: the guide (arXiv:1603.07285), relationships 14 and 15, by `arithmetic`.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cpcnn_jax.layers import arithmetic
+
+Padding = str | int | Sequence[int | tuple[int, int]]
+
+
+class Geometry(NamedTuple):
+    """What a fractionally-strided convolution does to each spatial axis."""
+
+    kernel_size: tuple[int, ...]  # k
+    strides: tuple[int, ...]  # s: s - 1 zeros go between neighbouring units
+    pads: tuple[tuple[int, int], ...]  # zeros around the stretched input; < 0 crops
+    dilation: tuple[int, ...]  # d: the kernel's taps are d apart
+    groups: int = 1  # feature groups
+
+    @property
+    def forward_pads(self) -> list[tuple[int, int]]:
+        """Padding of the strided convolution whose transpose this is."""
+        axes = zip(self.kernel_size, self.pads, self.dilation, strict=True)
+        return [arithmetic.effective_padding(k, pad, d=d) for k, pad, d in axes]
+
+    def output_size(self, spatial: Sequence[int]) -> tuple[int, ...]:
+        """Return the spatial size of the output for that of the input."""
+        return tuple(
+            arithmetic.direct_size(arithmetic.stretched_size(i, s), k, 1, pad, d)
+            for i, k, s, pad, d in zip(spatial, *self[:4], strict=True)
+        )
+
+
+def resolve(
+    spatial: Sequence[int],
+    kernel_size: Sequence[int],
+    *,
+    strides: int | Sequence[int],
+    padding: Padding,
+    output_padding: int | Sequence[int] = 0,
+    kernel_dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    output_size: int | Sequence[int] | None = None,
+) -> Geometry:
+    """Work out and check the geometry of a layer for an input of a given size.
+
+    Args:
+      spatial: i per axis.
+      kernel_size: k per axis.
+      strides, padding, output_padding, kernel_dilation, output_size: as in
+        `fractionally_strided.fractionally_strided_conv`.
+      groups: feature groups.
+
+    Returns:
+      The geometry; its output_size(spatial) is the layer's.
+
+    Raises:
+      ValueError: what is impossible, with got and expected.
+
+    Example:
+      >>> resolve((8,), (4,), strides=2, padding=1).output_size((8,))
+      (16,)
+    """
+    rank = len(kernel_size)
+    s = per_axis("strides", strides, rank)
+    d = per_axis("kernel_dilation", kernel_dilation, rank)
+    a = per_axis("output_padding", output_padding, rank, minimum=0)
+    wanted = (None,) * rank
+    if output_size is not None:
+        wanted = per_axis("output_size", output_size, rank)
+        if any(a):
+            raise ValueError(
+                f"got output_padding {output_padding} and output_size {output_size}, "
+                "expected one of them: the size determines the output padding"
+            )
+    p = _paddings(padding, rank)
+    axes = zip(spatial, kernel_size, s, p, a, d, wanted, strict=True)
+    pads = tuple(_pads(*axis) for axis in axes)
+    return Geometry(tuple(kernel_size), s, pads, d, groups)
+
+
+def per_axis(
+    name: str, value: int | Sequence[int], rank: int, minimum: int = 1
+) -> tuple[int, ...]:
+    """Return one integer for every spatial axis, from one or from `rank` of them."""
+    values = (value,) * rank if isinstance(value, int) else tuple(value)
+    if len(values) != rank:
+        raise ValueError(
+            f"got {name} {value} for {rank} spatial axes, expected 1 or {rank} numbers"
+        )
+    if any(v < minimum for v in values):
+        raise ValueError(f"got {name} {value}, expected at least {minimum}")
+    return values
+
+
+def _paddings(padding: Padding, rank: int) -> list[str | tuple[int, int]]:
+    """Return (low, high), or "SAME", for every spatial axis."""
+    if padding == "SAME":
+        return ["SAME"] * rank
+    if padding == "VALID":
+        padding = 0
+    if isinstance(padding, str):
+        raise ValueError(
+            f"got padding {padding!r}, expected 'SAME', 'VALID', an integer, or one "
+            "integer or pair (low, high) per spatial axis"
+        )
+    values = [padding] * rank if isinstance(padding, int) else list(padding)
+    if len(values) != rank:
+        raise ValueError(
+            f"got padding {padding} for {rank} spatial axes, expected 1 or {rank}"
+        )
+    return [(p, p) if isinstance(p, int) else tuple(p) for p in values]
+
+
+def _pads(i, k, s, p, a, d, wanted) -> tuple[int, int]:
+    """Zeros before and after one stretched axis."""
+    if p == "SAME":
+        p, a = _same(i, k, s, a, d, wanted)
+    elif wanted is not None:
+        a = arithmetic.output_padding_for(wanted, i, k, s, p, d)
+    arithmetic.transposed_size(i, k, s, p, a, d)  # checks
+    return arithmetic.effective_padding(k, p, a, d)
+
+
+def _same(i, k, s, a, d, wanted) -> tuple[tuple[int, int], int]:
+    """Padding and output padding of the transpose of a "SAME" convolution.
+
+    That convolution maps every size o with ceil(o / s) = i to i, and pads o by s(i -
+    1) + k' - o in all, the odd zero after the end; o is s i unless asked for.
+    """
+    o = s * i if wanted is None else wanted
+    if a or -(-o // s) != i:
+        raise ValueError(
+            f"got output size {o + a} for input size {i} with padding 'SAME', s={s}: "
+            f"expected {s * (i - 1) + 1} to {s * i}, as output_size"
+        )
+    smallest = arithmetic.stretched_size(i, s) + arithmetic.effective_kernel(k, d) - 1
+    total = max(smallest - o, 0)
+    return (total // 2, total - total // 2), o - smallest + total

@@ -1,0 +1,1 @@
+"""Losses, steps, stages, checkpoints and the training loop."""

@@ -1,0 +1,107 @@
+"""The stages "GCE" and "LCE": classifiers of how dense an image is, each learned alone.
+
+Reference: Sindagi & Patel, ICCV 2017, sections 3.1, 3.2 and 4.
+"""
+
+import functools
+
+import jax.numpy as jnp
+
+from cpcnn_jax.data import crops as crops_lib
+from cpcnn_jax.data import density_map, input_pipeline
+from cpcnn_jax.models import flops
+from cpcnn_jax.models.vgg import LAYERS
+from cpcnn_jax.training import stage as stage_lib
+from cpcnn_jax.training import train_step
+from cpcnn_jax.training.init import params as init_params
+
+
+def global_stage(run, before):
+    """GCE on crops; only its head and the last convolutions learn."""
+    return _classifier_stage(
+        run,
+        before,
+        name="gce",
+        counts_of=crops_lib.crop_counts,
+        batches_of=functools.partial(
+            input_pipeline.crop_batches, target=run.config.target
+        ),
+    )
+
+
+def local_stage(run, before):
+    """LCE on patches, window by window; if it has VGG-16's, its last convolutions."""
+    side = run.config.model.lce_side
+    return _classifier_stage(
+        run,
+        before,
+        name="lce",
+        counts_of=functools.partial(crops_lib.patch_counts, side=side),
+        batches_of=functools.partial(input_pipeline.patch_batches, side=side),
+    )
+
+
+def _classifier_stage(run, before, *, name, counts_of, batches_of):
+    network, settings = getattr(run.model, name), getattr(run.config, name)
+    crops, seed = run.config.crops, run.config.seed
+    counts = counts_of(run.source, crops, seed=seed)
+    thresholds = stage_lib.thresholds(run, counts)
+    if settings.prior:
+        before = before | _prior(before, name, counts, thresholds)
+    tx = stage_lib.adam(settings)
+    if settings.vgg_rate != 1:
+        tx = stage_lib.slowed(tx, "/vgg16/", settings.vgg_rate)
+    frozen = _frozen(name, settings)
+
+    def trains(weight):
+        return weight.startswith(f"{name}/") and not weight.startswith(frozen)
+
+    def labelled(start):
+        order = {"batch_size": settings.batch_size, "seed": seed, "start": start}
+        for batch in batches_of(run.source, crops, reading=run.reading, **order):
+            label = density_map.density_class(batch["count"], thresholds)
+            yield {"image": batch["image"], "label": label, "crop": batch["crop"]}
+
+    step = train_step.classification_step(
+        network,
+        tx,
+        scope=f"{name}/",
+        class_weights=jnp.asarray(density_map.class_weights(counts, thresholds)),
+        key=init_params.key(seed, f"{name} dropout"),
+        **stage_lib.way(run, settings),
+    )
+
+    @functools.cache
+    def work(shape):
+        layers = flops.of_layers(network, shape)
+        return flops.of_training(layers, lambda layer: trains(f"{name}/{layer}/"))
+
+    return stage_lib.Stage(
+        name=name,
+        steps=settings.steps,
+        state=train_step.new_state(before, tx, trains=trains),
+        step=step,
+        batches=labelled,
+        result=stage_lib.weights,
+        photographs=run.source.names,
+        flops=work,
+        maps=False,
+    )
+
+
+def _frozen(network, settings):
+    """What the names of the convolutions begin with that stay ImageNet's."""
+    first = LAYERS.index(settings.trainable_from)
+    return tuple(f"{network}/vgg16/{layer}/" for layer in LAYERS[:first])
+
+
+def _prior(before, name, counts, thresholds):
+    """The last layer as it says how frequent each class is, of any image.
+
+    Drawn weights say of every patch that it may be of the fullest class, and a rare
+    class takes long to learn that it is rare: until then the expected count is far too
+    large. Departs from the paper, which says nothing of it.
+    """
+    kernel, bias = (f"{name}/head/logits/{part}" for part in ("kernel", "bias"))
+    share = density_map.class_shares(counts, thresholds)
+    return {kernel: jnp.zeros_like(before[kernel]), bias: jnp.log(share)}

@@ -1,0 +1,133 @@
+"""The stages that learn maps: DME and F-CNN together, GCE and LCE frozen.
+
+First with the Euclidean loss, then against the discriminator.
+
+Reference: Sindagi & Patel, ICCV 2017, sections 3.4 and 4.
+"""
+
+import functools
+
+import jax
+import numpy as np
+import optax
+
+from cpcnn_jax.data import crops as crops_lib
+from cpcnn_jax.data import input_pipeline
+from cpcnn_jax.models import flops
+from cpcnn_jax.models.discriminator import Discriminator
+from cpcnn_jax.training import ema, train_step
+from cpcnn_jax.training import stage as stage_lib
+from cpcnn_jax.training.init import expected_density
+from cpcnn_jax.training.init import params as init_params
+
+
+def density_stage(run, before):
+    """DME and F-CNN with the Euclidean loss, GCE and LCE frozen."""
+    settings = run.config.density
+    before = _expected(run, before) if settings.expected else before
+    tx = stage_lib.slowed(stage_lib.adam(settings), "dme/", settings.dme_rate)
+    tx = ema.kept(tx, settings.average)
+    step = train_step.density_step(
+        run.model, tx, cells=settings.cells, **stage_lib.way(run, settings)
+    )
+    return stage_lib.Stage(
+        name="density",
+        steps=settings.steps,
+        state=train_step.new_state(before, tx, trains=_joint),
+        step=step,
+        batches=_density_batches(run, before, settings),
+        result=lambda state: {**ema.of(state), **state.frozen},
+        photographs=run.source.names,
+        flops=functools.cache(functools.partial(_map_flops, run.model)),
+    )
+
+
+def adversarial_stage(run, before):
+    """DME and F-CNN against the discriminator, GCE and LCE frozen."""
+    settings = run.config.adversary
+    judge = Discriminator(settings.discriminator_width)
+    tx = stage_lib.adam(settings)
+    judge_tx = optax.adam(
+        settings.discriminator_learning_rate, b1=settings.discriminator_beta1
+    )
+    judge_weights = init_params.drawn(
+        judge, run.config.seed, "discriminator", channels=1
+    )
+    state = train_step.Rivals(
+        train_step.new_state(before, tx, trains=_joint),
+        train_step.new_state(judge_weights, judge_tx, trains=lambda name: True),
+    )
+    step = train_step.adversarial_step(
+        run.model,
+        tx,
+        judge,
+        judge_tx,
+        weight=settings.weight,
+        **stage_lib.way(run, settings),
+    )
+
+    @functools.cache
+    def work(shape):
+        layers = flops.of_layers(judge, (*shape[:3], 1))
+        judged = sum(layers.values())  # true and estimate, then through to the latter
+        return _map_flops(run.model, shape) + 2 * 3 * judged + 2 * judged
+
+    return stage_lib.Stage(
+        name="adversary",
+        steps=settings.steps,
+        state=state,
+        step=step,
+        batches=_density_batches(run, before, settings),
+        result=lambda rivals: stage_lib.weights(rivals.generator),
+        photographs=run.source.names,
+        flops=work,
+    )
+
+
+def _expected(run, before):
+    """F-CNN as the density that LCE expects."""
+    settings = run.config
+    counts = crops_lib.patch_counts(
+        run.source, settings.crops, settings.seed, side=settings.model.lce_side
+    )
+    return before | expected_density.fusion(
+        before,
+        counts,
+        stage_lib.thresholds(run, counts),
+        area=crops_lib.PATCH**2,
+        density_scale=settings.model.density_scale,
+    )
+
+
+def _map_flops(model, shape):
+    """Of a step of DME and F-CNN alone: the frozen networks were asked before."""
+    layers = flops.of_layers(model, shape)
+    learning = {name: work for name, work in layers.items() if _joint(name)}
+    return flops.of_training(learning, _joint)
+
+
+def _joint(name):
+    return name.startswith(("dme/", "fcnn/"))
+
+
+def _density_batches(run, before, settings):
+    """Crops with their maps and what the networks that are frozen say of them."""
+    order = {"batch_size": settings.batch_size, "seed": run.config.seed}
+    crops = run.config.crops
+    seen = input_pipeline.crops_until(run.source, crops, steps=settings.steps, **order)
+    scores = run.crop_scores(before, seen)
+
+    def batches(start):
+        target = run.config.target
+        for batch in input_pipeline.crop_batches(
+            run.source, crops, target, start=start, reading=run.reading, **order
+        ):
+            known = [scores[tuple(numbers)] for numbers in batch["crop"].tolist()]
+            yield {
+                "image": batch["image"],
+                "density": batch["density"],
+                "crop": batch["crop"],
+                "scores": jax.tree.map(lambda *of_each: np.stack(of_each), *known),
+            }
+
+    return batches

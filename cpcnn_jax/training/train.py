@@ -1,0 +1,177 @@
+"""Training: the stages one after the other, each resumed where it was left."""
+
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+from tqdm import tqdm
+
+from cpcnn_jax import data
+from cpcnn_jax.config import STAGES
+from cpcnn_jax.data import crops as crops_lib
+from cpcnn_jax.data import input_pipeline, splits
+from cpcnn_jax.distributed import data_parallel, multihost, preemption
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.training import (
+    checkpoint,
+    classifier_stages,
+    context_cache,
+    density_stages,
+    metric_writer,
+    nan_guard,
+    workdir,
+)
+from cpcnn_jax.training import stage as stage_lib
+from cpcnn_jax.training import validation as validation_lib
+from cpcnn_jax.training.init import params as init_params
+from cpcnn_jax.training.throughput import Clock
+from cpcnn_jax.weights import serialization
+
+
+def train(config, folder, strategy, *, stop):
+    """Train the networks that the configuration asks for.
+
+    Args:
+      config: `config.Experiment`.
+      folder: the run's folder, claimed by `workdir.claim`.
+      strategy: from `parallel`.
+      stop: function, the signal that asks to stop or None (`preemption.deferred`).
+
+    Returns:
+      The path of the trained weights.
+
+    Raises:
+      Interrupted: asked to stop; the state is saved.
+      ValueError: the configuration or the data cannot be used.
+      FloatingPointError: a loss or a weight is no longer a number.
+    """
+    for name in STAGES:
+        stage = getattr(config, name)
+        if stage.steps:
+            data_parallel.check_batch(
+                stage.batch_size,
+                strategy.num_devices,
+                name=name,
+                parts=stage.accumulate,
+                unit=config.unit or 1,
+            )
+    with preemption.at_once(stop, "before the training: photographs were being read"):
+        photographs = data.open_source(config.data, "train")
+    crops_lib.check_sizes(photographs)
+    source, validation = splits.split(photographs, config.validation.share)
+    reading = input_pipeline.Reading(config.workers, *multihost.host())
+    model = cpcnn.build(config.model)
+    run = stage_lib.Run(config, model, source, strategy.axis_name, reading)
+    context = Path(folder) / "context"
+    run = run._replace(
+        crop_scores=context_cache.crop_scores(run, context, strategy, stop)
+    )
+    judge = validation_lib.Judge(
+        mae=validation_lib.validation(run, validation, context),
+        preview=validation_lib.preview(run),
+    )
+    found = init_params.weights_of(model, config)
+    kept = metric_writer.Log(folder) if multihost.is_main() else metric_writer.Silence()
+    with closing(kept) as journal:
+        for build in plan(run):
+            stage = build(run, found)
+            found = _run_stage(stage, judge, config, folder, strategy, journal, stop)
+    file = workdir.weights_file(folder)
+    if multihost.is_main():
+        serialization.save(file, found, config.model, blocks=config.crops.fraction)
+    multihost.wait("weights")
+    return file
+
+
+def plan(run):
+    """The stages that the configuration asks for, each a function of the weights."""
+    asked = {
+        classifier_stages.global_stage: run.model.gce and run.config.gce.steps,
+        classifier_stages.local_stage: run.model.lce and run.config.lce.steps,
+        density_stages.density_stage: run.config.density.steps,
+        density_stages.adversarial_stage: run.config.adversary.steps,
+    }
+    return [stage for stage, steps in asked.items() if steps]
+
+
+def _run_stage(stage, judge, config, folder, strategy, journal, stop):
+    state, step = strategy.place_state(stage.state), strategy.wrap(stage.step)
+    watch = nan_guard.Watch(stage.name, stage.photographs)
+    with closing(checkpoint.Checkpoints(folder, stage.name)) as saved, _advised(saved):
+        done, state = saved.restore(like=state) or (0, state)
+        asked, clock = stop(), Clock()
+        with closing(stage.batches(done)) as batches, _bar(stage, done) as bar:
+            while done < stage.steps and not asked:
+                with clock.waiting():
+                    batch = next(batches)
+                crops = batch.pop("crop")
+                state, metrics = step(state, strategy.place_batch(batch))
+                done += 1
+                watch.note(done, metrics, crops)
+                images = batch["image"].shape
+                hosts = multihost.host()[1]
+                clock.count(hosts * len(crops), hosts * stage.flops(images))
+                bar.update()
+                asked = stop()  # once a step: what is said to be saved is saved
+                due = _due(config, stage, done, asked)
+                values = watch.look() | clock.values() if due.line else {}
+                with clock.stopped():
+                    if due.score:
+                        mae = judge.mae(stage.result(state))
+                        watch.note(done, {checkpoint.SCORE: mae}, crops)
+                        values |= watch.look()
+                    if due.line:
+                        journal.scalars(stage.name, done, values)
+                        bar.set_postfix({n: f"{v:.4g}" for n, v in values.items()})
+                    if due.save:
+                        saved.save(done, state, values.get(checkpoint.SCORE))
+                    if due.save and stage.maps and not asked and multihost.is_main():
+                        picture = judge.preview(stage.result(state), batch)
+                        journal.picture(stage.name, done, picture)
+        if asked:
+            raise preemption.Interrupted(
+                asked, f"after step {done} of the stage {stage.name}"
+            )
+        best = saved.best(like=state)
+    return jax.device_get(stage.result(best[1] if best else state))
+
+
+class Due(NamedTuple):
+    """What is to be done after a step."""
+
+    line: bool  # in the log
+    score: bool  # on the validation photographs
+    save: bool
+
+
+def _due(config, stage, done, asked):
+    last = done == stage.steps
+    score = stage.maps and config.validation.share > 0
+    score = score and (last or done % config.validation.every == 0)
+    save = bool(asked) or last or score or done % config.save_every == 0
+    return Due(save or done % config.log_every == 0, score, save)
+
+
+def _bar(stage, done):
+    return tqdm(
+        total=stage.steps,
+        initial=done,
+        desc=stage.name,
+        unit="step",
+        disable=not multihost.is_main(),
+    )
+
+
+@contextmanager
+def _advised(saved):
+    """What is no number ends the run with what is left and what to do."""
+    try:
+        yield
+    except FloatingPointError as error:
+        last = saved.latest()
+        kept = f"the checkpoint of step {last} is finite" if last else "none was saved"
+        raise FloatingPointError(
+            f"{error}; {kept}: try a lower --config.{saved.stage}.learning_rate in "
+            "another --workdir"
+        ) from None

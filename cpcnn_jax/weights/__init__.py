@@ -1,0 +1,1 @@
+"""Weights files, pretrained names and importers."""

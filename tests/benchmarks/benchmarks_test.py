@@ -1,0 +1,362 @@
+"""What the benchmarks write, and that their contenders compute the same."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timing
+import tiny_experiment
+import torch
+import torch_twins
+from benchmark_modules import module
+
+from cpcnn_jax import config
+from cpcnn_jax.inference import counter
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.discriminator import Discriminator
+from cpcnn_jax.weights import serialization
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    return module("density")
+
+
+@pytest.fixture(scope="module")
+def network():
+    return module("network")
+
+
+def test_the_contenders_draw_one_map(benchmark, monkeypatch):
+    benchmark.agree()
+    recipe = benchmark.recipe_map
+    monkeypatch.setattr(benchmark, "recipe_map", lambda *words: 1.01 * recipe(*words))
+    with pytest.raises(SystemExit, match="the two maps differ"):
+        benchmark.agree()
+
+
+def test_the_recipe_s_times_are_shown_as_times_faster(benchmark):
+    times = {"ours": [1.0, 2.0, 4.0], "recipe": [100.0, 100.0, 100.0]}
+    text = benchmark.markdown(timing.ratios(times, "recipe"), sample=7)
+    assert "| ours | 2.000 | 50 (25-100) |" in text
+    assert "(7 of them timed, scaled) | 100.000 | 1 |" in text
+
+
+def test_the_crowd_is_inside(benchmark):
+    points = benchmark.crowd()
+    assert points.shape == (12_000, 2) and points.min() >= 0
+    assert (points.max(axis=0) < (1024, 768)).all() and np.isfinite(points).all()
+
+
+def test_contenders_take_turns():
+    taken = []
+    calls = {name: lambda name=name: taken.append(name) for name in "ab"}
+    seconds = timing.interleaved(calls, rounds=2)
+    assert taken == ["a", "b", "a", "b"]
+    assert seconds.keys() == calls.keys() and len(seconds["a"]) == 2
+
+
+def test_one_json_file_holds_all_tables(tmp_path):
+    for rows in (1, 2):
+        timing.write(tmp_path / "bench.json", "density", {"rows": rows})
+        timing.write(tmp_path / "bench.json", "network", {"rows": 3})
+    found = json.loads((tmp_path / "bench.json").read_text())
+    assert found == {"density": {"rows": 2}, "network": {"rows": 3}}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("train", [False, True])
+def test_the_networks_compute_the_same(network, train):
+    batch = torch_twins.arrays(8 if train else 1, 64, 68)
+    calls = network.contenders(
+        torch_twins.first_weights(), batch, train=train, with_compiled=False
+    )
+    torch_twins.agree(calls, times=3)
+    ours = calls["cpcnn_jax"]
+    with pytest.raises(SystemExit, match="cpcnn_jax differs .* nothing was timed"):
+        torch_twins.agree({**calls, "cpcnn_jax": lambda: 1.01 * ours()}, times=1)
+
+
+def test_operations_are_those_of_the_convolutions(network):
+    """The count by hand, of the last convolution before T and of the whole."""
+    batch, weights = torch_twins.arrays(1, 64, 64), torch_twins.first_weights()
+    found = network.operations(weights, batch, train=False)
+    # (units of the output) x (taps) x (features in) x (features out), in turn.
+    pixels, halves, quarters = 64 * 64, 32 * 32, 16 * 16
+    columns = [
+        pixels * 81 * 3 * 16 + halves * 49 * 16 * 32,
+        quarters * 49 * (32 * 32 + 32 * 16 + 16 * 8),
+        pixels * 49 * 3 * 20 + halves * 25 * 20 * 40,
+        quarters * 25 * (40 * 40 + 40 * 20 + 20 * 10),
+        pixels * 25 * 3 * 24 + halves * 9 * 24 * 48,
+        quarters * 9 * (48 * 48 + 48 * 24 + 24 * 12),
+    ]
+    fusion = [
+        quarters * (81 * 40 * 64 + 49 * 64 * 32 + 16 * 32 * 32),  # T: of its input
+        halves * (25 * 32 * 16 + 16 * 16 * 16),
+        pixels * 16,
+    ]
+    assert found == 2 * sum(columns + fusion)
+
+
+def test_times_become_ratios_of_their_round(network):
+    times = {torch_twins.REFERENCE: [1.0, 2.0, 4.0], "cpcnn_jax": [0.5, 1.0, 1.0]}
+    rows = network.rates(times, operations=3e9)
+    expected = dict(median=0.5, low=0.25, high=0.5, seconds=1.0, gflops=3.0)
+    assert rows["cpcnn_jax"] == expected
+    line = "| cpcnn_jax | 0.50 (0.25-0.50), 1.00 s, 3 GFLOP/s |"
+    assert line in network.markdown({"task": rows})
+
+
+def test_losses_are_compared_one_by_one(network):
+    """Half of a small loss is not hidden by a large one; what is no number differs."""
+    for other in ([0.005, 1.0], [np.nan, 1.0]):
+        found = {torch_twins.REFERENCE: np.array([0.01, 1.0]), "other": np.array(other)}
+        calls = {name: lambda value=value: value for name, value in found.items()}
+        with pytest.raises(SystemExit, match="other differs"):
+            torch_twins.agree(calls, times=1)
+
+
+# --- the adversary ---
+
+
+@pytest.fixture(scope="module")
+def adversary():
+    return module("adversary")
+
+
+@pytest.fixture(scope="module")
+def rivals(adversary):
+    """Weights of DME and F-CNN and of a narrow discriminator."""
+    judge = adversary.judge_weights(0.25)
+    return adversary.Weights(torch_twins.first_weights(), judge)
+
+
+def test_the_discriminators_are_one(adversary):
+    judge = adversary.judge_weights(0.125)
+    random = np.random.default_rng(0)
+    judge = {name: random.normal(0, 0.2, x.shape) for name, x in judge.items()}
+    judge = {name: value.astype(np.float32) for name, value in judge.items()}
+    density = random.normal(size=(2, 64, 68, 1)).astype(np.float32)
+    variables = adversary.steps.variables(judge)
+    expected = Discriminator(0.125).apply(variables, density)
+    _, twin = adversary.judge_twin(judge, torch.channels_last)
+    with torch.no_grad():
+        found = twin(torch.tensor(density).permute(0, 3, 1, 2))
+    found = found.permute(0, 2, 3, 1).numpy()
+    assert found.shape == expected.shape == (2, 8, 8, 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.long
+def test_the_steps_with_the_adversary_are_one(adversary, rivals):
+    calls = adversary.contenders(rivals, adversary.arrays(8, 64, 68))
+    torch_twins.agree(calls, times=3)
+
+
+@pytest.mark.parametrize(
+    "change, times",
+    [
+        # The first loss of the generator is judged by the discriminator as updated.
+        (dict(discriminator_learning_rate=0.0), 1),
+        (dict(discriminator_beta1=0.9), 3),
+        (dict(learning_rate=0.0), 3),
+        (dict(weight=6e-3), 1),
+    ],
+)
+def test_a_step_that_is_another_is_refused(adversary, rivals, change, times):
+    given = rivals, adversary.arrays(2, 64, 64), torch.contiguous_format
+    settings = dataclasses.replace(adversary.SETTINGS, **change)
+    calls = {
+        torch_twins.REFERENCE: adversary.torch_step(*given),
+        "other": adversary.torch_step(*given, settings),
+    }
+    with pytest.raises(SystemExit, match="other differs"):
+        torch_twins.agree(calls, times=times)
+
+
+# --- context ---
+
+
+@pytest.fixture(scope="module")
+def context():
+    return module("context")
+
+
+def test_the_parts_are_the_counter_s(context):
+    model, drawn = tiny_experiment.networks()
+    pixels = np.random.default_rng(0).integers(0, 256, (128, 160, 3), np.uint8)
+    whole = counter.Counter(model, drawn, blocks=4).count(pixels)
+    calls = context.parts(model, drawn, pixels, whole)
+    context.agree(calls, whole)
+    ours = calls[context.MAP]
+    with pytest.raises(SystemExit, match="DME . F-CNN differs .* nothing was timed"):
+        context.agree({**calls, context.MAP: lambda: 1.01 * ours()}, whole)
+
+
+def test_operations_of_the_parts(context, network):
+    model = cpcnn.build(config.Model())
+    one, two = (context.operations(model, shape) for shape in ((64, 64), (64, 128)))
+    batch, drawn = torch_twins.arrays(1, 64, 64), torch_twins.first_weights()
+    assert one[context.MAP] == network.operations(drawn, batch, train=False)
+    assert two[context.MAP] == 2 * one[context.MAP]
+    assert two[context.LOCAL] == 2 * one[context.LOCAL]  # windows
+    assert two[context.GLOBAL] == one[context.GLOBAL]  # 16 blocks of any size
+
+
+def test_local_context_is_a_row_that_can_be_compared(context, tmp_path):
+    names = context.LOCAL, context.GLOBAL, context.MAP
+    times = dict(zip(names, ([1.0, 1.0, 1.0], [9.0] * 3, [2.0, 1.0, 2.0]), strict=True))
+    work = dict.fromkeys(names, 3e9)
+    table = context.ratios(times, work)
+    row = dict(median=1.5, low=1.5, high=2.0, seconds=3.0, operations=2.0, gflops=2.0)
+    assert table[context.BOTH] == row
+    line = f"| {context.BOTH} | 1.50 (1.50-2.00) | 2.00 | 3.00 | 2 |"
+    assert line in context.markdown(table)
+    file = tmp_path / "bench.json"
+    timing.write(file, "context", {"columns": {"1024 x 768": table}})
+    (name,) = module("compare").read(file)
+    assert name == f"context: 1024 x 768: {context.BOTH}"
+
+
+# --- sizes ---
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """What sizes.py prints and writes, of small networks and photographs."""
+    folder = tmp_path_factory.mktemp("sizes")
+    file, table = folder / "weights.safetensors", folder / "bench.json"
+    serialization.save(
+        file,
+        tiny_experiment.networks()[1],
+        tiny_experiment.get_config().model,
+        blocks=2,
+    )
+    words = [f"--weights={file}", "--sizes=96x64", "--rounds=2", "--photographs=3"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks/image_sizes.py", *words, f"--json={table}"],
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"},  # each compiles for itself
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout, json.loads(table.read_text())["sizes"]
+
+
+def test_a_row_for_each_size(measured):
+    text, found = measured
+    row = found["sizes"]["96x64"]
+    assert row["megapixels"] == 96 * 64 / 1e6
+    assert 0 < row["low"] <= row["later"] <= row["high"]
+    assert 0 < row["compiling"] and row["large"] <= row["programs"]
+    assert 50 < row["loaded"] <= row["peak"] < 5000
+    assert f"| 96x64 | {row['later']:.2f} (" in text
+
+
+def test_programs_are_counted_as_jax_reports_them(measured):
+    many = measured[1]["many"]
+    assert many["photographs"] == 3
+    assert many["programs"] == sum(many["by_name"].values())
+    assert many["by_name"]["jit(classify)"] == 2  # GCE's and LCE's, whatever the size
+    assert 1 <= many["by_name"]["jit(density)"] <= 3
+
+
+def test_a_second_start_finds_the_programs_of_the_first(measured):
+    first, second = measured[1]["starts"].values()
+    assert first["kept"] == 0 < second["kept"] <= second["programs"]
+    assert second["programs"] == first["programs"]
+
+
+# --- two results ---
+
+
+@pytest.fixture
+def compare(tmp_path, monkeypatch, capsys):
+    """(status, stdout, stderr) of compare.py on two results, or texts of files."""
+
+    def run(*results):
+        files = [tmp_path / name for name in ("old.json", "new.json")]
+        for file, result in zip(files, results, strict=True):
+            text = result if isinstance(result, str) else json.dumps(result)
+            file.write_text(text)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["compare.py", "old.json", "new.json"])
+        return module("compare").main(), *capsys.readouterr()
+
+    return run
+
+
+def result(*ratios, benchmark="network", name="cpcnn_jax"):
+    """What a benchmark writes, of one contender with these ratios to the reference."""
+    ratios = {"theirs": [1.0] * len(ratios), name: ratios}
+    return {
+        benchmark: {"where": "here", "columns": {"t": timing.ratios(ratios, "theirs")}}
+    }
+
+
+OLD = result(1.0, 1.1, 1.2, 1.3)
+
+
+@pytest.mark.parametrize(
+    "ratios, change, status",
+    [
+        ((1.2, 1.3, 1.4, 1.5), "same", 0),
+        ((1.4, 1.5, 1.6, 1.7), "slower", 1),
+        ((0.6, 0.7, 0.8, 0.9), "faster", 0),
+    ],
+)
+def test_only_ranges_that_do_not_meet_are_a_change(compare, ratios, change, status):
+    found, out, _ = compare(OLD, result(*ratios))
+    *_, row, _, last = out.splitlines()
+    assert row.startswith("| network: t: cpcnn_jax | 1.15 (1.02-1.28) | ")
+    assert row.endswith(f" | {change} |")
+    assert (found, last) == (status, f"{status} of 1 got slower.")
+
+
+def test_what_only_one_file_has_is_named(compare):
+    more = result(5, 6, benchmark="density", name="cpcnn_jax, fixed")
+    status, out, _ = compare(OLD, OLD | more)
+    assert (status, out.count("theirs")) == (0, 0)
+    assert "Only new.json has density: t: cpcnn_jax, fixed.\n" in out
+    status, out, _ = compare(more, OLD)
+    assert status == 2 and "0 of 0 got slower." in out and "---" not in out
+    assert "Only old.json has density" in out and "Only new.json has network" in out
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("", "was not written by benchmarks' --json"),
+        ("[]", "was not written by benchmarks' --json"),
+        (
+            '{"network": {"columns": {"t": {"cpcnn_jax": {"median": 1}}}}}',
+            "not written",
+        ),
+        (
+            '{"columns": {"t": {}}, "rounds": 9}',
+            "was not written by benchmarks' --json",
+        ),
+        ('{"serve": {"rows": {}}}', "holds no ratio of cpcnn_jax"),
+    ],
+)
+def test_a_file_without_results_is_one_sentence(compare, text, reason):
+    status, out, err = compare(OLD, text)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("compare.py: new.json ") and reason in err
+
+
+def test_a_file_that_is_not_there_is_one_sentence(compare, monkeypatch, capsys):
+    compare(OLD, OLD)
+    monkeypatch.setattr(sys, "argv", ["compare.py", "old.json", "none.json"])
+    assert module("compare").main() == 2
+    assert (
+        capsys.readouterr().err == "compare.py: none.json: No such file or directory\n"
+    )

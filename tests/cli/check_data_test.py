@@ -1,0 +1,356 @@
+"""check-data on small folders with known faults, on real ones, on its own copies."""
+
+import collections
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+from scipy.io import savemat
+
+from cpcnn_jax import __main__ as command
+from cpcnn_jax import config, data
+from cpcnn_jax.cli import check_data
+from cpcnn_jax.data.checks import faults
+
+SIZE = (90, 70)  # (width, height)
+
+
+@pytest.fixture(autouse=True)
+def prepared_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
+
+
+def write_image(path, size=SIZE, mode="RGB", orientation=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw = np.random.default_rng([*path.as_posix().encode()])
+    pixels = draw.integers(0, 256, (*size[::-1], 3), np.uint8)
+    exif = Image.Exif()
+    if orientation:
+        exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(pixels).convert(mode).save(path, exif=exif)
+    return path
+
+
+def write_heads(path, *points):
+    path.write_text("\n".join(["x,y", *(f"{x},{y}" for x, y in points)]))
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Three photographs without a fault."""
+    root = tmp_path / "photographs"
+    for name in ("train/IMG_1", "train/IMG_2", "test/IMG_3"):
+        write_image(root / f"{name}.jpg")
+        write_heads(root / f"{name}.csv", (1, 2), (3.5, 4))
+    return root
+
+
+def run(capsys, *words):
+    """(status, stdout, stderr) of the command."""
+    status = command.main(["check-data", *map(str, words)])
+    return status, *capsys.readouterr()
+
+
+def found(capsys, root, status):
+    """[(kind, text without the folder)] of all faults, once it was run."""
+    path = root.parent / "found.json"
+    assert run(capsys, root, "--json", path)[::2] == (status, "")
+    listed = json.loads(path.read_text())["faults"]
+    assert status == any(fault["must_be_mended"] for fault in listed)
+    for fault in listed:
+        assert fault["file"].startswith(str(root)) and str(root) in fault["text"]
+    return [(fault["kind"], fault["text"].replace(f"{root}/", "")) for fault in listed]
+
+
+def contents(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_nothing_is_wrong(root, capsys):
+    before = contents(root)
+    status, out, err = run(capsys, root)
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [
+        "",
+        "Your own photographs",
+        "  train: 2 photographs, 4 heads",
+        "  test: 1 photographs, 2 heads",
+        "",
+        " heads          photographs",
+        " 1 to 9              3  ########################################",
+        "",
+        " No fault was found.",
+    ]
+    assert contents(root) == before
+
+
+def write_fault(root, what):
+    """Makes IMG_1 of train faulty in one way; returns the sentence's beginning."""
+    image, heads = root / "train" / "IMG_1.jpg", root / "train" / "IMG_1.csv"
+    match what:
+        case "truncated":
+            image.write_bytes(image.read_bytes()[:700])
+            return "train/IMG_1.jpg is not a whole JPEG or PNG photograph: "
+        case "outside":
+            write_heads(heads, (89.9, 69.9), (90, 5), (5, -0.1), (1, 1))
+            return "train/IMG_1.jpg: 2 of 4 heads lie outside its 90x70 pixels"
+        case "marked twice":
+            write_heads(heads, (1, 1), (2, 2), (1, 1), (1, 1), (2, 1))
+            return "train/IMG_1.jpg: 2 of 5 heads lie exactly on another"
+        case "not finite":
+            write_heads(heads, (1, 1), ("nan", 1), (1, "inf"))
+            return "train/IMG_1.jpg: 2 of 3 heads are not finite numbers"
+        case "small":
+            write_image(image, size=(64, 63))
+            return "train/IMG_1.jpg has 64x63 pixels, under 64x64"
+        case "no annotation":
+            heads.unlink()
+            return "train/IMG_1.jpg has no annotation: train/IMG_1.csv (or .json"
+        case "in two splits":
+            shutil.copy(root / "test" / "IMG_3.jpg", image)
+            return "train/IMG_1.jpg is the same file as test/IMG_3.jpg"
+        case "turned":
+            write_image(image, orientation=6)
+            write_heads(heads, (60, 80))
+            return "train/IMG_1.jpg: the heads are marked on the photograph as its EXIF"
+        case "gone":
+            (root / "SHA256SUMS").write_text(f"{'0' * 64}  train/IMG_9.jpg\n")
+            return "train/IMG_9.jpg is missing, and SHA256SUMS names it"
+        case "exif":
+            write_image(image, orientation=6)
+            return "train/IMG_1.jpg is turned by EXIF orientation 6; its heads are"
+        case "grey":
+            write_image(image, mode="L")
+            return "train/IMG_1.jpg is greyscale"
+        case "empty":
+            write_heads(heads)
+            return "train/IMG_1.jpg has no heads"
+        case "copy":
+            shutil.copy(root / "train" / "IMG_2.jpg", image)
+            return "train/IMG_1.jpg is the same file as train/IMG_2.jpg"
+        case "stray":
+            write_heads(root / "train" / "IMG_9.csv", (1, 1))
+            return "train/IMG_9.csv marks heads on IMG_9, which is not there"
+
+
+KIND = {"truncated": "unusable", "no annotation": "unusable", "gone": "unusable"}
+NOTES = ("exif", "grey", "empty", "copy", "stray")
+FAULTS = (
+    *("truncated", "outside", "marked twice", "not finite", "small"),
+    *("no annotation", "in two splits", "turned", "gone"),
+)
+
+
+@pytest.mark.parametrize("what", FAULTS + NOTES)
+def test_each_fault_is_found_named_and_judged(root, what, capsys):
+    begins = write_fault(root, what)
+    ((kind, text),) = found(capsys, root, status=int(what in FAULTS))
+    assert kind == KIND.get(what, what) and text.startswith(begins)
+    _, out, _ = run(capsys, root)
+    level = "fault" if what in FAULTS else "note "
+    assert out.replace(f"{root}/", "").startswith(f"{level}  {begins}")
+    assert out.splitlines()[-2] == " files  of"
+    assert out.splitlines()[-1] == f"     1  {(faults.MUST | faults.NOTES)[kind]}"
+
+
+def test_all_faults_are_listed_at_once(root, capsys):
+    image = root / "train" / "IMG_1.jpg"
+    write_fault(root, "truncated")
+    (root / "train" / "IMG_1.csv").write_text("x,y\n1,b")
+    write_image(root / "test" / "IMG_3.jpg", size=(70, 60), mode="L")
+    write_heads(root / "test" / "IMG_3.csv", (80, 1), ("nan", 2))
+    (root / "train" / "IMG_2.csv").unlink()
+    kinds = [kind for kind, _ in found(capsys, root, status=1)]
+    assert kinds == ["unusable"] * 3 + ["small", "grey", "not finite", "outside"]
+    assert image.is_file()
+
+
+def test_a_folder_without_splits_is_checked_too(root, capsys):
+    assert found(capsys, root / "train", status=0) == []
+    _, out, _ = run(capsys, root / "train")
+    assert "  (no train or test): 2 photographs, 4 heads" in out
+
+
+def test_a_damaged_file_for_many_is_said(root, capsys):
+    (root / "all.json").write_text("{")
+    status, out, err = run(capsys, root)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"check-data: {root}/all.json: it is not whole JSON")
+
+
+def test_a_histogram_is_numpys():
+    counts = np.random.default_rng(0).integers(0, 12_000, 500)
+    counts[:30] = np.arange(30)
+    rows = check_data.histogram(counts)
+    edges = [low for low, _, _ in rows] + [10**6]
+    assert [number for *_, number in rows] == np.histogram(counts, edges)[0].tolist()
+    tops = [top for _, top, _ in rows]
+    assert tops == [edge - 1 for edge in edges[1:-1]] + [None]
+
+
+def test_a_copy_has_no_fault(root, tmp_path, capsys):
+    for n, what in enumerate(FAULTS[:-1] + NOTES):
+        one = tmp_path / "one"
+        for split, name in (("train", "IMG_1"), ("train", "IMG_2"), ("test", "IMG_3")):
+            write_image(one / split / f"{name}.jpg")
+            write_heads(one / split / f"{name}.csv", (1, 2), (3.5, 4))
+        write_fault(one, what)
+        for split in ("train", "test"):
+            for path in (one / split).iterdir():
+                (root / split).mkdir(exist_ok=True)
+                path.rename(root / split / f"{path.stem}_{n}{path.suffix}")
+        shutil.rmtree(one)
+    before, copy = contents(root), tmp_path / "copy"
+    status, out, _ = run(capsys, root, "--write", copy)
+    assert status == 1 and contents(root) == before
+    assert {k for k, _ in found(capsys, copy, status=0)} <= {"grey", "empty", "copy"}
+    left_out = {  # and the rest is there
+        *(f"IMG_1_{FAULTS.index(what)}" for what in ("truncated", "no annotation")),
+        *(f"IMG_1_{FAULTS.index(what)}" for what in ("small", "in two splits")),
+    }
+    source = data.open_source(config.Folder(root=str(copy)), "train")
+    originals = {path.stem for path in (root / "train").glob("*.jpg")}
+    assert {*source.names} == originals - left_out and len(left_out) == 4
+    number, heads = len(source), sum(map(len, source.points))
+    assert f"written: {copy}/train, {number} photographs, {heads} heads\n" in out
+    for name in left_out:
+        assert f"left out: {root}/train/{name}.jpg\n" in out
+    points = dict(zip(source.names, source.points, strict=True))
+    expected = {
+        "outside": [[89.9, 69.9], [1, 1]],
+        "marked twice": [[1, 1], [2, 2], [2, 1]],
+        "not finite": [[1, 1]],
+        "turned": [[60, 80]],
+        "empty": np.zeros((0, 2)),
+        "grey": [[1, 2], [3.5, 4]],
+    }
+    for what, heads in expected.items():
+        name = f"IMG_1_{(FAULTS[:-1] + NOTES).index(what)}"
+        np.testing.assert_array_equal(points[name], np.float32(heads))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_copy_is_upright_and_heads_stay_on_their_pixel(tmp_path, orientation, capsys):
+    image = write_image(tmp_path / "a" / "IMG.png", size=(80, 120))
+    pixels = np.zeros((120, 80, 3), np.uint8)
+    pixels[100, 7] = 255
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(pixels).save(image, exif=exif)
+    write_heads(tmp_path / "a" / "IMG.csv", (7, 100), (7.25, 100.75), (20, 20))
+    assert run(capsys, tmp_path / "a", "--write", tmp_path / "b")[0] == 0
+    with Image.open(tmp_path / "b" / "IMG.png") as file:
+        assert file.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        upright = np.asarray(file)
+    lines = (tmp_path / "b" / "heads.csv").read_text().splitlines()
+    points = np.array([line.split(",")[1:] for line in lines[1:]], float)
+    x, y = np.floor(points).astype(int).T
+    assert upright[y, x, 0].tolist() == [255, 255, 0] and upright.sum() == 3 * 255
+
+
+def test_heads_marked_on_the_turned_photograph_stay_where_they_are(tmp_path, capsys):
+    write_image(tmp_path / "a" / "IMG.jpg", size=(80, 120), orientation=6)
+    write_heads(tmp_path / "a" / "IMG.csv", (100, 7))
+    assert run(capsys, tmp_path / "a", "--write", tmp_path / "b")[0] == 1
+    assert (tmp_path / "b" / "heads.csv").read_text() == "image,x,y\nIMG.png,100,7\n"
+    with Image.open(tmp_path / "b" / "IMG.png") as file:
+        assert file.size == (120, 80)
+
+
+def test_a_photograph_that_nothing_turns_is_the_same_file(root, tmp_path, capsys):
+    copy = tmp_path / "new" / "copy"
+    assert run(capsys, root, "--write", copy)[0] == 0
+    for path in root.rglob("*.jpg"):
+        assert (copy / path.relative_to(root)).read_bytes() == path.read_bytes()
+    assert {path.name for path in copy.parent.iterdir()} == {"copy"}
+
+
+def refused(capsys, *words):
+    status, out, err = run(capsys, *words)
+    assert (status, out) == (2, "") and err.count("\n") == 1
+    return err
+
+
+def test_usage(root, tmp_path, capsys):
+    none = tmp_path / "none"
+    assert refused(capsys, none) == f"check-data: {none} is not a folder\n"
+    (tmp_path / "empty").mkdir()
+    words = f"check-data: {tmp_path}/empty holds no photographs .jpg, .jpeg or .png\n"
+    assert refused(capsys, tmp_path / "empty") == words
+    before = contents(root)
+    words = f"check-data: --write={root} is there and not empty: name a new folder\n"
+    assert refused(capsys, root, "--write", root) == words
+    file = root / "train" / "IMG_1.csv"
+    assert "is there and not empty" in refused(capsys, root, "--write", file)
+    words = f"check-data: --write={root}/new lies in {root}, which is never written to"
+    assert refused(capsys, root, "--write", root / "new") == words + "\n"
+    assert contents(root) == before
+    with pytest.raises(SystemExit) as error:
+        run(capsys)
+    assert error.value.code == 2 and "folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--json", "--write"])
+def test_a_place_that_cannot_be_written_is_named(root, tmp_path, option, capsys):
+    (tmp_path / "file").write_text("in the way")
+    status, _, err = run(capsys, root, option, tmp_path / "file" / "new")
+    assert status == 1 and err.startswith("check-data: ") and err.count("\n") == 1
+    assert f"{tmp_path}/file" in err
+
+
+def test_a_data_set_as_distributed(tmp_path, capsys):
+    root = tmp_path / "UCF_CC_50"
+    for number in range(1, 51):
+        write_image(root / f"{number}.jpg")
+        savemat(root / f"{number}_ann.mat", {"annPoints": [[number, 5.0]]})
+    (root / "7.jpg").unlink()
+    savemat(root / "8_ann.mat", {"other": 1})
+    texts = found(capsys, root, status=1)
+    assert texts[0] == ("unusable", "7.jpg is missing.")
+    assert texts[1][1].startswith("8_ann.mat holds no head points: expected a MATLAB")
+    assert len(texts) == 2
+    _, out, _ = run(capsys, tmp_path)
+    assert "\nUCF_CC_50\n  UCF_CC_50/fold1: 10 photographs, 8 heads\n" in out
+
+
+@pytest.mark.parametrize("part", ["part_A", "part_B_final"])
+def test_a_part_of_shanghaitech_and_the_folder_above(tmp_path, part, capsys):
+    images = tmp_path / "ShanghaiTech" / part / "train_data" / "images"
+    write_image(images / "IMG_1.jpg")
+    for folder in (images.parents[1], images.parents[2], images.parents[3]):
+        ((kind, text),) = found(capsys, folder, status=1)
+        place = images.relative_to(folder).parent
+        truth = f"{place}/ground-truth/GT_IMG_1.mat"
+        expected = f"{place}/images/IMG_1.jpg has no annotation: {truth} is missing."
+        assert (kind, text) == ("unusable", expected)
+
+
+@pytest.mark.parametrize(
+    "name, kinds, words",
+    [
+        (
+            "ShanghaiTech/part_A",
+            {"grey": 20, "marked twice": 54, "in two splits": 1},
+            (
+                "train_data/images/IMG_121.jpg is the same file as",
+                "test_data/images/IMG_97.jpg: 44 of 521 heads lie exactly on another",
+            ),
+        ),
+        (
+            "UCF_CC_50",
+            {"grey": 50, "outside": 4},
+            ("1.jpg: 2 of 4633 heads lie outside its 984x648 pixels",),
+        ),
+    ],
+)
+def test_the_faults_of_real_photographs(
+    real_data, tmp_path, name, kinds, words, capsys
+):
+    path = tmp_path / "found.json"
+    assert run(capsys, real_data / name, "--json", path)[0] == 1
+    listed = json.loads(path.read_text())["faults"]
+    assert collections.Counter(fault["kind"] for fault in listed) == kinds
+    for sentence in words:
+        assert any(f"{name}/{sentence}" in fault["text"] for fault in listed)

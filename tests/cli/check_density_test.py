@@ -1,0 +1,221 @@
+"""check-density on maps that hold their heads and on maps with the peers' faults."""
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+from scipy.ndimage import gaussian_filter, zoom
+
+from cpcnn_jax import __main__ as commands
+from cpcnn_jax.cli import check_density
+from cpcnn_jax.data import density_map
+from cpcnn_jax.data.checks import density_audit, external_maps
+
+SHAPE = (96, 128)
+
+
+def crowd(number=60):
+    return np.random.default_rng(number).uniform(0, 1, (number, 2)) * (128, 96)
+
+
+def right_map(points):
+    return density_map.density_map(points, shape=SHAPE)
+
+
+def recipe_map(points):
+    """The usual public recipe: heads set to 1, one filter, mass lost at the border."""
+    heads = np.zeros(SHAPE)
+    x, y = np.floor(points).astype(int).T
+    heads[y, x] = 1
+    return gaussian_filter(heads, 4, mode="constant")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """ShanghaiTech's layout with maps beside the points: one right, one drifting."""
+    truth = tmp_path / "ground_truth"
+    truth.mkdir()
+    (tmp_path / "images").mkdir()
+    for number, draw in ((2, right_map), (10, recipe_map)):
+        np.save(truth / f"IMG_{number}.npy", draw(crowd()))
+        savemat(truth / f"IMG_{number}_ann.mat", {"annPoints": crowd()})
+        Image.new("L", SHAPE[::-1]).save(tmp_path / "images" / f"IMG_{number}.jpg")
+    return truth
+
+
+def check(*words):
+    return commands.main(["check-density", *map(str, words)])
+
+
+def test_each_map_has_its_line_and_the_drift_its_status(folder, capsys):
+    assert check(folder) == 1
+    header, right, wrong, _, total = capsys.readouterr().out.splitlines()
+    assert header.split() == (
+        ["map", "size", "scale", "sum", "heads", "drift", "percent", "negative"]
+    )
+    expected = ["IMG_2.npy", "128x96", "1/1", "60.00", "60", "+0.00", "+0.00", "0.00"]
+    assert right.split() == expected
+    people = recipe_map(crowd()).sum()
+    assert wrong.split() == [
+        *("IMG_10.npy", "128x96", "1/1", f"{people:.2f}", "60", f"{people - 60:+.2f}"),
+        *(f"{100 * (people - 60) / 60:+.2f}", "0.00", "drifts"),
+    ]
+    assert total == (
+        f"2 maps sum to {people + 60:.2f} for 120 heads: {people - 60:+.2f} people "
+        f"({100 * (people - 60) / 120:+.2f} %). "
+        "1 drift by more than 0.1 % or have other faults."
+    )
+    assert check(folder / "IMG_2.npy") == 0
+
+
+def test_the_tolerance_is_percent_of_the_heads(folder):
+    drift = 100 * (1 - recipe_map(crowd()).sum() / 60)
+    assert 1 < drift < 20
+    assert check(folder, "--tolerance", drift + 0.01) == 0
+    assert check(folder, "--tolerance", drift - 0.01) == 1
+
+
+def test_the_table_as_csv(folder, tmp_path):
+    check(folder, "--csv", tmp_path / "table.csv")
+    with open(tmp_path / "table.csv", newline="") as file:
+        right, wrong = csv.DictReader(file)
+    assert tuple(right) == check_density.COLUMNS
+    assert wrong["map"] == str(folder / "IMG_10.npy")
+    assert float(wrong["sum"]) == pytest.approx(recipe_map(crowd()).sum())
+    assert (wrong["heads"], wrong["scale"], wrong["faults"]) == ("60", "1", "drifts")
+    assert right["faults"] == "" and abs(float(right["drift"])) < 1e-4
+
+
+def test_a_table_that_cannot_be_written(folder, tmp_path, capsys):
+    assert check(folder / "IMG_2.npy", "--csv", tmp_path / "no" / "table.csv") == 1
+    assert capsys.readouterr().err.startswith("check-density: [Errno 2]")
+
+
+def test_points_and_photographs_elsewhere(folder, tmp_path, capsys):
+    (tmp_path / "points").mkdir()
+    for number in (2, 10):
+        (folder / f"IMG_{number}_ann.mat").unlink()
+        lines = "".join(f"{x},{y}\n" for x, y in crowd())
+        (tmp_path / "points" / f"IMG_{number}.csv").write_text(lines)
+    assert check(folder / "IMG_2.npy") == 1
+    expected = f"{folder}/IMG_2.npy needs one file of points in {folder} (or --points)"
+    assert expected in capsys.readouterr().out
+    words = ("--points", tmp_path / "points", "--images", folder)
+    assert check(folder / "IMG_2.npy", *words) == 0
+    assert " - " in capsys.readouterr().out  # no photograph there, so no scale
+
+
+def test_two_files_of_points_are_one_too_many(folder):
+    savemat(folder / "GT_IMG_2.mat", {"annPoints": crowd()})
+    with pytest.raises(ValueError, match="holds GT_IMG_2.mat and IMG_2_ann.mat"):
+        external_maps.find_heads(folder / "IMG_2.npy")
+
+
+def test_a_name_with_dots_is_not_cut_at_the_first(folder, capsys):
+    for name in ("cam.1", "cam.2"):
+        points = crowd(30 + int(name[-1]))
+        np.save(folder / f"{name}.npy", right_map(points))
+        savemat(folder / f"{name}.mat", {"annPoints": points})
+    assert check(folder / "cam.1.npy", folder / "cam.2.npy") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[4] for line in lines[1:3]] == ["31", "32"]
+
+
+@pytest.mark.parametrize(
+    "words, error",
+    [
+        ([], "arguments are required: maps"),
+        (["nowhere"], "check-density: no file or folder nowhere"),
+        (["."], "holds no .h5, .npy, .csv"),
+        ([__file__, "--points", "nowhere"], "check-density: no folder nowhere"),
+        ([__file__, "--tolerance", "-1"], "-1 must be a number of at least 0"),
+        ([__file__, "--tolerance", "much"], "much must be a number of at least 0"),
+    ],
+)
+def test_a_wrong_command_line_is_status_2(words, error, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = check(*words)
+    except SystemExit as done:  # argparse's own
+        status = done.code
+    assert status == 2 and error in capsys.readouterr().err
+
+
+def test_a_damaged_map_is_named_and_the_others_are_checked(folder, capsys):
+    (folder / "IMG_10.npy").write_bytes(b"half")
+    assert check(folder) == 1
+    out = capsys.readouterr().out
+    assert f"{folder}/IMG_10.npy cannot be read as .npy" in out
+    assert "1 maps sum to 60.00 for 60 heads" in out and "1 more could not be" in out
+
+
+def found(tmp_path, people, points, photograph=True):
+    np.save(tmp_path / "a.npy", people)
+    np.save(tmp_path / "points.npy", points)
+    Image.new("L", SHAPE[::-1]).save(tmp_path / "a.png")
+    image = tmp_path / "a.png" if photograph else None
+    return density_audit.audit(tmp_path / "a.npy", tmp_path / "points.npy", image)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+def test_maps_at_a_part_of_the_size_are_right(scale, tmp_path):
+    small = density_map.resize(right_map(crowd()), (96 // scale, 128 // scale))
+    one = found(tmp_path, small, crowd())
+    assert one.scale == scale and one.faults(0.1) == []
+
+
+def test_cubic_resizing_drifts(tmp_path):
+    points = crowd(200)
+    narrow = density_map.density_map(points, shape=SHAPE, sigma=1.0)
+    options = {"order": 3, "mode": "grid-constant", "grid_mode": True}
+    small = zoom(narrow, 1 / 8, **options) * 64
+    one = found(tmp_path, small, points)
+    assert one.scale == 8 and one.faults(0.1) == ["drifts"]
+    assert one.people == pytest.approx(small.sum(dtype=np.float64))
+    assert one.negative == pytest.approx(small.clip(max=0).sum(dtype=np.float64))
+    assert one.negative < 0  # as cubic interpolation is, though by little here
+
+
+def test_a_map_may_be_negative_by_no_more_than_the_tolerance(tmp_path):
+    people = right_map(crowd())
+    people[0, :2] += [-0.3, 0.3]  # of 60 heads: 0.5 percent
+    one = found(tmp_path, people, crowd())
+    assert one.negative == pytest.approx(people.clip(max=0).sum(dtype=np.float64))
+    assert one.faults(0.1) == ["negative"] and one.faults(0.6) == []
+
+
+def test_cells_that_are_not_finite_are_counted_and_not_summed(tmp_path):
+    people = right_map(crowd())
+    empty = np.argwhere(people == 0)
+    people[tuple(empty[0])], people[tuple(empty[1])] = np.nan, np.inf
+    one = found(tmp_path, people, crowd())
+    assert one.faults(0.1) == ["2 cells not finite"] and abs(one.drift) < 1e-4
+
+
+def test_another_size_is_a_fault(tmp_path):
+    one = found(tmp_path, right_map(crowd()).T, crowd())
+    assert one.faults(0.1) == ["no 1/1, 1/2, 1/4 or 1/8 of 128x96"]
+    one = found(tmp_path, right_map(crowd()).T, crowd(), photograph=False)
+    assert one.faults(0.1) == [] and one.scale is None
+
+
+def test_heads_outside_the_photograph_do_not_count(tmp_path):
+    points = np.concatenate([crowd(), [[128, 5], [-1, 5]]])
+    one = found(tmp_path, right_map(crowd()), points)
+    assert (one.heads, one.outside, one.faults(0.1)) == (60, 2, [])
+    one = found(tmp_path, right_map(crowd()), points, photograph=False)
+    assert (one.heads, one.outside, one.faults(0.1)) == (61, 1, ["drifts"])
+
+
+def test_an_empty_scene_may_hold_nobody(tmp_path):
+    one = found(tmp_path, np.zeros(SHAPE), np.zeros((0, 2)))
+    assert one.percent == 0 and one.faults(0) == []
+    one = found(tmp_path, np.full(SHAPE, 0.5 / 96 / 128), np.zeros((0, 2)))
+    assert one.percent == pytest.approx(50) and one.faults(0.1) == ["drifts"]
+
+
+def test_points_that_are_not_finite_are_named(tmp_path):
+    with pytest.raises(ValueError, match="points.npy: 1 of 2 head points are not fin"):
+        found(tmp_path, right_map(crowd()), [[1, 2], [np.nan, 3]])

@@ -1,0 +1,358 @@
+"""Files as the tools write them, heads computed by hand; and files that are no such."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from cpcnn_jax.data import annotations
+from cpcnn_jax.data.annotations import heads as heads_lib
+
+
+def read(tmp_path, content, name="file"):
+    path = tmp_path / name
+    if isinstance(content, dict | list):
+        content = json.dumps(content)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return annotations.read(path)
+
+
+def refused(tmp_path, content, name="file"):
+    with pytest.raises(ValueError) as error:
+        read(tmp_path, content, name)
+    text = str(error.value)
+    assert text.startswith(str(tmp_path / name)) and text.count("\n") == 0
+    return text.removeprefix(str(tmp_path / name))
+
+
+def check(found, expected):
+    """Names, points and sizes."""
+    assert found.keys() == expected.keys()
+    for name, (points, size) in expected.items():
+        assert found[name].points.dtype == np.float32
+        assert found[name].points.shape == (len(points), 2)
+        np.testing.assert_array_equal(found[name].points.tolist(), points)
+        assert found[name].size == size
+
+
+def labelme(*shapes, **fields):
+    return {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": [
+            {"label": "head", "points": points, "shape_type": kind, "group_id": None}
+            for kind, points in shapes
+        ],
+        "imagePath": "..\\photos\\IMG_1.jpg",
+        "imageData": None,
+        "imageHeight": 480,
+        "imageWidth": 640,
+        **fields,
+    }
+
+
+def coco(annotations, keypoints=None, **image):
+    category = {"id": 1, "name": "person"}
+    if keypoints:
+        category["keypoints"] = keypoints
+    return {
+        "images": [
+            {"id": 7, "file_name": "a/IMG_1.jpg", "width": 640, "height": 480, **image},
+            {"id": 8, "file_name": "IMG_2.png"},
+        ],
+        "annotations": [
+            {"id": n, "image_id": 7, "category_id": 1, **annotation}
+            for n, annotation in enumerate(annotations)
+        ],
+        "categories": [category],
+    }
+
+
+def via(*shapes, name="IMG_1.jpg"):
+    regions = [{"shape_attributes": s, "region_attributes": {}} for s in shapes]
+    return {
+        f"{name}1234": {
+            "filename": name,
+            "size": 1234,
+            "regions": regions,
+            "file_attributes": {},
+        }
+    }
+
+
+CVAT = """<?xml version="1.0" encoding="utf-8"?>
+<annotations>
+  <version>1.1</version>
+  <meta><task><name>heads</name><labels><label><name>head</name></label></labels></task>
+    <dumped>2024-05-01 10:00:00+00:00</dumped></meta>
+  <image id="0" name="day1/IMG_1.jpg" width="640" height="480">{shapes}</image>
+  <image id="1" name="IMG_2.jpg" width="320" height="240">
+    <tag label="empty" source="manual"></tag>
+  </image>
+</annotations>
+"""
+POINTS = (
+    '<points label="head" source="manual" occluded="0" points="1.50,2.25;30.00,40.00" '
+    'z_order="0"><attribute name="a">b</attribute></points>'
+)
+BOX = '<box label="head" occluded="0" xtl="10" ytl="20" xbr="13" ybr="30" z_order="0"/>'
+ELLIPSE = '<ellipse label="head" occluded="0" cx="5.5" cy="6" rx="2" ry="3"/>'
+
+
+def test_csv_of_several_photographs(tmp_path):
+    text = "who,y,image,x\nA,2.5,IMG_1.jpg,1\nB,4,sub/IMG_2.png,3\nA,6,IMG_1.jpg,5\n"
+    expected = {"IMG_1": ([[1, 2.5], [5, 6]], None), "IMG_2": ([[3, 4]], None)}
+    check(read(tmp_path, text), expected)
+
+
+def test_csv_says_that_nobody_is_there(tmp_path):
+    check(read(tmp_path, "image,x,y\nIMG_1.jpg,,\n"), {"IMG_1": ([], None)})
+    check(read(tmp_path, "x,y\n", "IMG_1.csv"), {"IMG_1": ([], None)})
+
+
+def test_csv_of_one_photograph_has_its_name(tmp_path):
+    expected = {"IMG.1": ([[1, 2]], None)}
+    check(read(tmp_path, b"\xef\xbb\xbfx,y\r\n1,2\r\n", "IMG.1.csv"), expected)
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        (
+            "",
+            "it has no columns x and y; understood are CSV whose first",
+        ),
+        ("1,2\n3,4\n", "no columns x and y; understood are CSV"),
+        ("x;y\n1;2\n", "it has no columns x and y"),
+        (b"\x00\xff\xfe\x80" * 9, "it has no columns x and y"),
+        ("x,y\n1,2\n3\n", "line 3: x='3', y=None are not two numbers"),
+        ("x,y\n,\n", "line 2: x='', y='' are not two numbers"),
+        ("image,x,y\na.jpg,1,two\n", "line 2: x='1', y='two' are not two numbers"),
+        ("image,x,y\na.jpg,1,\n", "line 2: x='1', y='' are not two numbers"),
+        ("image,x,y\na/b.jpg,1,2\nc/b.jpg,1,2\n", "it speaks of two photographs b"),
+        ("x,y\n" + '"' + "1" * 200_000, "line 1: field larger than field limit"),
+    ],
+)
+def test_what_is_no_csv_is_refused(text, reason, tmp_path):
+    assert reason in refused(tmp_path, text)
+
+
+def test_labelme(tmp_path):
+    tree = labelme(
+        ("point", [[1.5, 2]]),
+        ("rectangle", [[30, 40], [10, 20]]),
+        ("rectangle", [[0, 0], [4, 0], [4, 6], [0, 6]]),
+        ("circle", [[7, 8], [9, 8]]),
+    )
+    points = [[1.5, 2], [20, 30], [2, 3], [7, 8]]
+    check(read(tmp_path, tree), {"IMG_1": (points, (640, 480))})
+    tree = labelme(imageHeight=None)
+    check(read(tmp_path, tree), {"IMG_1": ([], None)})
+
+
+@pytest.mark.parametrize("kind", ["polygon", "line", "linestrip", "mask", None])
+def test_a_labelme_shape_that_is_no_head_is_refused(kind, tmp_path):
+    tree = labelme(("point", [[1, 2]]), (kind, [[1, 2], [3, 4], [5, 6]]))
+    expected = f": shape 2 is a {kind} of 3 points; heads are points, rectangles or"
+    assert refused(tmp_path, tree).startswith(expected)
+
+
+def test_coco_boxes(tmp_path):
+    tree = coco([{"bbox": [10, 20, 4, 7]}, {"bbox": [0, 0, 1, 1], "keypoints": []}])
+    points = [[12, 23.5], [0.5, 0.5]]
+    check(read(tmp_path, tree), {"IMG_1": (points, (640, 480)), "IMG_2": ([], None)})
+
+
+@pytest.mark.parametrize(
+    "names, keypoints, head",
+    [
+        (["point"], [5, 6, 2], [5, 6]),  # one keypoint, whatever it is called
+        (None, [5, 6, 1], [5, 6]),
+        (["foot", "head"], [1, 1, 2, 8, 9, 2], [8, 9]),
+        (["nose", "left_eye", "hip"], [2, 2, 2, 4, 8, 1, 90, 90, 2], [3, 5]),
+        (["nose", "left_eye", "hip"], [2, 2, 2, 0, 0, 0, 90, 90, 2], [2, 2]),
+        (["nose", "hip"], [0, 0, 0, 90, 90, 2], [12, 23.5]),  # unseen: the box
+        (["a", "b"], [2, 2, 2, 4, 8, 1], [3, 5]),
+    ],
+)
+def test_coco_keypoints(names, keypoints, head, tmp_path):
+    tree = coco([{"bbox": [10, 20, 4, 7], "keypoints": keypoints}], names)
+    check(read(tmp_path, tree), {"IMG_1": ([head], (640, 480)), "IMG_2": ([], None)})
+
+
+@pytest.mark.parametrize(
+    "annotation, reason",
+    [
+        ({"bbox": [1, 2, 3, 4], "iscrowd": 1}, "annotation 0 is a group (iscrowd)"),
+        ({"image_id": 99}, "annotation 0 is of no image listed: 99"),
+        ({"segmentation": []}, "annotation 0 has no labelled keypoint and no bbox"),
+        ({"keypoints": [1, 2]}, "cannot reshape array of size 2"),
+    ],
+)
+def test_a_coco_annotation_that_is_no_head_is_refused(annotation, reason, tmp_path):
+    assert reason in refused(tmp_path, coco([annotation]))
+
+
+def test_two_images_of_one_coco_name_are_refused(tmp_path):
+    tree = coco([], file_name="IMG_2.png")
+    assert "two of its images have one file_name" in refused(tmp_path, tree)
+
+
+def test_via(tmp_path):
+    shapes = (
+        {"name": "point", "cx": 1, "cy": 2},
+        {"name": "circle", "cx": 3.5, "cy": 4, "r": 9},
+        {"name": "ellipse", "cx": 5, "cy": 6, "rx": 1, "ry": 2, "theta": 0},
+        {"name": "rect", "x": 10, "y": 20, "width": 4, "height": 7},
+    )
+    points = [[1, 2], [3.5, 4], [5, 6], [12, 23.5]]
+    both = via(*shapes) | via(name="IMG_2.jpg")
+    expected = {"IMG_1": (points, None), "IMG_2": ([], None)}
+    check(read(tmp_path, both), expected)
+    project = {"_via_settings": {}, "_via_img_metadata": both, "_via_attributes": {}}
+    check(read(tmp_path, project), expected)
+    old = via(*shapes)
+    file = old["IMG_1.jpg1234"]
+    file["regions"] = {str(n): region for n, region in enumerate(file["regions"])}
+    check(read(tmp_path, old), {"IMG_1": (points, None)})
+
+
+def test_a_via_polygon_is_refused(tmp_path):
+    shape = {"name": "polygon", "all_points_x": [1, 2, 3], "all_points_y": [1, 2, 1]}
+    expected = (
+        ": IMG_1.jpg has a polygon; heads are points, circles, ellipses or rects."
+    )
+    assert refused(tmp_path, via(shape)) == expected
+    twice = {"a": via()["IMG_1.jpg1234"], "b": via()["IMG_1.jpg1234"]}
+    assert "it speaks of two files IMG_1.jpg" in refused(tmp_path, twice)
+
+
+def test_cvat(tmp_path):
+    found = read(tmp_path, CVAT.format(shapes=POINTS + BOX + ELLIPSE))
+    points = [[1.5, 2.25], [30, 40], [11.5, 25], [5.5, 6]]
+    check(found, {"IMG_1": (points, (640, 480)), "IMG_2": ([], (320, 240))})
+
+
+@pytest.mark.parametrize("shape", ["polygon", "polyline", "mask", "cuboid", "skeleton"])
+def test_a_cvat_shape_that_is_no_head_is_refused(shape, tmp_path):
+    text = CVAT.format(shapes=f'<{shape} label="head" points="1,2;3,4">{BOX}</{shape}>')
+    expected = f": day1/IMG_1.jpg has a {shape}; heads are points, boxes or ellipses"
+    assert refused(tmp_path, text).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        (CVAT.format(shapes=POINTS)[:-20], "it is not whole XML ("),
+        (
+            "<annotations></annotations>",
+            "this XML holds no <image>; understood are",
+        ),
+        ("<html><image/></html>", "this XML holds no <image>; understood are"),
+        ("<annotations><track/></annotations>", "export 'CVAT for images'"),
+        (CVAT.format(shapes="").replace("IMG_2", "day1/IMG_1"), "have one name"),
+        (CVAT.format(shapes=POINTS).replace("1.50,2.25", "1.50"), "inhomogeneous"),
+        (
+            CVAT.format(shapes="").replace("width=", "w="),
+            "damaged (KeyError: 'width",
+        ),
+    ],
+)
+def test_xml_that_is_not_cvats_is_refused(text, reason, tmp_path):
+    assert reason in refused(tmp_path, text)
+
+
+def test_hostile_xml_is_refused_before_anything_is_expanded(tmp_path):
+    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+    laughs = f'<!DOCTYPE annotations [<!ENTITY l0 "ha">{laughs}]>'
+    fetch = f'<!DOCTYPE a [<!ENTITY f SYSTEM "file://{tmp_path}/secret">]>'
+    (tmp_path / "secret").write_text("secret")
+    for doctype, entity in ((laughs, "&l11;"), (fetch, "&f;"), ("<!DOCTYPE a>", "")):
+        text = CVAT.format(shapes="").replace("?>", f"?>{doctype}")
+        text = text.replace("<name>heads", f"<name>{entity}")
+        words = ": its XML has a DOCTYPE, which no annotation needs: refused."
+        assert refused(tmp_path, text) == words
+
+
+def png(image):
+    data = io.BytesIO()
+    image.save(data, format="PNG")
+    return data.getvalue()
+
+
+def dots(mode, colour):
+    """Two lone pixels, two that touch at a corner, and a disc."""
+    image = Image.new(mode, (64, 48))
+    draw = ImageDraw.Draw(image)
+    draw.point([(0, 0), (63, 47), (20, 10), (21, 11)], fill=colour)
+    draw.ellipse((36, 16, 44, 24), fill=colour)
+    return image
+
+
+@pytest.mark.parametrize(
+    "mode, colour",
+    [
+        ("1", 1),
+        ("L", 1),
+        ("I;16", 1),
+        ("RGB", (255, 0, 0)),
+        ("RGBA", (0, 0, 9, 255)),
+        ("P", 3),
+    ],
+)
+def test_dots(mode, colour, tmp_path):
+    image = dots(mode, colour)
+    if mode == "P":
+        image.putpalette([0, 0, 0, 9, 9, 9, 1, 1, 1, 0, 200, 0])
+    found = read(tmp_path, png(image), "IMG_1_dots.png")
+    points = [[0, 0], [20.5, 10.5], [40, 20], [63, 47]]
+    found["IMG_1"] = found["IMG_1"]._replace(
+        points=found["IMG_1"].points[np.argsort(found["IMG_1"].points[:, 0])]
+    )
+    check(found, {"IMG_1": (points, (64, 48))})
+
+
+def test_pictures_that_are_no_dots(tmp_path):
+    nobody = png(Image.new("RGBA", (64, 48), (255, 255, 255, 0)))
+    for name in ("a.1_dots.png", "a.1_dots.PNG"):
+        check(read(tmp_path, nobody, name), {"a.1": ([], (64, 48))})
+    white = png(Image.new("L", (64, 48), 255))
+    assert "more than half of it is not black" in refused(tmp_path, white)
+    text = refused(tmp_path, white[:60])
+    assert "is not a whole JPEG or PNG" in text and not text.endswith("..")
+
+
+@pytest.mark.parametrize(
+    "tree, reason",
+    [
+        (
+            {"items": []},
+            "this JSON is of no known tool; understood are CSV whose",
+        ),
+        ([1, 2], "this JSON is of no known tool"),
+        ('{"shapes": [', "it is not whole JSON"),
+        (labelme(("point", [[1, "a"]])), "could not convert string to float"),
+        (labelme(("point", [[1, 2, 3]])), "cannot reshape"),
+        (labelme(("point", [[10**400, 2]])), "damaged (OverflowError"),
+        (labelme(imagePath=5), "damaged (TypeError"),
+        (labelme() | {"shapes": [7]}, "damaged (AttributeError"),
+        (coco([]) | {"images": [{}]}, "damaged (KeyError: 'id')"),
+        ("[" * 100_000, "recursion"),
+    ],
+)
+def test_other_json_is_refused(tree, reason, tmp_path):
+    assert reason in refused(tmp_path, tree)
+
+
+def test_numbers_that_are_none_are_for_others_to_refuse(tmp_path):
+    shape = '{"shape_type": "point", "points": [[NaN, 1e999]]}'
+    found = read(tmp_path, f'{{"shapes": [{shape}], "imagePath": "a.jpg"}}')
+    np.testing.assert_array_equal(found["a"].points, [[np.nan, np.inf]])
+    assert np.isinf(heads_lib.heads([(1e300, 1)]).points[0, 0])
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ValueError, match=f"{tmp_path}/none is damaged .FileNotFound"):
+        annotations.read(tmp_path / "none")

@@ -1,0 +1,292 @@
+"""Training crops and patches: what they hold, and what is done to them."""
+
+import contextlib
+import doctest
+import itertools
+
+import numpy as np
+import pytest
+from grey_images import Mixed, Stripes
+
+from cpcnn_jax import config, data
+from cpcnn_jax.data import crops as crops_lib
+from cpcnn_jax.data import density_map, input_pipeline
+
+CROPS = config.Crops(plain=3, changed=4, patches=5)
+TARGET = config.Target()
+
+
+@pytest.fixture(scope="module")
+def source():
+    return data.open_source(config.Crowd(num_train=6, height=256, width=384), "train")
+
+
+@pytest.mark.parametrize(
+    "shape, multiple, expected",
+    [
+        ((768, 1024), 64, (192, 256)),
+        ((683, 1024), 64, (192, 256)),  # 170.75 rounds up
+        ((182, 293), 64, (64, 64)),
+        ((64, 64), 64, (64, 64)),
+        ((100, 1024), 128, (64, 256)),  # never larger than the photograph
+        ((768, 1024), 1, (192, 256)),
+        ((683, 1018), 1, (172, 256)),  # the nearest multiple of 4
+        ((200, 200), 1, (64, 64)),
+    ],
+)
+def test_crop_size(shape, multiple, expected):
+    assert crops_lib.crop_size(shape, config.Crops(multiple=multiple)) == expected
+
+
+def test_docstrings():
+    assert doctest.testmod(crops_lib).failed == 0
+
+
+def test_whole_photographs_may_be_asked_for():
+    crops = config.Crops(fraction=1, multiple=64)
+    assert crops_lib.crop_size((250, 320), crops) == (192, 320)
+
+
+def cut_of(source, i, j, seed=7):
+    return crops_lib._crop_window(seed, i, j, source.shapes[i], CROPS).place
+
+
+def pixels(source, i, window):
+    top, left, height, width = window
+    return source[i]["image"][top : top + height, left : left + width] / np.float32(255)
+
+
+def test_a_plain_crop_is_the_cut_of_photograph_and_full_map(source):
+    for i, j in itertools.product(range(6), range(CROPS.plain)):
+        crop = crops_lib.read_crop(source, CROPS, TARGET, 7, i, j)
+        top, left, height, width = window = cut_of(source, i, j)
+        np.testing.assert_array_equal(crop["image"], pixels(source, i, window))
+        full = density_map.density_map(source.points[i], shape=source.shapes[i])
+        cut = full[top : top + height, left : left + width, None]
+        np.testing.assert_allclose(crop["density"], cut, atol=1e-6)
+        x, y = source.points[i].T
+        within = (x >= left) & (x < left + width) & (y >= top) & (y < top + height)
+        assert crop["count"] == within.sum()
+
+
+def test_a_flip_turns_photograph_and_map(source):
+    i, j = int(np.argmax([len(p) for p in source.points])), CROPS.plain
+    crop = crops_lib.read_crop(source, CROPS, TARGET, 7, i, j)
+    top, left, height, width = window = cut_of(source, i, j)
+    np.testing.assert_array_equal(crop["image"], pixels(source, i, window)[:, ::-1])
+    full = density_map.density_map(source.points[i], shape=source.shapes[i])
+    cut = full[top : top + height, left : left + width]
+    assert not np.allclose(cut, cut[:, ::-1], atol=1e-4)
+    np.testing.assert_allclose(crop["density"][..., 0], cut[:, ::-1], atol=1e-6)
+
+
+def test_noise_is_uniform_within_its_bound_and_leaves_the_map(source):
+    j = CROPS.plain + 1
+    crop = crops_lib.read_crop(source, CROPS, TARGET, 7, 0, j)
+    clean = pixels(source, 0, cut_of(source, 0, j))
+    noise = (crop["image"] - clean)[(clean > 0.1) & (clean < 0.9)]
+    assert 0.99 * CROPS.noise < np.abs(noise).max() <= CROPS.noise * 1.0001
+    assert noise.std() == pytest.approx(CROPS.noise / np.sqrt(3), rel=0.03)
+    assert crop["image"].min() >= 0 and crop["image"].max() <= 1
+    full = density_map.density_map(source.points[0], shape=source.shapes[0])
+    top, left, height, width = cut_of(source, 0, j)
+    cut = full[top : top + height, left : left + width, None]
+    np.testing.assert_allclose(crop["density"], cut, atol=1e-6)
+
+
+def test_adaptive_maps_know_the_heads_outside_the_crop(source):
+    i = int(np.argmax([len(p) for p in source.points]))
+    target = config.Target(kernel="adaptive")
+    crop = crops_lib.read_crop(source, CROPS, target, 7, i, 0)
+    shape = source.shapes[i]
+    full = density_map.density_map(source.points[i], shape=shape, sigma="adaptive")
+    top, left, height, width = cut_of(source, i, 0)
+    cut = full[top : top + height, left : left + width, None]
+    np.testing.assert_allclose(crop["density"], cut, atol=1e-6)
+
+
+class OnAStreet(Mixed):
+    """The same, with a perspective map of each photograph but the last."""
+
+    def __getitem__(self, i):
+        rows = np.linspace(5, 40, self.shapes[i][0], dtype=np.float32)[:, None]
+        perspective = np.broadcast_to(rows, self.shapes[i])
+        last = i == len(self) - 1
+        return super().__getitem__(i) | {
+            "perspective": np.zeros((0, 0), np.float32) if last else perspective
+        }
+
+
+def test_perspective_maps_decide_the_width_of_heads():
+    source, target = OnAStreet((96, 128), (96, 128)), config.Target("perspective")
+    crops = config.Crops(fraction=1, multiple=4)
+    crop = crops_lib.read_crop(source, crops, target, 7, 0, 0)
+    expected = density_map.density_map(
+        source.points[0], shape=(96, 128), sigma=0.2 * source[0]["perspective"]
+    )
+    np.testing.assert_allclose(crop["density"][..., 0], expected, rtol=1e-6)
+    far, near = expected[24].max(), expected[72].max()  # the heads' rows
+    assert far > 5 * near > 0
+
+
+@pytest.mark.parametrize("source", [OnAStreet((64, 64)), Mixed((64, 64))])
+def test_without_a_perspective_map_the_error_says_what_to_do(source):
+    target = config.Target(kernel="perspective")
+    expected = (
+        "^grey_0 has no perspective map, which --config.target.kernel=perspective "
+        "needs: use fixed or adaptive$"
+    )
+    with pytest.raises(ValueError, match=expected):
+        crops_lib.read_crop(source, CROPS, target, 7, 0, 0)
+
+
+def test_counts_are_those_of_the_crops(source):
+    counts = crops_lib.crop_counts(source, CROPS, 7)
+    read = [
+        crops_lib.read_crop(source, CROPS, TARGET, 7, i, j)["count"]
+        for i, j in itertools.product(range(6), range(7))
+    ]
+    np.testing.assert_array_equal(counts, read)
+    assert counts.dtype == np.float32 and counts.max() > 0
+    patches = crops_lib.patch_counts(source, CROPS, 7)
+    read = [
+        crops_lib.read_patch(source, CROPS, 7, i, j)["count"]
+        for i, j in itertools.product(range(6), range(5))
+    ]
+    np.testing.assert_array_equal(patches, read)
+
+
+def test_counts_stop_at_a_sample():
+    crops = config.Crops(plain=10_000, changed=0)
+    assert len(crops_lib.crop_counts(Mixed((64, 64), (64, 64)), crops, 0)) == 10_000
+
+
+ZOOMED = config.Crops(plain=1, changed=8, zoom=2.0)
+
+
+def test_zoomed_crops_are_cut_from_scaled_photographs():
+    """What a crop shows lies where its map's heads lie, at every scale."""
+    source, shape = Stripes((512, 768)), (512, 768)
+    scales = []
+    for j in range(1, 9):
+        crop = crops_lib.read_crop(source, ZOOMED, TARGET, 7, 0, j)
+        window = crops_lib._crop_window(7, 0, j, shape, ZOOMED)
+        top, left, height, width = window.place
+        assert crop["image"].shape == (height, width, 3) == (128, 192, 3)
+        down, across = np.divide(window.shape, shape)
+        assert down == pytest.approx(across, rel=0.01)
+        scales.append(across)
+        image, off = crop["image"], 3 / 255
+        if crops_lib._change(ZOOMED.plain, j) == "flip":
+            image = image[:, ::-1]
+        else:
+            off += ZOOMED.noise
+        red = (left + np.arange(width) + 0.5) / window.shape[1]
+        green = (top + np.arange(height) + 0.5) / window.shape[0]
+        np.testing.assert_allclose(image[64, :, 0], red, atol=off)
+        np.testing.assert_allclose(image[:, 96, 1], green, atol=off)
+        points = source.points[0] * (across, down)
+        full = density_map.density_map(points, shape=window.shape)
+        cut = full[top : top + height, left : left + width].sum()
+        assert crop["density"].sum() == pytest.approx(cut, abs=1e-4)
+    assert 0.5 <= min(scales) < 0.8 and 1.25 < max(scales) <= 2.0
+
+
+def test_zoom_leaves_plain_crops_and_small_photographs_alone():
+    source = Mixed((64, 80))
+    for j in range(9):
+        crop = crops_lib.read_crop(source, ZOOMED, TARGET, 7, 0, j)
+        assert crop["image"].shape == (64, 64, 3)
+    plain = [crops_lib.read_crop(source, c, TARGET, 7, 0, 0) for c in (CROPS, ZOOMED)]
+    for name, values in plain[0].items():
+        np.testing.assert_array_equal(values, plain[1][name])
+
+
+def test_counts_and_images_know_of_the_zoom(source):
+    counts = crops_lib.crop_counts(source, ZOOMED, 7)
+    for i in range(6):
+        read = [crops_lib.read_crop(source, ZOOMED, TARGET, 7, i, j) for j in range(9)]
+        assert counts[9 * i : 9 * i + 9].tolist() == [crop["count"] for crop in read]
+        images = crops_lib.crop_images(source, ZOOMED, 7, i, range(9))
+        np.testing.assert_array_equal(images, [crop["image"] for crop in read])
+
+
+def test_further_patches_are_changed_as_crops_are():
+    source, shape = Stripes((512, 768)), (512, 768)
+    crops = config.Crops(patches=2, changed_patches=8, zoom=2.0)
+    scales = []
+    for j in range(10):
+        patch = crops_lib.read_patch(source, crops, 7, 0, j)
+        window = crops_lib._patch_window(7, 0, j, shape, crops)
+        top, left, height, width = window.place
+        assert patch["image"].shape == (height, width, 3) == (64, 64, 3)
+        scales.append(window.shape[1] / shape[1])
+        red = (left + np.arange(64) + 0.5) / window.shape[1]
+        flipped = j >= 2 and j % 2 == 0
+        off = 3 / 255 + (0 if j < 2 or flipped else crops.noise)
+        seen = patch["image"][32, ::-1, 0] if flipped else patch["image"][32, :, 0]
+        np.testing.assert_allclose(seen, red, atol=off)
+    assert scales[:2] == [1, 1] and 1 not in scales[2:]
+
+
+MORE = config.Crops(patches=5, changed_patches=5, zoom=2.0, colour=0.2)
+
+
+def test_further_patches_leave_the_plain_ones_alone(source):
+    for i, j in itertools.product(range(6), range(5)):
+        plain, again = (
+            crops_lib.read_patch(source, crops, 7, i, j) for crops in (CROPS, MORE)
+        )
+        np.testing.assert_array_equal(plain["image"], again["image"])
+        assert plain["count"] == again["count"]
+
+
+def test_counts_and_batches_know_of_the_further_patches(source):
+    counts = crops_lib.patch_counts(source, MORE, 7).reshape(6, 10)
+    assert counts[:, 5:].max() > 1
+    for i, j in itertools.product(range(6), range(10)):
+        window = crops_lib._patch_window(7, i, j, source.shapes[i], MORE)
+        top, left = window.place[:2]
+        x, y = (source.points[i] * np.divide(window.shape, source.shapes[i])[::-1]).T
+        within = (x >= left) & (x < left + 64) & (y >= top) & (y < top + 64)
+        patch = crops_lib.read_patch(source, MORE, 7, i, j)
+        assert patch["count"] == counts[i, j] == within.sum()
+    batches = input_pipeline.patch_batches(source, MORE, batch_size=60, seed=7)
+    with contextlib.closing(batches):
+        seen = {tuple(crop) for crop in next(batches)["crop"].tolist()}
+    assert seen == set(itertools.product(range(6), range(10)))
+
+
+class Grey(Mixed):
+    """All pixels are 102 of 255, 0.4."""
+
+    def __getitem__(self, i):
+        image = np.full((*self.shapes[i], 3), 102, np.uint8)
+        return super().__getitem__(i) | {"image": image}
+
+
+def test_colours_are_multiplied_and_shifted():
+    crops = config.Crops(plain=1, changed=400, noise=0, colour=0.2)
+    images = crops_lib.crop_images(Grey((64, 64)), crops, 7, 0, range(401))
+    colours = images[:, 0, 0]
+    np.testing.assert_array_equal(
+        images, np.broadcast_to(colours[:, None, None], images.shape)
+    )
+    assert colours[0].tolist() == pytest.approx([0.4] * 3)
+    gains = (
+        colours[1:, 0] - colours[1:, 1]
+    )  # of two colours: 0.4 times their difference
+    assert 0.14 < np.abs(gains).max() <= 0.4 * 0.4
+    assert gains.std() == pytest.approx(0.4 * 0.2 * np.sqrt(2 / 3), rel=0.1)
+    shifts = colours[1:].mean(axis=1) - 0.4
+    assert 0.1 < np.abs(shifts).max() <= 0.1 + 0.4 * 0.2
+    assert shifts.std() == pytest.approx(
+        np.hypot(0.1, 0.08 / np.sqrt(3)) / np.sqrt(3), rel=0.1
+    )
+
+
+def test_colours_stay_colours(source):
+    crops = config.Crops(plain=0, changed=20, colour=0.9)
+    images = crops_lib.crop_images(source, crops, 7, 0, range(20))
+    assert images.min() == 0 and images.max() == 1
+    assert images.dtype == np.float32

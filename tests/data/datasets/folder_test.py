@@ -1,0 +1,269 @@
+"""Your own photographs: the layout, whose heads are whose, and what is refused."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from cpcnn_jax import config, data
+from cpcnn_jax.data.datasets import folder_index
+
+SIZE = (90, 70)  # (width, height) of every photograph written here
+
+
+@pytest.fixture(autouse=True)
+def prepared_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
+
+
+def write_image(path, seed=0, orientation=None, size=SIZE):
+    """A photograph like no other of another name or seed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw = np.random.default_rng([seed, *path.as_posix().encode()])
+    image = Image.fromarray(draw.integers(0, 256, (*size[::-1], 3), np.uint8))
+    exif = Image.Exif()
+    if orientation:
+        exif[ExifTags.Base.Orientation] = orientation
+    image.save(path, exif=exif)
+    return path
+
+
+def write_csv(path, *points):
+    path.write_text("\n".join(["x,y", *(f"{x},{y}" for x, y in points)]))
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two photographs to train on and one for the test, each with its own CSV."""
+    root = tmp_path / "photographs"
+    for n, name in enumerate(("train/IMG_1", "train/IMG_2", "test/IMG_3"), 1):
+        write_image(root / f"{name}.jpg")
+        write_csv(root / f"{name}.csv", *[(n, 10 * n)] * n)
+    return root
+
+
+def opened(root, split="train", on_bad="refuse"):
+    return data.open_source(config.Folder(root=str(root), on_bad=on_bad), split)
+
+
+def refused(root, split="train", on_bad="refuse"):
+    with pytest.raises(ValueError) as error:
+        opened(root, split, on_bad)
+    return str(error.value)
+
+
+def test_records_hold_what_the_files_hold(root):
+    write_image(root / "train" / "IMG_10.png")
+    write_csv(root / "train" / "IMG_10.csv")
+    source = opened(root)
+    assert source.names == ("IMG_1", "IMG_2", "IMG_10") and source.skipped == ()
+    assert [p.tolist() for p in source.points] == [[[1, 10]], [[2, 20], [2, 20]], []]
+    for record in source:
+        suffix = "png" if record["name"] == "IMG_10" else "jpg"
+        with Image.open(root / "train" / f"{record['name']}.{suffix}") as file:
+            np.testing.assert_array_equal(record["image"], np.asarray(file))
+        assert record["points"].dtype == np.float32
+    assert opened(root, "test").names == ("IMG_3",)
+
+
+def labelme(image, point):
+    shape = {"shape_type": "point", "label": "head", "points": [point]}
+    width, height = SIZE
+    text = {"shapes": [shape], "imagePath": image, "flags": {}, "version": "5.5.0"}
+    return json.dumps(text | {"imageWidth": width, "imageHeight": height})
+
+
+def test_every_format_and_every_place(root):
+    for path in root.rglob("*.csv"):
+        path.unlink()
+    train = root / "train"
+    (train / "IMG_1.json").write_text(labelme("IMG_1.jpg", [5, 6]))
+    mask = np.zeros(SIZE[::-1], np.uint8)
+    mask[7, 8] = 255
+    Image.fromarray(mask).save(train / "IMG_2_dots.png")
+    for name in ("images/a/IMG_4.JPG", "images/IMG_5.jpeg", "images/IMG_6.jpg"):
+        write_image(train / name)
+    (train / "labels").mkdir()
+    via = {"filename": "IMG_4.JPG", "regions": []}
+    (train / "labels" / "via.json").write_text(json.dumps({"x": via}))
+    (train / "cvat.xml").write_text(
+        '<annotations><image name="IMG_5.jpeg" width="90" height="70">'
+        '<points points="1,2;3,4"/></image></annotations>'
+    )
+    (root / "heads.csv").write_text("image,x,y\ntrain/IMG_6.jpg,9,9\nIMG_3.jpg,4,4\n")
+    expected = {
+        "IMG_1": [[5, 6]],
+        "IMG_2": [[8, 7]],
+        "IMG_4": [],
+        "IMG_5": [[1, 2], [3, 4]],
+        "IMG_6": [[9, 9]],
+    }
+    source = opened(root)
+    found = {n: p.tolist() for n, p in zip(source.names, source.points, strict=True)}
+    assert found == expected
+    assert opened(root, "test").points[0].tolist() == [[4, 4]]
+
+
+def test_hidden_files_are_no_photographs(root):
+    (root / "train" / "._IMG_1.jpg").write_bytes(b"a Mac leaves these")
+    (root / "train" / ".cache").mkdir()
+    (root / "train" / ".cache" / "IMG_1.jpg").write_bytes(b"thumbnail")
+    assert opened(root).names == ("IMG_1", "IMG_2")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_there_is_no_automatic_split(root, split):
+    (root / split).rename(root / "other")
+    text = refused(root, split)
+    expected = f"--config.data.root={root} has no folder {split}: put your photographs"
+    assert text.startswith(expected) and "ROOT/\n    train/IMG_1.jpg" in text
+
+
+def test_a_split_without_photographs_is_named(root):
+    (root / "test" / "IMG_3.jpg").unlink()
+    expected = "Your own photographs: no photograph of test can be used: it holds none."
+    assert refused(root) == expected
+
+
+def write_bad(root, what):
+    """Makes IMG_1 of train bad in one way; returns how the sentence begins."""
+    train = root / "train"
+    image, heads = train / "IMG_1.jpg", train / "IMG_1.csv"
+    match what:
+        case "no annotation":
+            heads.unlink()
+            return f"{image} has no annotation: {heads} (or .json, or a file that names"
+        case "damaged annotation":
+            heads.write_text("x,y\n1,b")
+            return f"{heads}: line 2: x='1', y='b' are not two numbers."
+        case "unknown annotation":
+            heads.unlink()
+            (train / "IMG_1.json").write_text('{"heads": []}')
+            return f"{train}/IMG_1.json: this JSON is of no known tool; understood are"
+        case "two annotations":
+            (train / "IMG_1.json").write_text(labelme("IMG_1.jpg", [5, 6]))
+            return f"{image} has two annotations, in {heads} and {train}/IMG_1.json."
+        case "no numbers":
+            write_csv(heads, (1, 2), ("nan", 3))
+            return f"{heads}: 1 of 2 head points are not finite numbers."
+        case "another size":
+            heads.unlink()
+            (train / "IMG_1.json").write_text(labelme("IMG_1.jpg", [5, 6]))
+            write_image(image, size=(70, 71))
+            return f"{image}: the annotation is of a photograph of 90x70 pixels, not of"
+        case "another mask":
+            heads.unlink()
+            Image.new("1", (45, 35)).save(train / "IMG_1_dots.png")
+            return f"{image}: the annotation is of a photograph of 45x35 pixels, not of"
+        case "turned":
+            write_image(image, orientation=6)
+            write_csv(heads, (60, 80))
+            return f"{image}: the heads are marked on the photograph as its EXIF orient"
+        case "turned, says its annotation":
+            write_image(image, orientation=8, size=SIZE[::-1])
+            heads.unlink()
+            (train / "IMG_1.json").write_text(labelme("IMG_1.jpg", [5, 6]))
+            return f"{image}: the heads are marked on the photograph as its EXIF orient"
+        case "a test photograph":
+            image.write_bytes((root / "test" / "IMG_3.jpg").read_bytes())
+            return f"{image} is {root}/test/IMG_3.jpg, a test photograph."
+        case "16 bits":
+            image.unlink()
+            Image.new("I;16", SIZE).save(train / "IMG_1.png")
+            return f"{train}/IMG_1.png has more than 8 bits a channel: save it with 8."
+
+
+BAD = (
+    *("no annotation", "damaged annotation", "unknown annotation", "two annotations"),
+    *("no numbers", "another size", "another mask", "turned"),
+    *("turned, says its annotation", "a test photograph", "16 bits"),
+)
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_photograph_is_refused_or_skipped(root, what, caplog):
+    begins = write_bad(root, what)
+    assert refused(root).startswith(begins) and refused(root, "test").startswith(begins)
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        source = opened(root, on_bad="skip")
+    assert source.names == ("IMG_2",) and source.points[0].tolist() == [[2, 20]] * 2
+    (sentence,) = source.skipped
+    assert sentence.startswith(begins)
+    summary = f"{root}, train: 1 of 2 photographs were skipped; the first: {sentence}"
+    assert caplog.messages == [f"Skipped: {sentence}", summary]
+    assert opened(root, "test", on_bad="skip").skipped == ()
+
+
+def test_a_copy_with_skipped_ones_is_no_copy_without(root):
+    begins = write_bad(root, "damaged annotation")
+    for _ in range(2):
+        assert len(opened(root, on_bad="skip").skipped) == 1
+        assert refused(root).startswith(begins)
+    write_csv(root / "train" / "IMG_1.csv", (3, 3))
+    assert opened(root).points[0].tolist() == [[3, 3]]
+
+
+def test_nothing_is_left_when_all_are_skipped(root):
+    (root / "test" / "IMG_3.csv").unlink()
+    text = refused(root, on_bad="skip")
+    assert text.startswith("Your own photographs: no photograph of test can be used: ")
+    assert f"{root}/test/IMG_3.jpg has no annotation" in text
+
+
+def test_two_photographs_of_one_name(root):
+    second = write_image(root / "train" / "more" / "IMG_1.png")
+    expected = f"{second} has the name of {root}/train/IMG_1.jpg: rename one."
+    assert refused(root) == expected
+    assert opened(root, on_bad="skip").skipped == (expected,)
+
+
+def test_one_file_for_both_splits_cannot_name_two_photographs_at_once(root):
+    write_image(root / "test" / "IMG_1.jpg")
+    (root / "train" / "IMG_1.csv").unlink()
+    (root / "heads.csv").write_text("image,x,y\nIMG_1.jpg,1,2\n")
+    expected = f"{root}/heads.csv speaks of IMG_1, and that is in train and in test."
+    assert refused(root) == expected
+
+
+@pytest.mark.parametrize("place", ["", "train"])
+def test_a_damaged_file_for_many_is_refused_even_where_one_may_be_skipped(root, place):
+    path = root / place / "all.json"
+    path.write_text("{")
+    for on_bad in config.ON_BAD:
+        assert refused(root, on_bad=on_bad).startswith(f"{path}: it is not whole JSON")
+
+
+def test_linked_folders_are_seen(root, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (root / "train" / "more").symlink_to(tmp_path / "elsewhere")
+    words = f"{root}/train/more is a link that leads out of {root} to {tmp_path}/elsewh"
+    assert refused(root).startswith(words)
+    (root / "train" / "more").unlink()
+    (root / "train" / "again").symlink_to(root / "train")
+    assert opened(root).names == ("IMG_1", "IMG_2")
+
+
+def test_a_file_for_many_is_named_with_the_photograph(root):
+    (root / "train" / "IMG_1.csv").unlink()
+    path = root / "train" / "heads.csv"
+    path.write_text("image,x,y\nIMG_1.jpg,1,nan\n")
+    expected = f"{path}, IMG_1.jpg: 1 of 1 head points are not finite numbers."
+    assert refused(root) == expected
+
+
+def test_heads_on_the_pixels_as_stored_are_used_so(root):
+    image = write_image(root / "train" / "IMG_1.jpg", orientation=6)
+    write_csv(root / "train" / "IMG_1.csv", (80, 60))
+    record = opened(root)[0]
+    with Image.open(image) as file:
+        np.testing.assert_array_equal(record["image"], np.asarray(file))
+    assert record["points"].tolist() == [[80, 60]]
+
+
+def test_a_listing_without_splits(root):
+    found = folder_index.of(root / "train")
+    assert [p.image.name for p in found.splits[""]] == ["IMG_1.jpg", "IMG_2.jpg"]
+    (root / "train" / "IMG_2.jpg").unlink()
+    assert folder_index.of(root).strays == [(root / "train" / "IMG_2.csv", "IMG_2")]

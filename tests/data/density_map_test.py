@@ -1,0 +1,254 @@
+"""Density maps against SciPy's Gaussian filter, and sums that are counts."""
+
+import doctest
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from cpcnn_jax import config, data
+from cpcnn_jax.data import density_map
+
+SHAPE = (96, 128)  # of the image
+# Pixels per metre of a camera that looks down a street: 5 at the top, 40 at the bottom.
+PERSPECTIVE = np.tile(np.linspace(5, 40, 96, dtype=np.float32)[:, None], (1, 128))
+
+
+def draw(points, **options):
+    return density_map.density_map(points, shape=SHAPE, **options)
+
+
+def crowd(number, seed=0):
+    """Heads everywhere, with some on the corners, on one another and on borders."""
+    points = np.random.default_rng(seed).uniform(0, 1, (number, 2)) * (128, 96)
+    special = [[0, 0], [127.9, 95.9], [127, 0], [0, 95], [64, 0.2], [5, 5], [5, 5]]
+    points[: len(special)] = np.reshape(special[:number], (-1, 2))
+    return points
+
+
+def filtered(row, column, sigma, truncate):
+    impulse = np.zeros(SHAPE)
+    impulse[row, column] = 1
+    return gaussian_filter(impulse, sigma, mode="constant", truncate=truncate)
+
+
+def test_examples():
+    assert doctest.testmod(density_map).failed == 0
+
+
+def test_fixed_equals_gaussian_filter_in_the_interior():
+    expected = filtered(40, 60, 4.0, 7 / 4.0) + filtered(42, 70, 4.0, 7 / 4.0)
+    found = draw([[60.9, 40.2], [70.0, 42.99]])
+    np.testing.assert_allclose(found, expected, atol=1e-8)
+
+
+def test_fixed_window_is_15_pixels_around_the_floored_head():
+    rows, columns = np.nonzero(draw([[60.9, 40.2]]))
+    assert (rows.min(), rows.max()) == (33, 47)
+    assert (columns.min(), columns.max()) == (53, 67)
+
+
+def test_adaptive_equals_gaussian_filter_per_head():
+    points = np.array([[60, 40], [66, 40], [60, 48], [50, 44], [80, 60]], float)
+    distances = np.linalg.norm(points[:, None] - points, axis=-1)
+    sigmas = 0.3 * np.sort(distances, axis=1)[:, 1:4].mean(axis=1)
+    expected = sum(
+        filtered(int(y), int(x), sigma, 4.0)
+        for (x, y), sigma in zip(points, sigmas, strict=True)
+    )
+    np.testing.assert_allclose(draw(points, sigma="adaptive"), expected, atol=1e-6)
+
+
+def test_perspective_equals_gaussian_filter_per_head():
+    points = np.array([[60.9, 30.2], [66, 60]])
+    photograph = {"name": "frame", "perspective": PERSPECTIVE}
+    sigma = config.Target(kernel="perspective", metres=0.1).sigma_of(photograph)
+    metre = [5 + 35 * row / 95 for row in (30, 60)]
+    expected = filtered(30, 60, 0.1 * metre[0], 4.0)
+    expected += filtered(60, 66, 0.1 * metre[1], 4.0)
+    np.testing.assert_allclose(draw(points, sigma=sigma), expected, atol=1e-6)
+
+
+SIGMAS = {4.0: 4.0, 1.5: 1.5, "adaptive": "adaptive", "map": 0.2 * PERSPECTIVE}
+every_sigma = pytest.mark.parametrize("sigma", SIGMAS.values(), ids=map(str, SIGMAS))
+
+
+@every_sigma
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 50, 2000])
+def test_sum_is_the_number_of_heads(number, sigma):
+    for seed in range(3):
+        total = draw(crowd(number, seed), sigma=sigma).sum(dtype=np.float64)
+        assert total == pytest.approx(number, abs=1e-4)
+
+
+@every_sigma
+def test_coincident_heads_add(sigma):
+    for number in (2, 3, 7):
+        found = draw([[30, 30]] * number, sigma=sigma)
+        assert found.sum() == pytest.approx(number, abs=1e-4)
+        assert found.argmax() == 30 * 128 + 30
+        if not isinstance(sigma, str):  # they are each other's neighbours
+            np.testing.assert_allclose(
+                found, number * draw([[30, 30]], sigma=sigma), atol=1e-6
+            )
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (127, 0), (0, 95), (127, 95)])
+def test_peak_stays_on_a_head_at_the_border(corner):
+    x, y = corner
+    found = draw([corner])
+    assert np.unravel_index(found.argmax(), SHAPE) == (y, x)
+    # The Gaussian that the border cut, scaled to sum 1.
+    cut = filtered(y, x, 4.0, 7 / 4.0)
+    np.testing.assert_allclose(found, cut / cut.sum(), atol=1e-7)
+
+
+@every_sigma
+@pytest.mark.parametrize(
+    "window", [(0, 0, 96, 128), (0, 0, 1, 1), (30, 40, 24, 32), (64, 100, 32, 28)]
+)
+def test_window_is_the_cut(window, sigma):
+    top, left, height, width = window
+    points = crowd(300)
+    cut = draw(points, sigma=sigma)[top : top + height, left : left + width]
+    found = draw(points, sigma=sigma, window=window)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, cut, atol=1e-6)
+
+
+def test_heads_outside_the_image_do_not_count():
+    points = [[-0.1, 5], [128, 5], [5, 96], [5, -3], [500, 500], [127.99, 95.99]]
+    assert density_map.inside(points, SHAPE).tolist() == [False] * 5 + [True]
+    assert draw(points).sum() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_array_equal(draw(points[:5]), np.zeros(SHAPE))
+
+
+def test_bad_points_and_sigma_are_refused():
+    with pytest.raises(ValueError, match="1 of 2 head points are not finite"):
+        draw([[1, 2], [np.nan, 3]])
+    with pytest.raises(ValueError, match=r"must be \[N, 2\].*got \(2, 3\)"):
+        draw(np.zeros((2, 3)))
+    for sigma in (0, -1.0, float("nan"), "adaptve"):
+        with pytest.raises(ValueError, match=f"or 'adaptive'; got {sigma}"):
+            draw([[1, 2]], sigma=sigma)
+
+
+def test_a_map_of_sigmas_is_of_the_image_and_positive_at_heads():
+    with pytest.raises(ValueError, match=r"must be \(96, 128\); got \(128, 96\)"):
+        draw([[1, 2]], sigma=PERSPECTIVE.T)
+    for wrong in (0, -3, np.nan, np.inf):
+        sigma = PERSPECTIVE.copy()
+        sigma[20, 10] = wrong  # at the second head; elsewhere it would not matter
+        with pytest.raises(ValueError, match=f"it is {wrong:g} at x 10, y 20"):
+            draw([[1, 2], [10.5, 20.9]], sigma=sigma)
+        assert draw([[1, 2]], sigma=sigma).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_sigma_far_beyond_the_image_is_a_flat_map():
+    found = draw([[10, 20]], sigma=np.full(SHAPE, 1e7))
+    np.testing.assert_allclose(found, 1 / found.size, rtol=1e-4)
+
+
+@pytest.mark.parametrize("into", [(5, 7), (16, 24), (17, 29), (3, 50), (2, 3)])
+def test_resizing_keeps_the_sum_of_every_part(into):
+    people = np.random.default_rng(0).gamma(0.3, 1, (5, 7))
+    found = density_map.resize(people, into)
+    assert found.shape == into and found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(dtype=np.float64), people.sum(), rtol=1e-6)
+    fine = np.kron(people, np.ones((into[0], into[1]))) / (into[0] * into[1])
+    blocks = fine.reshape(into[0], 5, into[1], 7).sum((1, 3))  # into equal parts
+    np.testing.assert_allclose(found, blocks, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_resizing_to_a_part_is_the_sums_of_blocks(scale):
+    people = draw(crowd(300))
+    blocks = people.reshape(96 // scale, scale, 128 // scale, scale).sum((1, 3))
+    found = density_map.resize(people, (96 // scale, 128 // scale))
+    np.testing.assert_allclose(found, blocks, rtol=1e-5, atol=1e-7)
+
+
+def sums_are_counts(source, indices):
+    """Every kernel, at the full, half, quarter and eighth size; 1e-4 people at most."""
+    for i in indices:
+        shape, heads = source.shapes[i], source.points[i]
+        rows = np.linspace(0.5, 12, shape[0])[:, None]
+        for sigma in (4.0, "adaptive", np.broadcast_to(rows, shape)):
+            people = density_map.density_map(heads, shape=shape, sigma=sigma)
+            for scale in (1, 2, 4, 8):  # sides that do not divide are rounded down
+                part = density_map.resize(
+                    people, (shape[0] // scale, shape[1] // scale)
+                )
+                error = abs(part.sum(dtype=np.float64) - len(heads))
+                assert error < 1e-4, f"{source.names[i]}: {error} at 1/{scale}"
+
+
+@pytest.fixture(scope="module")
+def real_sources(real_data, tmp_path_factory):
+    """ShanghaiTech A, train and test, B's training part, and all of UCF_CC_50."""
+    a, b = (
+        config.ShanghaiTech(part=part, root=str(real_data / "ShanghaiTech"))
+        for part in "AB"
+    )
+    folds = config.UcfCc50(root=str(real_data / "UCF_CC_50"))
+    wanted = [(a, "train"), (a, "test"), (b, "train")]
+    wanted += [(folds, "train"), (folds, "test")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("prepared")))
+        sources = [data.open_source(settings, split) for settings, split in wanted]
+    assert sum(map(len, sources)) == 300 + 182 + 400 + 50
+    return sources
+
+
+def test_sums_are_counts_on_real_crowds(real_sources):
+    """Of each set the fullest, the emptiest and the smallest photograph."""
+    for source in real_sources:
+        heads = [len(points) for points in source.points]
+        pixels = [height * width for height, width in source.shapes]
+        chosen = {np.argmax(heads), np.argmin(heads), np.argmin(pixels)}
+        sums_are_counts(source, sorted(chosen))
+
+
+@pytest.mark.long
+def test_sums_are_counts_on_every_real_crowd(real_sources):
+    for source in real_sources:
+        sums_are_counts(source, range(len(source)))
+
+
+def test_sum_is_the_number_of_12_000_heads():
+    points = np.random.default_rng(0).uniform(0, 1, (12_000, 2)) ** 2 * (1024, 768)
+    for sigma in (4.0, "adaptive"):
+        people = density_map.density_map(points, shape=(768, 1024), sigma=sigma)
+        for scale in (1, 2, 4, 8):
+            part = density_map.resize(people, (768 // scale, 1024 // scale))
+            assert part.sum(dtype=np.float64) == pytest.approx(12_000, abs=1e-4)
+
+
+def test_classes_cover_the_counts_in_equal_widths():
+    thresholds = density_map.fit_thresholds([0, 7, 100], num_classes=5)
+    np.testing.assert_array_equal(thresholds, [20, 40, 60, 80])
+    found = density_map.density_class([0, 20, 20.5, 79, 100, 5000], thresholds)
+    assert found.dtype == np.int32
+    assert found.tolist() == [0, 0, 1, 3, 4, 4]
+    assert density_map.density_class(41, thresholds) == 2
+
+
+def test_an_empty_data_set_is_all_of_the_lowest_class():
+    thresholds = density_map.fit_thresholds(np.zeros(4), num_classes=5)
+    assert density_map.density_class(np.zeros(4), thresholds).tolist() == [0] * 4
+    np.testing.assert_allclose(
+        density_map.class_weights(np.zeros(4), thresholds), [0, 0.25, 0.25, 0.25, 0.25]
+    )
+
+
+def test_class_weights_are_the_authors():
+    counts = [0] * 6 + [15] * 3 + [30]
+    weights = density_map.class_weights(counts, [10, 20])
+    np.testing.assert_allclose(weights, np.array([0.4, 0.7, 0.9]) / 2.0, rtol=1e-6)
+    assert weights.sum() == pytest.approx(1)
+
+
+def test_thresholds_need_counts_and_classes():
+    for counts, classes in (([], 5), ([3], 1)):
+        with pytest.raises(ValueError, match="at least one count and 2 classes"):
+            density_map.fit_thresholds(counts, num_classes=classes)

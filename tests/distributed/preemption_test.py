@@ -1,0 +1,86 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from shanghaitech_layout import write_part
+
+from cpcnn_jax import config, data
+from cpcnn_jax.data.datasets.shanghaitech import ShanghaiTech
+from cpcnn_jax.distributed import preemption
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_noted(signum):
+    before = signal.getsignal(signum)
+    with preemption.deferred() as stop:
+        assert stop() is None
+        os.kill(os.getpid(), signum)
+        assert stop() == signum
+    assert signal.getsignal(signum) is before
+
+
+def test_the_second_signal_kills_at_once():
+    program = (
+        "import time\n"
+        "from cpcnn_jax import interrupt\n"
+        "with interrupt.deferred() as stop:\n"
+        "    print('ready', flush=True)\n"
+        "    while not stop(): time.sleep(0.01)\n"
+        "    print('noted', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    words = [sys.executable, "-c", program]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "noted\n"
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == -signal.SIGINT
+        assert time.monotonic() - began < 20
+
+
+def test_the_words_say_which_signal_and_where():
+    error = preemption.Interrupted(signal.SIGTERM, "after step 3")
+    assert str(error) == "SIGTERM: stopped after step 3"
+    assert error.signum == 15
+
+
+def test_what_is_kept_only_when_whole_ends_at_once():
+    with preemption.deferred() as stop:
+        noting = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(
+            preemption.Interrupted, match="SIGTERM: stopped in the test"
+        ):
+            with preemption.at_once(stop, "in the test"):
+                os.kill(os.getpid(), signal.SIGTERM)
+                pytest.fail("went on after the signal")
+        assert signal.getsignal(signal.SIGTERM) is noting and stop() is None
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(preemption.Interrupted, match="SIGINT: stopped in the test"):
+            with preemption.at_once(stop, "in the test"):
+                pytest.fail("began after a signal")
+
+
+def test_a_stopped_preparation_of_photographs_leaves_none(tmp_path, monkeypatch):
+    """Stopped at the second of three; the next start prepares all of them."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
+    settings = config.ShanghaiTech(str(write_part(tmp_path / "data")))
+    read, done = ShanghaiTech.example, []
+
+    def example(self, photograph):
+        if done:
+            os.kill(os.getpid(), signal.SIGTERM)
+        done.append(photograph)
+        return read(self, photograph)
+
+    with monkeypatch.context() as patch, preemption.deferred() as stop:
+        patch.setattr(ShanghaiTech, "example", example)
+        with pytest.raises(preemption.Interrupted), preemption.at_once(stop, "there"):
+            data.open_source(settings, "train")
+    assert len(done) == 1
+    assert not list((tmp_path / "prepared").rglob("dataset_info.json"))
+    assert data.open_source(settings, "train").names == ("IMG_1", "IMG_2", "IMG_10")

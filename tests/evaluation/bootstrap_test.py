@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from cpcnn_jax.evaluation import bootstrap
+
+
+def _errors(seed, count=37):
+    return np.random.default_rng(seed).gamma(1.5, 40, count)
+
+
+@pytest.mark.parametrize("confidence", [0.95, 0.5])
+def test_the_interval_is_scipy_s_percentile_bootstrap(confidence):
+    errors = _errors(0)
+    expected = stats.bootstrap(
+        (errors,),
+        np.mean,
+        n_resamples=500,
+        confidence_level=confidence,
+        method="percentile",
+        rng=np.random.default_rng(3),
+    ).confidence_interval
+    found = bootstrap.mean_interval(
+        errors, resamples=500, seed=3, confidence=confidence
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_the_interval_covers_the_mean_about_as_often_as_it_says():
+    draw, covered = np.random.default_rng(0), 0
+    for seed in range(200):
+        low, high = bootstrap.mean_interval(
+            draw.normal(5, 2, 60), resamples=200, seed=seed
+        )
+        covered += low <= 5 <= high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_the_difference_is_scipy_s_test_and_interval():
+    a, b = _errors(1), _errors(2)
+    b[:4] = a[:4]  # photographs on which both err alike
+    found = bootstrap.paired_difference(a, b, resamples=400, seed=5)
+    interval = stats.bootstrap(
+        (a, b),
+        lambda a, b, axis: np.mean(a - b, axis=axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=400,
+        method="percentile",
+        rng=np.random.default_rng(5),
+    ).confidence_interval
+    assert found.p_value == stats.wilcoxon(a, b).pvalue
+    np.testing.assert_allclose(found.mean, a.mean() - b.mean())
+    np.testing.assert_allclose((found.low, found.high), interval, rtol=1e-12)
+
+
+def test_swapped_runs_give_the_opposite_difference():
+    a, b = _errors(1), _errors(2)
+    ab, ba = (
+        bootstrap.paired_difference(*pair, resamples=300) for pair in ((a, b), (b, a))
+    )
+    np.testing.assert_allclose(
+        (ab.mean, ab.low, ab.high), (-ba.mean, -ba.high, -ba.low)
+    )
+    assert ab.p_value == ba.p_value
+
+
+def test_a_run_does_not_differ_from_itself():
+    errors = _errors(0)
+    found = bootstrap.paired_difference(errors, errors, resamples=50)
+    assert found == (0, 0, 0, 1)
+
+
+def test_lists_that_cannot_be_used_are_refused():
+    with pytest.raises(ValueError, match=r"at least 2 values, got shape \(1,\)"):
+        bootstrap.mean_interval([3.0])
+    with pytest.raises(ValueError, match=r"got shapes \(2,\) and \(3,\)"):
+        bootstrap.paired_difference([1, 2], [1, 2, 3])

@@ -1,0 +1,214 @@
+"""Scores against the definition, photograph by photograph."""
+
+import csv
+import dataclasses
+import hashlib
+import json
+import shutil
+
+import dataset_layouts
+import numpy as np
+import pytest
+import tiny_experiment
+
+from cpcnn_jax import config, data
+from cpcnn_jax.data import splits
+from cpcnn_jax.distributed.preemption import Interrupted
+from cpcnn_jax.evaluation import evaluate, predictions
+from cpcnn_jax.inference import counter
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.weights import serialization
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    """A copy of the trained run's folder."""
+    shutil.copytree(whole[0], tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_predictions_are_sums_of_maps_of_whole_photographs(folder):
+    experiment = tiny_experiment.get_config()
+    trained = serialization.load(folder / "weights.safetensors")
+    estimate = tiny_experiment.in_one_piece(cpcnn.build(experiment.model), blocks=4)
+    source = data.open_source(experiment.data, "test")
+    with open(folder / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, record in zip(rows, source, strict=True):
+        found = estimate(trained, record["image"])
+        assert found.shape == record["image"].shape[:2]
+        np.testing.assert_allclose(float(row["predicted"]), found.sum(), rtol=1e-4)
+        assert row["name"] == record["name"]
+        assert int(row["count"]) == len(record["points"])
+
+
+def test_the_constant_answer_is_the_training_mean(folder):
+    settings = tiny_experiment.get_config().data
+    heads = [len(p) for p in data.open_source(settings, "train").points]
+    true = [len(p) for p in data.open_source(settings, "test").points]
+    scores = json.loads((folder / "metrics.json").read_text())
+    assert scores["training_mean"] == np.mean(heads)
+    error = np.abs(np.mean(heads) - np.array(true)).mean()
+    np.testing.assert_allclose(scores["mae_of_training_mean"], error)
+
+
+def test_pictures_go_from_the_best_count_to_the_worst(folder):
+    experiment = dataclasses.replace(tiny_experiment.get_config(), pictures=3)
+    scores = evaluate.evaluate(experiment, folder, stop=tiny_experiment.never)
+    assert scores["test_evaluations"] == 2  # the first was the run's own
+    with open(folder / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows.sort(key=lambda row: abs(float(row["predicted"]) - float(row["count"])))
+    expected = [f"{rank:03d}_{row['name']}.png" for rank, row in enumerate(rows, 1)]
+    assert sorted(p.name for p in (folder / "pictures").iterdir()) == expected
+
+
+def test_a_stop_leaves_earlier_results(folder):
+    before = (folder / "metrics.json").read_text()
+    text = "SIGTERM: stopped in the evaluation, after 2 photographs"
+    with pytest.raises(Interrupted, match=text):
+        evaluate.evaluate(
+            tiny_experiment.get_config(), folder, stop=tiny_experiment.stop_at(1 + 2)
+        )
+    assert (folder / "metrics.json").read_text() == before
+
+
+def test_no_weights(tmp_path):
+    with pytest.raises(ValueError, match="weights.safetensors does not exist: train"):
+        evaluate.evaluate(
+            tiny_experiment.get_config(), tmp_path, stop=tiny_experiment.never
+        )
+
+
+def test_a_search_leaves_the_test_photographs_alone(folder, monkeypatch):
+    experiment, opened = tiny_experiment.get_config(), []
+    open_source = data.open_source
+
+    def watched(settings, split):
+        opened.append(split)
+        return open_source(settings, split)
+
+    monkeypatch.setattr(data, "open_source", watched)
+    found = evaluate.evaluate(
+        experiment, folder, stop=tiny_experiment.never, split="validation"
+    )
+    assert set(opened) == {"train"}
+    assert (found["split"], found["num_images"]) == ("validation", 1)
+    assert found["test_evaluations"] == 1  # the run's own
+    _, kept = splits.split(open_source(experiment.data, "train"), 10)
+    (row,) = predictions.read(folder)
+    assert [row["name"]] == kept.names
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    logged = [json.loads(line).get("validation_mae") for line in lines]
+    assert found["mae"] == pytest.approx(min(x for x in logged if x), rel=1e-4)
+    text = (folder / "report.html").read_text()
+    assert "over 1 validation photograph" in text
+    assert "These are validation photographs" in text
+
+
+def test_a_search_needs_photographs_to_search_on():
+    experiment = tiny_experiment.get_config()
+    experiment.validation.share = 0
+    text = "--config.validation.share=0 keeps no photographs .* --mode=search needs"
+    with pytest.raises(ValueError, match=text):
+        evaluate.photographs(experiment, "validation")
+
+
+def test_photographs_too_small_are_named_before_the_training(monkeypatch):
+    class Small:
+        names, shapes = ["IMG_1", "IMG_2"], [(64, 64), (90, 63)]
+
+    monkeypatch.setattr(data, "open_source", lambda settings, split: Small)
+    with pytest.raises(ValueError, match="IMG_2 has 63x90 pixels; .* at least 64x64"):
+        evaluate.photographs(config.Experiment(), "test")
+
+
+# --- what is written, for five scenes with a region and an answer that needs no network
+
+
+class Flat:
+    """The networks that see a hundredth of a person on every pixel."""
+
+    def __init__(self, file):
+        assert file.name == "weights.safetensors"
+
+    def count(self, image):
+        self.density = np.full(image.shape[:2], 0.01, np.float32)
+        return self
+
+
+@pytest.fixture
+def scenes(tmp_path, monkeypatch):
+    """evaluate(**fields) of an experiment on WorldExpo'10: its metrics.json."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
+    monkeypatch.setattr(counter, "load", Flat)
+    dataset_layouts.write_world_expo(tmp_path / "data")
+    settings = config.WorldExpo(root=str(tmp_path / "data"))
+    run = tmp_path / "run"
+    run.mkdir()
+    serialization.save(run / "weights.safetensors", {"a": np.zeros(1)}, config.Model())
+
+    def scored(**fields):
+        experiment = config.Experiment(data=settings, pictures=1, **fields)
+        evaluate.evaluate(experiment, run, stop=tiny_experiment.never)
+        return json.loads(
+            (run / "metrics.json").read_text(), parse_constant=pytest.fail
+        )
+
+    return scored
+
+
+REGION = 51 * 46 * 0.01  # people that `Flat` sees within the corners
+
+
+def test_scenes_are_scored_in_their_regions(scenes, tmp_path):
+    found = scenes()
+    with open(tmp_path / "run" / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [
+        *("name", "count", "predicted", "psnr", "ssim"),
+        *("game1", "game2", "game3", "level", "scene"),
+    ]
+    true = [len(dataset_layouts.heads(row["name"])) for row in rows]
+    assert [int(row["count"]) for row in rows] == true
+    np.testing.assert_allclose([float(row["predicted"]) for row in rows], REGION, 1e-5)
+    errors = {r["scene"]: abs(REGION - n) for r, n in zip(rows, true, strict=True)}
+    assert tuple(errors) == dataset_layouts.SCENES
+    assert found["mae_per_scene"] == pytest.approx(errors, abs=1e-4)
+    assert found["mae_of_scenes"] == pytest.approx(found["mae"], abs=1e-9)  # one each
+    assert found["num_images"] == 5 and found["true_counts"] == "points"
+
+
+def test_scores_that_do_not_exist_are_null(scenes):
+    """Some level has no photograph, and the fullest no end."""
+    levels = scenes()["mae_per_level"]
+    assert [level["to"] is None for level in levels] == [False] * 4 + [True]
+    without = [level["num_images"] == 0 for level in levels]
+    assert [level["mae"] is None for level in levels] == without
+    assert any(without)
+    assert [level["level"] for level in levels] == "ex-lo lo med hi ex-hi".split()
+    assert sum(level["num_images"] for level in levels) == 5
+
+
+def test_counts_are_held_against_maps_on_request(scenes, tmp_path):
+    points, maps = scenes(), scenes(true_counts="maps")
+    assert maps["true_counts"] == "maps"
+    assert maps["training_mean"] == points["training_mean"]
+    rows = predictions.read(tmp_path / "run")
+    for row in rows:  # the region's border cuts some Gaussians
+        assert (
+            row["count"] <= len(dataset_layouts.heads(row["name"])) < row["count"] + 1
+        )
+    assert {row["count"] % 1 for row in rows} != {0}
+
+
+def test_each_time_that_weights_are_scored_is_counted(scenes, tmp_path):
+    assert [scenes()["test_evaluations"] for _ in range(3)] == [1, 2, 3]
+    file = tmp_path / "run" / "weights.safetensors"
+    serialization.save(file, {"a": np.ones(1)}, config.Model())
+    again = scenes()
+    assert again["test_evaluations"] == 1
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert again["weights_sha256"] == digest
+    (tmp_path / "run" / "metrics.json").write_text('{"mae": 3.0, ')
+    assert scenes()["test_evaluations"] == 1

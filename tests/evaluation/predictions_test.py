@@ -1,0 +1,48 @@
+"""predictions.csv as the csv module of others would write it."""
+
+import csv
+
+import pytest
+
+from cpcnn_jax.evaluation import predictions
+
+
+def write(folder, text):
+    (folder / "predictions.csv").write_text(text, "utf-8")
+    return folder
+
+
+def test_rows_are_read_with_their_other_columns(tmp_path):
+    text = 'name,count,predicted,level\r\n"a, ""b""\nc",3,2.5,lo\r\nd,0,1e1,\r\n'
+    assert predictions.read(write(tmp_path, text)) == [
+        {"name": 'a, "b"\nc', "count": 3.0, "predicted": 2.5, "level": "lo"},
+        {"name": "d", "count": 0.0, "predicted": 10.0, "level": ""},
+    ]
+
+
+def test_rows_written_come_back(tmp_path):
+    rows = [
+        {"name": 'a, "b"', "count": 7, "predicted": 0.1 + 0.2, "level": "ex-lo"},
+        {"name": "Ü\n2", "count": 6.99999, "predicted": -1e-9, "level": "hi"},
+    ]
+    predictions.write(tmp_path, rows)
+    assert predictions.read(tmp_path) == rows
+    with open(tmp_path / "predictions.csv", newline="", encoding="utf-8") as file:
+        assert next(csv.reader(file)) == ["name", "count", "predicted", "level"]
+
+
+def test_a_table_may_be_empty(tmp_path):
+    assert predictions.read(write(tmp_path, "name,count,predicted\n")) == []
+
+
+@pytest.mark.parametrize("value", ["", "nan", "inf", "x"])
+def test_people_are_finite_numbers(tmp_path, value):
+    write(tmp_path, f"name,count,predicted\na,1,1\nb,2,{value}\n")
+    with pytest.raises(ValueError, match=r"predictions.csv, line 3: expected two num"):
+        predictions.read(tmp_path)
+
+
+def test_a_folder_in_its_place_is_said(tmp_path):
+    (tmp_path / "predictions.csv").mkdir()
+    with pytest.raises(ValueError, match="cannot be read"):
+        predictions.read(tmp_path)

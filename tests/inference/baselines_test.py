@@ -1,0 +1,76 @@
+"""MCNN and CSRNet on photographs of any size: tiles against one piece."""
+
+import jax
+import numpy as np
+import pytest
+
+from cpcnn_jax.data import density_map
+from cpcnn_jax.inference import baselines, tiling
+from cpcnn_jax.models import csrnet
+from cpcnn_jax.models.csrnet import CSRNet
+from cpcnn_jax.models.mcnn import MCNN
+from cpcnn_jax.training import train_step
+from cpcnn_jax.weights import serialization
+
+SMALL = MCNN(columns=(((3, 5), (4, 3), (2, 7), (2, 3)),))
+
+
+def drawn(model, channels):
+    rng = np.random.default_rng(0)
+    return {
+        name: np.float32(rng.normal(0, 0.2, shape))
+        for name, shape in serialization.shapes(model, channels=channels).items()
+    }
+
+
+def photograph(size):
+    return np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (451, 70), (449, 503)])
+def test_csrnet_in_tiles_is_csrnet_in_one_piece(size):
+    model, image = CSRNet(width=1 / 32), photograph(size)
+    trained = drawn(model, 3)
+    whole = jax.jit(model.apply)(
+        train_step.variables(trained), np.float32(image[None]) / 255
+    )
+    estimate, lists = baselines.csrnet_estimator(model, tile=439), []
+
+    def track(work):
+        lists.append(len(work))
+        return work
+
+    found = estimate(trained, image, track)
+    expected = density_map.resize(whole[0, ..., 0], size)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
+    assert lists == [(1 + (size[0] > 439)) * (1 + (size[1] > 439))]
+
+
+@pytest.mark.parametrize("size", [(65, 70), (131, 203)])
+def test_mcnn_in_tiles_is_mcnn_in_one_piece(size):
+    trained, image = drawn(SMALL, 1), photograph(size)
+    pieces = baselines.mcnn_estimator(SMALL, tile=100)(trained, image)
+    whole = baselines.mcnn_estimator(SMALL)(trained, image)
+    np.testing.assert_allclose(pieces, whole, rtol=1e-4, atol=1e-5 * whole.max())
+    floats = baselines.mcnn_estimator(SMALL)(trained, image / np.float32(255))
+    np.testing.assert_allclose(floats, whole, rtol=1e-4, atol=1e-5 * whole.max())
+
+
+def test_how_far_csrnet_sees():
+    """By hand: 7 pixels before conv2, and so on; a ReLU network's gradient agrees."""
+    model = CSRNet(width=1 / 64)
+    trained = {k: np.abs(v) for k, v in drawn(model, 3).items()}
+    image = np.ones((1, 400, 400, 3), np.float32)
+
+    def middle(image):
+        return model.apply(train_step.variables(trained), image)[0, 25, 25, 0]
+
+    seen = np.flatnonzero(np.abs(jax.grad(middle)(image)).sum((0, 2, 3)))
+    around = max(200 - seen.min(), seen.max() - 207)
+    halo = tiling.reach([csrnet.chain()], multiple=8, cell=8)
+    assert 0 <= halo - around < 8
+
+
+def test_a_tile_that_is_nearly_all_halo_is_refused():
+    with pytest.raises(ValueError, match="expected tiles of at least 432 pixels"):
+        baselines.csrnet_estimator(CSRNet(), tile=300)

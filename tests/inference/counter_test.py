@@ -1,0 +1,114 @@
+"""The two lines of use: load, count."""
+
+import io
+import shutil
+
+import numpy as np
+import pytest
+import tiny_experiment
+from PIL import Image
+
+import cpcnn_jax as cp
+from cpcnn_jax.weights import serialization
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """Weights in a folder, as a run leaves them."""
+    model, drawn = tiny_experiment.networks()
+    path = tmp_path_factory.mktemp("run") / "weights.safetensors"
+    serialization.save(path, drawn, tiny_experiment.get_config().model, blocks=2)
+    return path
+
+
+@pytest.fixture(scope="module")
+def ready(file):
+    return cp.load(file)
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(0).integers(0, 256, (100, 140, 3), dtype=np.uint8)
+
+
+def test_a_count_is_the_sum_of_the_map_of_the_evaluation(file, ready, image):
+    model, drawn = tiny_experiment.networks()
+    expected = tiny_experiment.in_one_piece(model, blocks=2)(drawn, image)
+    found = ready.count(image)
+    np.testing.assert_allclose(found.density, expected, rtol=1e-4, atol=1e-7)
+    assert found.density.dtype == np.float32
+    assert isinstance(found.count, float)
+    np.testing.assert_allclose(found.count, expected.sum(dtype=float), rtol=1e-5)
+    assert found.global_scores.shape == (2, 2, 5)
+    assert found.local_scores.shape == (2, 3, 5)
+    for scores in (found.global_scores, found.local_scores):
+        np.testing.assert_allclose(scores.sum(-1), 1, rtol=1e-5)
+
+
+def test_every_way_to_give_a_photograph_counts_the_same(tmp_path, file, ready, image):
+    Image.fromarray(image).save(tmp_path / "a.png")
+    data = io.BytesIO((tmp_path / "a.png").read_bytes())
+    floats = image.astype(np.float32) / 255
+    ways = (tmp_path / "a.png", str(tmp_path / "a.png"), data, Image.open(data), floats)
+    expected = ready.count(image).count
+    for way in ways:
+        assert ready.count(way).count == expected
+    grey = image[..., 0]
+    colour = np.repeat(grey[..., None], 3, axis=2)
+    assert ready.count(grey).count == ready.count(colour).count
+    assert cp.load(file.parent).count(image).count == expected
+
+
+def test_a_shrunk_photograph_has_a_small_map(ready, image):
+    found = ready.count(image, max_side=98)
+    assert found.density.shape == (70, 98)
+    assert found.photograph.size == (100, 140)
+
+
+def test_work_passes_through_track(ready, image):
+    lists = []
+
+    def track(work):
+        lists.append(len(work))
+        return work
+
+    ready.count(image, track=track)
+    assert lists == [1, 1, 1]  # batches of blocks, batches of windows, tiles
+
+
+def test_photographs_too_small_are_named(tmp_path, ready):
+    with pytest.raises(ValueError, match="the image has 80x63 pixels; .* least 64x64"):
+        ready.count(np.zeros((63, 80)))
+    Image.new("L", (1, 1)).save(tmp_path / "dot.bmp")
+    with pytest.raises(ValueError, match="dot.bmp has 1x1 pixels"):
+        ready.count(tmp_path / "dot.bmp")
+
+
+def test_weights_that_are_no_numbers(tmp_path, image):
+    _, drawn = tiny_experiment.networks()
+    drawn["fcnn/conv4/bias"] = np.float32([np.nan])
+    serialization.save(
+        tmp_path / "w.safetensors", drawn, tiny_experiment.get_config().model
+    )
+    with pytest.raises(ValueError, match="the image: the density is no number"):
+        cp.load(tmp_path / "w.safetensors").count(image)
+
+
+def test_what_holds_no_weights(tmp_path, file):
+    with pytest.raises(ValueError, match=f"no weights at {tmp_path}/weights.safet"):
+        cp.load(tmp_path)
+    with pytest.raises(ValueError, match="no weights at cpcnn-a: expected a weig"):
+        cp.load("cpcnn-a")
+    shutil.copy(file, tmp_path / "half.safetensors")
+    _, drawn = tiny_experiment.networks()
+    del drawn["fcnn/t1/kernel"]
+    serialization.save(
+        tmp_path / "half.safetensors", drawn, tiny_experiment.get_config().model
+    )
+    text = (
+        r"half.safetensors is damaged: expected fcnn/t1/kernel of shape \(4, .*nothing"
+    )
+    with pytest.raises(ValueError, match=text):
+        cp.load(tmp_path / "half.safetensors")
+    with pytest.raises(ValueError, match="tiles of at least 144 pixels"):
+        cp.load(file, tile=100)

@@ -1,0 +1,175 @@
+"""Defects of other crowd counters, each with the test that would find it here.
+
+Named after where each was found; all concern data, targets or scores.
+"""
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+from skimage.metrics import peak_signal_noise_ratio
+
+from cpcnn_jax import config, data
+from cpcnn_jax.data import density_map
+from cpcnn_jax.evaluation import evaluate, metrics
+
+SHAPE = (96, 128)
+
+
+def total(people):
+    return people.sum(dtype=np.float64)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_csrnet_crashes_for_two_or_three_heads(number):
+    """Asks the KD-tree for three neighbours, and takes their infinite distances."""
+    points = [[20, 20], [60, 50], [90, 30], [40, 70]][:number]
+    people = density_map.density_map(points, shape=SHAPE, sigma="adaptive")
+    assert total(people) == pytest.approx(number, abs=1e-4)
+    assert all(people[y, x] > 1.5 * people.mean() for x, y in points)  # it is not flat
+
+
+def test_csrnet_merges_heads_that_share_a_pixel():
+    """Sets the head's pixel to 1 where it should add 1; CLIP-EBC does so, too."""
+    points = np.random.default_rng(0).uniform(40, 50, (400, 2))
+    assert len(np.unique(np.floor(points), axis=0)) < 101
+    for sigma in (4.0, "adaptive"):
+        people = density_map.density_map(points, shape=SHAPE, sigma=sigma)
+        assert total(people) == pytest.approx(400, abs=1e-4)
+
+
+def test_csrnet_loses_what_lies_beyond_the_border():
+    points = np.random.default_rng(0).uniform(0, 1, (30, 2)) * (128, 96)
+    points[:4] = [[0, 0], [127.9, 0], [0, 95.9], [127.9, 95.9]]
+    for sigma in (4.0, "adaptive"):
+        people = density_map.density_map(points, shape=SHAPE, sigma=sigma)
+        assert total(people) == pytest.approx(30, abs=1e-4)
+
+
+def test_csrnet_resizes_targets_by_cubic_interpolation():
+    """Of narrow kernels that reads 4 of 8 pixels: people appear, some negative."""
+    points = np.random.default_rng(0).uniform(0, 1, (200, 2)) * (128, 96)
+    people = density_map.density_map(points, shape=SHAPE, sigma=1.5)
+    small = density_map.resize(people, (12, 16))
+    assert total(small) == pytest.approx(200, abs=1e-4)
+    assert small.min() >= 0
+
+
+class Photographs:
+    """A source of grey photographs with heads along a diagonal."""
+
+    def __init__(self, shapes, heads):
+        self.shapes, self.names = shapes, [f"grey_{i}" for i in range(len(shapes))]
+        self.points = [
+            np.linspace(0, np.array(shape[::-1]) - 1, number, dtype=np.float32)
+            for shape, number in zip(shapes, heads, strict=True)
+        ]
+
+    def __len__(self):
+        return len(self.shapes)
+
+    def __getitem__(self, i):
+        image = np.full((*self.shapes[i], 3), 90, np.uint8)
+        return {"name": self.names[i], "image": image, "points": self.points[i]}
+
+
+def scored(source, estimate):
+    experiment, levels = config.Experiment(), [10, 50, 100, 500]
+    return evaluate.score(source, estimate, experiment, levels, stop=lambda: None)
+
+
+def test_mcnn_counts_the_sum_of_a_resized_map_as_the_truth():
+    """Its factor is an integer division, so that 94 % of all sizes are too low."""
+    source = Photographs([(67, 101), (200, 213), (683, 1018)], [5, 40, 711])
+    rows = scored(source, lambda image: np.zeros(image.shape[:2], np.float32))
+    assert [row["count"] for row in rows] == [5, 40, 711]
+
+
+def test_mcnn_scales_the_resized_map_by_an_integer_division():
+    random = np.random.default_rng(0)
+    for shape in random.integers(200, 1024, (40, 2)):
+        people = random.gamma(0.3, 0.01, shape // 4).astype(np.float32)
+        for into in (shape, shape // 8):
+            resized = density_map.resize(people, into)
+            assert total(resized) == pytest.approx(total(people), abs=1e-4)
+
+
+@pytest.mark.parametrize("head", [(1, 40), (126, 40), (60, 2), (60, 94), (2, 93)])
+def test_c3_framework_moves_the_peak_of_a_head_at_the_border(head):
+    """Makes a new kernel in the middle of what the border leaves of its window."""
+    people = density_map.density_map([head], shape=SHAPE)
+    assert np.unravel_index(people.argmax(), SHAPE) == head[::-1]
+    assert total(people) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("into", [(24, 32), (192, 256), (31, 57)])
+def test_clip_ebc_multiplies_a_resized_map_by_the_inverse_factor(into):
+    points = np.random.default_rng(0).uniform(0, 1, (50, 2)) * (128, 96)
+    resized = density_map.resize(density_map.density_map(points, shape=SHAPE), into)
+    assert total(resized) == pytest.approx(50, abs=1e-4)
+
+
+def test_p2pnet_and_lwcc_resize_the_photograph():
+    """To multiples of 128, or up to 1,000 pixels; the points stay where they were."""
+    shapes = [(67, 101), (200, 213), (300, 1500)]
+    seen = []
+
+    def estimate(image):
+        seen.append(image.shape[:2])
+        return np.zeros(image.shape[:2], np.float32)
+
+    scored(Photographs(shapes, [5, 40, 7]), estimate)
+    assert list(dict.fromkeys(seen)) == shapes
+
+
+def test_lwcc_cuts_names_at_the_first_dot(tmp_path, monkeypatch):
+    """So that of cam.1.jpg and cam.2.jpg one result is left."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
+    names = ["100156_C09.split.1", "100156_C09.split.2"]
+    write_world_expo(tmp_path, names)
+    source = data.open_source(config.WorldExpo(root=str(tmp_path)), "train")
+    assert sorted(source.names) == names
+    rows = scored(source, lambda image: np.zeros(image.shape[:2], np.float32))
+    assert {row["name"]: row["count"] for row in rows} == dict(
+        zip(names, (1, 2), strict=True)
+    )
+
+
+def write_world_expo(root, names):
+    """Frames of one scene with 1, 2, ... heads, and those that the layout demands."""
+    tests = [f"{scene}_C09" for scene in ("104207 200608 200702 202201 500717".split())]
+    for split, frames in (("train", names), ("test", tests)):
+        for number, name in enumerate(frames, 1):
+            labels = root / f"{split}_label" / name[:6]
+            images = root / f"{split}_frame" / (name[:6] if split == "test" else "")
+            for folder in (labels, images):
+                folder.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (80, 70)).save(images / f"{name}.jpg")
+            points = np.arange(10.0, 10 + 2 * number).reshape(number, 2)
+            savemat(labels / f"{name}.mat", {"point_position": points})
+            corners = {
+                f"maskVertices{axis}Coordinates": np.array(ends)
+                for axis, ends in (("X", [0, 79, 79, 0]), ("Y", [0, 0, 69, 69]))
+            }
+            savemat(labels / "roi.mat", corners)
+
+
+def test_peekingduck_rounds_counts_up():
+    """An empty scene then shows somebody, and its test allows eight."""
+    source = Photographs([(64, 80), (64, 80)], [0, 3])
+    rows = scored(source, lambda image: np.full((64, 80), 0.25 / (64 * 80)))
+    assert [row["predicted"] for row in rows] == pytest.approx([0.25, 0.25])
+
+
+@pytest.mark.parametrize("heads", [0, 3])
+@pytest.mark.parametrize("estimate", ["true", "nobody", "somebody"])
+def test_nwpu_sample_s_psnr_is_a_word(heads, estimate):
+    """Gives the string "NaN"; users with another package got other values."""
+    true = density_map.density_map([[30, 30], [60, 30], [90, 60]][:heads], shape=SHAPE)
+    maps = {"true": true, "nobody": 0 * true, "somebody": np.full(SHAPE, 1e-3)}
+    found = metrics.psnr(maps[estimate], true)
+    assert isinstance(found, float) and not np.isnan(found)
+    if not np.array_equal(maps[estimate], true):
+        peak = true.max(initial=0) or 1
+        pair = (np.float64(true) / peak, np.float64(maps[estimate]) / peak)
+        assert found == pytest.approx(peak_signal_noise_ratio(*pair, data_range=1))

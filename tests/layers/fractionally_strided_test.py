@@ -1,0 +1,375 @@
+"""The layer against pencil and paper, PyTorch, and the convolution it transposes."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from cpcnn_jax.layers.fractionally_strided import (
+    FractionallyStridedConv,
+    fractionally_strided_conv,
+    insert_zeros,
+)
+
+# Sets are compiled by the hundred and run once: the compiler's time is all there is.
+QUICK = {"xla_backend_optimization_level": 0}
+
+
+def test_insert_zeros():
+    x = jnp.array([[1, 2], [3, 4]]).reshape(1, 2, 2, 1)
+    stretched = insert_zeros(x, (2, 3))[0, ..., 0]
+    assert stretched.tolist() == [[1, 0, 0, 2], [0, 0, 0, 0], [3, 0, 0, 4]]
+    assert stretched.dtype == x.dtype
+    np.testing.assert_array_equal(insert_zeros(x[0], (2, 3))[..., 0], stretched)
+    assert insert_zeros(jnp.ones((2, 1, 3, 5, 4)), 4).shape == (2, 1, 9, 17, 4)
+
+
+def test_insert_zeros_errors():
+    with pytest.raises(ValueError, match="got strides 0, expected at least 1"):
+        insert_zeros(jnp.ones((1, 2, 1)), 0)
+    with pytest.raises(ValueError, match=r"got shape \(2, 1\), expected \[batch, "):
+        insert_zeros(jnp.ones((2, 1)), (2, 2))
+    with pytest.raises(ValueError, match=r"got shape \(2, 1\), expected \[batch, "):
+        insert_zeros(jnp.ones((2, 1)), 2)
+
+
+def test_by_hand_a_box_kernel_repeats_every_unit():
+    x = jnp.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1)
+    y = fractionally_strided_conv(x, jnp.ones((2, 2, 1, 1)), padding=0)
+    assert y[0, ..., 0].tolist() == [
+        [1, 1, 2, 2],
+        [1, 1, 2, 2],
+        [3, 3, 4, 4],
+        [3, 3, 4, 4],
+    ]
+
+
+def test_by_hand_kernel_as_stored_and_transposed():
+    # Stretched: 1 0 10. As stored, w = 1 2 3 slides over 0 0 1 0 10 0 0; transposed,
+    # each input is replaced by w times it: 1 2 3 + (10 20 30 two units further on).
+    x, w = jnp.array([1.0, 10.0]).reshape(2, 1), jnp.arange(1.0, 4).reshape(3, 1, 1)
+    y = fractionally_strided_conv(x, w, padding=0)
+    assert y.ravel().tolist() == [3, 2, 1 + 30, 20, 10]
+    y = fractionally_strided_conv(x, w, padding=0, transpose_kernel=True)
+    assert y.ravel().tolist() == [1, 2, 3 + 10, 20, 30]
+
+
+def test_by_hand_output_padding_adds_units_at_the_end_that_are_computed():
+    x, w = jnp.array([1.0, 10.0]).reshape(2, 1), jnp.arange(1.0, 4).reshape(3, 1, 1)
+    y = fractionally_strided_conv(x, w, padding=1)
+    assert y.ravel().tolist() == [2, 31, 20]
+    y = fractionally_strided_conv(x, w, padding=1, output_padding=1)
+    assert y.ravel().tolist() == [2, 31, 20, 10]
+
+
+def test_by_hand_more_padding_than_kernel_crops():
+    x, w = jnp.array([1.0, 10.0]).reshape(2, 1), jnp.arange(1.0, 4).reshape(3, 1, 1)
+    y = fractionally_strided_conv(x, w, padding=((3, 0),))
+    assert y.ravel().tolist() == [20, 10]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (3, 5), (64, 48)])
+def test_the_default_doubles_every_size(size):
+    y = fractionally_strided_conv(jnp.ones((1, *size, 1)), jnp.ones((4, 4, 1, 1)))
+    assert y.shape == (1, 2 * size[0], 2 * size[1], 1)
+
+
+def draw(rng):
+    """One random parameter set that has an output: 1-D to 3-D."""
+    while True:
+        n = rng.choice([1, 1, 1, 2, 2, 3])
+        limits = dict(i=(1, 5), k=(1, 5), s=(1, 4), d=(1, 3), p=(0, 4))
+        i, k, s, d, p = ([rng.randint(*v) for _ in range(n)] for v in limits.values())
+        a = [rng.randrange(max(*sd)) for sd in zip(s, d, strict=True)]
+        axes = list(zip(i, k, s, d, p, a, strict=True))
+        size = [s * (i - 1) + d * (k - 1) + 1 - 2 * p + a for i, k, s, d, p, a in axes]
+        if min(size) >= 1:
+            break
+    groups = rng.choice([1, 1, 2, 3])
+    options = dict(
+        strides=tuple(s),
+        padding=tuple(p),
+        output_padding=tuple(a),
+        kernel_dilation=tuple(d),
+        feature_group_count=groups,
+    )
+    batch, c_in, c_out = rng.randint(1, 2), groups * rng.randint(1, 2), groups
+    arrays = np.random.default_rng(rng.randrange(2**32))
+    x = arrays.normal(size=(batch, *i, c_in))
+    kernel = arrays.normal(size=(*k, c_out // groups, c_in))
+    return x, kernel, arrays.normal(size=(batch, *size, c_out)), options
+
+
+def ours(x, kernel, y, options):
+    """Value and both gradients for the cotangent y."""
+
+    def layer(x, kernel):
+        return fractionally_strided_conv(x, kernel, transpose_kernel=True, **options)
+
+    value, gradients = jax.vjp(layer, x, kernel)
+    return value, *gradients(y)
+
+
+def pytorchs(x, kernel, y, options):
+    import torch
+
+    x, kernel = torch.tensor(x, requires_grad=True), torch.tensor(kernel)
+    kernel.requires_grad_()
+    value = getattr(torch.nn.functional, f"conv_transpose{x.ndim - 2}d")(
+        x.movedim(-1, 1),
+        kernel.movedim((-1, -2), (0, 1)),
+        stride=options["strides"],
+        padding=options["padding"],
+        output_padding=options["output_padding"],
+        dilation=options["kernel_dilation"],
+        groups=options["feature_group_count"],
+    ).movedim(1, -1)
+    value.backward(torch.tensor(y))
+    return [t.detach().numpy() for t in (value, x.grad, kernel.grad)]
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 8))],
+)
+def test_pytorch_in_value_and_both_gradients(seed):
+    pytest.importorskip("torch")
+    rng = random.Random(seed)
+    sets = [draw(rng) for _ in range(252)]
+
+    def compiled(sets):
+        options = [o for *_, o in sets]
+        with jax.enable_x64(True):
+
+            def all_of(arrays):
+                return [ours(*a, o) for a, o in zip(arrays, options, strict=True)]
+
+            program = jax.jit(all_of, compiler_options=QUICK)
+            return jax.device_get(program([arrays for *arrays, _ in sets]))
+
+    with ThreadPoolExecutor(2) as pool:
+        results = pool.map(compiled, [sets[i : i + 42] for i in range(0, 252, 42)])
+        results = [result for part in results for result in part]
+    for parameters, result in zip(sets, results, strict=True):
+        for got, expected in zip(result, pytorchs(*parameters), strict=True):
+            np.testing.assert_allclose(
+                got, expected, rtol=1e-12, atol=1e-12, err_msg=str(parameters[-1])
+            )
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID", 0, 2, ((1, 0), (2, 3))])
+@pytest.mark.parametrize("k, s, d", [(4, 2, 1), (3, 2, 1), (3, 3, 2), (2, 3, 1)])
+def test_transpose_of_the_strided_convolution_of_that_padding(padding, k, s, d):
+    """<conv(y), x> = <y, transpose(x)>, for the size that output_size asks for."""
+    random = np.random.default_rng(0)
+    kernel = random.normal(size=(k, k, 2, 3))
+    for size in [(9, 7), (8, 8), (10, 11)]:
+        with jax.enable_x64(True):
+
+            def forward(y):
+                return lax.conv_general_dilated(
+                    y,
+                    kernel,
+                    (s, s),
+                    [(padding, padding)] * 2 if isinstance(padding, int) else padding,
+                    rhs_dilation=(d, d),
+                    dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                )
+
+            x, pull = jax.vjp(forward, random.normal(size=(2, *size, 2)))
+            y = fractionally_strided_conv(
+                x,
+                kernel,
+                strides=s,
+                padding=padding,
+                kernel_dilation=d,
+                output_size=size,
+                transpose_kernel=True,
+            )
+            np.testing.assert_allclose(y, pull(x)[0], rtol=0, atol=1e-12)
+
+
+def test_same_multiplies_the_size_by_the_stride():
+    for k, s in [(1, 1), (3, 1), (4, 2), (3, 2), (2, 3), (7, 4)]:
+        y = fractionally_strided_conv(
+            jnp.ones((5, 1)), jnp.ones((k, 1, 1)), strides=s, padding="SAME"
+        )
+        assert y.shape == (5 * s, 1)
+
+
+def test_odd_kernel_puts_the_odd_zero_where_the_guide_does():
+    # k = 3, s = 2, p = 1, a = 1: zeros (1, 2). jax.lax.conv_transpose has (2, 1).
+    x, w = (
+        jnp.array([1.0, 10.0]).reshape(1, 2, 1),
+        jnp.array([1.0, 2, 3])[:, None, None],
+    )
+    y = fractionally_strided_conv(x, w, padding=1, output_padding=1)
+    assert y.ravel().tolist() == [2, 31, 20, 10]
+    mirrored = lax.conv_transpose(
+        x, w, (2,), "SAME", dimension_numbers=("NHC", "HIO", "NHC")
+    )
+    assert mirrored.ravel().tolist() == [3, 2, 31, 20]
+    np.testing.assert_array_equal(
+        fractionally_strided_conv(x, w, padding=((0, 1),)), mirrored
+    )
+
+
+def test_default_equals_lax_bit_for_bit():
+    x = jax.random.normal(jax.random.key(0), (2, 6, 5, 3))
+    w = jax.random.normal(jax.random.key(1), (4, 4, 3, 7))
+    expected = lax.conv_general_dilated(
+        x,
+        w,
+        (1, 1),
+        ((2, 2), (2, 2)),
+        lhs_dilation=(2, 2),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    np.testing.assert_array_equal(fractionally_strided_conv(x, w), expected)
+
+
+def test_unbatched_is_one_of_a_batch_and_bias_is_added():
+    x = jax.random.normal(jax.random.key(0), (2, 3, 4, 5, 2))
+    w, b = jnp.ones((2, 3, 2, 2, 3)), jnp.arange(3.0)
+    batched = fractionally_strided_conv(x, w, b)
+    single = fractionally_strided_conv(x[1], w, b)
+    np.testing.assert_array_equal(single, batched[1])
+    np.testing.assert_array_equal(
+        batched, fractionally_strided_conv(x, w) + b[None, None, None, None]
+    )
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_narrow_types_accumulate_in_float32(dtype):
+    # 2,304 products of about 1: in bfloat16 a running sum stops growing at 256.
+    x, w = jnp.ones((1, 6, 6, 256), dtype), jnp.ones((6, 6, 256, 1), dtype)
+    for lowering in ("zero_insertion", "subpixel"):
+        y = fractionally_strided_conv(x, w, padding=2, lowering=lowering)
+        assert y.dtype == dtype
+        assert y[0, 5, 5, 0] == 9 * 256
+
+
+def test_mixed_types_promote():
+    y = fractionally_strided_conv(
+        jnp.ones((2, 2, 1), jnp.bfloat16), jnp.ones((4, 4, 1, 1), jnp.float32)
+    )
+    assert y.dtype == jnp.float32
+
+
+X, KERNEL = np.ones((2, 5, 6, 4)), np.ones((4, 4, 4, 6))
+ERRORS = {
+    r"x: got 2 axes \(shape \(5, 6\)\), expected 4 \(batch, 2 spatial, channels\) or 3 "
+    r"for a kernel of \(4, 4, 4, 6\)": dict(x=X[0, ..., 0]),
+    r"kernel: got shape \(4, 6\), expected 1 to 3 spatial": dict(kernel=KERNEL[0, 0]),
+    r"x: got 3 channels \(shape \(2, 5, 6, 3\)\), expected 4 for a kernel of \(4, 4, "
+    r"4, 6\) and 1 group\(s\)$": dict(x=X[..., :3]),
+    r"expected 4 .*; channels come last: move them with jnp.moveaxis\(x, 1, -1\)": dict(
+        x=np.ones((2, 4, 5, 6))
+    ),
+    r"channels come last: move them with jnp.moveaxis\(x, 0, -1\)": dict(
+        x=np.ones((4, 5, 6))
+    ),
+    r"got output padding a = 2, expected 0 <= a < max\(s, d\) = 2": dict(
+        output_padding=2
+    ),
+    r"got output_padding -1, expected at least 0": dict(output_padding=-1),
+    r"got output size 13 for input size 5 with k=4, s=2, .*: expected 10 to 11": dict(
+        output_size=13
+    ),
+    r"got output size 8 for input size 5 with padding 'SAME', s=2: expected 9 to 10": (
+        dict(output_size=8, padding="SAME")
+    ),
+    r"got output_padding 1 and output_size 11, expected one of them": dict(
+        output_size=11, output_padding=1
+    ),
+    r"feature_group_count: got 4, expected a divisor of c_out = 6": dict(
+        kernel=KERNEL[:, :, :1], feature_group_count=4
+    ),
+    r"got padding p = \(9, 9\) that leaves an output of size -6": dict(padding=9),
+    r"got padding 'same', expected 'SAME', 'VALID', an integer, or": dict(
+        padding="same"
+    ),
+    r"got padding \(1, 1, 1\) for 2 spatial axes, expected 1 or 2": dict(
+        padding=(1, 1, 1)
+    ),
+    r"got strides \(2, 2, 2\) for 2 spatial axes, expected 1 or 2": dict(
+        strides=(2, 2, 2)
+    ),
+    r"got kernel_dilation 0, expected at least 1": dict(kernel_dilation=0),
+    r"bias: got shape \(4,\), expected \(6,\)": dict(bias=np.ones(4)),
+    r"lowering: got 'fast', expected one of \('zero_insertion', 'subpixel', ": dict(
+        lowering="fast"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", ERRORS)
+def test_error_texts(text):
+    with pytest.raises(ValueError, match=text):
+        fractionally_strided_conv(**({"x": X, "kernel": KERNEL} | ERRORS[text]))
+
+
+def test_module_parameters_and_value():
+    x = jax.random.normal(jax.random.key(1), (2, 3, 4, 6))
+    layer = FractionallyStridedConv(4, (2, 3), (1, 2), (0, 1), feature_group_count=2)
+    y, variables = layer.init_with_output(jax.random.key(0), x)
+    params = variables["params"]
+    assert jax.tree.map(jnp.shape, params) == {"kernel": (2, 3, 3, 4), "bias": (4,)}
+    expected = fractionally_strided_conv(
+        x, **params, strides=(1, 2), padding=(0, 1), feature_group_count=2
+    )
+    np.testing.assert_array_equal(y, expected)
+
+
+def test_module_with_transposed_kernel_and_no_bias():
+    layer = FractionallyStridedConv(
+        4, (3,), 2, 1, feature_group_count=2, use_bias=False, transpose_kernel=True
+    )
+    variables = layer.init(jax.random.key(0), jnp.ones((2, 5, 6)))
+    assert jax.tree.map(jnp.shape, variables["params"]) == {"kernel": (3, 2, 6)}
+    y = layer.apply(variables, jnp.ones((2, 5, 6)), output_size=10)
+    assert y.shape == (2, 10, 4)
+
+
+def test_module_dtypes():
+    layer = FractionallyStridedConv(3, dtype=jnp.bfloat16)
+    y, variables = layer.init_with_output(jax.random.key(0), jnp.ones((1, 2, 2, 1)))
+    assert y.dtype == jnp.bfloat16
+    assert {a.dtype for a in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
+
+
+def test_module_keeps_the_variance_with_relu():
+    """The default initialiser is he-normal for what is left without the zeros."""
+    x = jax.nn.relu(jax.random.normal(jax.random.key(1), (8, 32, 32, 64)))
+    y, _ = FractionallyStridedConv(64).init_with_output(jax.random.key(0), x)
+    inner = y[:, 2:-2, 2:-2]
+    np.testing.assert_allclose((inner**2).mean(), 2 * (x**2).mean(), rtol=0.05)
+
+
+def test_module_errors():
+    layer = FractionallyStridedConv(6)
+    variables = layer.init(jax.random.key(0), jnp.ones((1, 5, 6, 4)))
+    with pytest.raises(ValueError, match=r"expected 4 .*jnp.moveaxis\(x, 1, -1\)"):
+        layer.apply(variables, jnp.ones((1, 4, 5, 6)))
+    for fields, text in [
+        (dict(features=6, feature_group_count=4), "expected a divisor of features = 6"),
+        (dict(features=3, feature_group_count=3), "expected a divisor of c_in = 4"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            FractionallyStridedConv(**fields).init(jax.random.key(0), X)
+
+
+def test_nnx_by_the_bridge():
+    from flax import nnx
+
+    x = jnp.ones((1, 3, 4, 2))
+    layer = nnx.bridge.ToNNX(FractionallyStridedConv(5), rngs=nnx.Rngs(0))
+    nnx.bridge.lazy_init(layer, x)
+    assert layer(x).shape == (1, 6, 8, 5)
+    assert layer.kernel[...].shape == (4, 4, 2, 5)
+    grads = nnx.grad(lambda layer: layer(x).sum())(layer)
+    np.testing.assert_array_equal(grads["bias"][...], np.full(5, 48.0))

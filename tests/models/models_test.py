@@ -1,0 +1,259 @@
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from flax import linen as nn
+
+from cpcnn_jax.config import Model
+from cpcnn_jax.models import context_map, cpcnn, csrnet, dme, fcnn, gce, lce, mcnn, vgg
+from cpcnn_jax.models.classifier_head import ClassifierHead, dropout
+from cpcnn_jax.models.cpcnn import CPCNN
+from cpcnn_jax.models.discriminator import Discriminator
+
+IMAGE = (1, 64, 64, 3)
+# Computed by hand from the layers' strings: sides squared times features in and out,
+# plus a bias each; the paper prints no counts.
+PARAMETERS = {
+    vgg.VGG16Features: (vgg.VGG16Features(), IMAGE, 14_714_688),
+    gce.GlobalContextEstimator: (gce.GlobalContextEstimator(), IMAGE, 27_692_869),
+    lce.LocalContextEstimator: (lce.LocalContextEstimator(), IMAGE, 3_375_685),
+    dme.DensityMapEstimator: (dme.DensityMapEstimator(), IMAGE, 244_706),
+    csrnet.CSRNet: (csrnet.CSRNet(), IMAGE, 16_263_489),
+    mcnn.MCNN: (mcnn.MCNN(), (1, 64, 64, 1), 127_953),
+    fcnn.FusionCNN: (fcnn.FusionCNN(), (1, 16, 16, 40), 341_169),
+    fcnn.PointwiseFusion: (fcnn.PointwiseFusion(), (1, 16, 16, 30), 31),
+    Discriminator: (Discriminator(), (1, 64, 64, 1), 1_553_089),
+    ClassifierHead: (ClassifierHead((8, 4), 3), (1, 10), 88 + 36 + 15),
+    CPCNN: (CPCNN(), IMAGE, 27_692_869 + 3_375_685 + 244_706 + 341_169),
+}
+
+
+@functools.cache
+def _small():
+    """A narrow CP-CNN and its weights."""
+    model = cpcnn.build(
+        Model(
+            vgg_width=0.125,
+            gce_head=(8, 8),
+            lce_features=(4, 4, 8),
+            lce_head=(8, 8),
+            columns=(((4, 5), (4, 3), (3, 3)), ((4, 3), (4, 3), (2, 3))),
+        )
+    )
+    return model, jax.jit(model.init)(jax.random.key(0), jnp.zeros(IMAGE))
+
+
+def _image(height, width, count=1, seed=0):
+    shape = (count, height, width, 3)
+    return np.random.default_rng(seed).random(shape, dtype=np.float32)
+
+
+def test_every_module_is_in_the_table_of_parameters():
+    modules = (vgg, gce, lce, dme, fcnn, cpcnn, mcnn, csrnet)
+    classes = {
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, nn.Module)
+        and value.__module__.startswith("cpcnn_jax.models")
+    }
+    assert classes | {Discriminator} == set(PARAMETERS)
+
+
+@pytest.mark.parametrize("name", PARAMETERS, ids=lambda c: c.__name__)
+def test_parameter_count(name):
+    module, shape, expected = PARAMETERS[name]
+    variables = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros(shape))
+    assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == expected
+
+
+def test_the_default_networks_are_the_configuration_s():
+    assert cpcnn.build(Model()) == CPCNN()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (67, 101), (98, 65)])
+def test_density_has_the_size_of_the_image(size):
+    model, variables = _small()
+    density, aux = jax.jit(model.apply)(variables, _image(*size))
+    quarter = tuple(-(-side // 4) for side in size)
+    assert density.shape == (1, *size, 1)
+    assert aux["features"].shape == (1, *quarter, 5)
+    assert aux["context"].shape == (1, *quarter, 10)
+    np.testing.assert_allclose(aux["context"][..., :5].sum(-1), 1, rtol=1e-5)
+    np.testing.assert_allclose(aux["context"][..., 5:].sum(-1), 1, rtol=1e-5)
+
+
+def test_density_is_the_fusion_s_output_over_the_scale():
+    model, variables = _small()
+    image = _image(64, 72)
+    density, aux = model.apply(variables, image)
+    both = jnp.concatenate([aux["features"], aux["context"]], axis=-1)
+    scaled = model.fcnn.apply({"params": variables["params"]["fcnn"]}, both)
+    np.testing.assert_allclose(density * 100, scaled, rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_is_its_images_one_by_one():
+    model, variables = _small()
+    images = _image(64, 64, count=2)
+    together, _ = model.apply(variables, images)
+    apart = [model.apply(variables, image[None])[0][0] for image in images]
+    np.testing.assert_allclose(together, np.stack(apart), atol=1e-6)
+
+
+def test_global_context_of_a_crop_is_one_constant_per_class():
+    model, variables = _small()
+    found = model.apply(variables, _image(64, 96), blocks=1, method="context")[
+        0, ..., :5
+    ]
+    np.testing.assert_allclose(
+        found, np.broadcast_to(found[0, 0], found.shape), rtol=1e-6
+    )
+
+
+def test_global_context_of_a_photograph_is_gce_block_by_block():
+    model, variables = _small()
+    image = _image(128, 192)
+    found = model.apply(variables, image, method="context")[0, ..., :5]
+    block = image[:, 32:64, 96:144]  # row 1, column 2 of four by four
+    logits = model.gce.apply({"params": variables["params"]["gce"]}, block)
+    np.testing.assert_allclose(found[12, 30], jax.nn.softmax(logits)[0], rtol=1e-4)
+
+
+def test_local_context_is_lce_window_by_window():
+    model, variables = _small()
+    image = _image(64, 128)
+    found = model.apply(variables, image, method="context")[0, ..., 5:]
+    logits = model.lce.apply({"params": variables["params"]["lce"]}, image[:, :, 64:])
+    scores = jax.nn.softmax(logits)[0]
+    np.testing.assert_allclose(
+        found[:, 16:], jnp.broadcast_to(scores, (16, 16, 5)), rtol=1e-5
+    )
+
+
+def test_lce_has_no_memory_of_where_a_patch_was_cut():
+    """VALID convolutions: once over the photograph equals window by window."""
+    model, variables = _small()
+    params = variables["params"]["lce"]
+    image = _image(80, 64)
+    x = vgg.normalised(image)
+    for block in (1, 2, 3):
+        for layer in (1, 2):
+            weights = params[f"conv{block}_{layer}"]
+            x = jax.lax.conv_general_dilated(
+                x,
+                weights["kernel"],
+                (1, 1),
+                "VALID",
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            )
+            x = jax.nn.relu(x + weights["bias"].reshape(1, 1, 1, -1))
+        x = nn.max_pool(x, (2, 2), (2, 2))
+    dense = x[:, 2:6].reshape(1, -1)  # the window whose top is at 16
+    head = ClassifierHead((8, 8), 5).apply({"params": params["head"]}, dense)
+    window = model.lce.apply({"params": params}, image[:, 16:80])
+    np.testing.assert_allclose(head, window, atol=1e-5)
+
+
+def test_lce_may_have_vgg16_s_blocks():
+    """VGG-16's features of the patch, flattened, and the head."""
+    net = lce.LocalContextEstimator(
+        head=(8, 8), num_classes=7, vgg_blocks=3, vgg_width=0.125
+    )
+    patches = _image(64, 64, count=2)
+    logits, variables = net.init_with_output(jax.random.key(0), patches)
+    params = variables["params"]
+    assert set(params) == {"vgg16", "head"}
+    features = vgg.VGG16Features(0.125, 3).apply({"params": params["vgg16"]}, patches)
+    assert features.shape == (2, 8, 8, 32)
+    head = ClassifierHead((8, 8), 7).apply({"params": params["head"]}, features)
+    np.testing.assert_allclose(logits, head, atol=1e-6)
+
+
+def test_networks_left_out_leave_no_parameters():
+    model = cpcnn.build(Model(global_context=False, local_context=False, fusion=False))
+    (density, aux), variables = jax.jit(model.init_with_output)(
+        jax.random.key(0), jnp.ones(IMAGE)
+    )
+    assert set(variables["params"]) == {"dme", "fcnn"}
+    assert aux["context"].shape == (1, 16, 16, 0)
+    np.testing.assert_array_equal(np.unique(density[0, :4, :4]), density[0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "text"),
+    [
+        ((1, 63, 64, 3), "at least 64x64 pixels, got 63x64"),
+        ((1, 64, 64, 1), r"images \[B, H, W, 3\], got \(1, 64, 64, 1\)"),
+        ((64, 64, 3), r"images \[B, H, W, 3\], got \(64, 64, 3\)"),
+    ],
+)
+def test_unusable_images_are_named(shape, text):
+    model, variables = _small()
+    with pytest.raises(ValueError, match=text):
+        model.apply(variables, jnp.zeros(shape))
+
+
+def test_networks_name_the_sizes_they_need():
+    with pytest.raises(ValueError, match="multiples of 4, got 66x64"):
+        dme.DensityMapEstimator().init(jax.random.key(0), jnp.zeros((1, 66, 64, 3)))
+    with pytest.raises(ValueError, match="64x64 pixels, got"):
+        lce.LocalContextEstimator().init(jax.random.key(0), jnp.zeros((1, 32, 64, 3)))
+    with pytest.raises(ValueError, match="even kernel side, got 3"):
+        fcnn.FusionCNN(3).init(jax.random.key(0), jnp.zeros((1, 4, 4, 2)))
+
+
+@pytest.mark.parametrize("kernel", [2, 6])
+def test_t_doubles_with_every_even_kernel(kernel):
+    net = fcnn.FusionCNN(transposed_kernel=kernel)
+    out, _ = net.init_with_output(jax.random.key(0), jnp.zeros((1, 5, 7, 2)))
+    assert out.shape == (1, 20, 28, 1)
+
+
+def test_dropout_follows_the_example_not_its_place():
+    keys = jax.random.split(jax.random.key(0), 4)
+    x = jnp.ones((4, 50))
+    whole = dropout(x, keys, rate=0.3)
+    parts = [dropout(x[i : i + 2], keys[i : i + 2], rate=0.3) for i in (0, 2)]
+    np.testing.assert_array_equal(whole, jnp.concatenate(parts))
+    kept = whole[whole > 0]
+    np.testing.assert_allclose(kept, 1 / 0.7, rtol=1e-6)
+    assert 0.5 < len(kept) / whole.size < 0.9
+
+
+def test_coverage_gives_every_cell_one_person_s_worth_of_scores():
+    spans = context_map.window_spans(148, window=64, stride=32)
+    assert spans == [(0, 64), (32, 96), (64, 128), (84, 148)]
+    table = context_map.coverage(148, spans)
+    np.testing.assert_allclose(table.sum(axis=1), 1)
+    by_hand = [(0 <= 40 < 64), (32 <= 40 < 96), False, False]  # pixels 40 to 43
+    np.testing.assert_allclose(table[10], np.array(by_hand) / 2)
+
+
+@pytest.mark.parametrize("blocks", [5, 4, 1])
+def test_vgg16_equals_torch_with_the_same_weights(blocks):
+    """Thirteen convolutions against torch's, in the order of VGG-16's table."""
+    net = vgg.VGG16Features(width=0.125, blocks=blocks)
+    image = _image(64, 64)
+    variables = net.init(jax.random.key(1), image)
+    mean, std = np.float32(vgg.MEAN), np.float32(vgg.STD)
+    x = torch.tensor(((image - mean) / std).transpose(0, 3, 1, 2))
+    ours = [name for name in vgg.LAYERS if int(name[4]) <= blocks]
+    assert set(variables["params"]) == set(ours)
+    for name in ours:
+        weights = variables["params"][name]
+        kernel = np.array(weights["kernel"]).transpose(3, 2, 0, 1)
+        bias = torch.tensor(np.array(weights["bias"]))
+        x = torch.conv2d(x, torch.tensor(kernel), bias, padding=1).relu()
+        if name in ("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"):
+            x = torch.max_pool2d(x, 2)
+    got = net.apply(variables, image)
+    np.testing.assert_allclose(got, x.permute(0, 2, 3, 1), atol=1e-4)
+
+
+def test_modules_are_plain_dataclasses():
+    assert dataclasses.replace(CPCNN(), gce=None).gce is None

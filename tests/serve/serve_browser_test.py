@@ -1,0 +1,338 @@
+"""The served page in a real browser: by pointer, by keyboard alone, on a phone."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import server_process
+from PIL import Image
+
+import cpcnn_jax as cp
+from cpcnn_jax.inference import regions
+from cpcnn_jax.io import density_file
+
+webdriver = pytest.importorskip("selenium.webdriver")
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+Wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return server_process.weights_file(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def address(file):
+    with server_process.running(file, "--max_body", "1", "--timeout", "300") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory):
+    """A file of 120x90 pixels."""
+    path = tmp_path_factory.mktemp("photographs") / "square.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def expected(file, photograph):
+    """What the library says of it."""
+    return cp.load(file).count(photograph)
+
+
+@pytest.fixture
+def page(browser, address):
+    """The page, freshly opened; afterwards its console must be empty."""
+    browser.get(address)
+    yield browser
+    assert browser.get_log("browser") == []
+
+
+@pytest.fixture
+def counted(page, photograph):
+    """The page with the photograph counted."""
+    choose(page, photograph)
+    return page
+
+
+def find(page, selector):
+    return page.find_element("css selector", selector)
+
+
+def text(page, selector):
+    return find(page, selector).text
+
+
+def wait(page, condition):
+    return Wait(page, 300, poll_frequency=0.05).until(condition)
+
+
+def choose(page, path):
+    find(page, "#file").send_keys(str(path))
+    wait(page, lambda page: f"{path.name}: " in text(page, "#status"))
+
+
+def press(page, *keys):
+    chain = webdriver.ActionChains(page)
+    for key in keys:
+        chain.send_keys(key)
+    chain.perform()
+
+
+def people(words):
+    return float(re.search(r"(-?[\d,.]+) people", words)[1].replace(",", ""))
+
+
+def test_a_photograph_is_counted_and_shown(counted, expected):
+    assert float(text(counted, "#count").replace(",", "")) == pytest.approx(
+        expected.count, abs=0.051
+    )
+    assert "120×90 pixels" in text(counted, "#status")
+    shown = "return [$('photograph').naturalWidth, $('map').width, $('map').height]"
+    assert counted.execute_script(shown) == [120, 120, 90]
+    found = counted.execute_script("return [...state.density.values]")
+    np.testing.assert_allclose(
+        np.reshape(found, (90, 120)), expected.density, rtol=1e-4, atol=1e-7
+    )
+
+
+def test_the_brightest_place_is_where_the_people_are(counted, expected):
+    brightness = """
+      const { data } = $("map").getContext("2d").getImageData(0, 0, 120, 90);
+      return Array.from({ length: 120 * 90 }, (_, i) =>
+        data[4 * i] + data[4 * i + 1] + data[4 * i + 2]);
+    """
+    shown = np.array(counted.execute_script(brightness))
+    density = expected.density.ravel()
+    assert shown[density.argmax()] == 252 + 255 + 164
+    assert shown[density.argmin()] == shown.min()
+    order = np.argsort(density)
+    assert (np.diff(shown[order]) >= -2).all()  # colours are rounded
+
+
+def test_the_slider_goes_from_photograph_to_map(counted):
+    slider = find(counted, "#mix")
+    for key, opacity in ((Keys.HOME, "0"), (Keys.END, "1"), (Keys.ARROW_LEFT, "0.99")):
+        slider.send_keys(key)
+        style = find(counted, "#map").value_of_css_property("opacity")
+        assert style == opacity
+
+
+def test_a_region_by_keyboard_alone(page, photograph, expected):
+    """From the top of the page by keys; only the file's dialog is not driven."""
+    press(page, Keys.TAB)
+    assert page.switch_to.active_element.get_attribute("id") == "file"
+    choose(page, photograph)
+    for _ in range(9):
+        if page.switch_to.active_element.get_attribute("id") == "drawing":
+            break
+        press(page, Keys.TAB)
+    # From the middle, 60,45, in steps of 120/50 pixels, rounded.
+    for keys in (
+        [Keys.ENTER],
+        [Keys.ARROW_RIGHT] * 10 + [Keys.ENTER],
+        [Keys.ARROW_DOWN] * 9 + [" "],
+        [Keys.ARROW_LEFT] * 5 + [Keys.ENTER, Keys.BACKSPACE],
+    ):
+        press(page, *keys)
+    corners = page.execute_script("return state.regions[0].corners")
+    assert len(corners) == 3 and corners[0] == [60, 45]
+    assert corners[1][0] > 75 and corners[2][1] > 60
+    region = regions.Region("1", np.array(corners, float))
+    inside = regions.count(expected.density, region)
+    assert people(text(page, "#regions")) == pytest.approx(inside, abs=0.051)
+    assert "region 1 has 3 corners" in text(page, "#told")
+    press(page, Keys.SHIFT + Keys.ARROW_LEFT)
+    before = page.execute_script("return state.cross")
+    press(page, Keys.TAB, Keys.TAB, Keys.ENTER)  # past the slider, to Remove
+    assert text(page, "#regions") == ""
+    assert page.execute_script("return state.cross") == before
+
+
+def test_regions_by_pointer(counted, expected):
+    drawing = find(counted, "#drawing")
+    counted.execute_script("arguments[0].scrollIntoView({block: 'center'})", drawing)
+    width, height = drawing.size["width"], drawing.size["height"]
+    for share in ((-0.4, -0.4), (0.4, -0.4), (0.4, 0.4), (-0.4, 0.4)):
+        chain = webdriver.ActionChains(counted)
+        by = int(share[0] * width), int(share[1] * height)
+        chain.move_to_element_with_offset(drawing, *by).click().perform()
+    corners = counted.execute_script("return state.regions[0].corners")
+    np.testing.assert_allclose(
+        corners, [[12, 9], [108, 9], [108, 81], [12, 81]], atol=1
+    )
+    find(counted, "#next").click()
+    for key in (Keys.ENTER, Keys.ARROW_RIGHT, Keys.ENTER, Keys.ARROW_DOWN, Keys.ENTER):
+        press(counted, key)
+    listed = text(counted, "#regions").splitlines()
+    assert [words for words in listed if words != "Remove"] == [
+        f"Region {n}: {people(words):,.1f} people"
+        for n, words in enumerate([w for w in listed if w != "Remove"], 1)
+    ]
+    region = regions.Region("1", np.array(corners, float))
+    inside = regions.count(expected.density, region)
+    assert people(listed[0]) == pytest.approx(inside, abs=0.051)
+
+
+def test_javascript_counts_inside_as_python_does(counted, expected):
+    rng = np.random.default_rng(0)
+    polygons = [rng.uniform(0, (240, 180), (n, 2)) for n in range(3, 13)]
+    found = counted.execute_script(
+        "return arguments[0].map((corners) => inside(state.density, corners, "
+        "{ width: 240, height: 180 }))",
+        [polygon.tolist() for polygon in polygons],
+    )
+    for polygon, people_ in zip(polygons, found, strict=True):
+        region = regions.Region("a", polygon)
+        right = regions.count(expected.density, region, size=(180, 240))
+        np.testing.assert_allclose(people_, right, rtol=1e-4, atol=1e-6)
+
+
+def test_large_maps_are_shown_smaller(page):
+    found = page.execute_script("""
+      const values = Float32Array.from({ length: 3300 * 5 }, (_, i) => i % 3300);
+      const map = reduced({ width: 3300, height: 5, values });
+      return [map.width, map.height, map.values[0], map.values[1099]];
+    """)
+    assert found == [1100, 1, 1, 3298]  # means over 3x3 pixels
+
+
+def test_the_map_is_downloaded(counted, expected, tmp_path):
+    folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    counted.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
+    for link in ("#npy", "#png"):
+        find(counted, link).click()
+    names = [tmp_path / f"square.png.{kind}" for kind in ("npy", "png")]
+    wait(counted, lambda _: all(name.exists() for name in names))
+    density = np.load(names[0])
+    np.testing.assert_allclose(density, expected.density, rtol=1e-4, atol=1e-7)
+    density_file.save(tmp_path / "again", density)
+    with Image.open(names[1]) as found, Image.open(tmp_path / "again.png") as right:
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(right))
+    scale = json.loads((tmp_path / "again.json").read_text())["scale"]
+    assert f"{scale:.4g}"[:5] in text(counted, "#meaning")
+
+
+def test_an_example_by_keyboard(page):
+    find(page, "[data-example='1']").send_keys(Keys.ENTER)
+    wait(page, lambda page: "example-2.jpg: " in text(page, "#status"))
+    true = text(page, "[data-example='1']")
+    assert text(page, "#truth") == f"(in truth {true})"
+
+
+def test_a_refusal_is_told_and_what_was_found_stays(counted, tmp_path):
+    count = text(counted, "#count")
+    (tmp_path / "letter.jpg").write_text("no photograph")
+    (tmp_path / "large.png").write_bytes(bytes(2**20 + 1))
+    find(counted, "#file").send_keys(str(tmp_path / "letter.jpg"))
+    wait(counted, lambda page: "letter.jpg is no JPEG" in text(page, "#problem"))
+    find(counted, "#file").send_keys(str(tmp_path / "large.png"))
+    wait(counted, lambda page: "more than 1,048,576 bytes" in text(page, "#problem"))
+    assert find(counted, "#problem").get_attribute("role") == "alert"
+    assert text(counted, "#count") == count
+    # Chromium itself writes refused requests to the console.
+    log = [entry["message"] for entry in counted.get_log("browser")]
+    assert len(log) == 2 and all("/count - Failed to load" in line for line in log)
+
+
+def test_a_photograph_that_only_the_server_can_read(page, photograph, tmp_path):
+    with Image.open(photograph) as image:
+        image.save(tmp_path / "square.tif")
+    choose(page, tmp_path / "square.tif")
+    wait(page, lambda page: "here is the map alone" in text(page, "#problem"))
+    assert not find(page, "#photograph").is_displayed()
+    assert find(page, "#map").value_of_css_property("opacity") == "1"
+
+
+def test_a_busy_server_is_asked_again(page, photograph):
+    page.execute_script("""
+      const asked = window.fetch;
+      let calls = 0;
+      window.fetch = (...words) => (calls++ ? asked(...words) : Promise.resolve(
+        new Response('{"error": "all 2 places are taken: try again in 1 seconds"}',
+          { status: 503, headers: { "Retry-After": "1" } })));
+    """)
+    find(page, "#file").send_keys(str(photograph))
+    wait(page, lambda page: "asking again in 1 s" in text(page, "#status"))
+    wait(page, lambda page: "square.png: " in text(page, "#status"))
+
+
+def test_a_server_that_has_ended_is_said(page, photograph):
+    page.execute_script("window.fetch = () => Promise.reject(new TypeError('no'))")
+    for give in (
+        lambda: find(page, "#file").send_keys(str(photograph)),
+        lambda: find(page, "[data-example='0']").click(),
+    ):
+        page.execute_script("say('')")
+        give()
+        wait(page, lambda page: text(page, "#problem") == "The server does not answer.")
+
+
+def test_a_file_is_dropped_on_the_page(page):
+    page.execute_script("""
+      const canvas = document.createElement("canvas");
+      Object.assign(canvas, { width: 80, height: 70 });
+      canvas.toBlob((blob) => {
+        const data = new DataTransfer();
+        data.items.add(new File([blob], "dropped.png", { type: "image/png" }));
+        const event = new DragEvent("drop", { dataTransfer: data, bubbles: true });
+        document.body.dispatchEvent(event);
+      });
+    """)
+    wait(page, lambda page: "dropped.png: " in text(page, "#status"))
+    assert "80×70 pixels" in text(page, "#status")
+
+
+def test_it_asks_its_own_server_alone_and_its_policy_holds(browser, address):
+    browser.get(address)
+    names = "return performance.getEntriesByType('resource').map((e) => e.name)"
+    loaded = browser.execute_script(names)
+    assert len(loaded) == 3 and all(name.startswith(address) for name in loaded)
+    browser.execute_script("""
+      const script = document.createElement("script");
+      script.textContent = "window.ran = true";
+      document.body.append(script);
+    """)
+    assert browser.execute_script("return window.ran") is None
+    assert "Content Security Policy" in browser.get_log("browser")[0]["message"]
+
+
+def test_every_control_has_a_name(counted):
+    nameless = counted.execute_script("""
+      const all = document.querySelectorAll("button, input, a, [tabindex]");
+      return [...all].filter((c) => !c.textContent.trim()
+        && !c.getAttribute("aria-label") && !c.labels?.length).map((c) => c.outerHTML);
+    """)
+    assert nameless == []
+
+
+@pytest.mark.parametrize("scheme, paper", [("light", 251), ("dark", 14)])
+def test_colours_follow_the_system(browser, address, scheme, paper):
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.get(address)
+    colour = find(browser, "body").value_of_css_property("background-color")
+    assert int(re.search(r"\d+", colour)[0]) == paper
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.parametrize("width", [320, 380])
+def test_it_fits_a_phone(browser, address, photograph, width):
+    metrics = dict(width=width, height=740, deviceScaleFactor=1, mobile=True)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        browser.get(address)
+        choose(browser, photograph)
+        widths = "return [document.documentElement.scrollWidth, innerWidth]"
+        assert browser.execute_script(widths) == [width, width]
+        examples = browser.find_elements("css selector", "[data-example]")
+        assert len({example.location["y"] for example in examples}) == 1
+        drawing = find(browser, "#drawing")
+        assert drawing.size["width"] > 0.85 * width
+        drawing.click()
+        assert "1 of 3 corners" in text(browser, "#regions")
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

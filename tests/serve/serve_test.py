@@ -1,0 +1,320 @@
+"""The server in a process of its own: answers, refusals, load, damaged photographs."""
+
+import base64
+import io
+import json
+
+import corrupted_images
+import jsonschema
+import numpy as np
+import pytest
+import server_process
+from benchmark_modules import module
+from image_bombs import bomb
+from PIL import Image
+
+import cpcnn_jax as cp
+from cpcnn_jax import __main__ as commands
+from cpcnn_jax.cli import serve
+from cpcnn_jax.inference import regions
+from cpcnn_jax.serve import examples
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return server_process.weights_file(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def ready(file):
+    return cp.load(file)
+
+
+@pytest.fixture(scope="module")
+def address(file):
+    with server_process.running(
+        file, "--queue", "4", "--max_body", "1", "--timeout", "300"
+    ) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def schema(address):
+    """Checks an answer against what /openapi.json says of it."""
+    status, _, text = server_process.ask(address, "GET", "/openapi.json")
+    document = json.loads(text)
+    assert status == 200
+
+    def check(name, found):
+        where = {"$ref": f"#/components/schemas/{name}", **document}
+        jsonschema.Draft202012Validator(where).validate(found)
+        return document
+
+    return check
+
+
+def crowd(height=80, width=100, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def saved(image, kind="png", **options):
+    data = io.BytesIO()
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    image.save(data, kind, **options)
+    return data.getvalue()
+
+
+# --- answers ---
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+def test_an_answer_is_what_the_library_says(address, ready, schema, kind):
+    data = saved(crowd(), kind)
+    expected = ready.count(io.BytesIO(data))
+    texts = ("left=0,0;50,0;50,80;0,80", "a b=99.5,0;100,80;3,40")
+    fields = [("region", text) for text in texts]
+    status, found = server_process.count(address, data, "square.x", fields)
+    assert status == 200, found
+    schema("Count", found)
+    assert found["file"] == "square.x" and found["notes"] == []
+    assert (found["width"], found["height"]) == (100, 80)
+    np.testing.assert_allclose(found["count"], expected.count, rtol=1e-5)
+    for text in texts:
+        region = regions.parse(text)
+        people = regions.count(expected.density, region)
+        np.testing.assert_allclose(found["regions"][region.name], people, rtol=1e-4)
+
+
+def test_the_map_comes_in_both_formats(address, ready, schema):
+    data = saved(crowd())
+    expected = ready.count(io.BytesIO(data)).density
+    fields = [("density", "npy"), ("density", "png")]
+    status, found = server_process.count(address, data, fields=fields)
+    assert status == 200
+    schema("Count", found)
+    told = found["density"]
+    assert (told["height"], told["width"]) == expected.shape
+    numbers = np.load(io.BytesIO(base64.b64decode(told["npy"])))
+    assert numbers.dtype == np.float32
+    np.testing.assert_allclose(numbers, expected, rtol=1e-4, atol=1e-7)
+    with Image.open(io.BytesIO(base64.b64decode(told["png"]))) as image:
+        levels = np.asarray(image)
+    assert levels.dtype == np.uint16
+    shown = told["offset"] + told["scale"] * levels
+    np.testing.assert_allclose(shown, numbers, atol=0.51 * told["scale"])
+
+
+def test_the_other_addresses(address, file, schema):
+    schema("Health", server_process.health(address))
+    assert server_process.health(address)["weights"] == str(file)
+    assert server_process.metric(address, "cpcnn_line_places") == 4
+    assert server_process.metric(address, "process_resident_memory_bytes") > 1e8
+    status, _, text = server_process.ask(address, "GET", "/examples/1.jpg")
+    with Image.open(io.BytesIO(text)) as image:
+        assert (status, image.size) == (200, (640, 480))
+    for method, path, code in (
+        ("GET", "/examples/3.jpg", 404),
+        ("GET", "/nothing", 404),
+        ("GET", "/count", 405),
+    ):
+        status, _, text = server_process.ask(address, method, path)
+        assert status == code
+        schema("Refused", json.loads(text))
+
+
+def test_the_schema_names_every_field_and_status(schema, address):
+    document = schema("Health", server_process.health(address))
+    post = document["paths"]["/count"]["post"]
+    content = post["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert set(content["properties"]) == {"photograph", "region", "density"}
+    codes = {"200", "400", "408", "413", "415", "500", "503", "504"}
+    assert set(post["responses"]) == codes
+
+
+# --- photographs as users have them ---
+
+
+def unusual():
+    """Name, file, notes."""
+    whole = Image.fromarray(crowd())
+    frames = dict(save_all=True, append_images=[whole.rotate(180)], lossless=True)
+    levels = np.random.default_rng(0).integers(0, 65536, (70, 90), dtype=np.uint16)
+    note = "a.webp has 2 frames: the first is counted"
+    return [
+        ("cmyk.jpg", saved(whole.convert("CMYK"), "jpeg"), []),
+        ("grey16.png", saved(levels), []),
+        ("a.webp", saved(whole, "webp", **frames), [note]),
+        ("clear.png", saved(whole.convert("RGBA")), []),
+        ("bits.tif", saved(whole.convert("1"), "tiff"), []),
+    ]
+
+
+@pytest.mark.parametrize("name, data, notes", unusual(), ids=lambda v: str(v)[:10])
+def test_unusual_photographs_are_counted(address, ready, name, data, notes):
+    status, found = server_process.count(address, data, name)
+    assert (status, found["notes"]) == (200, notes)
+    expected = ready.count(io.BytesIO(data)).count
+    np.testing.assert_allclose(found["count"], expected, rtol=1e-5)
+
+
+def refused():
+    """Name, file, fields, and what the sentence says."""
+    good, outside = saved(crowd()), [("region", "door=0,0;101,0;5,5")]
+    twice = [("region", "a=0,0;9,0;9,9")] * 2
+    return [
+        ("cut.jpg", saved(crowd(), "jpeg")[:-900], (), "cut.jpg is damaged: "),
+        ("empty.png", b"", (), "empty.png is no JPEG, PNG, WEBP, BMP or TIFF"),
+        ("dot.png", saved(crowd(1, 1)), (), "dot.png has 1x1 pixels; the networks"),
+        ("text.jpg", b"not a photograph", (), "text.jpg is no JPEG, PNG"),
+        ("gif.png", saved(crowd(), "gif"), (), "gif.png is no JPEG, PNG"),
+        ("wide.png", bomb(65_000, 3_000), (), "wide.png has more than 170,000,000"),
+        ("line.png", saved(crowd(2, 9000)), (), "line.png has 9000x2 pixels; the net"),
+        ("bomb.png", bomb(50_000, 50_000), (), "bomb.png has more than 170,000,000"),
+        ("small.png", bomb(9_000, 9_000), (), "small.png is damaged: "),
+        ("a.png", good, outside, "a.png: the corner 101,0 of region door lies outside"),
+        ("a.png", good, [("region", "x")], "'x' is no region: expected name=x,y"),
+        ("a.png", good, twice, "region: each region needs a name of its own"),
+        (
+            "a.png",
+            good,
+            [("density", "jpg")],
+            "density: expected npy or png, got 'jpg'",
+        ),
+        ("a.png", good, [("size", "3")], "the form has no field 'size': use photogr"),
+        ("a.png", good, [("region", "1" * 9000)], "Part exceeded maximum size of 8KB."),
+        ("a.png", good, [("region", "1")] * 65, "Too many fields."),
+        (None, None, (), "the form has no file in its field photograph"),
+        ("", good[:100], (), "the photograph is "),
+        ("line\nbreak\t.png", b"x", (), "line break .png is no JPEG"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "name, data, fields, text", refused(), ids=lambda v: str(v)[:9]
+)
+def test_what_is_refused_is_told_in_a_sentence(
+    address, schema, name, data, fields, text
+):
+    status, found = server_process.count(address, data, name, fields)
+    assert status == 400
+    schema("Refused", found)
+    assert found["error"].startswith(text) and "\n" not in found["error"]
+    assert server_process.health(address)["taken"] == 0
+
+
+def test_requests_that_are_no_forms(address, schema):
+    for headers, body, code, text in (
+        ({}, b"x", 415, "expected a form as multipart/form-data, got 'nothing'"),
+        ({"Content-Type": "image/png"}, b"x", 415, "expected a form as multipart"),
+        ({"Content-Type": "multipart/form-data"}, b"x", 400, "Missing boundary"),
+        (server_process.TYPE, b"x" * 50, 400, "Invalid multipart data."),
+        (server_process.TYPE, b"", 400, "the form has no file"),
+    ):
+        status, _, found = server_process.ask(address, "POST", "/count", body, headers)
+        schema("Refused", json.loads(found))
+        assert (status, json.loads(found)["error"][: len(text)]) == (code, text)
+
+
+def test_a_body_too_large_is_refused_announced_or_not(address, schema):
+    body = server_process.form(bytes(2**20))
+    for sent in (body, iter([body[:400_000], body[400_000:]])):  # iterables: chunked
+        status, _, found = server_process.ask(
+            address, "POST", "/count", sent, server_process.TYPE
+        )
+        schema("Refused", json.loads(found))
+        text = "the body has more than 1,048,576 bytes: shrink it"
+        assert (status, json.loads(found)["error"]) == (413, text)
+
+
+# --- under load ---
+
+
+def test_nothing_is_lost_or_wrong_under_load(address, ready):
+    benchmark = module("serve")
+    photographs = [saved(crowd(64 + 8 * n, 96, seed=n)) for n in range(4)]
+    expected = [ready.count(io.BytesIO(data)).count for data in photographs]
+    load = benchmark.load(address, photographs, expected, clients=8, requests=48)
+    assert (load.lost, load.wrong) == (0, 0)
+    assert len(load.seconds) == 48
+    assert load.busy > 0  # four places for eight clients
+    assert server_process.health(address)["taken"] == 0
+
+
+@pytest.mark.parametrize(
+    "number", [120, pytest.param(2400, marks=pytest.mark.long)], ids=str
+)
+def test_damaged_photographs_do_not_harm_the_server(address, schema, number):
+    memory = []
+    statuses = set()
+    for n, data in enumerate(corrupted_images.photographs(number)):
+        if n % (number // 4) == 0:
+            memory.append(
+                server_process.metric(address, "process_resident_memory_bytes")
+            )
+        status, found = server_process.count(address, data, "mutant")
+        schema("Count" if status == 200 else "Refused", found)
+        statuses.add(status)
+        assert status in (200, 400), found
+    memory.append(server_process.metric(address, "process_resident_memory_bytes"))
+    assert statuses == {200, 400}
+    assert memory[-1] - memory[1] < 200e6, memory
+
+
+# --- the command ---
+
+
+@pytest.mark.parametrize(
+    "words, text",
+    [
+        (["--weights", "nowhere"], "no weights at nowhere"),
+        ([], "no --weights, and runs/demo/weights.safetensors is not there"),
+        (["--queue", "0"], "--queue: expected at least 1, got 0"),
+        (["--timeout", "nan"], "--timeout: expected more than 0, got nan"),
+        (["--max_body", "-1"], "--max_body: expected at least 1, got -1"),
+        (["--max_side", "63"], "--max_side: expected at least 64, got 63"),
+        (["--port", "99999"], "--port: expected 0 to 65535, got 99999"),
+        (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
+        (["--quiet"], "unrecognized arguments: --quiet"),
+    ],
+)
+def test_bad_command_lines_are_one_sentence(
+    file, tmp_path, monkeypatch, capsys, words, text
+):
+    monkeypatch.chdir(tmp_path)
+    named = words if not words or "--weights" in words else [*words, "--weights", file]
+    with pytest.raises(SystemExit) as done:
+        commands.main(["serve", *map(str, named)])
+    complaint = capsys.readouterr().err
+    assert done.value.code == 2
+    assert complaint.startswith(f"serve: {text}") and complaint.count("\n") == 1
+
+
+def test_a_port_that_is_taken(address, file, capsys):
+    port = address.rpartition(":")[2]
+    with pytest.raises(SystemExit):
+        serve.main(["--weights", str(file), "--port", port])
+    text = f"serve: cannot listen on 127.0.0.1, port {port}: Address already in use"
+    assert capsys.readouterr().err.startswith(text)
+
+
+def test_a_host_that_lets_others_in_is_said(capsys):
+    with serve._listen("0.0.0.0", 0) as listening:
+        assert serve._address(listening).startswith("http://0.0.0.0:")
+    said = capsys.readouterr().err
+    assert said == "serve: 0.0.0.0 lets others in, and nothing asks who\n"
+    with serve._listen("127.0.0.1", 0):
+        assert capsys.readouterr().err == ""
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(serve.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        serve.main([])
+    text = "serve: starlette is missing: pip install 'cpcnn_jax[serve]'"
+    assert capsys.readouterr().err.startswith(text)
+
+
+def test_examples_are_of_different_density():
+    people = sorted(len(points) for points in examples.source().points)
+    assert people[1] < 300 < people[2] and len(people) == 3

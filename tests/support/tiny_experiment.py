@@ -1,0 +1,157 @@
+"""The smallest experiment that has every stage, and launch.py as a user starts it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from cpcnn_jax import config
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.training import train_step
+
+ROOT = Path(__file__).parents[2]
+CONFIG = f"--config={__file__}"
+# Of it only the joint stage and one network: what is quick to start again and again.
+# JAX looks for a signal once a second, so the stage must last longer than that.
+BRIEF = (
+    CONFIG,
+    "--config.model.global_context=false",
+    "--config.model.local_context=false",
+    "--config.adversary.steps=0",
+    "--config.density.steps=40",
+)
+
+
+def get_config():
+    return config.Experiment(
+        data=config.Crowd(num_train=6, num_test=3, height=128, width=160, max_heads=60),
+        crops=config.Crops(plain=2, changed=2, patches=4),
+        model=config.Model(
+            columns=(((4, 5), (4, 3), (3, 3)), ((4, 3), (4, 3), (2, 3))),
+            vgg_width=0.125,
+            gce_head=(8, 8),
+            lce_features=(4, 4, 8),
+            lce_head=(8, 8),
+        ),
+        gce=config.GlobalStage(2, 8, 1e-3),
+        lce=config.LocalStage(2, 8, 1e-3),
+        density=config.DensityStage(4, 8, 1e-3),
+        adversary=config.Adversary(2, 8, 1e-4, discriminator_width=0.125),
+        log_every=1,
+        save_every=1,
+        pictures=2,
+    )
+
+
+def networks():
+    """The experiment's networks and weights that were drawn, biases too."""
+    model = cpcnn.build(get_config().model)
+    return model, drawn(model)
+
+
+def drawn(model):
+    """A flat dict of weights for a CPCNN."""
+    image = jnp.zeros((1, 64, 64, 3))
+    shapes = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
+    rng = np.random.default_rng(0)
+    return {
+        name: np.float32(rng.normal(0, 0.1, leaf.shape))
+        for name, leaf in flatten_dict(shapes, sep="/").items()
+    }
+
+
+def environment(devices):
+    """Of a process on so many devices; it shares what the tests have compiled."""
+    return {
+        **os.environ,
+        "JAX_PLATFORMS": "cpu",
+        "JAX_NUM_CPU_DEVICES": str(devices),
+        "JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
+    }
+
+
+def start(*words, devices=8, under=()):
+    """A process of launch.py, or of what starts it."""
+    return subprocess.Popen(
+        [*under, sys.executable, "launch.py", *map(str, words)],
+        cwd=ROOT,
+        env=environment(devices),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def launch(*words, devices=8):
+    """(exit status, stdout, stderr) of launch.py."""
+    with start(*words, devices=devices) as process:
+        try:
+            out, err = process.communicate(timeout=500)
+        finally:
+            process.kill()
+    return process.returncode, out, err
+
+
+@contextlib.contextmanager
+def several(count, *words, devices):
+    """Processes of launch.py that are one run, each with so many devices."""
+    words += (f"--coordinator=127.0.0.1:{free_port()}", f"--num_processes={count}")
+    ours = [start(*words, f"--process_id={i}", devices=devices) for i in range(count)]
+    try:
+        yield ours
+    finally:
+        for process in ours:
+            process.kill()
+            process.communicate()
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def ends(ours, timeout=500):
+    """(exit status, stdout, stderr) of each."""
+    found = [process.communicate(timeout=timeout) for process in ours]
+    return [(p.returncode, *texts) for p, texts in zip(ours, found, strict=True)]
+
+
+def in_one_piece(model, *, blocks):
+    """CP-CNN as its definition says, for each size anew: what tiles are held equal to.
+
+    Returns density(weights, image): a flat dict and `[H, W, 3]` to `[H, W]`.
+    """
+
+    @jax.jit
+    def density(weights, image):
+        variables = train_step.variables(weights)
+        context = model.apply(variables, image, blocks=blocks, method="context")
+        return model.apply(variables, image, context=context)[0][0, ..., 0]
+
+    def run(weights, image):
+        if image.dtype == np.uint8:
+            image = image.astype(np.float32) / 255
+        return np.asarray(density(weights, image[None]))
+
+    return run
+
+
+def never():
+    """The `stop` of a run that nobody stops."""
+    return None
+
+
+def stop_at(call):
+    """The `stop` of a run that is asked to end at this call, counted from 1."""
+    calls = iter(range(1, call))
+    return lambda: signal.SIGTERM if next(calls, None) is None else None

@@ -1,0 +1,121 @@
+"""kill -9 at any moment: the run that is started again ends with the same bytes."""
+
+import contextlib
+import dataclasses
+import json
+import multiprocessing
+import random
+import signal
+import time
+
+import jax
+import pytest
+import tiny_experiment
+
+from cpcnn_jax import config
+from cpcnn_jax.distributed import data_parallel
+from cpcnn_jax.training import train, workdir
+
+KILLS = 50
+STAGES = {"lce": 4, "density": 5, "adversary": 4}
+
+
+def experiment():
+    """Dropout, both joint stages and a validation; a checkpoint after every step."""
+    smallest = tiny_experiment.get_config()
+    return dataclasses.replace(
+        smallest,
+        model=dataclasses.replace(smallest.model, global_context=False),
+        lce=config.LocalStage(STAGES["lce"], 2, 1e-3),
+        density=config.DensityStage(STAGES["density"], 2, 1e-3),
+        adversary=config.Adversary(STAGES["adversary"], 2, discriminator_width=0.125),
+        validation=config.Validation(every=2),
+    )
+
+
+def run(folder, cache):
+    """A training run, in a process that has imported all and used no device yet."""
+    jax.config.update("jax_num_cpu_devices", 2)
+    jax.config.update("jax_compilation_cache_dir", str(cache))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    settings = experiment()
+    workdir.claim(folder, settings)
+    train.train(
+        settings, folder, data_parallel.jit_strategy(), stop=tiny_experiment.never
+    )
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """start(folder): a running process, which need not import anything any more."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["cpcnn_jax.training.train", "cpcnn_jax.data.datasets.synthetic", "grain"]
+    )
+    cache = tmp_path_factory.mktemp("xla")
+
+    def started(folder):
+        process = context.Process(target=run, args=(folder, cache))
+        process.start()
+        return process
+
+    return started
+
+
+def ended(process):
+    process.join()
+    return process.exitcode
+
+
+def results(folder):
+    """The weights' bytes and the losses of every step."""
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    losses = {(line["stage"], line["step"]): line["loss"] for line in lines}
+    return (folder / "weights.safetensors").read_bytes(), losses
+
+
+def half_written(folder):
+    """The half-written checkpoints; two of one name are different files."""
+    found = set()
+    for path in (folder / "checkpoints").glob("*/*.orbax-checkpoint-tmp*"):
+        with contextlib.suppress(FileNotFoundError):
+            found.add((path.name, path.stat().st_ino))
+    return found
+
+
+def wait(process, dice, folder, *, during_save, longest):
+    """Until a moment of the run that nobody knows before, or a moment of a save."""
+    if during_save:
+        before = half_written(folder)
+        while process.is_alive() and half_written(folder) <= before:
+            time.sleep(0.001)
+        longest = 0.02
+    process.join(dice.uniform(0, longest))
+
+
+@pytest.mark.long
+def test_killed_at_fifty_moments_a_run_ends_like_one_that_was_not(start, tmp_path):
+    """Half of the moments are anywhere, half within a checkpoint's writing."""
+    assert ended(start(tmp_path / "first")) == 0  # compiles
+    began = time.monotonic()
+    assert ended(start(tmp_path / "whole")) == 0
+    longest = time.monotonic() - began
+    expected = results(tmp_path / "whole")
+    assert expected[1].keys() == {(s, n + 1) for s in STAGES for n in range(STAGES[s])}
+
+    dice, kills, half, runs = random.Random(0), 0, 0, 0
+    while kills < KILLS:
+        folder = tmp_path / f"run{runs}"
+        process = start(folder)
+        wait(process, dice, folder, during_save=kills % 2, longest=longest)
+        process.kill()
+        if ended(process) == -signal.SIGKILL:
+            kills += 1
+            half += bool(half_written(folder))
+        else:
+            assert process.exitcode == 0
+            assert results(folder) == expected
+            runs += 1
+    assert ended(start(folder)) == 0
+    assert results(folder) == expected
+    assert half > KILLS / 10  # checkpoints were being written

@@ -1,0 +1,77 @@
+"""Sweeps: which points, in which folders, and the table of what they reached."""
+
+import csv
+import json
+
+import pytest
+
+from cpcnn_jax.training import sweep
+
+
+def test_every_combination_is_a_point():
+    found = sweep.points(["seed=0,1,2", "density.learning_rate=1e-4,3e-4"])
+    assert len(found) == 6
+    assert found[1] == {"seed": "0", "density.learning_rate": "3e-4"}
+    names = [sweep.folder_name(point) for point in found]
+    assert names[-1] == "seed=2,density.learning_rate=3e-4"
+    assert len({*names}) == 6
+
+
+@pytest.mark.parametrize(
+    ("sweeps", "text"),
+    [
+        (["seed"], "--sweep=seed must be FIELD=VALUE,VALUE"),
+        (["=1"], "--sweep==1 must be FIELD=VALUE"),
+        (["seed=1,"], "--sweep=seed=1, must be FIELD=VALUE"),
+        (["seed=1,1"], "with different values"),
+        (["data.root=a/b"], "--sweep=data.root=a/b must be"),
+        (["seed=1", "seed=2"], "--sweep=seed=... is given twice: join its values"),
+    ],
+)
+def test_sweeps_that_cannot_be(sweeps, text):
+    with pytest.raises(ValueError, match=text):
+        sweep.points(sweeps)
+
+
+def finished(workdir, name, **scores):
+    (workdir / name).mkdir()
+    scores = dict.fromkeys(sweep.SCORES, 1.0) | {"num_images": 3} | scores
+    (workdir / name / "metrics.json").write_text(json.dumps(scores | {"nae": 0}))
+
+
+def test_the_table_has_the_finished_points_best_first(tmp_path, capsys):
+    finished(tmp_path, "seed=0,lce.steps=2", mae=12.345, psnr=None)
+    finished(tmp_path, "seed=10,lce.steps=2", mae=9)
+    (tmp_path / "seed=2,lce.steps=2").mkdir()  # has been started
+    assert sweep.main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "seed  lce.steps    mae  rmse  psnr   ssim  num_images",
+        "  10          2   9.00  1.00  1.00  1.000           3",
+        "   0          2  12.35  1.00     -  1.000           3",
+    ]
+    with open(tmp_path / "sweep.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["seed"] for row in rows] == ["10", "0"]
+    assert float(rows[1]["mae"]) == 12.345 and rows[1]["psnr"] == ""
+
+
+def test_a_search_is_not_finished_for_the_test_photographs(tmp_path):
+    finished(tmp_path, "seed=0", split="validation")
+    folder = tmp_path / "seed=0"
+    assert sweep.finished(folder) and sweep.finished(folder, "validation")
+    assert not sweep.finished(folder, "test")
+    assert not sweep.finished(tmp_path / "seed=1", "test")
+    (folder / "metrics.json").write_text("[")
+    assert not sweep.finished(folder, "test")
+
+
+def test_nothing_finished_or_damaged_is_one_sentence(tmp_path, capsys):
+    assert sweep.main([str(tmp_path)]) == 1
+    said = f"sweep: {tmp_path} has no finished run of a sweep\n"
+    assert capsys.readouterr().err == said
+    for damaged in ("{", "[]", '{"mae": 1.0}', '{"mae": null}'):
+        finished(tmp_path, f"seed={len(damaged)}")
+        (tmp_path / f"seed={len(damaged)}" / "metrics.json").write_text(damaged)
+        assert sweep.main([str(tmp_path)]) == 1
+        assert "is damaged: evaluate that run again" in capsys.readouterr().err
+        (tmp_path / f"seed={len(damaged)}" / "metrics.json").unlink()

@@ -1,0 +1,31 @@
+"""Rates and shares from a time that the test sets."""
+
+import pytest
+
+from cpcnn_jax.training import throughput
+
+
+@pytest.fixture
+def time(monkeypatch):
+    """`time(t)` makes it t seconds."""
+    now = [100.0]
+    monkeypatch.setattr(throughput.time, "monotonic", lambda: now[0])
+    return lambda seconds: now.__setitem__(0, seconds)
+
+
+def test_rates_and_share_leave_out_what_is_stopped(time):
+    watch = throughput.Clock()
+    with watch.waiting():
+        time(101.0)
+    time(104.0)
+    watch.count(8, 6e9)
+    rates = {"images_per_second": 2.0, "model_flops_per_second": 1.5e9}
+    assert watch.values() == {**rates, "wait_share": 0.25}
+    with watch.stopped():
+        time(164.0)
+    assert watch.values() == {**rates, "wait_share": 0.25}
+    with watch.waiting():
+        time(168.0)
+    watch.count(8, 10e9)
+    rates = {"images_per_second": 2.0, "model_flops_per_second": 2e9}
+    assert watch.values() == {**rates, "wait_share": 5 / 8}

@@ -1,0 +1,247 @@
+"""The loop of training without a process: stopped at chosen calls, and refusals."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+
+import jax
+import numpy as np
+import pytest
+import tiny_experiment
+from safetensors.numpy import load_file
+
+from cpcnn_jax import config, data
+from cpcnn_jax.distributed import data_parallel, preemption
+from cpcnn_jax.distributed.preemption import Interrupted
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.training import density_stages, train, workdir
+from cpcnn_jax.training import stage as stage_lib
+from cpcnn_jax.training.init import params as init_params
+
+
+def trained(folder, experiment, stop=tiny_experiment.never):
+    workdir.claim(folder, experiment)
+    return train.train(experiment, folder, data_parallel.jit_strategy(), stop=stop)
+
+
+def stopped(folder, experiment, *, call):
+    with pytest.raises(Interrupted) as error:
+        trained(folder, experiment, tiny_experiment.stop_at(call))
+    return str(error.value)
+
+
+def test_stops_in_and_between_stages_change_nothing(whole, tmp_path):
+    """Asked before reading, before each stage, after each step and photograph."""
+    experiment = tiny_experiment.get_config()
+    before = dataclasses.asdict(tiny_experiment.get_config())
+    words = stopped(tmp_path, experiment, call=1 + 1 + 2)  # the last step of the first
+    assert words == "SIGTERM: stopped after step 2 of the stage gce"
+    words = stopped(tmp_path, experiment, call=1 + 1)  # a stage that had been completed
+    assert words == "SIGTERM: stopped after step 2 of the stage gce"
+    words = stopped(tmp_path, experiment, call=1 + 1 + 1 + 2 + 2)
+    assert words == "SIGTERM: stopped in the context of photograph 1's crops"
+    words = stopped(tmp_path, experiment, call=1 + 1 + 1 + 5 + 1 + 3)
+    assert words == "SIGTERM: stopped after step 3 of the stage density"
+    assert not (tmp_path / "weights.safetensors").exists()
+    file = trained(tmp_path, experiment)
+    assert file == tmp_path / "weights.safetensors"
+    one, other = load_file(file), load_file(whole[0] / "weights.safetensors")
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+    assert dataclasses.asdict(experiment) == before
+
+
+@pytest.mark.long
+def test_a_run_goes_on_on_another_number_of_devices(whole, tmp_path):
+    """Begun on two devices, gone on with on one, ended on four; unbroken on eight."""
+    experiment, devices = tiny_experiment.get_config(), jax.devices()
+    legs = [
+        (
+            data_parallel.jit_strategy(devices[:2]),
+            1 + 1 + 1,
+            "after step 1 of the stage gce",
+        ),
+        (
+            data_parallel.pmap_strategy(devices[:1]),
+            1 + 1 + 1 + 1 + 2 + 5 + 1 + 1,
+            "density",
+        ),
+        (data_parallel.jit_strategy(devices[:4]), None, None),
+    ]
+    for strategy, call, words in legs:
+        workdir.claim(tmp_path, experiment)
+        if call is None:
+            train.train(experiment, tmp_path, strategy, stop=tiny_experiment.never)
+        else:
+            with pytest.raises(Interrupted, match=words):
+                train.train(
+                    experiment, tmp_path, strategy, stop=tiny_experiment.stop_at(call)
+                )
+    one, other = (load_file(f / "weights.safetensors") for f in (tmp_path, whole[0]))
+    for name, value in one.items():
+        gap = np.abs(value - other[name]).max() / (np.abs(other[name]).max() or 1)
+        assert gap < 1e-4, name
+
+
+@pytest.mark.long
+def test_in_units_a_run_is_the_same_to_the_last_bit_on_other_devices(tmp_path):
+    """All stages, and what the frozen networks say of crops."""
+    experiment = tiny_experiment.get_config()
+    experiment.unit = 1
+    devices, found = jax.devices(), []
+    for strategy in (
+        data_parallel.jit_strategy(devices, shares=True),
+        data_parallel.pmap_strategy(devices[:2]),
+    ):
+        folder = tmp_path / str(strategy.num_devices)
+        workdir.claim(folder, experiment)
+        file = train.train(experiment, folder, strategy, stop=tiny_experiment.never)
+        found.append(load_file(file))
+    for name, value in found[0].items():
+        np.testing.assert_array_equal(value, found[1][name], err_msg=name)
+
+
+def test_a_signal_while_a_step_is_compiled_is_a_step_done_and_saved(tmp_path):
+    strategy = data_parallel.jit_strategy()
+
+    def wrap(step):
+        def compiled(state, batch):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return step(state, batch)
+
+        return strategy.wrap(compiled)
+
+    experiment = tiny_experiment.get_config()
+    workdir.claim(tmp_path, experiment)
+    with preemption.deferred() as stop:
+        with pytest.raises(Interrupted, match="after step 1 of the stage gce"):
+            train.train(experiment, tmp_path, strategy._replace(wrap=wrap), stop=stop)
+    assert os.listdir(tmp_path / "checkpoints" / "gce") == ["1"]
+
+
+def test_only_the_asked_layers_of_the_gce_learn(whole):
+    experiment = tiny_experiment.get_config()
+    first = init_params.weights_of(cpcnn.build(experiment.model), experiment)
+    last = load_file(whole[0] / "weights.safetensors")
+    assert first.keys() == last.keys()
+    moved = {name for name in first if not np.array_equal(first[name], last[name])}
+    still = {name for name in first if name.startswith("gce/vgg16/")} - moved
+    learning = {"gce/vgg16/conv5_2/kernel", "gce/vgg16/conv5_3/kernel"}
+    assert learning <= moved
+    assert all("conv5_2" not in name and "conv5_3" not in name for name in still)
+    assert len(still) == 22  # eleven kernels and eleven biases
+
+
+def test_training_goes_on_from_weights_of_the_same_networks(whole):
+    """For a user's own photographs: what is left out is not trained again."""
+    experiment = tiny_experiment.get_config()
+    experiment.start = str(whole[0])
+
+    def first():
+        return init_params.weights_of(cpcnn.build(experiment.model), experiment)
+
+    found, expected = first(), load_file(whole[0] / "weights.safetensors")
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+    drawn = tiny_experiment.get_config()
+    drawn = init_params.weights_of(cpcnn.build(drawn.model), drawn)
+    experiment.taken = ("dme", "lce")
+    for name, value in first().items():
+        before = expected if name.startswith(experiment.taken) else drawn
+        np.testing.assert_array_equal(value, before[name])
+    experiment.taken = config.NETWORKS
+    experiment.mcnn = str(whole[0] / "weights.safetensors")
+    with pytest.raises(ValueError, match="--config.mcnn=.* is no file of MCNN's"):
+        first()
+    experiment.mcnn = ""
+    experiment.model.local_context = False
+    with pytest.raises(ValueError, match="is of other networks: fcnn/conv1/kernel is"):
+        first()
+    experiment.start = "nowhere"
+    with pytest.raises(ValueError, match="no weights at nowhere"):
+        first()
+
+
+def test_stages_are_those_of_the_configuration():
+    def plan(**changes):
+        model = config.Model(**changes.pop("model", {}))
+        experiment = config.Experiment(model=model, **changes)
+        run = stage_lib.Run(experiment, cpcnn.build(model), None, None)
+        return [stage.__name__.removesuffix("_stage") for stage in train.plan(run)]
+
+    assert plan() == ["global", "local", "density", "adversarial"]
+    assert plan(adversary=config.Adversary(0)) == ["global", "local", "density"]
+    known = {"gce": config.GlobalStage(0), "lce": config.LocalStage(0)}
+    assert plan(start="run", **known) == ["density", "adversarial"]
+    alone = {"global_context": False, "local_context": False}
+    assert plan(model=alone, adversary=config.Adversary(0)) == ["density"]
+
+
+def density_stage_of(experiment):
+    """The stage of a model without context."""
+    source = data.open_source(experiment.data, "train")
+    model = cpcnn.build(experiment.model)
+    run = stage_lib.Run(experiment, model, source, None)
+    run = run._replace(crop_scores=lambda weights, crops: dict.fromkeys(crops, {}))
+    return density_stages.density_stage(run, tiny_experiment.drawn(model))
+
+
+def test_the_dme_learns_at_its_own_rate():
+    """A first step of Adam moves a weight by its rate, whatever the gradient."""
+    experiment = tiny_experiment.get_config()
+    experiment.model.global_context = experiment.model.local_context = False
+    experiment.density.dme_rate = 0.25
+    stage = density_stage_of(experiment)
+    with contextlib.closing(stage.batches(0)) as batches:
+        batch = next(batches)
+    after, _ = jax.jit(stage.step)(stage.state, batch)
+    moved = {
+        name: np.max(np.abs(after.params[name] - value))
+        for name, value in stage.state.params.items()
+    }
+    for name, largest in moved.items():
+        rate = 0.25e-3 if name.startswith("dme/") else 1e-3
+        assert largest == pytest.approx(rate, rel=0.02), name
+
+
+def test_the_mean_of_the_weights_is_what_a_stage_gives():
+    """By its definition, the sum of decay^(n - k) w_k over that of decay^(n - k)."""
+    experiment = tiny_experiment.get_config()
+    experiment.model.global_context = experiment.model.local_context = False
+    found = {}
+    for average in (0.0, 0.75):
+        experiment.density.average = average
+        stage = density_stage_of(experiment)
+        state, seen = stage.state, []
+        with contextlib.closing(stage.batches(0)) as batches:
+            for _ in range(3):
+                batch = next(batches)
+                state, _ = jax.jit(stage.step)(state, batch)
+                seen.append(state.params)
+        found[average] = seen, stage.result(state)
+    (plain, last), (seen, mean) = found[0.0], found[0.75]
+    for name, values in plain[-1].items():
+        np.testing.assert_array_equal(values, seen[-1][name])  # the same training
+        np.testing.assert_array_equal(values, last[name])
+        shares = 0.75 ** np.arange(2, -1, -1)
+        expected = sum(w * p[name] for w, p in zip(shares, seen, strict=True))
+        np.testing.assert_allclose(
+            mean[name], expected / shares.sum(), rtol=2e-5, atol=1e-7
+        )
+
+
+def test_what_cannot_be_trained_is_said_before_anything_is_written(tmp_path):
+    experiment = dataclasses.replace(
+        tiny_experiment.get_config(), lce=config.LocalStage(2, 12)
+    )
+    with pytest.raises(ValueError, match="--config.lce.batch_size=12 cannot be split"):
+        trained(tmp_path, experiment)
+    experiment = tiny_experiment.get_config()
+    experiment.gce.vgg16 = str(tmp_path / "none")
+    with pytest.raises(ValueError, match="--config.gce.vgg16=.* does not exist"):
+        trained(tmp_path, experiment)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"config.json", "environment.json"}

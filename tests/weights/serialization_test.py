@@ -1,0 +1,158 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from cpcnn_jax.config import Model
+from cpcnn_jax.models.vgg import BLOCKS, LAYERS
+from cpcnn_jax.weights import serialization
+
+DRAW = np.random.default_rng(0)
+
+
+def arrays():
+    transposed = DRAW.normal(size=(3, 5)).astype(np.float32).T
+    return {"dme/a/kernel": transposed, "fcnn/t1/bias": np.float32([np.pi, -0.0])}
+
+
+def test_weights_come_back_bit_for_bit(tmp_path):
+    file, written = tmp_path / "w.safetensors", arrays()
+    serialization.save(file, written, Model())
+    read = serialization.load(file)
+    assert read.keys() == written.keys()
+    for name, value in written.items():
+        assert read[name].dtype == value.dtype
+        assert read[name].tobytes() == value.tobytes()
+
+
+def test_the_header_says_which_networks(tmp_path):
+    file = tmp_path / "w.safetensors"
+    model = Model(vgg_width=0.5, fusion=False, columns=(((4, 5), (4, 3)),))
+    serialization.save(file, arrays(), model)
+    assert serialization.load_model(file) == model
+    with safe_open(file, "numpy") as opened:
+        assert '"vgg_width": 0.5' in opened.metadata()["model"]
+
+
+def test_the_header_says_how_many_blocks_the_global_context_has(tmp_path):
+    file = tmp_path / "w.safetensors"
+    serialization.save(file, arrays(), Model(), blocks=3)
+    assert serialization.load_blocks(file) == 3
+    save_file(arrays(), file, {"model": "{}"})  # as before they were written down
+    assert serialization.load_blocks(file) == 4
+
+
+def test_the_header_names_a_baseline(tmp_path):
+    file = tmp_path / "new" / "w.safetensors"
+    serialization.save_baseline(file, arrays(), "csrnet")
+    assert serialization.load_name(file) == "csrnet"
+    with pytest.raises(ValueError, match="does not say which .* argument 'name'"):
+        serialization.load_model(file)
+    serialization.save(file, arrays(), Model())
+    assert serialization.load_name(file) == "cpcnn"
+    serialization.save_baseline(file, arrays(), "resnet")
+    text = f"{file} does not .*: expected one of cpcnn, mcnn, csrnet, got 'resnet'"
+    with pytest.raises(ValueError, match=text):
+        serialization.load_name(file)
+
+
+def test_the_same_weights_are_the_same_bytes(tmp_path):
+    """The evaluation tells weights apart by their file's digest."""
+    found, files = arrays(), [tmp_path / f"{i}.safetensors" for i in range(5)]
+    for file in files:
+        serialization.save(file, found, Model(), blocks=3)
+    assert len({file.read_bytes() for file in files}) == 1
+
+
+def test_files_that_hold_no_weights_are_named(tmp_path):
+    text = tmp_path / "w.safetensors"
+    with pytest.raises(ValueError, match=f"no weights at {text}"):
+        serialization.load(text)
+    with pytest.raises(ValueError, match=f"no weights at {text}"):
+        serialization.load_model(text)
+    text.write_text("these are words")
+    with pytest.raises(ValueError, match=f"{text} is not a safetensors file"):
+        serialization.load(text)
+    with pytest.raises(ValueError, match=f"{text} does not say which networks"):
+        serialization.load_model(text)
+    with pytest.raises(ValueError, match=f"{tmp_path} is not a safetensors file"):
+        serialization.load(tmp_path)
+
+
+@pytest.mark.parametrize("header", [None, {"model": "{"}, {"model": '{"depth": 3}'}])
+def test_headers_that_describe_no_networks(tmp_path, header):
+    file = tmp_path / "w.safetensors"
+    save_file(arrays(), file, header)
+    with pytest.raises(ValueError, match=f"{file} does not say which networks"):
+        serialization.load_model(file)
+
+
+def vgg16(width=1.0, scope=""):
+    """Weights of VGG-16's shapes: nine numbers per pair of features, a bias each."""
+    found, inputs = {}, 3
+    layers = iter(LAYERS)
+    for features, depth in BLOCKS:
+        for _ in range(depth):
+            outputs, layer = int(features * width), next(layers)
+            shape = (3, 3, inputs, outputs)
+            found[f"{scope}{layer}/kernel"] = np.full(shape, inputs, np.float32)
+            found[f"{scope}{layer}/bias"] = np.full(outputs, -1, np.float32)
+            inputs = outputs
+    return found
+
+
+def test_vgg16_goes_into_the_gce_and_nowhere_else(tmp_path):
+    file = tmp_path / "vgg16.safetensors"
+    save_file(vgg16(0.125), file)
+    zeros = {n: np.zeros_like(v) for n, v in vgg16(0.125, "gce/vgg16/").items()}
+    before = {**zeros, "gce/head/fc1/kernel": np.ones(2)}
+    after = serialization.with_vgg16(before, file)
+    assert after.keys() == before.keys()
+    assert (after["gce/vgg16/conv1_1/kernel"] == 3).all()
+    assert (after["gce/vgg16/conv5_3/bias"] == -1).all()
+    assert after["gce/head/fc1/kernel"] is before["gce/head/fc1/kernel"]
+    assert (before["gce/vgg16/conv1_1/kernel"] == 0).all()
+
+
+def test_vgg16_s_first_blocks_go_into_an_lce_that_has_them(tmp_path):
+    file = tmp_path / "vgg16.safetensors"
+    save_file(vgg16(0.125), file)
+    ours = {n: x for n, x in vgg16(0.125, "lce/vgg16/").items() if "conv5" not in n}
+    before = {n: np.zeros_like(x) for n, x in ours.items()} | {"dme/x": np.ones(2)}
+    after = serialization.with_vgg16(before, file)
+    assert after.keys() == before.keys()
+    for name, value in ours.items():
+        np.testing.assert_array_equal(after[name], value)
+    assert after["dme/x"] is before["dme/x"]
+
+
+def test_vgg16_of_another_width_names_the_layer(tmp_path):
+    file = tmp_path / "vgg16.safetensors"
+    save_file(vgg16(0.25), file)
+    text = (
+        rf"--config.gce.vgg16={file}: expected conv1_1/kernel of shape "
+        r"\(3, 3, 3, 8\), got \(3, 3, 3, 16\) \(--config.model.vgg_width must be 1"
+    )
+    with pytest.raises(ValueError, match=text):
+        serialization.with_vgg16(vgg16(0.125, "gce/vgg16/"), file)
+
+
+def test_vgg16_without_a_layer_or_a_file(tmp_path):
+    file = tmp_path / "vgg16.safetensors"
+    with pytest.raises(ValueError, match=f"--config.gce.vgg16={file} does not exist"):
+        serialization.with_vgg16({}, file)
+    found = vgg16(0.125)
+    del found["conv4_2/bias"]
+    save_file(found, file)
+    with pytest.raises(ValueError, match="conv4_2/bias of shape .*, got nothing"):
+        serialization.with_vgg16(vgg16(0.125, "gce/vgg16/"), file)
+
+
+def test_every_field_of_a_model_survives_the_header(tmp_path):
+    file = tmp_path / "w.safetensors"
+    serialization.save(file, {}, Model())
+    assert dataclasses.asdict(serialization.load_model(file)) == dataclasses.asdict(
+        Model()
+    )
