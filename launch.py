@@ -193,6 +193,7 @@ def _run(config, folder, stop):
     from cpcnn_jax.distributed import data_parallel, multihost, preemption
     from cpcnn_jax.evaluation import evaluate, scores
     from cpcnn_jax.training import sweep, train, workdir
+    from cpcnn_jax.weights import serialization
 
     if multihost.is_main():
         workdir.claim(folder, config, record=_MODE.value != "evaluate")
@@ -220,7 +221,7 @@ def _run(config, folder, stop):
             f"report    {folder}/report.html\n"
             f"pictures  {folder}/pictures\n"
             f"metrics   {folder}/metrics.json, {folder}/predictions.csv\n"
-            f"weights   {workdir.weights_file(folder)}"
+            f"weights   {serialization.weights_file(folder)}"
         )
 
 

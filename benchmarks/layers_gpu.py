@@ -21,8 +21,7 @@ from flax import linen as nn
 from torch_twins import REFERENCE
 
 from cpcnn_jax.layers.fractionally_strided import LOWERINGS, FractionallyStridedConv
-from cpcnn_jax.models import flops
-from cpcnn_jax.training import train_step
+from cpcnn_jax.models import flops, params
 
 OURS = "cpcnn_jax"
 REPEATS = 10
@@ -128,7 +127,7 @@ def contenders(name, layer, place):
 def jax_call(module, kernel, x):
     """`() -> output` of a layer in JAX, repeated."""
     compiled = jax.jit(
-        lambda kernel, x: module.apply(train_step.variables({"kernel": kernel}), x)
+        lambda kernel, x: module.apply(params.variables({"kernel": kernel}), x)
     )
     return repeated(lambda: compiled(kernel, x))
 

@@ -3,7 +3,8 @@
 The names below follow the paper's figure; `import cpcnn_jax as cp`.
 """
 
-from cpcnn_jax.data.density_map import density_class, density_map
+from cpcnn_jax.data.density_classes import density_class
+from cpcnn_jax.data.density_map import density_map
 from cpcnn_jax.evaluation.metrics import mae, psnr, rmse, ssim
 from cpcnn_jax.inference.counter import load
 from cpcnn_jax.layers.fractionally_strided import (

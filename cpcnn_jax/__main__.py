@@ -6,18 +6,16 @@ import sys
 COMMANDS = {
     "check-data": "cpcnn_jax.cli.check_data",
     "check-density": "cpcnn_jax.cli.check_density",
-    "compare": "cpcnn_jax.evaluation.compare",
+    "compare": "cpcnn_jax.cli.compare",
     "count": "cpcnn_jax.cli.count",
-    "csrnet": "cpcnn_jax.weights.importers.csrnet",
     "doctor": "cpcnn_jax.cli.doctor",
     "explain": "cpcnn_jax.cli.explain",
     "export": "cpcnn_jax.cli.export",
-    "mcnn": "cpcnn_jax.weights.importers.mcnn",
+    "import-weights": "cpcnn_jax.cli.import_weights",
     "release": "cpcnn_jax.cli.release",
     "report": "cpcnn_jax.cli.report",
     "serve": "cpcnn_jax.cli.serve",
-    "sweep": "cpcnn_jax.training.sweep",
-    "vgg16": "cpcnn_jax.weights.importers.vgg16",
+    "sweep": "cpcnn_jax.cli.sweep",
 }
 
 

@@ -18,14 +18,19 @@ validation photographs the MAE was 126.3, from 121.5, and LCE's error per window
 people, from 1.71. Trained at commit 479c7ca.
 """
 
-from experiments import cpcnn_plus_context_longer
+from experiments import cpcnn_plus_context
 
 
 def get_config():
-    experiment = cpcnn_plus_context_longer.get_config()
+    experiment = cpcnn_plus_context.get_config()
+    experiment.start = "cpcnn_plus_context"
     experiment.taken = ("gce", "lce", "dme", "fcnn")  # all, for finer classes
+    experiment.crops.zoom, experiment.crops.colour = 1.3, 0.2
+    experiment.crops.patches, experiment.crops.changed_patches = 100, 200
+    experiment.gce.steps = 0
     experiment.model.num_classes = 80
     experiment.model.lce_side = experiment.model.local_stride = 256
     experiment.lce.batch_size = 4  # of 16 windows each
     experiment.lce.steps = 5600
+    experiment.density.steps = experiment.validation.every = 250
     return experiment

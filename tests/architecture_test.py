@@ -31,7 +31,7 @@ ROOMS_TABLE = {
 # The package's front, which names things and is imported by none.
 FRONT = {"cpcnn_jax", "__main__"}
 # Longer than a file should be, and why.
-LONG = {"arithmetic": "the guide's relationships, each with its own example"}
+LONG = {"layers.arithmetic": "the guide's relationships, each with its own example"}
 
 
 def room(path):
@@ -108,13 +108,15 @@ def test_flags_are_read_by_launch_alone():
 
 def test_each_heavy_package_has_its_place():
     assert {folder(name) for name in users("tensorflow_datasets")} == {"data"}
-    assert users("grain") == {"data.pipeline"}
-    assert users("orbax") == {"checkpoint"}
-    assert users("av") == {"film"}
-    assert {folder(name) for name in users("matplotlib")} == {"report"}
+    assert users("grain") == {"data.input_pipeline"}
+    assert users("orbax") == {"training.checkpoint"}
+    assert users("av") == {"io.video"}
+    drawing = {folder(name) for name in users("matplotlib")}
+    assert drawing == {"evaluation", "inference"}
+    assert users("torch") == {"weights.importers.torch_file"}
     for package in ("starlette", "uvicorn", "prometheus_client"):
         assert {folder(name) for name in users(package)} == {"serve"}
-    for oracle in ("tensorflow", "torch", "keras", "skimage", "tensorboard"):
+    for oracle in ("tensorflow", "keras", "skimage", "tensorboard"):
         assert not users(oracle), oracle
     # ONNX is the tests' oracle for the layer, and what the export room writes.
     assert {folder(name) for name in users("onnx") | users("onnxruntime")} == {"export"}
@@ -123,9 +125,12 @@ def test_each_heavy_package_has_its_place():
 @pytest.mark.parametrize(
     ("owner", "names"),
     [
-        ("parallel", "devices local_devices device_count local_device_count make_mesh"),
-        ("parallel", "pmap shard_map"),
-        ("processes", "process_index process_count distributed"),
+        (
+            "distributed.data_parallel",
+            "devices local_devices device_count local_device_count make_mesh",
+        ),
+        ("distributed.data_parallel", "pmap shard_map"),
+        ("distributed.multihost", "process_index process_count distributed"),
     ],
 )
 def test_devices_and_processes_are_known_to_one_room(owner, names):

@@ -363,7 +363,7 @@ def test_a_corrected_value_goes_on_in_the_same_folder(tmp_path):
     assert "--config.gce.batch_size=12 cannot be split over 8 devices" in err
     err = refused(*words, "--config.gce.vgg16=nowhere.safetensors")
     assert "--config.gce.vgg16=nowhere.safetensors does not exist" in err
-    assert "python -m cpcnn_jax vgg16" in err
+    assert "python -m cpcnn_jax import-weights vgg16" in err
 
 
 def test_another_experiment_s_folder_stays_as_it_was(whole, tmp_path):

@@ -7,10 +7,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cpcnn_jax.cli.parser import Parser
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.inference import compilation_cache, count_files, counter, regions, tiling
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.io import video as video_io
-from cpcnn_jax.models.lce import PATCH
 from cpcnn_jax.weights import pretrained, serialization
 
 
@@ -111,9 +111,8 @@ def _parser():
     add(
         "--model",
         choices=list(serialization.DEFAULTS),
-        help="take the default weights of that network; `python -m cpcnn_jax mcnn` and "
-        "`... csrnet` write theirs; --weights needs no --model, since its file says "
-        "what it holds",
+        help="count with the default weights of that network; `python -m cpcnn_jax "
+        "import-weights` writes those of mcnn and csrnet; not needed with --weights",
     )
     add("--json", metavar="FILE", help="write file, count and error of each")
     add("--csv", metavar="FILE", help="write the table")

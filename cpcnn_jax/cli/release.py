@@ -50,7 +50,7 @@ def _parser():
         prog="python -m cpcnn_jax release",
         description="Write trained weights as a file to pass on: float16, and without "
         "the layers that are still ImageNet's VGG-16. Whoever loads it needs that "
-        "file, too (`python -m cpcnn_jax vgg16`).",
+        "file, too (`python -m cpcnn_jax import-weights vgg16`).",
     )
     add = parser.add_argument
     add("weights", metavar="WEIGHTS", help=pretrained.ANY)

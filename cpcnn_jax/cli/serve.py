@@ -7,8 +7,8 @@ import socket
 import sys
 
 from cpcnn_jax.cli.parser import Parser
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.inference import compilation_cache, counter, tiling
-from cpcnn_jax.models.lce import PATCH
 from cpcnn_jax.serve.limits import Limits
 from cpcnn_jax.weights import pretrained
 

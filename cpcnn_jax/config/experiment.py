@@ -88,8 +88,7 @@ class Model:
     fusion: bool = True  # F-CNN; False: one 1x1 convolution on the DME [R: table row 1]
     num_classes: int = 5  # density classes: ex-lo, lo, med, hi, ex-hi [R]
     # [I] where one class of counts ends and the next begins: "width", all as wide (the
-    # author's rule in CMTL), "share", all with as many of the training crops, "root",
-    # all as wide in the counts' square roots.
+    # author's rule in CMTL), "share", all with as many of the training crops.
     classes: str = "width"
     # [I] columns like MCNN's with one convolution more: (features, kernel) per layer;
     # the two poolings follow the first and the second.
@@ -131,16 +130,14 @@ class ContextStage(Stage):
     """The training of a network that may have VGG-16's convolutions."""
 
     vgg_rate: float = 1.0  # their learning rate is this times the stage's
-    # Departs from the paper if true: the last layer begins with how frequent each class
-    # is, whatever the image; also where `start` has given it weights.
-    prior: bool = False
 
 
 @dataclass
 class GlobalStage(ContextStage):
     """The GCE's training: what it starts from and how much of it learns."""
 
-    vgg16: str = ""  # ImageNet weights, from `python -m cpcnn_jax vgg16`; "": random
+    # ImageNet weights, which `import-weights vgg16` writes; "": random.
+    vgg16: str = ""
     # The first of VGG-16's convolutions that learns [R: only the last two do].
     trainable_from: str = "conv5_2"
 
@@ -216,9 +213,6 @@ class Experiment:
     # density classes. A stage of 0 steps is left out.
     start: str = ""
     taken: tuple = NETWORKS  # from `start`; the others begin as they would without it
-    # MCNN's trained weights, from `python -m cpcnn_jax mcnn`, as which DME and F-CNN
-    # begin; "": as `start` says.
-    mcnn: str = ""
     seed: int = 0  # of initialisation, crops, order, noise and dropout
     # What the networks that learn compute in: "float32" or "bfloat16". Weights, losses,
     # sums over parts, the optimisers and all evaluation stay in float32.

@@ -10,12 +10,10 @@ from cpcnn_jax.config import (
     ON_BAD,
     STAGES,
     Experiment,
-    Model,
     Photographs,
     WorldExpo,
 )
-from cpcnn_jax.models.lce import PATCH
-from cpcnn_jax.models.vgg import BLOCKS, LAYERS
+from cpcnn_jax.config.constants import PATCH, VGG16_BLOCKS, VGG16_LAYERS
 
 # What a value must be, the same for Python, and the fields that must be so.
 _RULES = (
@@ -40,8 +38,8 @@ _RULES = (
         "model.num_classes",
     ),
     (
-        f"a whole number from 0 to {len(BLOCKS)}",
-        lambda value: isinstance(value, int) and 0 <= value <= len(BLOCKS),
+        f"a whole number from 0 to {len(VGG16_BLOCKS)}",
+        lambda value: isinstance(value, int) and 0 <= value <= len(VGG16_BLOCKS),
         "model.lce_vgg_blocks",
     ),
     (
@@ -93,13 +91,13 @@ _RULES = (
         "validation.share",
     ),
     (
-        "one of width, share, root",
-        lambda value: value in ("width", "share", "root"),
+        "one of width, share",
+        lambda value: value in ("width", "share"),
         "model.classes",
     ),
     (
-        f"one of {', '.join(LAYERS)}",
-        lambda value: value in LAYERS,
+        f"one of {', '.join(VGG16_LAYERS)}",
+        lambda value: value in VGG16_LAYERS,
         "gce.trainable_from lce.trainable_from",
     ),
     (
@@ -200,12 +198,6 @@ def _changed_crops(config):
 
 
 def _networks(config):
-    usual = config.model.columns == Model.columns and config.model.fusion
-    if config.mcnn and not usual:
-        raise ValueError(
-            f"--config.mcnn={config.mcnn} needs --config.model.columns and "
-            "--config.model.fusion as they are by default"
-        )
     if config.model.lce_side > PATCH and not config.model.lce_vgg_blocks:
         raise ValueError(
             f"--config.model.lce_side={config.model.lce_side} needs convolutions that "

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.data import density_map
 
-PATCH = 64  # pixels, the side of LCE's windows; no crop is smaller
 DIVISOR = 4  # of a crop's sides: the networks work at a quarter of the resolution
 COUNTED = 10_000  # windows that are enough to learn how counts are spread
 
@@ -128,7 +128,7 @@ def crop_counts(source, crops, seed):
     """`[N]` float32 heads inside crops of D_dme, from every photograph's points alone.
 
     At most about 10,000 of the crops are counted: enough for
-    `density_map.fit_thresholds`.
+    `density_classes.fit_thresholds`.
     """
 
     def window(i, j, shape):

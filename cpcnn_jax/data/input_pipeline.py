@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.data import crops as crops_lib
 
 ENDLESS = 2**32  # epochs; more, or none, and Grain cannot batch them one by one
@@ -82,7 +83,7 @@ def crops_until(source, crops, *, batch_size, seed, steps):
 
 
 def patch_batches(
-    source, crops, *, batch_size, seed, start=0, reading=HERE, side=crops_lib.PATCH
+    source, crops, *, batch_size, seed, start=0, reading=HERE, side=PATCH
 ):
     """Endless batches of D_lc: patches at random places, of 64x64 pixels in the paper.
 

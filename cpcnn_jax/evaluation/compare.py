@@ -1,14 +1,8 @@
-"""python -m cpcnn_jax compare: two runs on the same photographs, and how sure it is."""
-
-import json
-import sys
-from pathlib import Path
+"""Paired comparison of two runs on the same images."""
 
 import numpy as np
 
-from cpcnn_jax.cli.parser import Parser
-from cpcnn_jax.evaluation import bootstrap, metrics, predictions
-from cpcnn_jax.io import atomic_write
+from cpcnn_jax.evaluation import bootstrap, metrics
 
 
 def paired(a, b):
@@ -42,14 +36,6 @@ def paired(a, b):
     true = np.array([a[name]["count"] for name in a])
     of_a, of_b = (np.array([run[name]["predicted"] for name in a]) for run in (a, b))
     return true, of_a, of_b, levels if agreed else None
-
-
-def _read(run):
-    rows = predictions.read(run)
-    if len(rows) < 2:
-        file = Path(run) / predictions.NAME
-        raise ValueError(f"{file}: expected at least 2 photographs, got {len(rows)}")
-    return rows
 
 
 def _some(names):
@@ -154,30 +140,3 @@ def _table(rows):
             cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)
         ]
         yield "  ".join([first.ljust(widths[0]), *cells]).rstrip()
-
-
-def main(argv):
-    """The command; returns the exit status."""
-    parser = Parser(
-        prog="python -m cpcnn_jax compare",
-        description="Compare two evaluated runs on the photographs that both scored: "
-        "each MAE with its 95%% interval, their difference, a paired test, and the MAE "
-        "of each density level.",
-    )
-    parser.add_argument("run_a", help="a workdir with predictions.csv")
-    parser.add_argument("run_b", help="another")
-    parser.add_argument("--json", metavar="FILE", help="write the numbers there, too")
-    args = parser.parse_args(argv)
-    runs = (args.run_a, args.run_b)
-    try:
-        true, *predicted, levels = paired(*map(_read, runs))
-        found = compared(runs, true, predicted, levels)
-        if args.json:
-            atomic_write.replace(
-                args.json, (json.dumps(found, indent=2) + "\n").encode()
-            )
-    except (ValueError, OSError) as error:
-        print(f"compare: {error}", file=sys.stderr)
-        return 1
-    print(text(found))
-    return 0

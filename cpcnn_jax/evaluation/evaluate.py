@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cpcnn_jax import data
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.data import splits
 from cpcnn_jax.distributed import multihost
 from cpcnn_jax.distributed.preemption import Interrupted, at_once
@@ -21,8 +22,7 @@ from cpcnn_jax.evaluation import figures, predictions, scores
 from cpcnn_jax.evaluation.report import page
 from cpcnn_jax.inference import counter
 from cpcnn_jax.io import atomic_write
-from cpcnn_jax.models.lce import PATCH
-from cpcnn_jax.training import workdir
+from cpcnn_jax.weights import serialization
 
 
 def photographs(config, split):
@@ -78,7 +78,7 @@ def evaluate(config, folder, *, stop, split="test"):
       ValueError: no trained weights, or the data cannot be used.
     """
     folder = Path(folder)
-    file = workdir.weights_file(folder)
+    file = serialization.weights_file(folder)
     if not file.exists():
         raise ValueError(f"{file} does not exist: train first, with --mode=train")
     with at_once(stop, "before the evaluation: photographs were being read"):

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from cpcnn_jax.data import density_map
+from cpcnn_jax.data import density_classes, density_map
 from cpcnn_jax.evaluation import bootstrap, metrics
 
 LEVELS = ("ex-lo", "lo", "med", "hi", "ex-hi")  # of density [R]
@@ -30,9 +30,9 @@ def level_thresholds(training):
       training: `[N]` people on each training photograph; never on those of the test.
 
     Returns:
-      `[4]` ascending people; see `density_map.density_class`.
+      `[4]` ascending people; see `density_classes.density_class`.
     """
-    return density_map.fit_thresholds(
+    return density_classes.fit_thresholds(
         training, num_classes=len(LEVELS), classes="share"
     )
 
@@ -85,7 +85,7 @@ def of_photograph(record, estimate, config, thresholds):
         "psnr": metrics.psnr(estimate, true),
         "ssim": metrics.ssim(estimate, true),
         **{f"game{level}": game(level) for level in (1, 2, 3)},
-        "level": LEVELS[density_map.density_class(count, thresholds)],
+        "level": LEVELS[density_classes.density_class(count, thresholds)],
     }
     return row | {key: record[key] for key in ("scene",) if key in record}
 
@@ -139,7 +139,7 @@ def _intervals(errors):
 
 def _levels(predicted, true, thresholds):
     edges = [0.0, *map(float, thresholds), float("inf")]
-    level = density_map.density_class(true, thresholds)
+    level = density_classes.density_class(true, thresholds)
     number = np.bincount(level, minlength=len(LEVELS)).tolist()
     mae = metrics.mae_per_level(predicted, true, thresholds).tolist()
     names = ("level", "above", "to", "num_images", "mae")

@@ -11,10 +11,10 @@ indices, and matrices and indices are computed from the image's size when it run
 
 import numpy as np
 
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.export import onnx_axes, onnx_networks
 from cpcnn_jax.export.onnx_graph import Graph
 from cpcnn_jax.models.gce import SIDE
-from cpcnn_jax.models.lce import PATCH
 
 TEXT = (
     "CP-CNN. image: RGB in [0, 1], both sides from {} pixels; density: people per "

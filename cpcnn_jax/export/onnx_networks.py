@@ -7,6 +7,7 @@ a flat dict, from which each layer takes its own by the module's name.
 
 import numpy as np
 
+from cpcnn_jax.config.constants import VGG16_BLOCKS
 from cpcnn_jax.layers import converters
 from cpcnn_jax.models import lce as local
 from cpcnn_jax.models import vgg
@@ -15,7 +16,7 @@ from cpcnn_jax.models.fcnn import PointwiseFusion
 
 def gce(op, trained, module, image):
     """`[B, 3, 224, 224]` to logits `[B, K]`."""
-    x = _vgg16(op, trained, "gce/vgg16", _normalised(op, image), len(vgg.BLOCKS))
+    x = _vgg16(op, trained, "gce/vgg16", _normalised(op, image), len(VGG16_BLOCKS))
     return _classified(op, trained, "gce/head", module.head, _flat(op, x))
 
 
@@ -62,7 +63,7 @@ def fcnn(op, trained, module, x):
 
 def _vgg16(op, trained, name, x, blocks):
     """VGG-16's first blocks, padded, with a pooling after each."""
-    for block, (_, depth) in enumerate(vgg.BLOCKS[:blocks], start=1):
+    for block, (_, depth) in enumerate(VGG16_BLOCKS[:blocks], start=1):
         for layer in range(1, depth + 1):
             x = _relu_conv(op, trained, f"{name}/conv{block}_{layer}", x)
         x = _max_pool(op, x)

@@ -16,10 +16,10 @@ import numpy as np
 from flax import linen as nn
 from jax import lax
 
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.models import context_map as maps
+from cpcnn_jax.models import params
 from cpcnn_jax.models.gce import SIDE
-from cpcnn_jax.models.lce import PATCH
-from cpcnn_jax.training import train_step
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
@@ -38,7 +38,7 @@ def whole(model, trained, *, blocks):
     """
 
     def apply(name, x):
-        weights = train_step.variables(trained, scope=f"{name}/")
+        weights = params.variables(trained, scope=f"{name}/")
         with nn.intercept_methods(_plainly):
             return getattr(model, name).apply(weights, x)
 

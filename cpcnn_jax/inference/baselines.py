@@ -8,14 +8,13 @@ import numpy as np
 from flax import linen as nn
 from PIL import Image
 
-from cpcnn_jax.data.density_map import resize
 from cpcnn_jax.inference import tiling
+from cpcnn_jax.inference.density_resize import resize
 from cpcnn_jax.io import image as image_io
-from cpcnn_jax.models import csrnet
+from cpcnn_jax.models import csrnet, params
 from cpcnn_jax.models.context_map import POOLING
 from cpcnn_jax.models.csrnet import CSRNet
 from cpcnn_jax.models.mcnn import MCNN
-from cpcnn_jax.training import train_step
 
 
 def mcnn_estimator(model, *, tile=tiling.TILE):
@@ -99,7 +98,7 @@ def _tiled(apply, halo, *, cell, tile):
     @jax.jit
     def density(weights, image, area):
         with nn.intercept_methods(tiling.confined(image.shape[1:3], area)):
-            return apply(train_step.variables(weights), image)[0, ..., 0]
+            return apply(params.variables(weights), image)[0, ..., 0]
 
     def cells(weights, image, track):
         shape = image.shape[:2]

@@ -6,10 +6,10 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.inference import baselines, context_scores, tiling
 from cpcnn_jax.io import image as image_io
-from cpcnn_jax.models import cpcnn
-from cpcnn_jax.models.lce import PATCH
+from cpcnn_jax.models import cpcnn, params
 from cpcnn_jax.weights import pretrained, serialization
 
 DEMO = serialization.DEFAULTS["cpcnn"]
@@ -134,7 +134,7 @@ def default(model="cpcnn"):
     file = serialization.DEFAULTS[model]
     if Path(file).exists():
         return file
-    advice = f"`python -m cpcnn_jax {model}` writes it"
+    advice = f"`python -m cpcnn_jax import-weights {model}` writes it"
     if file == DEMO:
         advice = (
             f"let `make vgg16` fetch what {RELEASED} needs, name a weights file or the "
@@ -178,7 +178,7 @@ def load(path, *, tile=tiling.TILE) -> Counter:
 
 def _check(module, channels, trained, file):
     """Refuse weights that are not those of the networks in their own header."""
-    for name, shape in serialization.shapes(module, channels=channels).items():
+    for name, shape in params.shapes(module, channels=channels).items():
         found = trained[name].shape if name in trained else "nothing"
         if found != shape:
             raise ValueError(

@@ -7,11 +7,12 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from cpcnn_jax import config
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.models import context_map as maps
 from cpcnn_jax.models.dme import DensityMapEstimator
 from cpcnn_jax.models.fcnn import FusionCNN, PointwiseFusion
 from cpcnn_jax.models.gce import GlobalContextEstimator
-from cpcnn_jax.models.lce import PATCH, LocalContextEstimator
+from cpcnn_jax.models.lce import LocalContextEstimator
 
 
 class CPCNN(nn.Module):

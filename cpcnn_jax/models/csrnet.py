@@ -3,11 +3,12 @@
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
+from cpcnn_jax.config.constants import VGG16_BLOCKS
 from cpcnn_jax.layers.arithmetic import Layer
 from cpcnn_jax.layers.fast_conv import max_pool
-from cpcnn_jax.models.vgg import BLOCKS, normalised
+from cpcnn_jax.models.vgg import normalised
 
-FRONT = BLOCKS[:4]  # a pooling lies between two blocks
+FRONT = VGG16_BLOCKS[:4]  # a pooling lies between two blocks
 BACK = (512, 512, 512, 256, 128, 64)
 DILATION = 2  # of the back end's kernels
 STRIDE = 8  # pixels per cell of the map

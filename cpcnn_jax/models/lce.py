@@ -6,11 +6,10 @@ import jax
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.layers.fast_conv import max_pool, valid_conv
 from cpcnn_jax.models.classifier_head import ClassifierHead
 from cpcnn_jax.models.vgg import VGG16Features, normalised
-
-PATCH = 64  # pixels: the side of the windows that it classifies
 
 
 class LocalContextEstimator(nn.Module):

@@ -4,16 +4,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
+from cpcnn_jax.config.constants import VGG16_BLOCKS
 from cpcnn_jax.layers.fast_conv import max_pool
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
 STD = (0.229, 0.224, 0.225)
-BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # features, convolutions
-LAYERS = tuple(
-    f"conv{block}_{layer}"
-    for block, (_, depth) in enumerate(BLOCKS, start=1)
-    for layer in range(1, depth + 1)
-)
 
 
 def normalised(image):
@@ -44,7 +39,7 @@ class VGG16Features(nn.Module):
     """
 
     width: float = Model.vgg_width
-    blocks: int = len(BLOCKS)
+    blocks: int = len(VGG16_BLOCKS)
 
     @nn.compact
     def __call__(self, image):
@@ -58,7 +53,7 @@ class VGG16Features(nn.Module):
           poolings and with their features.
         """
         x = normalised(image)
-        for block, (features, depth) in enumerate(BLOCKS[: self.blocks], start=1):
+        for block, (features, depth) in enumerate(VGG16_BLOCKS[: self.blocks], start=1):
             for layer in range(1, depth + 1):
                 x = nn.Conv(
                     int(features * self.width),

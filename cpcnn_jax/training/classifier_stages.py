@@ -7,10 +7,10 @@ import functools
 
 import jax.numpy as jnp
 
+from cpcnn_jax.config.constants import VGG16_LAYERS
 from cpcnn_jax.data import crops as crops_lib
-from cpcnn_jax.data import density_map, input_pipeline
+from cpcnn_jax.data import density_classes, input_pipeline
 from cpcnn_jax.models import flops
-from cpcnn_jax.models.vgg import LAYERS
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training import train_step
 from cpcnn_jax.training.init import params as init_params
@@ -46,8 +46,6 @@ def _classifier_stage(run, before, *, name, counts_of, batches_of):
     crops, seed = run.config.crops, run.config.seed
     counts = counts_of(run.source, crops, seed=seed)
     thresholds = stage_lib.thresholds(run, counts)
-    if settings.prior:
-        before = before | _prior(before, name, counts, thresholds)
     tx = stage_lib.adam(settings)
     if settings.vgg_rate != 1:
         tx = stage_lib.slowed(tx, "/vgg16/", settings.vgg_rate)
@@ -59,14 +57,14 @@ def _classifier_stage(run, before, *, name, counts_of, batches_of):
     def labelled(start):
         order = {"batch_size": settings.batch_size, "seed": seed, "start": start}
         for batch in batches_of(run.source, crops, reading=run.reading, **order):
-            label = density_map.density_class(batch["count"], thresholds)
+            label = density_classes.density_class(batch["count"], thresholds)
             yield {"image": batch["image"], "label": label, "crop": batch["crop"]}
 
     step = train_step.classification_step(
         network,
         tx,
         scope=f"{name}/",
-        class_weights=jnp.asarray(density_map.class_weights(counts, thresholds)),
+        class_weights=jnp.asarray(density_classes.class_weights(counts, thresholds)),
         key=init_params.key(seed, f"{name} dropout"),
         **stage_lib.way(run, settings),
     )
@@ -91,17 +89,5 @@ def _classifier_stage(run, before, *, name, counts_of, batches_of):
 
 def _frozen(network, settings):
     """What the names of the convolutions begin with that stay ImageNet's."""
-    first = LAYERS.index(settings.trainable_from)
-    return tuple(f"{network}/vgg16/{layer}/" for layer in LAYERS[:first])
-
-
-def _prior(before, name, counts, thresholds):
-    """The last layer as it says how frequent each class is, of any image.
-
-    Drawn weights say of every patch that it may be of the fullest class, and a rare
-    class takes long to learn that it is rare: until then the expected count is far too
-    large. Departs from the paper, which says nothing of it.
-    """
-    kernel, bias = (f"{name}/head/logits/{part}" for part in ("kernel", "bias"))
-    share = density_map.class_shares(counts, thresholds)
-    return {kernel: jnp.zeros_like(before[kernel]), bias: jnp.log(share)}
+    first = VGG16_LAYERS.index(settings.trainable_from)
+    return tuple(f"{network}/vgg16/{layer}/" for layer in VGG16_LAYERS[:first])

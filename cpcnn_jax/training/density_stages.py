@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import optax
 
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.data import input_pipeline
 from cpcnn_jax.models import flops
@@ -94,7 +95,7 @@ def _expected(run, before):
         before,
         counts,
         stage_lib.thresholds(run, counts),
-        area=crops_lib.PATCH**2,
+        area=PATCH**2,
         density_scale=settings.model.density_scale,
     )
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import optax
 
 from cpcnn_jax import config
-from cpcnn_jax.data import density_map, input_pipeline
+from cpcnn_jax.data import density_classes, input_pipeline
 from cpcnn_jax.models import cpcnn
 
 
@@ -78,6 +78,6 @@ def slowed(tx, part, rate):
 def thresholds(run, counts):
     """The boundaries of the density classes that the configuration asks for."""
     model = run.config.model
-    return density_map.fit_thresholds(
+    return density_classes.fit_thresholds(
         counts, num_classes=model.num_classes, classes=model.classes
     )

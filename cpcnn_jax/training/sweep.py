@@ -11,10 +11,8 @@ import csv
 import io
 import itertools
 import json
-import sys
 from pathlib import Path
 
-from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.io import atomic_write
 
 # From metrics.json, and how many decimals of each are printed.
@@ -145,19 +143,3 @@ def _cell(name, value):
     if value is None:
         return "-"
     return f"{value:.{SCORES[name]}f}" if name in SCORES else value
-
-
-def main(argv):
-    """The command; returns the exit status."""
-    parser = Parser(
-        prog="python -m cpcnn_jax sweep",
-        description="Print the finished runs of a sweep as a table, the least MAE "
-        "first, and write it to WORKDIR/sweep.csv.",
-    )
-    parser.add_argument("workdir", help="of launch.py --sweep")
-    try:
-        print(write(parser.parse_args(argv).workdir))
-    except (ValueError, OSError) as error:
-        print(f"sweep: {error}", file=sys.stderr)
-        return 1
-    return 0

@@ -20,7 +20,6 @@ from cpcnn_jax.training import (
     density_stages,
     metric_writer,
     nan_guard,
-    workdir,
 )
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training import validation as validation_lib
@@ -77,7 +76,7 @@ def train(config, folder, strategy, *, stop):
         for build in plan(run):
             stage = build(run, found)
             found = _run_stage(stage, judge, config, folder, strategy, journal, stop)
-    file = workdir.weights_file(folder)
+    file = serialization.weights_file(folder)
     if multihost.is_main():
         serialization.save(file, found, config.model, blocks=config.crops.fraction)
     multihost.wait("weights")

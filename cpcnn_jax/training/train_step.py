@@ -18,7 +18,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from flax.traverse_util import unflatten_dict
 
 from cpcnn_jax.training import gradient_accumulation, losses, mixed_precision
 
@@ -53,17 +52,6 @@ def new_state(weights, tx, *, trains):
     params = {name: value for name, value in weights.items() if trains(name)}
     frozen = {name: value for name, value in weights.items() if not trains(name)}
     return State(jnp.zeros((), jnp.int32), params, frozen, tx.init(params))
-
-
-def variables(*weights, scope=""):
-    """Flat dicts as the variables that a Flax module of that scope takes."""
-    flat = {name: value for part in weights for name, value in part.items()}
-    inner = {
-        name.removeprefix(scope): value
-        for name, value in flat.items()
-        if name.startswith(scope)
-    }
-    return {"params": unflatten_dict(inner, sep="/")}
 
 
 def example_keys(key, step, count, axis_name):
@@ -112,7 +100,9 @@ def classification_step(
     """
 
     def loss(params, frozen, batch):
-        weights = variables(*mixed_precision.cast((params, frozen), dtype), scope=scope)
+        weights = params.variables(
+            *mixed_precision.cast((params, frozen), dtype), scope=scope
+        )
         image = mixed_precision.cast(batch["image"], dtype)
         logits = mixed_precision.widened(
             network.apply(weights, image, dropout_keys=batch["key"])
@@ -138,7 +128,7 @@ def classification_step(
 
 def _estimate(model, params, batch, dtype):
     """The joint stage's forward pass, with what the frozen networks had said."""
-    weights = variables(mixed_precision.cast(params, dtype))
+    weights = params.variables(mixed_precision.cast(params, dtype))
     image = mixed_precision.cast(batch["image"], dtype)
     context = model.apply(weights, batch["scores"], image, method="spread")
     density, _ = model.apply(
@@ -212,7 +202,7 @@ def adversarial_step(
     scale = model.density_scale
 
     def judgement(params, density):
-        weights = variables(mixed_precision.cast(params, dtype))
+        weights = params.variables(mixed_precision.cast(params, dtype))
         return mixed_precision.widened(
             judge.apply(weights, mixed_precision.cast(density, dtype))
         )

@@ -19,11 +19,6 @@ _OURS = {"config.json", "environment.json"}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
-def weights_file(workdir):
-    """The trained networks."""
-    return Path(workdir) / "weights.safetensors"
-
-
 def claim(workdir, experiment: config.Experiment, *, record=True):
     """Make the folder this experiment's, and write down what runs and where.
 

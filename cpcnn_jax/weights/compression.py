@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cpcnn_jax.models.vgg import BLOCKS
+from cpcnn_jax.config.constants import VGG16_BLOCKS
 from cpcnn_jax.weights import serialization
 
 
@@ -21,7 +21,7 @@ def imagenet(model, file=serialization.VGG16):
     Args:
       model: `config.Model`, which says where they are: in the GCE, and in the LCE the
         blocks that it has.
-      file: its path, `python -m cpcnn_jax vgg16` writes it.
+      file: its path, `python -m cpcnn_jax import-weights vgg16` writes it.
 
     Returns:
       Flat dict of arrays.
@@ -30,7 +30,7 @@ def imagenet(model, file=serialization.VGG16):
       ValueError: it is not there, or no weights file.
     """
     blocks = {
-        "gce": len(BLOCKS) if model.global_context else 0,
+        "gce": len(VGG16_BLOCKS) if model.global_context else 0,
         "lce": model.lce_vgg_blocks if model.local_context else 0,
     }
     if not any(blocks.values()):
@@ -38,7 +38,7 @@ def imagenet(model, file=serialization.VGG16):
     if not Path(file).exists():
         raise ValueError(
             f"ImageNet's VGG-16 belongs to these weights, and {file} is not there: "
-            "`make vgg16`, or `python -m cpcnn_jax vgg16`, writes it"
+            "`make vgg16`, or `python -m cpcnn_jax import-weights vgg16`, writes it"
         )
     return {
         f"{network}/vgg16/{name}": value

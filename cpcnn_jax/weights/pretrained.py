@@ -3,7 +3,6 @@
 import hashlib
 from pathlib import Path
 
-from cpcnn_jax.training import workdir
 from cpcnn_jax.weights import compression, hub, serialization
 
 FOLDER = Path(__file__).parent / "files"
@@ -46,7 +45,7 @@ def find(path):
     """
     file = Path(path)
     if file.is_dir():
-        file = workdir.weights_file(file)
+        file = serialization.weights_file(file)
         if not file.exists():
             raise ValueError(f"no weights at {file}: has the run ended?")
     if file.exists():

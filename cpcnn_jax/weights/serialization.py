@@ -9,10 +9,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from flax.traverse_util import flatten_dict
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
@@ -30,6 +27,11 @@ DEFAULTS = {
 VGG16 = "weights/vgg16.safetensors"  # ImageNet's, which the GCE begins with
 # What a header says beside the fields of `config.Model`.
 _MORE = ("blocks", "vgg16", "base")
+
+
+def weights_file(workdir):
+    """The trained networks."""
+    return Path(workdir) / "weights.safetensors"
 
 
 def save(
@@ -166,28 +168,13 @@ def _tuples(value):
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def shapes(module, *, channels):
-    """The shapes of a module's weights; nothing is computed.
-
-    Args:
-      module: a Flax module of a photograph.
-      channels: of the photograph.
-
-    Returns:
-      Flat dict of names to shapes.
-    """
-    image = jnp.zeros((1, 64, 64, channels))
-    tree = jax.eval_shape(module.init, jax.random.key(0), image)["params"]
-    return {name: leaf.shape for name, leaf in flatten_dict(tree, sep="/").items()}
-
-
 def with_vgg16(weights, path):
     """Put ImageNet's VGG-16 convolutions into the GCE, and into an LCE that has some.
 
     Args:
       weights: flat dict with `gce/vgg16/...`, `lce/vgg16/...` or both.
       path: a safetensors file with "conv1_1/kernel" (HWIO), "conv1_1/bias" ..., as
-        `python -m cpcnn_jax vgg16` writes it.
+        `python -m cpcnn_jax import-weights vgg16` writes it.
 
     Returns:
       A new flat dict.
@@ -197,8 +184,8 @@ def with_vgg16(weights, path):
     """
     if not Path(path).exists():
         raise ValueError(
-            f"--config.gce.vgg16={path} does not exist; `python -m cpcnn_jax vgg16` "
-            "writes such a file"
+            f"--config.gce.vgg16={path} does not exist; `python -m cpcnn_jax "
+            "import-weights vgg16` writes such a file"
         )
     found = load(path)
     taken = {}

@@ -156,15 +156,6 @@ def test_cells_divide_every_crop(cells):
         validate.experiment(changed("density.cells", cells))
 
 
-def test_mcnn_s_weights_fit_the_usual_networks_alone():
-    experiment = changed("mcnn", "weights/mcnn.safetensors")
-    validate.experiment(experiment)
-    experiment.model.fusion = False
-    text = "^--config.mcnn=weights/mcnn.safetensors needs --config.model.columns and"
-    with pytest.raises(ValueError, match=text):
-        validate.experiment(experiment)
-
-
 @pytest.mark.parametrize(
     "model",
     [{"fusion": False}, {"local_context": False}],

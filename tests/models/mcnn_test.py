@@ -8,9 +8,10 @@ import pytest
 import torch
 
 import cpcnn_jax as cp
+from cpcnn_jax.cli import import_weights
 from cpcnn_jax.inference import baselines
+from cpcnn_jax.models import params
 from cpcnn_jax.models.mcnn import COLUMNS, MCNN
-from cpcnn_jax.training import train_step
 from cpcnn_jax.weights import serialization
 from cpcnn_jax.weights.importers import mcnn
 
@@ -64,7 +65,7 @@ def test_the_module_with_a_file_s_weights_is_pytorch_s_network(layers, file):
     with torch.no_grad():
         expected = _torch_mcnn(layers, torch.from_numpy(image.transpose(0, 3, 1, 2)))
     run = jax.jit(MCNN().apply)
-    found = run(train_step.variables(mcnn.read(file)), image)
+    found = run(params.variables(mcnn.read(file)), image)
     assert found.shape == (1, 5, 7, 1) and (expected > 0).any()
     np.testing.assert_allclose(found[..., 0], expected[:, 0], rtol=1e-4, atol=1e-4)
 
@@ -146,12 +147,12 @@ def test_the_baseline_s_estimate_is_grey_resized_and_keeps_its_sum(size):
 
 def test_what_the_command_writes_counts(file, tmp_path, capsys):
     out = tmp_path / "new" / "mcnn.safetensors"
-    assert mcnn.main([str(file), "--out", str(out)]) == 0
+    assert import_weights.main(["mcnn", str(file), "--out", str(out)]) == 0
     assert serialization.load_name(out) == "mcnn"
     image = np.random.default_rng(0).integers(0, 256, (64, 68, 3), dtype=np.uint8)
     expected = baselines.mcnn_estimator(MCNN())(mcnn.read(file), image)
     found = cp.load(out).count(image)
     np.testing.assert_allclose(found.density, expected, rtol=1e-5, atol=1e-7)
     assert found.global_scores is None and found.local_scores is None
-    assert mcnn.main([str(tmp_path / "none.h5")]) == 1
-    assert capsys.readouterr().err == f"mcnn: no file at {tmp_path}/none.h5\n"
+    assert import_weights.main(["mcnn", str(tmp_path / "none.h5")]) == 1
+    assert capsys.readouterr().err == f"import-weights: no file at {tmp_path}/none.h5\n"

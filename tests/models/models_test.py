@@ -9,6 +9,7 @@ import torch
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
+from cpcnn_jax.config.constants import VGG16_LAYERS
 from cpcnn_jax.models import context_map, cpcnn, csrnet, dme, fcnn, gce, lce, mcnn, vgg
 from cpcnn_jax.models.classifier_head import ClassifierHead, dropout
 from cpcnn_jax.models.cpcnn import CPCNN
@@ -242,7 +243,7 @@ def test_vgg16_equals_torch_with_the_same_weights(blocks):
     variables = net.init(jax.random.key(1), image)
     mean, std = np.float32(vgg.MEAN), np.float32(vgg.STD)
     x = torch.tensor(((image - mean) / std).transpose(0, 3, 1, 2))
-    ours = [name for name in vgg.LAYERS if int(name[4]) <= blocks]
+    ours = [name for name in VGG16_LAYERS if int(name[4]) <= blocks]
     assert set(variables["params"]) == set(ours)
     for name in ours:
         weights = variables["params"][name]

@@ -14,8 +14,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from cpcnn_jax import config
-from cpcnn_jax.models import cpcnn
-from cpcnn_jax.training import train_step
+from cpcnn_jax.models import cpcnn, params
 
 ROOT = Path(__file__).parents[2]
 CONFIG = f"--config={__file__}"
@@ -134,7 +133,7 @@ def in_one_piece(model, *, blocks):
 
     @jax.jit
     def density(weights, image):
-        variables = train_step.variables(weights)
+        variables = params.variables(weights)
         context = model.apply(variables, image, blocks=blocks, method="context")
         return model.apply(variables, image, context=context)[0][0, ..., 0]
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from cpcnn_jax.cli import sweep as sweep_command
 from cpcnn_jax.training import sweep
 
 
@@ -43,7 +44,7 @@ def test_the_table_has_the_finished_points_best_first(tmp_path, capsys):
     finished(tmp_path, "seed=0,lce.steps=2", mae=12.345, psnr=None)
     finished(tmp_path, "seed=10,lce.steps=2", mae=9)
     (tmp_path / "seed=2,lce.steps=2").mkdir()  # has been started
-    assert sweep.main([str(tmp_path)]) == 0
+    assert sweep_command.main([str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "seed  lce.steps    mae  rmse  psnr   ssim  num_images",
         "  10          2   9.00  1.00  1.00  1.000           3",
@@ -66,12 +67,12 @@ def test_a_search_is_not_finished_for_the_test_photographs(tmp_path):
 
 
 def test_nothing_finished_or_damaged_is_one_sentence(tmp_path, capsys):
-    assert sweep.main([str(tmp_path)]) == 1
+    assert sweep_command.main([str(tmp_path)]) == 1
     said = f"sweep: {tmp_path} has no finished run of a sweep\n"
     assert capsys.readouterr().err == said
     for damaged in ("{", "[]", '{"mae": 1.0}', '{"mae": null}'):
         finished(tmp_path, f"seed={len(damaged)}")
         (tmp_path / f"seed={len(damaged)}" / "metrics.json").write_text(damaged)
-        assert sweep.main([str(tmp_path)]) == 1
+        assert sweep_command.main([str(tmp_path)]) == 1
         assert "is damaged: evaluate that run again" in capsys.readouterr().err
         (tmp_path / f"seed={len(damaged)}" / "metrics.json").unlink()

@@ -153,10 +153,6 @@ def test_training_goes_on_from_weights_of_the_same_networks(whole):
         before = expected if name.startswith(experiment.taken) else drawn
         np.testing.assert_array_equal(value, before[name])
     experiment.taken = config.NETWORKS
-    experiment.mcnn = str(whole[0] / "weights.safetensors")
-    with pytest.raises(ValueError, match="--config.mcnn=.* is no file of MCNN's"):
-        first()
-    experiment.mcnn = ""
     experiment.model.local_context = False
     with pytest.raises(ValueError, match="is of other networks: fcnn/conv1/kernel is"):
         first()

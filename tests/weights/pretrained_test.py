@@ -16,9 +16,9 @@ from safetensors.numpy import load_file, save_file
 
 import cpcnn_jax as cp
 from cpcnn_jax.cli import release as release_command
+from cpcnn_jax.config.constants import VGG16_LAYERS
 from cpcnn_jax.inference import counter
-from cpcnn_jax.models import cpcnn
-from cpcnn_jax.models.vgg import LAYERS
+from cpcnn_jax.models import cpcnn, params
 from cpcnn_jax.weights import compression, hub, pretrained, serialization
 
 LEARNT = ("conv5_2", "conv5_3")
@@ -93,7 +93,7 @@ def test_an_lce_on_vgg16_leaves_out_what_it_has_of_it(here):
     model = dataclasses.replace(MODEL, lce_vgg_blocks=4)
     known = compression.imagenet(model)
     theirs = {n for n in known if n.startswith("lce/vgg16/")}
-    assert {n.split("/")[2] for n in theirs} == {n for n in LAYERS if n < "conv5"}
+    assert {n.split("/")[2] for n in theirs} == {n for n in VGG16_LAYERS if n < "conv5"}
     begun = tiny_experiment.drawn(cpcnn.build(model)) | known
     learnt = {n: x + ("conv4" in n or "head" in n) for n, x in begun.items()}
     small, digest = compression.slim(learnt, known)
@@ -158,7 +158,7 @@ def test_a_release_counts_what_the_run_counts(here, capsys):
     said = capsys.readouterr().out
     data = (here / "small.safetensors").read_bytes()
     assert f"SHA-256 {hashlib.sha256(data).hexdigest()}" in said
-    assert f"float16, without {2 * len(LAYERS) - 4} arrays of VGG-16" in said
+    assert f"float16, without {2 * len(VGG16_LAYERS) - 4} arrays of VGG-16" in said
     assert len(data) < 0.6 * (here / "run" / "weights.safetensors").stat().st_size
     image = np.random.default_rng(0).random((96, 130, 3), np.float32)
     found, expected = (
@@ -208,9 +208,7 @@ def test_what_is_released_is_here_with_its_card(name):
     file = pretrained.find(name)
     card = file.with_suffix(".md").read_text()
     assert pretrained.RELEASES[name] in card
-    shapes = serialization.shapes(
-        cpcnn.build(serialization.load_model(file)), channels=3
-    )
+    shapes = params.shapes(cpcnn.build(serialization.load_model(file)), channels=3)
     for name, value in load_file(file).items():
         assert value.shape == shapes[name]
 

@@ -6,7 +6,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from cpcnn_jax.config import Model
-from cpcnn_jax.models.vgg import BLOCKS, LAYERS
+from cpcnn_jax.config.constants import VGG16_BLOCKS, VGG16_LAYERS
 from cpcnn_jax.weights import serialization
 
 DRAW = np.random.default_rng(0)
@@ -92,8 +92,8 @@ def test_headers_that_describe_no_networks(tmp_path, header):
 def vgg16(width=1.0, scope=""):
     """Weights of VGG-16's shapes: nine numbers per pair of features, a bias each."""
     found, inputs = {}, 3
-    layers = iter(LAYERS)
-    for features, depth in BLOCKS:
+    layers = iter(VGG16_LAYERS)
+    for features, depth in VGG16_BLOCKS:
         for _ in range(depth):
             outputs, layer = int(features * width), next(layers)
             shape = (3, 3, inputs, outputs)

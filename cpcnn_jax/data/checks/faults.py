@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.data import checksums, density_map, readers, sample
-from cpcnn_jax.data.crops import PATCH
 
 
 class Fault(NamedTuple):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cpcnn_jax.data import density_map
+from cpcnn_jax.data import density_classes
 
 
 def mae(predicted, true):
@@ -72,7 +72,8 @@ def mae_per_level(predicted, true, thresholds):
     Args:
       predicted: `[N]` people.
       true: `[N]` people.
-      thresholds: `[K - 1]` ascending people, as in `density_map.density_class`: 4 of
+      thresholds: `[K - 1]` ascending people, as in `density_classes.density_class`: 4
+      of
       them
         make the five levels of the paper.
 
@@ -84,7 +85,7 @@ def mae_per_level(predicted, true, thresholds):
       array([ 2.,  0., 10.])
     """
     errors = np.abs(_errors(predicted, true))
-    level = density_map.density_class(true, thresholds)
+    level = density_classes.density_class(true, thresholds)
     total, number = (
         np.bincount(level, weights, len(thresholds) + 1) for weights in (errors, None)
     )

