@@ -21,7 +21,8 @@ from flax import linen as nn
 from torch_twins import REFERENCE
 
 from cpcnn_jax.layers.fractionally_strided import LOWERINGS, FractionallyStridedConv
-from cpcnn_jax.models import flops, params
+from cpcnn_jax.models import flops
+from cpcnn_jax.models.params import to_variables
 
 OURS = "cpcnn_jax"
 REPEATS = 10
@@ -127,7 +128,7 @@ def contenders(name, layer, place):
 def jax_call(module, kernel, x):
     """`() -> output` of a layer in JAX, repeated."""
     compiled = jax.jit(
-        lambda kernel, x: module.apply(params.variables({"kernel": kernel}), x)
+        lambda kernel, x: module.apply(to_variables({"kernel": kernel}), x)
     )
     return repeated(lambda: compiled(kernel, x))
 

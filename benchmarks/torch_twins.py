@@ -18,8 +18,8 @@ from torch.nn import functional as F
 
 from cpcnn_jax import config
 from cpcnn_jax.distributed import data_parallel
-from cpcnn_jax.models import params
 from cpcnn_jax.models.cpcnn import CPCNN
+from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.models.vgg import MEAN, STD
 from cpcnn_jax.training import mixed_precision
 
@@ -102,7 +102,7 @@ def jax_network(dtype, model=MODEL):
     @nn.intercept_methods(mixed_precision.biases_apart)
     def estimate(weights, batch):
         weights, batch = mixed_precision.cast((weights, batch), dtype)
-        variables, context = params.variables(weights), batch["context"]
+        variables, context = to_variables(weights), batch["context"]
         density, _ = model.apply(variables, batch["image"], context=context)
         return mixed_precision.widened(density)
 

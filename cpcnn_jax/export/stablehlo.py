@@ -18,8 +18,8 @@ from jax import lax
 
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.models import context_map as maps
-from cpcnn_jax.models import params
 from cpcnn_jax.models.gce import SIDE
+from cpcnn_jax.models.params import to_variables
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
@@ -38,7 +38,7 @@ def whole(model, trained, *, blocks):
     """
 
     def apply(name, x):
-        weights = params.variables(trained, scope=f"{name}/")
+        weights = to_variables(trained, scope=f"{name}/")
         with nn.intercept_methods(_plainly):
             return getattr(model, name).apply(weights, x)
 

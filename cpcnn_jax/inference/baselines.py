@@ -11,10 +11,11 @@ from PIL import Image
 from cpcnn_jax.inference import tiling
 from cpcnn_jax.inference.density_resize import resize
 from cpcnn_jax.io import image as image_io
-from cpcnn_jax.models import csrnet, params
+from cpcnn_jax.models import csrnet
 from cpcnn_jax.models.context_map import POOLING
 from cpcnn_jax.models.csrnet import CSRNet
 from cpcnn_jax.models.mcnn import MCNN
+from cpcnn_jax.models.params import to_variables
 
 
 def mcnn_estimator(model, *, tile=tiling.TILE):
@@ -98,7 +99,7 @@ def _tiled(apply, halo, *, cell, tile):
     @jax.jit
     def density(weights, image, area):
         with nn.intercept_methods(tiling.confined(image.shape[1:3], area)):
-            return apply(params.variables(weights), image)[0, ..., 0]
+            return apply(to_variables(weights), image)[0, ..., 0]
 
     def cells(weights, image, track):
         shape = image.shape[:2]

@@ -14,8 +14,8 @@ from PIL import Image
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models import context_map as maps
-from cpcnn_jax.models import params
 from cpcnn_jax.models.gce import SIDE
+from cpcnn_jax.models.params import to_variables
 
 NETWORKS = {"global": "gce", "local": "lce"}
 BATCH = {"global": 4, "local": 16}  # windows at once; fewer where LCE's are larger
@@ -39,7 +39,7 @@ def estimator(model):
         def network(model, windows):
             return jax.nn.softmax(getattr(model, NETWORKS[name])(windows))
 
-        return model.apply(params.variables(weights), windows, method=network)
+        return model.apply(to_variables(weights), windows, method=network)
 
     def score(weights, image, grids, track=iter):
         found = {}

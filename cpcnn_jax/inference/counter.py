@@ -9,7 +9,8 @@ import numpy as np
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.inference import baselines, context_scores, tiling
 from cpcnn_jax.io import image as image_io
-from cpcnn_jax.models import cpcnn, params
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import pretrained, serialization
 
 DEMO = serialization.DEFAULTS["cpcnn"]
@@ -178,7 +179,7 @@ def load(path, *, tile=tiling.TILE) -> Counter:
 
 def _check(module, channels, trained, file):
     """Refuse weights that are not those of the networks in their own header."""
-    for name, shape in params.shapes(module, channels=channels).items():
+    for name, shape in param_shapes(module, channels=channels).items():
         found = trained[name].shape if name in trained else "nothing"
         if found != shape:
             raise ValueError(

@@ -19,8 +19,8 @@ from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.layers import arithmetic
 from cpcnn_jax.layers.fractionally_strided import FractionallyStridedConv
-from cpcnn_jax.models import params
 from cpcnn_jax.models.context_map import POOLING
+from cpcnn_jax.models.params import to_variables
 
 TILE = 1024  # pixels: the side of what is computed at once, unless asked otherwise
 BUCKET = 256  # sides of smaller tiles are multiples of this: at most 16 programs
@@ -145,7 +145,7 @@ def estimator(model, *, tile=TILE, devices=None):
     @jax.jit
     def density(weights, image, context, area):
         with nn.intercept_methods(confined(image.shape[1:3], area)):
-            found, _ = model.apply(params.variables(weights), image, context=context)
+            found, _ = model.apply(to_variables(weights), image, context=context)
         return found[0, ..., 0]
 
     def estimate(weights, image, context, track=iter):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 
-def variables(*weights, scope=""):
+def to_variables(*weights, scope=""):
     """Flat dicts as the variables that a Flax module of that scope takes."""
     flat = {name: value for part in weights for name, value in part.items()}
     inner = {
@@ -17,7 +17,7 @@ def variables(*weights, scope=""):
     return {"params": unflatten_dict(inner, sep="/")}
 
 
-def shapes(module, *, channels):
+def param_shapes(module, *, channels):
     """The shapes of a module's weights; nothing is computed.
 
     Args:

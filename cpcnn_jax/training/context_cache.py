@@ -18,7 +18,7 @@ from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.distributed import multihost
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.io import atomic_write
-from cpcnn_jax.models import params
+from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.weights import serialization
 
 
@@ -63,7 +63,7 @@ def crop_scores(run, folder, strategy, stop):
     )
 
     def look(weights, image):
-        variables = params.variables(weights)
+        variables = to_variables(weights)
         return run.model.apply(variables, image, blocks=1, method="scores")
 
     def scores(weights, crops):

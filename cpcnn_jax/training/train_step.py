@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import gradient_accumulation, losses, mixed_precision
 
 
@@ -100,7 +101,7 @@ def classification_step(
     """
 
     def loss(params, frozen, batch):
-        weights = params.variables(
+        weights = to_variables(
             *mixed_precision.cast((params, frozen), dtype), scope=scope
         )
         image = mixed_precision.cast(batch["image"], dtype)
@@ -128,7 +129,7 @@ def classification_step(
 
 def _estimate(model, params, batch, dtype):
     """The joint stage's forward pass, with what the frozen networks had said."""
-    weights = params.variables(mixed_precision.cast(params, dtype))
+    weights = to_variables(mixed_precision.cast(params, dtype))
     image = mixed_precision.cast(batch["image"], dtype)
     context = model.apply(weights, batch["scores"], image, method="spread")
     density, _ = model.apply(
@@ -202,7 +203,7 @@ def adversarial_step(
     scale = model.density_scale
 
     def judgement(params, density):
-        weights = params.variables(mixed_precision.cast(params, dtype))
+        weights = to_variables(mixed_precision.cast(params, dtype))
         return mixed_precision.widened(
             judge.apply(weights, mixed_precision.cast(density, dtype))
         )

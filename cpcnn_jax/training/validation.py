@@ -14,7 +14,7 @@ from cpcnn_jax.distributed import multihost
 from cpcnn_jax.evaluation import figures, metrics
 from cpcnn_jax.inference import context_scores, tiling
 from cpcnn_jax.io import image as image_io
-from cpcnn_jax.models import params
+from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import context_cache
 
 
@@ -77,7 +77,7 @@ def preview(run):
 
     @jax.jit
     def estimate(weights, batch):
-        variables = params.variables(weights)
+        variables = to_variables(weights)
         image = batch["image"]
         context = run.model.apply(variables, batch["scores"], image, method="spread")
         return run.model.apply(variables, image, context=context)[0]

@@ -16,8 +16,8 @@ from PIL import Image
 import cpcnn_jax as cp
 from cpcnn_jax.cli import count
 from cpcnn_jax.inference import count_files, counter, tiling
-from cpcnn_jax.models import params
 from cpcnn_jax.models.mcnn import MCNN
+from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import serialization
 
 
@@ -250,7 +250,7 @@ def test_the_usual_weights_of_a_model(photographs, tmp_path, monkeypatch, capsys
         "count: no --weights, and weights/mcnn.safetensors is not there: `python -m "
         "cpcnn_jax mcnn` writes it (--help lists the flags)\n"
     )
-    shapes = params.shapes(MCNN(), channels=1)
+    shapes = param_shapes(MCNN(), channels=1)
     ones = {name: np.full(shape, 1e-3, np.float32) for name, shape in shapes.items()}
     serialization.save_baseline("weights/mcnn.safetensors", ones, "mcnn")
     assert count.main([str(photographs / "2.jpg"), "--model=mcnn"]) == 0

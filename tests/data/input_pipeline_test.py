@@ -125,11 +125,12 @@ def test_worker_processes_read_the_same_batches(tmp_path):
         "import numpy as np\n"
         "from absl import flags\n"
         "from cpcnn_jax import config, data\n"
-        "from cpcnn_jax.data import pipeline\n"
+        "from cpcnn_jax.data import input_pipeline\n"
         "def take(workers):\n"
         "    source = data.open_source(config.Crowd(num_train=4), 'train')\n"
-        "    batches = pipeline.patch_batches(source, config.Crops(), batch_size=4,\n"
-        "        seed=3, start=17, reading=pipeline.Reading(workers))\n"
+        "    batches = input_pipeline.patch_batches(source, config.Crops(),\n"
+        "        batch_size=4,\n"
+        "        seed=3, start=17, reading=input_pipeline.Reading(workers))\n"
         "    found = list(itertools.islice(batches, 5))\n"
         "    batches.close()\n"
         "    return found\n"
@@ -185,9 +186,9 @@ def test_closing_ends_the_reading_ahead(source):
 def test_a_process_ends_in_the_middle_of_an_epoch_without_a_word():
     code = (
         "from cpcnn_jax import config, data\n"
-        "from cpcnn_jax.data import pipeline\n"
+        "from cpcnn_jax.data import input_pipeline\n"
         "source = data.open_source(config.Crowd(num_train=4), 'train')\n"
-        "batches = pipeline.crop_batches(source, config.Crops(), config.Target(),"
+        "batches = input_pipeline.crop_batches(source, config.Crops(), config.Target(),"
         " batch_size=8, seed=0)\n"
         "print(next(batches)['image'].shape)"
     )

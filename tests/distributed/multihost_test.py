@@ -24,18 +24,18 @@ import numpy as np
 from cpcnn_jax import checkpoint, parallel, processes
 
 port, count, number, folder = int(sys.argv[1]), *map(int, sys.argv[2:4]), sys.argv[4]
-assert processes.host() == (0, 1)
-assert processes.join(f"127.0.0.1:{port}", count, number)
-with processes.agreed_stop() as stop:
-    said = {"host": processes.host(), "main": processes.is_main()}
-    with processes.main_first("file"):
-        if processes.is_main():
+assert multihost.host() == (0, 1)
+assert multihost.join(f"127.0.0.1:{port}", count, number)
+with multihost.agreed_stop() as stop:
+    said = {"host": multihost.host(), "main": multihost.is_main()}
+    with multihost.main_first("file"):
+        if multihost.is_main():
             time.sleep(1)
             open(f"{folder}/written", "w").close()
         assert os.path.exists(f"{folder}/written")
-    said["share"] = processes.share(range(10, 15))
+    said["share"] = multihost.share(range(10, 15))
     found = [{"of": i, "x": i / 3} for i in said["share"] if i is not None]
-    said["gathered"] = processes.gather(found)
+    said["gathered"] = multihost.gather(found)
 
     strategy = parallel.jit_strategy()
     rows = np.arange(8.0, dtype=np.float32).reshape(count, -1)[number]
@@ -95,15 +95,15 @@ def test_processes_share_wait_and_stop_together(tmp_path):
 
 ALONE = """
 import numpy as np
-from cpcnn_jax import processes
+from cpcnn_jax.distributed import multihost
 
-assert not processes.join(%s)
-assert processes.host() == (0, 1) and processes.is_main()
-assert processes.share([3, 5]) == [3, 5]
+assert not multihost.join(%s)
+assert multihost.host() == (0, 1) and multihost.is_main()
+assert multihost.share([3, 5]) == [3, 5]
 rows = [{"x": np.float32(1)}]
-assert processes.gather(rows) is rows
-with processes.main_first("here"):
-    processes.wait("there")
+assert multihost.gather(rows) is rows
+with multihost.main_first("here"):
+    multihost.wait("there")
 """
 
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_joined(given, text):
 
 
 def test_a_cluster_that_says_too_little():
-    program = "from cpcnn_jax import processes; processes.join()"
+    program = "from cpcnn_jax.distributed import multihost; multihost.join()"
     ended = alone(program, JAX_COORDINATOR_ADDRESS="127.0.0.1:1")
     text = "cannot join the other processes: Number of processes must be defined"
     assert f"ValueError: {text}" in ended.stderr

@@ -25,8 +25,8 @@ def test_the_first_signal_is_noted(signum):
 def test_the_second_signal_kills_at_once():
     program = (
         "import time\n"
-        "from cpcnn_jax import interrupt\n"
-        "with interrupt.deferred() as stop:\n"
+        "from cpcnn_jax.distributed import preemption\n"
+        "with preemption.deferred() as stop:\n"
         "    print('ready', flush=True)\n"
         "    while not stop(): time.sleep(0.01)\n"
         "    print('noted', flush=True)\n"

@@ -6,9 +6,10 @@ import pytest
 
 from cpcnn_jax.data import density_map
 from cpcnn_jax.inference import baselines, tiling
-from cpcnn_jax.models import csrnet, params
+from cpcnn_jax.models import csrnet
 from cpcnn_jax.models.csrnet import CSRNet
 from cpcnn_jax.models.mcnn import MCNN
+from cpcnn_jax.models.params import param_shapes, to_variables
 
 SMALL = MCNN(columns=(((3, 5), (4, 3), (2, 7), (2, 3)),))
 
@@ -17,7 +18,7 @@ def drawn(model, channels):
     rng = np.random.default_rng(0)
     return {
         name: np.float32(rng.normal(0, 0.2, shape))
-        for name, shape in params.shapes(model, channels=channels).items()
+        for name, shape in param_shapes(model, channels=channels).items()
     }
 
 
@@ -29,9 +30,7 @@ def photograph(size):
 def test_csrnet_in_tiles_is_csrnet_in_one_piece(size):
     model, image = CSRNet(width=1 / 32), photograph(size)
     trained = drawn(model, 3)
-    whole = jax.jit(model.apply)(
-        params.variables(trained), np.float32(image[None]) / 255
-    )
+    whole = jax.jit(model.apply)(to_variables(trained), np.float32(image[None]) / 255)
     estimate, lists = baselines.csrnet_estimator(model, tile=439), []
 
     def track(work):
@@ -61,7 +60,7 @@ def test_how_far_csrnet_sees():
     image = np.ones((1, 400, 400, 3), np.float32)
 
     def middle(image):
-        return model.apply(params.variables(trained), image)[0, 25, 25, 0]
+        return model.apply(to_variables(trained), image)[0, 25, 25, 0]
 
     seen = np.flatnonzero(np.abs(jax.grad(middle)(image)).sum((0, 2, 3)))
     around = max(200 - seen.min(), seen.max() - 207)

@@ -12,8 +12,8 @@ from cpcnn_jax.inference import compilation_cache
 
 PROGRAM = """
 import jax, jax.numpy as jnp
-from cpcnn_jax import cache
-print(cache.enable(), cache.folder())
+from cpcnn_jax.inference import compilation_cache
+print(compilation_cache.enable(), compilation_cache.folder())
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 jax.jit(lambda x: x * 2)(jnp.ones(3))
 """

@@ -7,7 +7,7 @@ import tiny_experiment
 
 from cpcnn_jax.inference import context_scores
 from cpcnn_jax.io import image as image_io
-from cpcnn_jax.models import params
+from cpcnn_jax.models.params import to_variables
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,7 @@ def test_any_part_of_the_context_map_is_the_whole_map_s(trained, blocks):
     assert scores["global"].shape == (blocks, blocks, 5)
     assert scores["local"].shape == (3, 5, 5)
     context = jax.jit(
-        lambda w, x: model.apply(
-            params.variables(w), x, blocks=blocks, method="context"
-        )
+        lambda w, x: model.apply(to_variables(w), x, blocks=blocks, method="context")
     )
     expected = context(weights, np.float32(image)[None] / 255)[0]
     assert np.ptp(expected, axis=(0, 1)).min() > 1e-6  # no constant map

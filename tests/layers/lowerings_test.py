@@ -103,7 +103,7 @@ def test_no_gradient_inserts_zeros():
 CRASHES = """
 import jax, jax.numpy as jnp
 from jax import lax
-from cpcnn_jax.layers import fractionally_strided_conv, insert_zeros
+from cpcnn_jax import fractionally_strided_conv, insert_zeros
 
 def plain(x, w, *, s, p, a, d, inserted=False):
     x, s = (insert_zeros(x, s), (1, 1)) if inserted else (x, s)

@@ -11,11 +11,12 @@ import torch
 
 import cpcnn_jax as cp
 from cpcnn_jax.cli import import_weights
-from cpcnn_jax.models import params
 from cpcnn_jax.models.csrnet import CSRNet
+from cpcnn_jax.models.params import param_shapes, to_variables
 from cpcnn_jax.models.vgg import MEAN, STD
 from cpcnn_jax.weights import serialization
 from cpcnn_jax.weights.importers import csrnet as published
+from cpcnn_jax.weights.importers import param_names
 
 FRONT = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512)
 BACK = (512, 512, 512, 256, 128, 64)
@@ -67,9 +68,9 @@ def arrays(network):
 def test_the_module_is_pytorch_s_network():
     network, model = twin(0.125), CSRNet(width=0.125)
     image = np.random.default_rng(0).random((67, 101, 3), np.float32)
-    theirs, shapes = arrays(network), params.shapes(model, channels=3)
-    ours = published.naming.take(theirs.get, published.LAYERS, shapes, file="twin")
-    found = jax.jit(model.apply)(params.variables(ours), image[None])
+    theirs, shapes = arrays(network), param_shapes(model, channels=3)
+    ours = param_names.take(theirs.get, published.LAYERS, shapes, file="twin")
+    found = jax.jit(model.apply)(to_variables(ours), image[None])
     assert found.shape == (1, 8, 12, 1)
     np.testing.assert_allclose(found[0, ..., 0], network(image), rtol=1e-3, atol=1e-4)
 

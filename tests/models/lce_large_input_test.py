@@ -15,8 +15,9 @@ from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.data import input_pipeline
 from cpcnn_jax.inference import context_scores
 from cpcnn_jax.io import image as image_io
-from cpcnn_jax.models import classifier_head, cpcnn, lce, params, vgg
+from cpcnn_jax.models import classifier_head, cpcnn, lce, vgg
 from cpcnn_jax.models import context_map as maps
+from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import classifier_stages
 from cpcnn_jax.training import stage as stage_lib
 
@@ -91,12 +92,12 @@ def test_the_context_map_is_the_mean_of_all_looks():
     """192 x 260 pixels: looks at 128 x 128, the last ones moved inside."""
     model, image = model_of(128, 96), image_of(1, 192, 260)
     weights = tiny_experiment.drawn(model)
-    variables = params.variables(weights)
+    variables = to_variables(weights)
     found = model.apply(variables, image, method="context")[0]
     total, times = np.zeros((192, 260, 5)), np.zeros((192, 260, 1))
     for top, left in itertools.product((0, 64), (0, 96, 132)):
         look = image[:, top : top + 128, left : left + 128]
-        logits = model.lce.apply(params.variables(weights, scope="lce/"), look)[0]
+        logits = model.lce.apply(to_variables(weights, scope="lce/"), look)[0]
         scores = np.repeat(np.repeat(jax.nn.softmax(logits), 64, 0), 64, 1)
         total[top : top + 128, left : left + 128] += scores
         times[top : top + 128, left : left + 128] += 1
@@ -112,7 +113,7 @@ def test_a_photograph_a_few_looks_at_a_time_is_the_same(shape):
     grids = model.grids(padded)
     scores = context_scores.estimator(model)(weights, image, grids)
     found = context_scores.spread(scores, grids, padded)
-    whole = jax.jit(lambda w, x: model.apply(params.variables(w), x, method="context"))
+    whole = jax.jit(lambda w, x: model.apply(to_variables(w), x, method="context"))
     cells = [(0, side // maps.POOLING) for side in padded]
     np.testing.assert_allclose(found(*cells), whole(weights, image[None])[0], atol=1e-5)
 

@@ -10,8 +10,8 @@ import torch
 import cpcnn_jax as cp
 from cpcnn_jax.cli import import_weights
 from cpcnn_jax.inference import baselines
-from cpcnn_jax.models import params
 from cpcnn_jax.models.mcnn import COLUMNS, MCNN
+from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.weights import serialization
 from cpcnn_jax.weights.importers import mcnn
 
@@ -65,7 +65,7 @@ def test_the_module_with_a_file_s_weights_is_pytorch_s_network(layers, file):
     with torch.no_grad():
         expected = _torch_mcnn(layers, torch.from_numpy(image.transpose(0, 3, 1, 2)))
     run = jax.jit(MCNN().apply)
-    found = run(params.variables(mcnn.read(file)), image)
+    found = run(to_variables(mcnn.read(file)), image)
     assert found.shape == (1, 5, 7, 1) and (expected > 0).any()
     np.testing.assert_allclose(found[..., 0], expected[:, 0], rtol=1e-4, atol=1e-4)
 

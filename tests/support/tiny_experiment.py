@@ -14,7 +14,8 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from cpcnn_jax import config
-from cpcnn_jax.models import cpcnn, params
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.params import to_variables
 
 ROOT = Path(__file__).parents[2]
 CONFIG = f"--config={__file__}"
@@ -133,7 +134,7 @@ def in_one_piece(model, *, blocks):
 
     @jax.jit
     def density(weights, image):
-        variables = params.variables(weights)
+        variables = to_variables(weights)
         context = model.apply(variables, image, blocks=blocks, method="context")
         return model.apply(variables, image, context=context)[0][0, ..., 0]
 

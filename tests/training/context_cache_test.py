@@ -9,7 +9,8 @@ from cpcnn_jax import data
 from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.distributed.preemption import Interrupted
-from cpcnn_jax.models import cpcnn, params
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import context_cache
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training.init import params as init_params
@@ -43,7 +44,7 @@ def test_they_are_of_the_crop_as_one_block(run, found, tmp_path):
             run.source, experiment.crops, experiment.target, experiment.seed, i, j
         )
         expected = run.model.apply(
-            params.variables(found), crop["image"][None], blocks=1, method="scores"
+            to_variables(found), crop["image"][None], blocks=1, method="scores"
         )
         assert kept[i, j].keys() == expected.keys() == {"global", "local"}
         for name, value in expected.items():

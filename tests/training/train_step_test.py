@@ -10,8 +10,9 @@ from flax.traverse_util import flatten_dict
 
 from cpcnn_jax.config import Model
 from cpcnn_jax.distributed import data_parallel
-from cpcnn_jax.models import cpcnn, params
+from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.discriminator import Discriminator
+from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import losses, mixed_precision, train_step
 
 
@@ -51,7 +52,7 @@ def _batch(size=8):
     image = draw.random((size, 64, 64, 3))
     model, flat, _, _ = _networks()
     scores = jax.jit(functools.partial(model.apply, blocks=1, method="scores"))(
-        params.variables(flat), image
+        to_variables(flat), image
     )
     return {"image": image, "density": density, "scores": scores}
 
@@ -156,7 +157,7 @@ def test_frozen_weights_stay_and_the_others_move():
 def test_euclidean_loss_is_of_scaled_maps_with_the_crop_as_one_block():
     step, state, batch = _density_setup()
     model, flat, _, _ = _networks(fusion=True)
-    weights = params.variables(flat)
+    weights = to_variables(flat)
     context = model.apply(weights, batch["image"], blocks=1, method="context")
     density, _ = model.apply(weights, batch["image"], context=context)
     expected = np.mean((100 * (density - batch["density"])) ** 2)
@@ -170,7 +171,7 @@ def test_means_over_cells_are_compared_where_asked_for():
     plain, state, batch = _density_setup()
     step, _, _ = _density_setup(cells=(4, 32))
     model, flat, _, _ = _networks(fusion=True)
-    weights, image = params.variables(flat), batch["image"]
+    weights, image = to_variables(flat), batch["image"]
     context = model.apply(weights, batch["scores"], image, method="spread")
     density, _ = model.apply(weights, image, context=context)
     more = sum(
@@ -204,12 +205,12 @@ def test_the_generator_s_gradient_is_of_the_updated_discriminator():
     )
     step = train_step.adversarial_step(model, tx, judge, judge_tx, weight=0.5)
     after, _ = jax.jit(step)(rivals, batch)
-    judged = params.variables(after.discriminator.params)
+    judged = to_variables(after.discriminator.params)
 
     @jax.jit
     @jax.grad
     def gradient(params):
-        weights = params.variables(params, rivals.generator.frozen)
+        weights = to_variables(params, rivals.generator.frozen)
         context = model.apply(weights, batch["image"], blocks=1, method="context")
         density, _ = model.apply(weights, batch["image"], context=context)
         fake, real = 100 * density, 100 * batch["density"]
@@ -236,7 +237,7 @@ def test_scores_computed_before_are_those_of_the_crop_as_one_block():
     batch = _batch()
 
     def look(weights, image):
-        variables = params.variables(weights)
+        variables = to_variables(weights)
         return model.apply(variables, image, blocks=1, method="scores")
 
     for strategy in (data_parallel.jit_strategy(), data_parallel.pmap_strategy()):
@@ -383,7 +384,7 @@ def test_the_adversary_s_step_computes_the_estimate_once():
     tx = optax.adam(1e-3)
     maps = work(train_step.density_step(model, tx), rivals.generator, batch)
     alone = work(
-        lambda weights, x: judge.apply(params.variables(weights), x),
+        lambda weights, x: judge.apply(to_variables(weights), x),
         rivals.discriminator.params,
         batch["density"],
     )
@@ -456,7 +457,7 @@ def test_in_bfloat16_a_slope_s_and_a_bias_s_gradient_are_sums_in_float32():
         @jax.jit
         @jax.grad
         def gradient(params):
-            weights = params.variables(mixed_precision.cast(params, dtype))
+            weights = to_variables(mixed_precision.cast(params, dtype))
             image = mixed_precision.cast(jnp.ones((1, 256, 256, 1), jnp.float32), dtype)
             with nn.intercept_methods(mixed_precision.biases_apart):
                 return jnp.mean(mixed_precision.widened(judge.apply(weights, image)))

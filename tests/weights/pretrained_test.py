@@ -18,7 +18,8 @@ import cpcnn_jax as cp
 from cpcnn_jax.cli import release as release_command
 from cpcnn_jax.config.constants import VGG16_LAYERS
 from cpcnn_jax.inference import counter
-from cpcnn_jax.models import cpcnn, params
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import compression, hub, pretrained, serialization
 
 LEARNT = ("conv5_2", "conv5_3")
@@ -208,7 +209,7 @@ def test_what_is_released_is_here_with_its_card(name):
     file = pretrained.find(name)
     card = file.with_suffix(".md").read_text()
     assert pretrained.RELEASES[name] in card
-    shapes = params.shapes(cpcnn.build(serialization.load_model(file)), channels=3)
+    shapes = param_shapes(cpcnn.build(serialization.load_model(file)), channels=3)
     for name, value in load_file(file).items():
         assert value.shape == shapes[name]
 
@@ -257,9 +258,9 @@ def endpoint(tmp_path, trained):
 def found(name, tmp_path, **environment):
     """What a program of its own finds under a name."""
     program = f"""
-from cpcnn_jax import released
+from cpcnn_jax.weights import pretrained
 try:
-    print(released.find({name!r}).read_bytes()[:9])
+    print(pretrained.find({name!r}).read_bytes()[:9])
 except ValueError as error:
     print(error)
 """

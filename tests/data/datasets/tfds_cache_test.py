@@ -15,15 +15,15 @@ NUMBER = 12
 CODE = """
 import sys, time
 from cpcnn_jax import config, data
-from cpcnn_jax.data import foreign
+from cpcnn_jax.data import readers
 
-read = foreign.check_image
+read = readers.check_image
 def slowly(path):
     print("reads", file=sys.stderr, flush=True)
     time.sleep(0.05)
     return read(path)
 
-foreign.check_image = slowly
+readers.check_image = slowly
 data.open_source(config.Folder(root=sys.argv[1]), "train")
 """
 

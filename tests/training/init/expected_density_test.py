@@ -9,7 +9,8 @@ import tiny_experiment
 from resize_oracle import doubled
 
 from cpcnn_jax import config, data
-from cpcnn_jax.models import cpcnn, params
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import density_stages
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training.init import expected_density
@@ -35,7 +36,7 @@ def test_the_map_is_lce_s_expectation(global_context):
     begun = known | expected_density.fusion(
         known, counts, thresholds, area=4096, density_scale=SCALE
     )
-    density, found = model.apply(params.variables(begun), image)
+    density, found = model.apply(to_variables(begun), image)
     cells = np.asarray(found["context"])[..., -5:] @ np.array(means) / 4096
     want = doubled(doubled(cells[..., None]))
     inner = slice(8, -8)  # beyond the border T sees zeros, PyTorch the border again
@@ -70,10 +71,10 @@ def test_the_joint_stage_begins_there_and_learns():
     batch = next(batches)
     batches.close()
     density, _ = model.apply(
-        params.variables(before),
+        to_variables(before),
         batch["image"],
         context=model.apply(
-            params.variables(before),
+            to_variables(before),
             batch["scores"],
             batch["image"],
             method="spread",

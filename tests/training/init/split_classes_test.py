@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cpcnn_jax import config
-from cpcnn_jax.models import cpcnn, params
+from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training.init import params as init_params
 from cpcnn_jax.training.init import split_classes
 from cpcnn_jax.weights import serialization
@@ -23,7 +24,7 @@ def with_classes(number, **changes):
 
 
 def looked_at(built, trained, image):
-    density, found = built.apply(params.variables(trained), image)
+    density, found = built.apply(to_variables(trained), image)
     return np.asarray(density), np.asarray(found["context"])
 
 
