@@ -29,10 +29,14 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "The folder that the run writes 
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "search", "evaluate"],
-    "train: all stages, then score the test photographs; search: score the validation "
-    "photographs instead, to choose settings by; evaluate: the test photographs alone, "
-    "with the trained weights.",
+    ["train", "evaluate"],
+    "train: run all stages, then evaluate; evaluate: evaluate the trained weights.",
+)
+_EVAL_SPLIT = flags.DEFINE_enum(
+    "eval_split",
+    "test",
+    ["test", "validation"],
+    "Images that the evaluation scores. Choose settings by validation, not by test.",
 )
 _PARALLEL = flags.DEFINE_enum(
     "parallel", "jit", ["jit", "pmap"], "How a batch is split over the devices."
@@ -150,7 +154,7 @@ def _runs():
             for point in sweep.points(_SWEEP.value)
         ]
     for config, _ in found:
-        validate.experiment(config)
+        validate.check_experiment(config)
     return found
 
 
@@ -199,7 +203,7 @@ def _run(config, folder, stop):
         workdir.claim(folder, config, record=_MODE.value != "evaluate")
     multihost.wait(f"claimed {folder}")
     workdir.check_shared(folder, config)
-    split = "validation" if _MODE.value == "search" else "test"
+    split = _EVAL_SPLIT.value
     if _MODE.value != "evaluate":
         if _SWEEP.value and sweep.finished(folder, split):
             return
@@ -209,7 +213,7 @@ def _run(config, folder, stop):
             evaluate.photographs(config, split)  # missing ones are said now, not then
         strategies = {
             "jit": functools.partial(
-                data_parallel.jit_strategy, shares=config.unit > 0
+                data_parallel.jit_strategy, shares=config.deterministic_microbatch > 0
             ),
             "pmap": data_parallel.pmap_strategy,
         }

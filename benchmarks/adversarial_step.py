@@ -50,7 +50,7 @@ def model():
     return cpcnn.build(config.Model())
 
 
-def judge_weights(width=SETTINGS.discriminator_width):
+def judge_weights(width=SETTINGS.discriminator_width_multiplier):
     """Weights of a discriminator of that width, a flat dict of arrays."""
     drawn = init_params.drawn(Discriminator(width), 0, "discriminator", channels=1)
     return {name: np.asarray(value) for name, value in drawn.items()}

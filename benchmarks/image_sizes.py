@@ -108,7 +108,7 @@ def draw(file):
     from cpcnn_jax.models import cpcnn
     from cpcnn_jax.weights import serialization
 
-    model = config.Model(global_context=False, local_context=False)
+    model = config.Model(use_gce=False, use_lce=False)
     init = jax.jit(cpcnn.build(model).init)
     tree = init(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
     serialization.save(

@@ -53,7 +53,7 @@ def photographs():
     """Files, as JPEG."""
     found = []
     for height, width in SIZES:
-        crowd = config.Crowd(num_test=EACH, height=height, width=width)
+        crowd = config.SyntheticCrowd(num_test=EACH, height=height, width=width)
         for record in data.open_source(crowd, "test"):
             file = io.BytesIO()
             Image.fromarray(record["image"]).save(file, "jpeg", quality=92)
@@ -178,13 +178,13 @@ def main() -> int:
     parser.add_argument("--weights", required=True, help="a file or a workdir")
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--requests", type=int, default=400)
-    parser.add_argument("--queue", type=int, default=32, help="of the server")
+    parser.add_argument("--max-queue", type=int, default=32, help="of the server")
     parser.add_argument("--json", metavar="FILE", help="also put the table here")
     flags = parser.parse_args()
     compilation_cache.enable()
     files = photographs()
     expected, alone = baseline(flags.weights, files, rounds=2)
-    limits = ("--queue", str(flags.queue), "--timeout", "300")
+    limits = ("--max-queue", str(flags.queue), "--timeout", "300")
     with serving(flags.weights, *limits) as address:
         found = load(
             *(address, files, expected),

@@ -188,7 +188,7 @@ def twin(weights, layout, place=CPU):
     def network(image, context):
         image = (image - mean) / std
         columns = []
-        for number, column in enumerate(config.Model().columns, start=1):
+        for number, column in enumerate(config.Model().dme_columns, start=1):
             x = image
             for depth in range(1, len(column) + 1):
                 x = F.relu(layer(x, f"dme/column{number}_conv{depth}"))

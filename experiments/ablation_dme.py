@@ -16,8 +16,8 @@ from experiments import shanghaitech_a
 
 def get_config():
     experiment = shanghaitech_a.get_config()
-    experiment.model.global_context = False
-    experiment.model.local_context = False
-    experiment.model.fusion = False
+    experiment.model.use_gce = False
+    experiment.model.use_lce = False
+    experiment.model.use_fcnn = False
     experiment.adversary.steps = 0
     return experiment

@@ -3,7 +3,7 @@
     python launch.py --config=experiments/ablation_gce.py \
         --workdir=runs/ablation_gce \
         --config.data.root=data/ShanghaiTech \
-        --config.gce.vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
 Paper's row: MAE 89.9, RMSE 127.9 (recalled, not seen).
 Reached: MAE 132.4 (95% interval 115.8 to 150.0), RMSE 177.5, after 64 minutes on two
@@ -18,6 +18,6 @@ from experiments import shanghaitech_a
 
 def get_config():
     experiment = shanghaitech_a.get_config()
-    experiment.model.local_context = False
+    experiment.model.use_lce = False
     experiment.adversary.steps = 0
     return experiment

@@ -22,12 +22,12 @@ from experiments import shanghaitech_a
 
 def get_config():
     experiment = shanghaitech_a.get_config()
-    experiment.start = "shanghaitech_a_longer"
+    experiment.init_from = "shanghaitech_a_longer"
     experiment.gce.steps = experiment.lce.steps = experiment.adversary.steps = 0
-    experiment.crops.plain, experiment.crops.changed = 0, 20
-    experiment.crops.zoom, experiment.crops.colour = 1.3, 0.2
+    experiment.crops.num_plain, experiment.crops.num_augmented = 0, 20
+    experiment.crops.max_scale, experiment.crops.color_jitter = 1.3, 0.2
     experiment.density.steps, experiment.density.learning_rate = 4000, 1e-4
-    experiment.density.cells = (8, 64)
-    experiment.density.average = 0.998
-    experiment.validation.every = 2000
+    experiment.density.multiscale_loss_sizes = (8, 64)
+    experiment.density.ema_decay = 0.998
+    experiment.validation.eval_every = 2000
     return experiment

@@ -23,14 +23,14 @@ from experiments import cpcnn_plus_context
 
 def get_config():
     experiment = cpcnn_plus_context.get_config()
-    experiment.start = "cpcnn_plus_context"
-    experiment.taken = ("gce", "lce", "dme", "fcnn")  # all, for finer classes
-    experiment.crops.zoom, experiment.crops.colour = 1.3, 0.2
-    experiment.crops.patches, experiment.crops.changed_patches = 100, 200
+    experiment.init_from = "cpcnn_plus_context"
+    experiment.init_modules = ("gce", "lce", "dme", "fcnn")  # all, for finer classes
+    experiment.crops.max_scale, experiment.crops.color_jitter = 1.3, 0.2
+    experiment.crops.num_patches, experiment.crops.num_augmented_patches = 100, 200
     experiment.gce.steps = 0
     experiment.model.num_classes = 80
-    experiment.model.lce_side = experiment.model.local_stride = 256
+    experiment.model.lce_input_size = experiment.model.lce_stride = 256
     experiment.lce.batch_size = 4  # of 16 windows each
     experiment.lce.steps = 5600
-    experiment.density.steps = experiment.validation.every = 250
+    experiment.density.steps = experiment.validation.eval_every = 250
     return experiment

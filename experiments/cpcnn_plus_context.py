@@ -23,18 +23,21 @@ from experiments import cpcnn_plus, shanghaitech_a
 
 def get_config():
     experiment, stages = cpcnn_plus.get_config(), shanghaitech_a.get_config()
-    experiment.start, experiment.taken = "cpcnn_plus", ("dme",)
+    experiment.init_from, experiment.init_modules = "cpcnn_plus", ("dme",)
     experiment.seed = 1  # other crops
-    experiment.crops.changed, experiment.crops.patches = 12, 300
-    experiment.crops.zoom, experiment.crops.colour = 1.0, 0.0
+    experiment.crops.num_augmented, experiment.crops.num_patches = 12, 300
+    experiment.crops.max_scale, experiment.crops.color_jitter = 1.0, 0.0
     experiment.model.num_classes = 20
     experiment.model.lce_vgg_blocks = 4
     experiment.gce, experiment.lce = stages.gce, stages.lce
-    experiment.gce.steps, experiment.gce.vgg16 = 400, "weights/vgg16.safetensors"
+    experiment.gce.steps, experiment.gce.pretrained_vgg16 = (
+        400,
+        "weights/vgg16.safetensors",
+    )
     experiment.lce.steps, experiment.lce.learning_rate = 2200, 5e-4
-    experiment.gce.vgg_rate = experiment.lce.vgg_rate = 0.1
-    experiment.lce.trainable_from = "conv4_1"
-    experiment.density.expected = True
+    experiment.gce.vgg_lr_multiplier = experiment.lce.vgg_lr_multiplier = 0.1
+    experiment.lce.first_trainable_layer = "conv4_1"
+    experiment.density.fcnn_init_from_lce = True
     experiment.density.steps, experiment.density.learning_rate = 500, 1e-5
-    experiment.validation.every = 250
+    experiment.validation.eval_every = 250
     return experiment

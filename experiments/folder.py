@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/folder.py --workdir=runs/mine \
         --config.data.root=data/photographs \
-        --config.gce.vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
 The folder holds train and test; cpcnn_jax/data/datasets/folder.py says which
 annotations it may

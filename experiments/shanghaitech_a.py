@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/shanghaitech_a.py --workdir=runs/a \
         --config.data.root=data/ShanghaiTech \
-        --config.gce.vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
 Paper's row: MAE 73.6, RMSE 106.4.
 Reached: MAE 135.0 (95% interval 117.2 to 154.3), RMSE 186.6, after 45 minutes of
@@ -15,8 +15,9 @@ Searched on the validation photographs: DME and F-CNN alone, 500 steps, learning
 3e-4 311.5, 1e-3 397.9. GCE and LCE stayed near chance in 80 and 120 steps.
 
 Departs from the paper for that time: 6 + 6 crops a photograph instead of 100 + 200.
-With an accelerator raise crops and steps, for instance --config.crops.plain=100
---config.crops.changed=200 --config.density.steps=40000 --config.adversary.steps=4000.
+With an accelerator raise crops and steps, for instance with the flags
+--config.crops.num_plain=100 --config.crops.num_augmented=200
+--config.density.steps=40000 --config.adversary.steps=4000.
 """
 
 from cpcnn_jax import config
@@ -25,13 +26,17 @@ from cpcnn_jax import config
 def get_config():
     return config.Experiment(
         data=config.ShanghaiTech(part="A"),
-        crops=config.Crops(plain=6, changed=6),
+        crops=config.Crops(num_plain=6, num_augmented=6),
         # Narrow heads: the paper gives no widths, and most of the weights were theirs.
-        model=config.Model(classes="share", gce_head=(256, 128), lce_head=(256, 128)),
-        gce=config.GlobalStage(200, 16, 5e-4, warmup=20),
-        lce=config.LocalStage(300, 64, 1e-3, warmup=20),
-        density=config.DensityStage(6000, 4, 3e-4, warmup=200),
+        model=config.Model(
+            class_binning="quantile",
+            gce_hidden_dims=(256, 128),
+            lce_hidden_dims=(256, 128),
+        ),
+        gce=config.GCEStage(200, 16, 5e-4, warmup_steps=20),
+        lce=config.LCEStage(300, 64, 1e-3, warmup_steps=20),
+        density=config.DensityStage(6000, 4, 3e-4, warmup_steps=200),
         adversary=config.Adversary(48, 4, 1e-5),
-        validation=config.Validation(every=1000),
-        save_every=250,
+        validation=config.Validation(eval_every=1000),
+        checkpoint_every=250,
     )

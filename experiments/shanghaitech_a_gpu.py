@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/shanghaitech_a_gpu.py --workdir=runs/a_gpu \
         --config.data.root=data/ShanghaiTech \
-        --config.gce.vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
 All four networks and the adversary, in bfloat16, on the 300 crops of each photograph
 that the paper has: 12 times each. Twelve processes read crops (4 ms of one CPU core
@@ -20,11 +20,11 @@ from experiments import shanghaitech_a
 def get_config():
     experiment = shanghaitech_a.get_config()
     experiment.crops = config.Crops()  # 100 plain and 200 changed, as in the paper
-    experiment.gce = config.GlobalStage(3000, 32, 5e-4, warmup=100)
-    experiment.lce = config.LocalStage(6000, 128, 1e-3, warmup=100)
-    experiment.density = config.DensityStage(30_000, 32, 3e-4, warmup=500)
+    experiment.gce = config.GCEStage(3000, 32, 5e-4, warmup_steps=100)
+    experiment.lce = config.LCEStage(6000, 128, 1e-3, warmup_steps=100)
+    experiment.density = config.DensityStage(30_000, 32, 3e-4, warmup_steps=500)
     experiment.adversary = config.Adversary(500, 32, 1e-5)
-    experiment.validation.every = 2000
+    experiment.validation.eval_every = 2000
     experiment.compute_dtype = "bfloat16"
     experiment.workers = 12
     return experiment

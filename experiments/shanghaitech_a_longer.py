@@ -21,8 +21,8 @@ from experiments import shanghaitech_a
 
 def get_config():
     experiment = shanghaitech_a.get_config()
-    experiment.start = "shanghaitech_a"
+    experiment.init_from = "shanghaitech_a"
     experiment.gce.steps = experiment.lce.steps = 0
-    experiment.crops.plain = experiment.crops.changed = 10
+    experiment.crops.num_plain = experiment.crops.num_augmented = 10
     experiment.density.steps = 12000
     return experiment

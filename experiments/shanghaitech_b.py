@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/shanghaitech_b.py --workdir=runs/b \
         --config.data.root=data/ShanghaiTech \
-        --config.gce.vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
 Paper's row: MAE 20.1, RMSE 30.1.
 Hardware: as shanghaitech_a.py. Not run yet.

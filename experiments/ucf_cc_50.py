@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/ucf_cc_50.py --workdir=runs/ucf \
         --sweep=data.fold=1,2,3,4,5 --config.data.root=data/UCF_CC_50 \
-        --config.gce.vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
 The result is the mean of the folds' MAE and of their RMSE, from the table that ends it.
 
@@ -17,5 +17,7 @@ from experiments import shanghaitech_a
 def get_config():
     experiment = shanghaitech_a.get_config()
     experiment.data = config.UcfCc50()
-    experiment.crops.plain = experiment.crops.changed = 40  # of only 40 photographs
+    experiment.crops.num_plain = experiment.crops.num_augmented = (
+        40  # of only 40 photographs
+    )
     return experiment

@@ -12,6 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from cpcnn_jax import config, data
 from cpcnn_jax.data import density_map
 from cpcnn_jax.evaluation import evaluate, metrics
+from cpcnn_jax.inference import density_resize
 
 SHAPE = (96, 128)
 
@@ -50,7 +51,7 @@ def test_csrnet_resizes_targets_by_cubic_interpolation():
     """Of narrow kernels that reads 4 of 8 pixels: people appear, some negative."""
     points = np.random.default_rng(0).uniform(0, 1, (200, 2)) * (128, 96)
     people = density_map.density_map(points, shape=SHAPE, sigma=1.5)
-    small = density_map.resize(people, (12, 16))
+    small = density_resize.resize(people, (12, 16))
     assert total(small) == pytest.approx(200, abs=1e-4)
     assert small.min() >= 0
 
@@ -90,7 +91,7 @@ def test_mcnn_scales_the_resized_map_by_an_integer_division():
     for shape in random.integers(200, 1024, (40, 2)):
         people = random.gamma(0.3, 0.01, shape // 4).astype(np.float32)
         for into in (shape, shape // 8):
-            resized = density_map.resize(people, into)
+            resized = density_resize.resize(people, into)
             assert total(resized) == pytest.approx(total(people), abs=1e-4)
 
 
@@ -105,7 +106,7 @@ def test_c3_framework_moves_the_peak_of_a_head_at_the_border(head):
 @pytest.mark.parametrize("into", [(24, 32), (192, 256), (31, 57)])
 def test_clip_ebc_multiplies_a_resized_map_by_the_inverse_factor(into):
     points = np.random.default_rng(0).uniform(0, 1, (50, 2)) * (128, 96)
-    resized = density_map.resize(density_map.density_map(points, shape=SHAPE), into)
+    resized = density_resize.resize(density_map.density_map(points, shape=SHAPE), into)
     assert total(resized) == pytest.approx(50, abs=1e-4)
 
 

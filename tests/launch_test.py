@@ -109,7 +109,7 @@ def test_evaluation_alone_scores_again_and_says_so(whole, tmp_path):
     shutil.copytree(whole[0], workdir)
     (workdir / "pictures" / "old.png").touch()
     words = (tiny_experiment.CONFIG, f"--workdir={workdir}", "--mode=evaluate")
-    status, out, err = tiny_experiment.launch(*words, "--config.pictures=1")
+    status, out, err = tiny_experiment.launch(*words, "--config.num_eval_images=1")
     assert status == 0, err
     assert "\ntest set scored for the 2nd time\n" in out
     again, first = (
@@ -122,7 +122,11 @@ def test_evaluation_alone_scores_again_and_says_so(whole, tmp_path):
 
 
 def test_a_search_ends_with_the_validation_photographs(tmp_path):
-    words = (*tiny_experiment.BRIEF, f"--workdir={tmp_path / 'run'}", "--mode=search")
+    words = (
+        *tiny_experiment.BRIEF,
+        f"--workdir={tmp_path / 'run'}",
+        "--eval_split=validation",
+    )
     status, out, err = tiny_experiment.launch(*words, "--config.density.steps=2")
     assert status == 0, err
     assert "on 1 validation photographs;" in out and "test set" not in out
@@ -191,7 +195,7 @@ def test_a_run_goes_on_from_another_s_weights_without_stages_it_had(whole, tmp_p
     """As README says for a user's own photographs."""
     none = [f"--config.{name}.steps=0" for name in ("gce", "lce", "adversary")]
     workdir = tmp_path / "run"
-    words = (f"--workdir={workdir}", f"--config.start={whole[0]}", *none)
+    words = (f"--workdir={workdir}", f"--config.init_from={whole[0]}", *none)
     status, _, err = tiny_experiment.launch(tiny_experiment.CONFIG, *words)
     assert status == 0, err
     assert {line["stage"] for line in journal(workdir)} == {"density"}
@@ -206,7 +210,7 @@ def test_a_run_goes_on_from_another_s_weights_without_stages_it_had(whole, tmp_p
 def test_pmap_learns_the_same_as_jit(tmp_path):
     """The first row of the ablation: the loop and the devices, one network."""
     words = [tiny_experiment.CONFIG, "--config.adversary.steps=0"]
-    words += [f"--config.model.{n}=false" for n in ("global_context", "local_context")]
+    words += [f"--config.model.{n}=false" for n in ("use_gce", "use_lce")]
     for parallel in ("jit", "pmap"):
         workdir = f"--workdir={tmp_path / parallel}"
         status, _, err = tiny_experiment.launch(
@@ -328,7 +332,11 @@ def test_jobs_and_sweeps_that_cannot_be(tmp_path):
 @pytest.mark.long
 def test_a_sweep_goes_on_after_a_point_that_fails(tmp_path):
     """One process trains the points in turn; started again, it skips the finished."""
-    words = [*tiny_experiment.BRIEF, f"--workdir={tmp_path}", "--config.pictures=0"]
+    words = [
+        *tiny_experiment.BRIEF,
+        f"--workdir={tmp_path}",
+        "--config.num_eval_images=0",
+    ]
     words.append("--sweep=density.learning_rate=1e30,1e-3")
     status, out, err = tiny_experiment.launch(*words)
     assert status == 1 and "Traceback" not in err
@@ -361,8 +369,8 @@ def test_a_corrected_value_goes_on_in_the_same_folder(tmp_path):
     words = (tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}")
     err = refused(*words, "--config.gce.batch_size=12")
     assert "--config.gce.batch_size=12 cannot be split over 8 devices" in err
-    err = refused(*words, "--config.gce.vgg16=nowhere.safetensors")
-    assert "--config.gce.vgg16=nowhere.safetensors does not exist" in err
+    err = refused(*words, "--config.gce.pretrained_vgg16=nowhere.safetensors")
+    assert "--config.gce.pretrained_vgg16=nowhere.safetensors does not exist" in err
     assert "python -m cpcnn_jax import-weights vgg16" in err
 
 
@@ -448,7 +456,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
         f"--workdir={tmp_path}/run",
         "--config.adversary.steps=0",
     ]
-    words += [f"--config.model.{n}=false" for n in ("global_context", "local_context")]
+    words += [f"--config.model.{n}=false" for n in ("use_gce", "use_lce")]
     status, _, err = tiny_experiment.launch(
         *words, "--config.density.learning_rate=1e30"
     )

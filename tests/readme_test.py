@@ -104,7 +104,7 @@ def test_every_experiment_loads_and_says_how_it_is_run(path, monkeypatch):
     exec(compile(path.read_text(), path, "exec"), space)
     experiment = space["get_config"]()
     assert isinstance(experiment, config.Experiment)
-    validate.experiment(experiment)
+    validate.check_experiment(experiment)
     assert space["get_config"]() is not experiment
     (command,) = lines(space["__doc__"])
     assert f"--config=experiments/{path.name}" in command

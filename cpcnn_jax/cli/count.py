@@ -32,12 +32,17 @@ def main(argv):
     compilation_cache.enable()
     try:
         _check(args)
-        ready = counter.load(args.weights, tile=args.tile)
+        ready = counter.load(args.weights, tile_size=args.tile_size)
     except (ValueError, OSError) as error:
         parser.error(str(error))
     rows = count_files.rows(args.paths)
     wishes = count_files.Wishes(
-        args.region, args.max_side, args.density, args.overlay, args.curve, args.every
+        args.region,
+        args.max_size,
+        args.density,
+        args.overlay,
+        args.count_curve,
+        args.frame_step,
     )
     stopped = _count(rows, ready, wishes)
     try:
@@ -127,13 +132,13 @@ def _parser():
         help="write each photograph or film with its density over it, and its count",
     )
     add(
-        "--curve",
+        "--count-curve",
         metavar="DIR",
         help="write what becomes of each film's count: .csv, and a smoothed curve as "
         ".png",
     )
     add(
-        "--every",
+        "--frame-step",
         type=int,
         metavar="N",
         help="count every Nth frame of a film (default: one frame per second)",
@@ -148,14 +153,14 @@ def _parser():
         "pixels whose middle is inside (may be repeated)",
     )
     add(
-        "--max_side",
+        "--max-size",
         type=int,
         metavar="N",
         help="shrink longer photographs to N pixels first (regions stay in the pixels "
         "of the photograph as it is)",
     )
     add(
-        "--tile",
+        "--tile-size",
         type=int,
         default=tiling.TILE,
         metavar="N",
@@ -187,14 +192,14 @@ def _check(args):
         held = serialization.load_name(pretrained.find(args.weights))
         if held != args.model:
             raise ValueError(f"--model={args.model}, but {args.weights} holds {held}")
-    if args.max_side is not None and args.max_side < PATCH:
-        raise ValueError(f"--max_side: expected at least {PATCH}, got {args.max_side}")
-    if args.every is not None and args.every < 1:
-        raise ValueError(f"--every: expected at least 1, got {args.every}")
+    if args.max_size is not None and args.max_size < PATCH:
+        raise ValueError(f"--max-size: expected at least {PATCH}, got {args.max_size}")
+    if args.frame_step is not None and args.frame_step < 1:
+        raise ValueError(f"--frame-step: expected at least 1, got {args.frame_step}")
     names = [region.name for region in args.region]
     if len(set(names)) < len(names):
         raise ValueError("--region: each region needs a name of its own")
     for file in filter(None, (args.json, args.csv)):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-    for folder in filter(None, (args.density, args.overlay, args.curve)):
+    for folder in filter(None, (args.density, args.overlay, args.count_curve)):
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,10 @@ PACKAGES = (
     *("tensorflow-datasets", "numpy", "pillow", "safetensors"),
 )
 NARROW = config.Model(
-    vgg_width=0.125, gce_head=(16, 8), lce_features=(8, 16, 32), lce_head=(16, 8)
+    vgg_width_multiplier=0.125,
+    gce_hidden_dims=(16, 8),
+    lce_features=(8, 16, 32),
+    lce_hidden_dims=(16, 8),
 )
 
 
@@ -105,7 +108,7 @@ def _programs():
 
 def _inference(path):
     """Count one photograph twice: the first time compiles."""
-    settings = config.Crowd(num_test=1, height=480, width=640)
+    settings = config.SyntheticCrowd(num_test=1, height=480, width=640)
     record = data.open_source(settings, "test")[0]
     ready = counter.load(path) if path else _untrained()
     seconds = []

@@ -51,7 +51,11 @@ def _build_parser() -> Parser:
         help=f"p of the direct convolution, {each}; LOW:HIGH for unequal sides (1)",
     )
     parser.add_argument(
-        "--output_padding", type=_pair, default=(0, 0), help=f"a, {each} (0)"
+        "--output-padding",
+        "--output_padding",
+        type=_pair,
+        default=(0, 0),
+        help=f"a, {each} (0)",
     )
     parser.add_argument("--dilation", type=_pair, default=(1, 1), help=f"{each} (1)")
     parser.add_argument(
@@ -60,7 +64,7 @@ def _build_parser() -> Parser:
         help=f"instead: one of the guide's, {', '.join(ANIMATIONS)}",
     )
     parser.add_argument(
-        "--checkpoint",
+        "--weights",
         metavar="PATH",
         help="take the kernel from this .safetensors file, or a workdir that holds "
         "weights.safetensors",
@@ -143,13 +147,13 @@ def _animation(name: str) -> Explanation:
 
 def _kernel(flags) -> np.ndarray:
     """The trained kernel, or 1, 2, 3, ... in the given size."""
-    if not flags.checkpoint:
+    if not flags.weights:
         if flags.layer or flags.channels:
-            raise ValueError("--layer and --channels need --checkpoint")
+            raise ValueError("--layer and --channels need --weights")
         return _ramp(flags.kernel or (3, 3))
     if flags.kernel:
-        raise ValueError("--kernel: with --checkpoint, the kernel's size is its own")
-    return trained_kernel.kernel(flags.checkpoint, flags.layer, flags.channels)
+        raise ValueError("--kernel: with --weights, the kernel's size is its own")
+    return trained_kernel.kernel(flags.weights, flags.layer, flags.channels)
 
 
 def _ramp(size: tuple[int, int]) -> np.ndarray:

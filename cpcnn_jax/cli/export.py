@@ -20,7 +20,7 @@ from cpcnn_jax.weights import pretrained
 NEEDS = {"stablehlo": ("flatbuffers",), "onnx": ("onnx", "onnxruntime")}
 SIDE = 1024  # pixels: longer photographs are shrunk, since files compute them at once
 # Sides that are no multiples of anything.
-GENERATED = config.Crowd(num_test=3, height=301, width=403)
+GENERATED = config.SyntheticCrowd(num_test=3, height=301, width=403)
 
 
 def main(argv):
@@ -56,7 +56,7 @@ def _export(args):
     made = exporter.whole(ready.model, weights, blocks=ready.blocks)
     run = exporter.runner(made)
     found = [
-        parity.compare(ready, run, name, image, max_side=args.max_side)
+        parity.compare(ready, run, name, image, max_size=args.max_size)
         for name, image in tqdm(images, desc="compare", delay=2, disable=None)
     ]
     if args.report:
@@ -99,8 +99,8 @@ def _check(args):
             raise ValueError(f"{flag}={file} is a folder: name a file in it")
     if args.report and Path(args.report).resolve() == Path(args.out).resolve():
         raise ValueError(f"--out and --report are both {args.out}: name two files")
-    if args.max_side < PATCH:
-        raise ValueError(f"--max_side: expected at least {PATCH}, got {args.max_side}")
+    if args.max_size < PATCH:
+        raise ValueError(f"--max-size: expected at least {PATCH}, got {args.max_size}")
 
 
 def _images(words):
@@ -143,7 +143,7 @@ def _parser():
     add("--out", required=True, metavar="FILE", help="the file to write")
     add("--report", metavar="FILE.json", help="write each photograph's differences")
     add(
-        "--max_side",
+        "--max-size",
         type=int,
         default=SIDE,
         metavar="N",

@@ -29,12 +29,12 @@ def main(argv):
 def _release(args):
     file = pretrained.find(args.weights)
     model, trained = serialization.load_model(file), serialization.load(file)
-    if args.beside:
-        known = pretrained.load(args.beside)
+    if args.base:
+        known = pretrained.load(args.base)
     else:
         known = compression.imagenet(model, args.vgg16)
     small, digest = compression.slim(trained, known)
-    blocks, base = serialization.load_blocks(file), args.beside if digest else None
+    blocks, base = serialization.load_blocks(file), args.base if digest else None
     serialization.save(args.out, small, model, blocks=blocks, vgg16=digest, base=base)
     made = Path(args.out).read_bytes()
     left_out = len(trained) - len(small)
@@ -62,7 +62,7 @@ def _parser():
         help="ImageNet's VGG-16 (default: %(default)s)",
     )
     add(
-        "--beside",
+        "--base",
         choices=pretrained.RELEASES,
         help="leave out what these released weights have, too; WEIGHTS went on from "
         "them, and whoever loads the file has them",

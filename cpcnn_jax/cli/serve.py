@@ -37,7 +37,9 @@ def main(argv):
             _check(args)
             weights = args.weights or counter.default()
             listening = stack.enter_context(_listen(args.host, args.port))
-            server = _server(counter.load(weights, tile=args.tile), weights, args)
+            server = _server(
+                counter.load(weights, tile_size=args.tile_size), weights, args
+            )
         except (ValueError, OSError) as error:
             parser.error(str(error))
         words = f"serve: {_address(listening)} counts with {weights}; Ctrl-C ends it"
@@ -52,15 +54,15 @@ def _check(args):
     missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"{missing[0]} is missing: pip install 'cpcnn_jax[serve]'")
-    for flag, value in (("queue", args.queue), ("max_body", args.max_body)):
+    for flag, value in (("max-queue", args.max_queue), ("max-body", args.max_body)):
         if value < 1:
             raise ValueError(f"--{flag}: expected at least 1, got {value}")
     if not args.timeout > 0:
         raise ValueError(f"--timeout: expected more than 0, got {args.timeout:g}")
     if not 0 <= args.port < 2**16:
         raise ValueError(f"--port: expected 0 to 65535, got {args.port}")
-    if args.max_side is not None and args.max_side < PATCH:
-        raise ValueError(f"--max_side: expected at least {PATCH}, got {args.max_side}")
+    if args.max_size is not None and args.max_size < PATCH:
+        raise ValueError(f"--max-size: expected at least {PATCH}, got {args.max_size}")
 
 
 def _listen(host, port):
@@ -87,7 +89,7 @@ def _server(ready, weights, args):
     from cpcnn_jax.serve import app, examples
 
     ready.count(examples.source()[0]["image"])
-    limits = Limits(args.queue, args.timeout, args.max_body * MIB, args.max_side)
+    limits = Limits(args.max_queue, args.timeout, args.max_body * MIB, args.max_size)
     settings = uvicorn.Config(
         app.application(ready, weights=weights, limits=limits),
         http="h11",
@@ -120,7 +122,7 @@ def _parser():
     )
     add("--port", type=int, default=8000, help="default: %(default)s; 0: any free one")
     add(
-        "--queue",
+        "--max-queue",
         type=int,
         default=usual.places,
         metavar="N",
@@ -135,20 +137,20 @@ def _parser():
         help="for sending, waiting and counting together (default: %(default)g)",
     )
     add(
-        "--max_body",
+        "--max-body",
         type=int,
         default=usual.body // MIB,
         metavar="MIB",
         help="the largest request (default: %(default)s)",
     )
     add(
-        "--max_side",
+        "--max-size",
         type=int,
         metavar="N",
         help="shrink longer photographs to N pixels first (default: never)",
     )
     add(
-        "--tile",
+        "--tile-size",
         type=int,
         default=tiling.TILE,
         metavar="N",

@@ -1,230 +1,255 @@
-"""The configuration tree: plain typed dataclasses, every field with its meaning.
+"""The configuration tree of an experiment: typed dataclasses with a rule per field.
 
-experiments/NAME.py builds one `Experiment`; `launch.py --config.stage.field=value`
-overrides single fields. The classes are not frozen because absl's overrides assign
-to them; nothing assigns after launch.py has started. A new field's default is what was
-done before there was the field: workdirs outlive versions.
+experiments/NAME.py builds one `Experiment`, and `launch.py --config.stage.field=value`
+overrides single fields. The classes are not frozen because absl assigns overrides to
+them; nothing assigns after launch.py has started.
 
-[R] marks a fact of the paper as recalled and [I] our own choice where the paper (as
-far as we could read it) says nothing; both are here so that one place changes them.
+[R] marks a fact of the paper as recalled. [I] marks our own choice where the paper, as
+far as we could read it, gives no value.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from cpcnn_jax.config.datasets import (
-    Crowd,
-    DataSet,
+from cpcnn_jax.config.constants import PATCH, VGG16_BLOCKS, VGG16_LAYERS
+from cpcnn_jax.config.datasets import DataSet, SyntheticCrowd
+from cpcnn_jax.config.rules import (
+    above,
+    at_least,
+    fraction,
+    multiple_of,
+    one_of,
+    setting,
+    some_of,
+    whole,
 )
 
 DTYPES = ("float32", "bfloat16")
-KERNELS = ("fixed", "adaptive", "perspective")
+SIGMA_MODES = ("fixed", "adaptive", "perspective")
+CLASS_BINNINGS = ("equal_width", "quantile")
+COUNT_REFERENCES = ("points", "maps")
+STAGES = ("gce", "lce", "density", "adversary")  # fields of `Experiment`, in order
+NETWORKS = ("gce", "lce", "dme", "fcnn")  # prefixes of parameter names
 
 
 @dataclass
 class Target:
-    """From head points to the density map that the networks learn."""
+    """How head points become the target density map."""
 
-    # What decides the width of a head's Gaussian. "fixed": nothing. "adaptive": the
-    # distance to its neighbours (MCNN: beta 0.3, k 3). "perspective": how large a metre
-    # is there, for photographs with a perspective map.
-    kernel: str = "fixed"
-    sigma: float = 4.0  # pixels, if fixed; the author's code: 15x15 window, sigma 4
-    # Metres, if by perspective [R]: the head's Gaussian of Zhang et al., CVPR 2015, has
-    # sigma 0.2 times the pixels per metre. Their ellipse for the body is left out, as
-    # MCNN does [R]: a head's mass stays around the head.
-    metres: float = 0.2
+    # Width of a head's Gaussian. "fixed": `sigma`. "adaptive": 0.3 times the mean
+    # distance to the three nearest heads (MCNN). "perspective": `sigma_metres` in the
+    # image's perspective map.
+    sigma_mode: str = setting("fixed", one_of(*SIGMA_MODES))
+    # Pixels, for "fixed". The author's code has a 15x15 window with sigma 4.
+    sigma: float = setting(4.0, above(0))
+    # Metres, for "perspective" [R]: Zhang et al., CVPR 2015, use 0.2 times the pixels
+    # per metre for a head. Their ellipse for the body is left out, as in MCNN [R].
+    sigma_metres: float = setting(0.2, above(0))
 
-    def sigma_of(self, photograph):
-        """The sigma that `density_map.density_map` takes for a record of a source."""
-        match self.kernel:
+    def sigma_of(self, record: Mapping[str, Any]) -> Any:
+        """Computes the `sigma` argument of `density_map` for one image.
+
+        Args:
+          record: a record of a data set; see `cpcnn_jax.data`.
+
+        Returns:
+          Pixels, "adaptive", or `[H, W]` pixels for a head at each pixel.
+
+        Raises:
+          ValueError: the mode is unknown, or "perspective" meets a record without a
+            perspective map.
+        """
+        match self.sigma_mode:
             case "fixed":
                 return self.sigma
             case "adaptive":
                 return "adaptive"
             case "perspective":
-                return self.metres * _perspective(photograph)
-        raise ValueError(f"no kernel {self.kernel!r}: use one of {', '.join(KERNELS)}")
+                return self.sigma_metres * _perspective_map(record)
+        raise ValueError(
+            f"no sigma_mode {self.sigma_mode!r}: use one of {', '.join(SIGMA_MODES)}"
+        )
 
 
-def _perspective(photograph):
-    perspective = photograph.get("perspective")
+def _perspective_map(record):
+    perspective = record.get("perspective")
     if perspective is None or not perspective.size:
         raise ValueError(
-            f"{photograph['name']} has no perspective map, which "
-            "--config.target.kernel=perspective needs: use fixed or adaptive"
+            f"{record['name']} has no perspective map, which "
+            "--config.target.sigma_mode=perspective needs: use fixed or adaptive"
         )
     return perspective
 
 
 @dataclass
 class Crops:
-    """The training sets D_dme (crops) and D_lc (patches) of the paper [R]."""
+    """The paper's training sets: crops (D_dme) and patches (D_lc) [R]."""
 
-    fraction: int = 4  # a crop's side is 1/fraction of the photograph's
-    # Departs from the paper: sides are rounded to a multiple of this many pixels (at
-    # least 64), so that crops of one size can be batched and compiled once. 1: exact.
-    multiple: int = 64
-    plain: int = 100  # random crops per photograph
-    changed: int = 200  # further crops, flipped or noised, per photograph
-    noise: float = 10 / 255  # half-width of the uniform noise; 10 of 255 grey levels
-    # Departs from the paper if above 1: the further crops are cut from copies of the
-    # photograph that are smaller or larger by up to this factor.
-    zoom: float = 1.0
-    # Departs from the paper if above 0: each colour of the further crops is multiplied
-    # by 1 plus or minus up to this, and half as much of white added or taken away.
-    colour: float = 0.0
-    # Patches per photograph, for the LCE: of 64x64 pixels, or of Model.lce_side.
-    patches: int = 100
-    # Departs from the paper if above 0: further patches, changed as the crops are.
-    changed_patches: int = 0
+    side_divisor: int = setting(4, whole(1))  # crop side = image side / side_divisor
+    # Departs from the paper: crop sides are rounded to a multiple of this many pixels,
+    # at least 64, so that crops of one size share a batch and a compilation. 1: exact.
+    size_multiple: int = setting(64, whole(1))
+    num_plain: int = setting(100, whole(0))  # random crops per image
+    num_augmented: int = setting(200, whole(0))  # flipped or noisy crops per image
+    # Half-width of the uniform noise, in units of the range [0, 1].
+    noise_amplitude: float = setting(10 / 255, at_least(0))
+    # Departs from the paper if above 1: augmented crops come from copies of the image,
+    # smaller or larger by up to this factor.
+    max_scale: float = setting(1.0, at_least(1))
+    # Departs from the paper if above 0: each color of an augmented crop is multiplied
+    # by 1 plus or minus up to this, and up to half as much white is added or removed.
+    color_jitter: float = setting(0.0, fraction())
+    # Patches per image for the LCE, `Model.lce_input_size` pixels wide.
+    num_patches: int = setting(100, whole(1))
+    # Departs from the paper if above 0: further patches, augmented as the crops are.
+    num_augmented_patches: int = setting(0, whole(0))
 
 
 @dataclass
 class Model:
-    """Which of the four networks are used, and their unspecified sizes."""
+    """Which of the four networks are used, and the sizes that the paper leaves open."""
 
-    global_context: bool = True  # GCE
-    local_context: bool = True  # LCE
-    fusion: bool = True  # F-CNN; False: one 1x1 convolution on the DME [R: table row 1]
-    num_classes: int = 5  # density classes: ex-lo, lo, med, hi, ex-hi [R]
-    # [I] where one class of counts ends and the next begins: "width", all as wide (the
-    # author's rule in CMTL), "share", all with as many of the training crops.
-    classes: str = "width"
-    # [I] columns like MCNN's with one convolution more: (features, kernel) per layer;
-    # the two poolings follow the first and the second.
-    columns: tuple = (
+    use_gce: bool = True
+    use_lce: bool = True
+    use_fcnn: bool = True  # False: one 1x1 convolution on the DME [R: table row 1]
+    num_classes: int = setting(5, whole(2))  # density classes: ex-lo to ex-hi [R]
+    # [I] boundaries of the density classes. "equal_width": classes of equal width (the
+    # author's rule in CMTL). "quantile": classes of equally many training crops.
+    class_binning: str = setting("equal_width", one_of(*CLASS_BINNINGS))
+    # [I] (features, kernel size) of each convolution of the DME's columns: MCNN's with
+    # one more. A pooling follows the first convolution and the second.
+    dme_columns: tuple = (
         ((16, 9), (32, 7), (32, 7), (16, 7), (8, 7)),
         ((20, 7), (40, 5), (40, 5), (20, 5), (10, 5)),
         ((24, 5), (48, 3), (48, 3), (24, 3), (12, 3)),
     )
-    vgg_width: float = 1.0  # multiplies VGG-16's features; 1 fits ImageNet weights
-    gce_head: tuple = (512, 256)  # [I] from the author's CMTL head
+    # Factor on VGG-16's features; ImageNet's weights need 1.
+    vgg_width_multiplier: float = setting(1.0, above(0))
+    gce_hidden_dims: tuple = (512, 256)  # [I] from the author's CMTL head
     lce_features: tuple = (64, 128, 256)  # [I] of the three convolution blocks
-    # How many of VGG-16's blocks are the LCE's in place of these; 0: none.
-    lce_vgg_blocks: int = 0
-    lce_head: tuple = (512, 256)  # [I]
-    # Pixels: the side of what the LCE looks at. Departs from the paper if above 64:
-    # each 64x64 window in it has its own class, and is seen with what is around it.
-    lce_side: int = 64
-    local_stride: int = 64  # pixels between LCE's looks [I]; overlaps are averaged
-    transposed_kernel: int = 4  # k of T [I]: the author's own T layer; p follows
-    # Maps are learned times this: 1/100 of a person per pixel is then about 1.
-    density_scale: float = 100.0
+    # Number of VGG-16 blocks that replace the LCE's own blocks; 0: none.
+    lce_vgg_blocks: int = setting(0, whole(0, len(VGG16_BLOCKS)))
+    lce_hidden_dims: tuple = (512, 256)  # [I]
+    # Side of the LCE's input, pixels. Departs from the paper if above 64: the LCE
+    # classifies each 64x64 window of a larger input, with its surroundings.
+    lce_input_size: int = setting(PATCH, multiple_of(PATCH))
+    lce_stride: int = setting(64, whole(1))  # pixels between LCE inputs [I]
+    # Kernel size of T [I]: the author's own T layer. The padding follows from it.
+    upsample_kernel_size: int = setting(4, multiple_of(2))
+    # F-CNN predicts the density times this: 1/100 person per pixel becomes about 1.
+    density_scale: float = setting(100.0, above(0))
 
 
 @dataclass
 class Stage:
-    """One stage of training: so many steps of Adam."""
+    """A training stage: a number of steps of Adam."""
 
-    steps: int = 1000
-    batch_size: int = 8
-    learning_rate: float = 1e-4  # at the highest; falls to zero along a cosine
-    warmup: int = 0  # first steps, in which the learning rate rises from zero
-    # In how many parts, one after the other, each device computes its share of a batch:
-    # the same step in less memory.
-    accumulate: int = 1
-
-
-@dataclass
-class ContextStage(Stage):
-    """The training of a network that may have VGG-16's convolutions."""
-
-    vgg_rate: float = 1.0  # their learning rate is this times the stage's
+    steps: int = setting(1000, whole(0))  # 0 leaves the stage out
+    batch_size: int = setting(8, whole(1))
+    learning_rate: float = setting(1e-4, above(0))  # maximum; decays along a cosine
+    warmup_steps: int = setting(0, whole(0))  # linear rise of the learning rate
+    # Gradient accumulation: parts of each device's share of a batch, computed one
+    # after the other. The result of the step is the same.
+    accum_steps: int = setting(1, whole(1))
 
 
 @dataclass
-class GlobalStage(ContextStage):
-    """The GCE's training: what it starts from and how much of it learns."""
+class ClassifierStage(Stage):
+    """The training of a classifier that may contain VGG-16."""
 
-    # ImageNet weights, which `import-weights vgg16` writes; "": random.
-    vgg16: str = ""
-    # The first of VGG-16's convolutions that learns [R: only the last two do].
-    trainable_from: str = "conv5_2"
+    # Factor on the learning rate of VGG-16's convolutions.
+    vgg_lr_multiplier: float = setting(1.0, above(0))
 
 
 @dataclass
-class LocalStage(ContextStage):
+class GCEStage(ClassifierStage):
+    """The GCE's training."""
+
+    # File of ImageNet weights, written by `import-weights vgg16`; "": random weights.
+    pretrained_vgg16: str = ""
+    # VGG-16's first convolution that is trained [R: only the last two are].
+    first_trainable_layer: str = setting("conv5_2", one_of(*VGG16_LAYERS))
+
+
+@dataclass
+class LCEStage(ClassifierStage):
     """The LCE's training."""
 
-    # The first convolution that learns where the LCE has VGG-16's; all others do.
-    trainable_from: str = "conv1_1"
+    # The first convolution that is trained, where the LCE contains VGG-16's.
+    first_trainable_layer: str = setting("conv1_1", one_of(*VGG16_LAYERS))
 
 
 @dataclass
 class DensityStage(Stage):
-    """The training of DME and F-CNN with L_E, and what may be added to it."""
+    """The training of DME and F-CNN with the Euclidean loss L_E."""
 
-    # F-CNN begins as the density that LCE expects; False: as it was drawn, or as
-    # `Experiment.start` says.
-    expected: bool = False
-    dme_rate: float = 1.0  # DME's learning rate is this times the stage's
-    # Sides in pixels of the cells over which the maps' means are compared, too
-    # (`losses.coarse_loss`); each divides crops.multiple.
-    cells: tuple = ()
-    # What is validated and kept is a running mean of the weights, of which each step's
-    # share is 1 - average; 0: the weights themselves.
-    average: float = 0.0
+    # F-CNN is initialized to the density that the LCE's classes imply.
+    fcnn_init_from_lce: bool = False
+    # Factor on the learning rate of the DME.
+    dme_lr_multiplier: float = setting(1.0, above(0))
+    # Departs from the paper if not empty: sides of square cells, pixels, over which the
+    # means of the maps are compared, too. Each divides `Crops.size_multiple`.
+    multiscale_loss_sizes: tuple = ()
+    # Decay of the parameters' exponential moving average, which is validated and kept.
+    # 0: no average.
+    ema_decay: float = setting(0.0, fraction())
 
 
 @dataclass
-class Adversary:
-    """The last stage: DME + F-CNN against the discriminator."""
+class Adversary(Stage):
+    """The training of DME and F-CNN against the discriminator."""
 
-    steps: int = 500
-    batch_size: int = 8
-    learning_rate: float = 1e-5
-    warmup: int = 0
-    accumulate: int = 1  # as in `Stage`
-    discriminator_learning_rate: float = 2e-4  # ID-CGAN of the same laboratory [I]
-    discriminator_beta1: float = 0.5  # Adam's, likewise [I]
-    discriminator_width: float = 1.0  # multiplies its features
-    weight: float = 6.7e-3  # lambda_a, for maps times density_scale [I]
+    steps: int = setting(500, whole(0))
+    learning_rate: float = setting(1e-5, above(0))
+    # [I] from ID-CGAN of the same laboratory, as is beta1 of Adam.
+    discriminator_learning_rate: float = setting(2e-4, above(0))
+    discriminator_beta1: float = setting(0.5, fraction())
+    discriminator_width_multiplier: float = setting(1.0, above(0))
+    # lambda_a, the weight of the adversarial loss for maps times `density_scale` [I].
+    weight: float = setting(6.7e-3, at_least(0))
 
 
 @dataclass
 class Validation:
-    """Training photographs kept apart, on which the best checkpoint is chosen."""
+    """Training images that are held out to choose the best checkpoint."""
 
-    # Per cent of the training photographs, fixed by the hashes of their names. With 0
-    # none are kept apart, and the last checkpoint is taken for the best.
-    share: int = 10
-    every: int = 500  # steps of a stage that learns maps, and after its last
-
-
-STAGES = ("gce", "lce", "density", "adversary")  # fields of `Experiment`, in order
-NETWORKS = ("gce", "lce", "dme", "fcnn")  # as weights are named
+    # Percentage of the training images, chosen by the hashes of their names. 0: none;
+    # the last checkpoint counts as the best.
+    percent: int = setting(10, whole(0, 99))
+    eval_every: int = setting(500, whole(1))  # steps; also after the last step
 
 
 @dataclass
 class Experiment:
-    """Everything that decides a run's result; saved as config.json in the workdir."""
+    """All settings that decide a run's result; saved as config.json in the workdir."""
 
-    data: DataSet = field(default_factory=Crowd)
+    data: DataSet = field(default_factory=SyntheticCrowd)
     target: Target = field(default_factory=Target)
     crops: Crops = field(default_factory=Crops)
     model: Model = field(default_factory=Model)
-    gce: GlobalStage = field(default_factory=GlobalStage)
-    lce: LocalStage = field(default_factory=LocalStage)
+    gce: GCEStage = field(default_factory=GCEStage)
+    lce: LCEStage = field(default_factory=LCEStage)
     density: DensityStage = field(default_factory=DensityStage)
     adversary: Adversary = field(default_factory=Adversary)
     validation: Validation = field(default_factory=Validation)
-    # Weights of the same networks to go on from: a weights file, the workdir of a run
-    # or a released name; "": all are drawn. They may have a whole number of times fewer
-    # density classes. A stage of 0 steps is left out.
-    start: str = ""
-    taken: tuple = NETWORKS  # from `start`; the others begin as they would without it
-    seed: int = 0  # of initialisation, crops, order, noise and dropout
-    # What the networks that learn compute in: "float32" or "bfloat16". Weights, losses,
-    # sums over parts, the optimisers and all evaluation stay in float32.
-    compute_dtype: str = "float32"
-    # Examples that a step computes together, their gradients added in one order: the
-    # same weights to the last bit on any number of devices (docs/scaling.md, the price
-    # too). It takes the place of `accumulate`. 0: a device's share, and its roundings.
-    unit: int = 0
-    workers: int = 0  # processes that read photographs ahead; 0: threads
-    log_every: int = 10  # steps between lines of metrics.jsonl
-    save_every: int = 200  # steps between checkpoints
-    pictures: int = 12  # drawn by the evaluation, from the best count to the worst
-    # What the evaluation holds counts against: the annotated heads ("points"), or the
-    # sums of the true density maps ("maps").
-    true_counts: str = "points"
+    # Fine-tuning: a weights file, the workdir of a run or a pretrained name. "": random
+    # initialization. The weights may have fewer density classes, by a whole factor.
+    init_from: str = ""
+    # The networks that `init_from` initializes.
+    init_modules: tuple = setting(NETWORKS, some_of(*NETWORKS))
+    # Seed of initialization, crops, order, noise and dropout.
+    seed: int = setting(0, whole(0, 2**32 - 1))
+    # Mixed precision: dtype of the networks in training. Parameters, losses,
+    # accumulated gradients, optimizers and all evaluation stay in float32.
+    compute_dtype: str = setting("float32", one_of(*DTYPES))
+    # Examples per microbatch. Gradients of microbatches are added in one order, so that
+    # the result is equal to the last bit on any number of devices (docs/scaling.md).
+    # Replaces `accum_steps`. 0: one microbatch for each device.
+    deterministic_microbatch: int = setting(0, whole(0))
+    workers: int = setting(0, whole(0))  # processes that read images ahead; 0: threads
+    log_every: int = setting(10, whole(1))  # steps between lines of metrics.jsonl
+    checkpoint_every: int = setting(200, whole(1))  # steps between checkpoints
+    num_eval_images: int = setting(12, whole(0))  # comparisons that evaluation draws
+    # Reference of the true counts: annotated heads, or sums of the target maps.
+    count_reference: str = setting("points", one_of(*COUNT_REFERENCES))

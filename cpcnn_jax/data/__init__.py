@@ -38,12 +38,12 @@ def open_source(data, split):
       ValueError: the data set's folder or one of its files is missing or damaged.
 
     Example:
-      >>> source = open_source(config.Crowd(num_test=8), "test")
+      >>> source = open_source(config.SyntheticCrowd(num_test=8), "test")
       >>> len(source), source[0]["image"].shape
       (8, (256, 320, 3))
     """
     match data:
-        case config.Crowd():
+        case config.SyntheticCrowd():
             from cpcnn_jax.data.datasets.synthetic import Crowd as opened
         case config.Folder():
             from cpcnn_jax.data.datasets.folder import open_source as opened

@@ -3,8 +3,8 @@
 Window j of photograph i is fixed by (seed, i, j) alone, and so is what is done to it.
 The first crops of a photograph are plain, the further ones flipped or noised. Beyond
 the paper these can also be cut from a smaller or larger copy of the photograph
-(`config.Crops.zoom`) and in other colours (`config.Crops.colour`), and there can be
-further patches that are changed likewise (`config.Crops.changed_patches`).
+(`config.Crops.max_scale`) and in other colours (`config.Crops.color_jitter`), and there
+can be further patches that are changed likewise (`config.Crops.num_augmented_patches`).
 """
 
 import math
@@ -30,16 +30,16 @@ class Window(NamedTuple):
 
 def per_photograph(crops):
     """How many crops D_dme has of each photograph."""
-    return crops.plain + crops.changed
+    return crops.num_plain + crops.num_augmented
 
 
 def patches_per_photograph(crops):
     """How many patches D_lc has of each photograph."""
-    return crops.patches + crops.changed_patches
+    return crops.num_patches + crops.num_augmented_patches
 
 
 def crop_size(shape, crops):
-    """A quarter of each side, rounded to `crops.multiple`; at least 64 pixels.
+    """A quarter of each side, rounded to `crops.size_multiple`; at least 64 pixels.
 
     Args:
       shape: (height, width) of a photograph, pixels.
@@ -53,8 +53,8 @@ def crop_size(shape, crops):
       >>> crop_size((768, 1024), config.Crops()), crop_size((683, 182), config.Crops())
       ((192, 256), (192, 64))
     """
-    step = math.lcm(crops.multiple, DIVISOR)
-    quarters = (round(side / crops.fraction / step) * step for side in shape)
+    step = math.lcm(crops.size_multiple, DIVISOR)
+    quarters = (round(side / crops.side_divisor / step) * step for side in shape)
     largest = (side // step * step for side in shape)
     return tuple(max(PATCH, min(*pair)) for pair in zip(quarters, largest, strict=True))
 
@@ -85,7 +85,7 @@ def read_crop(source, crops, target, seed, i, j):
         sigma=target.sigma_of(photograph),
         window=window.place,
     )
-    change = _change(crops.plain, j)
+    change = _change(crops.num_plain, j)
     if change == "flip":
         people = people[:, ::-1]
     return {
@@ -102,7 +102,7 @@ def crop_images(source, crops, seed, i, numbers):
     windows = [(j, _crop_window(seed, i, j, shape, crops)) for j in numbers]
     return np.stack(
         [
-            _changed(photograph, window, crops, _change(crops.plain, j))
+            _changed(photograph, window, crops, _change(crops.num_plain, j))
             for j, window in windows
         ]
     )
@@ -113,7 +113,7 @@ def read_patch(source, crops, seed, i, j, *, side=PATCH):
     photograph = source[i]
     window = _patch_window(seed, i, j, source.shapes[i], crops, side)
     points = _scaled(photograph["points"], source.shapes[i], window.shape)
-    change = _change(crops.patches, j)
+    change = _change(crops.num_patches, j)
     count = _heads_in_patches(points, window)
     if change == "flip":
         count = count[:, ::-1]
@@ -166,12 +166,12 @@ def _change(plain, j):
 
 
 def _crop_window(seed, i, j, shape, crops):
-    size, change = crop_size(shape, crops), _change(crops.plain, j)
+    size, change = crop_size(shape, crops), _change(crops.num_plain, j)
     return _window((seed, i, j), shape, size, crops, change)
 
 
 def _patch_window(seed, i, j, shape, crops, side=PATCH):
-    change = _change(crops.patches, j)
+    change = _change(crops.num_patches, j)
     return _window((seed, i, j), shape, (side, side), crops, change)
 
 
@@ -181,7 +181,9 @@ def _window(seed, shape, size, crops, change):
     A photograph that is smaller than the window is enlarged.
     """
     rng = np.random.default_rng(seed)
-    times = crops.zoom ** rng.uniform(-1, 1) if crops.zoom > 1 and change else 1
+    times = (
+        crops.max_scale ** rng.uniform(-1, 1) if crops.max_scale > 1 and change else 1
+    )
     times = max(times, *np.divide(size, shape))
     sides = (round(side * times) for side in shape)
     shape = tuple(max(*pair) for pair in zip(sides, size, strict=True))
@@ -227,13 +229,13 @@ def _cut(photograph, window):
 
 def _changed(photograph, window, crops, change):
     image, rng = _cut(photograph, window), window.rng
-    if change and crops.colour:
-        gain = rng.uniform(1 - crops.colour, 1 + crops.colour, 3)
-        shift = rng.uniform(-crops.colour, crops.colour) / 2
+    if change and crops.color_jitter:
+        gain = rng.uniform(1 - crops.color_jitter, 1 + crops.color_jitter, 3)
+        shift = rng.uniform(-crops.color_jitter, crops.color_jitter) / 2
         image = np.clip(image * np.float32(gain) + np.float32(shift), 0, 1)
     if change == "flip":
         return image[:, ::-1]
     if change == "noise":
-        noise = rng.uniform(-crops.noise, crops.noise, image.shape)
+        noise = rng.uniform(-crops.noise_amplitude, crops.noise_amplitude, image.shape)
         return np.clip(image + noise.astype(np.float32), 0, 1)
     return image

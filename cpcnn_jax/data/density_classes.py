@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def fit_thresholds(counts, *, num_classes=5, classes="width"):
+def fit_thresholds(counts, *, num_classes=5, binning="equal_width"):
     """The boundaries of density classes over 0 .. the largest count.
 
     The paper gives no boundaries (as far as we could read it); equal widths are the
@@ -13,7 +13,7 @@ def fit_thresholds(counts, *, num_classes=5, classes="width"):
     Args:
       counts: `[N]` people per crop or patch, at least one.
       num_classes: K, at least 2.
-      classes: "width": all classes equally wide; "share": all with as many counts.
+      binning: "equal_width" or "quantile", equally many counts in each class.
 
     Returns:
       `[K - 1]` float32, ascending, people.
@@ -24,7 +24,7 @@ def fit_thresholds(counts, *, num_classes=5, classes="width"):
     Example:
       >>> fit_thresholds([0, 3, 50], num_classes=5)
       array([10., 20., 30., 40.], dtype=float32)
-      >>> fit_thresholds([0, 1, 2, 50, 90], num_classes=2, classes="share")
+      >>> fit_thresholds([0, 1, 2, 50, 90], num_classes=2, binning="quantile")
       array([2.], dtype=float32)
     """
     if len(counts) == 0 or num_classes < 2:
@@ -33,11 +33,13 @@ def fit_thresholds(counts, *, num_classes=5, classes="width"):
             f"counts and num_classes={num_classes}."
         )
     edges = np.linspace(0, 1, num_classes + 1)[1:-1]
-    if classes == "width":
+    if binning == "equal_width":
         return (edges * np.max(counts)).astype(np.float32)
-    if classes == "share":
+    if binning == "quantile":
         return np.quantile(counts, edges).astype(np.float32)
-    raise ValueError(f"Density classes go by width or share; got {classes!r}.")
+    raise ValueError(
+        f"Density classes are binned by equal_width or quantile; got {binning!r}."
+    )
 
 
 def density_class(count, thresholds):

@@ -54,7 +54,7 @@ def split(source, share):
     held = -(-len(source) * share // 100)
     if held >= len(source):
         raise ValueError(
-            f"--config.validation.share={share} holds out {held} of {len(source)} "
+            f"--config.validation.percent={share} holds out {held} of {len(source)} "
             "training photographs: none is left to learn from"
         )
     held_out = np.sort(np.argsort(hashes, kind="stable")[:held])

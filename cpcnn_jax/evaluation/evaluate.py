@@ -41,12 +41,12 @@ def photographs(config, split):
     if split == "test":
         source = data.open_source(config.data, "test")
     else:
-        known, share = data.open_source(config.data, "train"), config.validation.share
+        known, share = data.open_source(config.data, "train"), config.validation.percent
         source = splits.split(known, share)[1]
         if not len(source):
             raise ValueError(
-                f"--config.validation.share={share} keeps no photographs to choose "
-                "settings by, which --mode=search needs"
+                f"--config.validation.percent={share} keeps no photographs to choose "
+                "settings by, which --eval_split=validation needs"
             )
     for name, (height, width) in zip(source.names, source.shapes, strict=True):
         if min(height, width) < PATCH:
@@ -93,7 +93,7 @@ def evaluate(config, folder, *, stop, split="test"):
 
     rows = score(source, estimate, config, thresholds, stop=stop)
     found = scores.summary(rows, training)
-    found |= {"split": split, "true_counts": config.true_counts}
+    found |= {"split": split, "count_reference": config.count_reference}
     if multihost.is_main():
         found |= _times_scored(folder / "metrics.json", file, now=split == "test")
         predictions.write(folder, rows)
@@ -173,7 +173,7 @@ def _draw(folder, rows, source, run, config):
     before, drawn = set(folder.glob("*.png")), set()
     errors = [abs(row["predicted"] - row["count"]) for row in rows]
     ranking = np.argsort(errors, kind="stable")
-    shown = min(config.pictures, len(rows))
+    shown = min(config.num_eval_images, len(rows))
     for rank in np.linspace(0, len(rows) - 1, shown).round().astype(int):
         index = int(ranking[rank])
         record, people = source[index], rows[index]["count"]

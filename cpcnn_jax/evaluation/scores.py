@@ -33,7 +33,7 @@ def level_thresholds(training):
       `[4]` ascending people; see `density_classes.density_class`.
     """
     return density_classes.fit_thresholds(
-        training, num_classes=len(LEVELS), classes="share"
+        training, num_classes=len(LEVELS), binning="quantile"
     )
 
 
@@ -65,7 +65,7 @@ def of_photograph(record, estimate, config, thresholds):
     Args:
       record: of a source; see `cpcnn_jax.data`.
       estimate: `[H, W]` people per pixel.
-      config: `config.Experiment`; its `true_counts` says what `count` is.
+      config: `config.Experiment`; its `count_reference` says what `count` is.
       thresholds: from `level_thresholds`.
 
     Returns:
@@ -73,7 +73,7 @@ def of_photograph(record, estimate, config, thresholds):
       game1 to game3, level, and scene where the record has one.
     """
     points, true, estimate = regarded(record, estimate, config)
-    if config.true_counts == "points":
+    if config.count_reference == "points":
         count, game = len(points), functools.partial(metrics.game, estimate, points)
     else:
         count = float(true.sum(dtype=np.float64))

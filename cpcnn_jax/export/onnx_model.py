@@ -49,7 +49,7 @@ def whole(model, trained, *, blocks):
     scaled = op("Slice", scaled, np.int64([0, 0]), ends, np.int64([1, 2]))
     op("Div", scaled, np.float32(model.density_scale), output="density")
     size = {"image": [1, "height", "width", 3]}, {"density": [1, "height", "width", 1]}
-    text = TEXT.format(model.local_side)
+    text = TEXT.format(model.lce_input_size)
     return op.model("cpcnn", *size, text=text).SerializeToString()
 
 
@@ -85,8 +85,8 @@ def _classified(op, trained, model, blocks, image, shape):
         cut = _resized(op, image, shape, spans, blocks)
         yield _scores(op, onnx_networks.gce(op, trained, model.gce, cut), spans), spans
     if model.lce is not None:
-        side = model.local_side
-        looks = {"window": side, "stride": model.local_stride}
+        side = model.lce_input_size
+        looks = {"window": side, "stride": model.lce_stride}
         spans = [onnx_axes.window_spans(op, length, **looks) for length in shape]
         logits = onnx_networks.lce(
             op, trained, model.lce, _cut(op, image, spans, side), side // PATCH

@@ -29,7 +29,7 @@ class Difference(NamedTuple):
         return abs(self.exported_count - self.count)
 
 
-def compare(ready, run, name, image, *, max_side):
+def compare(ready, run, name, image, *, max_size):
     """Count the people of one photograph in both ways.
 
     Args:
@@ -37,7 +37,7 @@ def compare(ready, run, name, image, *, max_side):
       run: the exported file as a function, `[1, H, W, 3]` to `[1, H, W, 1]`.
       name: of the photograph.
       image: as of `image.read`.
-      max_side: as there.
+      max_size: as there.
 
     Returns:
       A `Difference`.
@@ -46,10 +46,10 @@ def compare(ready, run, name, image, *, max_side):
       ValueError: the photograph cannot be counted, is smaller than what the LCE looks
         at, or the two maps differ by more than a hundredth of their highest density.
     """
-    found = ready.count(image, max_side=max_side)
+    found = ready.count(image, max_size=max_size)
     pixels = found.photograph.pixels
     height, width = pixels.shape[:2]
-    if min(height, width) < (least := ready.model.local_side):
+    if min(height, width) < (least := ready.model.lce_input_size):
         raise ValueError(
             f"{name} has {width}x{height} pixels, and the file takes images from "
             f"{least}x{least}, what the LCE of these weights looks at at once"

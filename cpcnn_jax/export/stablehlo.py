@@ -49,7 +49,7 @@ def whole(model, trained, *, blocks):
         scaled = apply("fcnn", jnp.concatenate([features, *context], axis=-1))
         return scaled[:, : image.shape[1], : image.shape[2]] / model.density_scale
 
-    least = [f"{side} >= {model.local_side}" for side in ("height", "width")]
+    least = [f"{side} >= {model.lce_input_size}" for side in ("height", "width")]
     shape = jax.export.symbolic_shape("1, height, width, 3", constraints=least)
     image = jax.ShapeDtypeStruct(shape, jnp.float32)
     exported = jax.export.export(jax.jit(cpcnn), platforms=PLATFORMS)(image)
@@ -106,8 +106,8 @@ def _context(model, apply, blocks, image):
         edges = [tuple(jnp.array(span).T) for span in spans]
         yield _spread(logits.reshape(blocks, blocks, -1), shape, edges)
     if model.lce is not None:
-        side = model.local_side
-        looks = [_window_spans(length, side, model.local_stride) for length in shape]
+        side = model.lce_input_size
+        looks = [_window_spans(length, side, model.lce_stride) for length in shape]
         # One by one, since the LCE's head asks for a batch that is a number.
         patches = _cut(image, *looks, side)
         logits = jax.vmap(lambda patch: apply("lce", patch[None])[0])(patches)

@@ -18,12 +18,12 @@ from cpcnn_jax.models.mcnn import MCNN
 from cpcnn_jax.models.params import to_variables
 
 
-def mcnn_estimator(model, *, tile=tiling.TILE):
+def mcnn_estimator(model, *, tile_size=tiling.TILE):
     """A photograph is greyed, resized to multiples of 4, and its map sized back.
 
     Args:
       model: MCNN.
-      tile: pixels, the largest side of what is computed at once.
+      tile_size: pixels, the largest side of what is computed at once.
 
     Returns:
       estimate(weights, image, track): a flat dict of weights, `[H, W, 3]` uint8 or
@@ -37,7 +37,7 @@ def mcnn_estimator(model, *, tile=tiling.TILE):
         lambda variables, grey: model.apply(variables, grey * 255),
         tiling.reach(model.chains(), multiple=POOLING, cell=POOLING),
         cell=POOLING,
-        tile=tile,
+        tile_size=tile_size,
     )
 
     def estimate(weights, image, track=iter):
@@ -50,12 +50,12 @@ def mcnn_estimator(model, *, tile=tiling.TILE):
     return estimate
 
 
-def csrnet_estimator(model, *, tile=tiling.TILE):
+def csrnet_estimator(model, *, tile_size=tiling.TILE):
     """The map of a photograph as it is, which what its poolings leave over is not in.
 
     Args:
       model: CSRNet.
-      tile: as of `mcnn_estimator`.
+      tile_size: as of `mcnn_estimator`.
 
     Returns:
       As of `mcnn_estimator`; both sides at least 8.
@@ -65,7 +65,7 @@ def csrnet_estimator(model, *, tile=tiling.TILE):
     """
     cell = csrnet.STRIDE
     halo = tiling.reach([csrnet.chain()], multiple=cell, cell=cell)
-    cells = _tiled(model.apply, halo, cell=cell, tile=tile)
+    cells = _tiled(model.apply, halo, cell=cell, tile_size=tile_size)
 
     def estimate(weights, image, track=iter):
         return resize(cells(weights, image, track), image.shape[:2])
@@ -91,9 +91,11 @@ def _bytes(image):
     return image if image.dtype == np.uint8 else np.uint8(np.rint(image * 255))
 
 
-def _tiled(apply, halo, *, cell, tile):
+def _tiled(apply, halo, *, cell, tile_size):
     """The cells of a photograph, as without tiles; those over its end are dropped."""
-    cover = functools.partial(tiling.pieces, tile=tile // cell * cell, halo=halo)
+    cover = functools.partial(
+        tiling.pieces, tile_size=tile_size // cell * cell, halo=halo
+    )
     cover(64)  # checks
 
     @jax.jit

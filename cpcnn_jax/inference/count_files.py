@@ -33,7 +33,7 @@ class Wishes:
     """What is wanted of each file beside its count."""
 
     regions: list = dataclasses.field(default_factory=list)  # of `regions.Region`
-    max_side: int | None = None  # pixels; longer photographs are shrunk first
+    max_size: int | None = None  # pixels; longer photographs are shrunk first
     density: str | None = None  # folder for the maps
     overlay: str | None = None  # folder for the pictures and annotated films
     curve: str | None = None  # folder for what becomes of a film's count
@@ -83,13 +83,13 @@ def count(rows, ready: counter.Counter, wishes: Wishes):
                 row.error = str(error)
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
                 text = str(error).partition("\n")[0] or "out of memory"
-                row.error = f"{row.file}: {text}; try a smaller --tile"
+                row.error = f"{row.file}: {text}; try a smaller --tile-size"
         yield row
 
 
 def _count(row, ready, wishes, place):
     bar = functools.partial(tqdm, unit="part", leave=False, delay=2, disable=None)
-    found = ready.count(_opened(row.file), max_side=wishes.max_side, track=bar)
+    found = ready.count(_opened(row.file), max_size=wishes.max_size, track=bar)
     for note in found.photograph.notes:
         tqdm.write(f"count: {note}", file=sys.stderr)
     inside = _inside(row.file, found, wishes.regions)

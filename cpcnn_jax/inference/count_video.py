@@ -89,7 +89,7 @@ def count(file, ready: counter.Counter, wishes, *, place, track):
 
 def _count(file, ready, wishes, frame, found, draw):
     try:
-        seen = ready.count(frame.pixels, max_side=wishes.max_side)
+        seen = ready.count(frame.pixels, max_size=wishes.max_size)
         size = seen.photograph.size
         inside = {
             region.name: regions.count(seen.density, region, size=size)

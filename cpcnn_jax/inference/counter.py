@@ -46,7 +46,7 @@ class Counter:
       model: CPCNN.
       trained: its weights, a flat dict of arrays.
       blocks: per side of a photograph, for the global context.
-      tile: pixels, the largest side of what a device computes at once.
+      tile_size: pixels, the largest side of what a device computes at once.
 
     Attributes:
       model, weights, blocks: as given; the weights where JAX computes.
@@ -55,20 +55,20 @@ class Counter:
       ValueError: the tile is too small for the networks.
     """
 
-    def __init__(self, model, trained, *, blocks, tile=tiling.TILE):
+    def __init__(self, model, trained, *, blocks, tile_size=tiling.TILE):
         """Nothing is computed yet; each size of tile is compiled at its first use."""
         self.model, self.blocks = model, blocks
         self.weights = jax.device_put(trained)
         self._score = context_scores.estimator(model)
-        self._estimate = tiling.estimator(model, tile=tile)
+        self._estimate = tiling.estimator(model, tile_size=tile_size)
 
-    def count(self, image, *, max_side=None, track=iter) -> Count:
+    def count(self, image, *, max_size=None, track=iter) -> Count:
         """Count the people in a photograph of any size from 64x64 pixels.
 
         Args:
           image: a path, an open file, a PIL image, or an array `[H, W, 3]` RGB or
             `[H, W]` grey, uint8 or floating point in [0, 1]; see `image.read`.
-          max_side: pixels; a longer photograph is shrunk to this first.
+          max_size: pixels; a longer photograph is shrunk to this first.
           track: function through which the lists of work are passed, to show progress.
 
         Returns:
@@ -78,7 +78,7 @@ class Counter:
           ValueError: the photograph cannot be read or is too small, or the weights are
             not numbers; the text names the photograph.
         """
-        found = image_io.read(image, max_side=max_side)
+        found = image_io.read(image, max_size=max_size)
         pixels = found.pixels
         height, width = pixels.shape[:2]
         if min(height, width) < PATCH:
@@ -144,15 +144,15 @@ def default(model="cpcnn"):
     raise ValueError(f"no --weights, and {file} is not there: {advice}")
 
 
-def load(path, *, tile=tiling.TILE) -> Counter:
+def load(path, *, tile_size=tiling.TILE) -> Counter:
     """Load trained networks.
 
     Args:
       path: a weights.safetensors file, or the workdir of a run, which holds one; or
         the name of released weights, or OWNER/NAME on Hugging Face. The file says
         itself which networks it holds.
-      tile: pixels, the largest side of what a device computes at once; smaller needs
-        less memory and more time.
+      tile_size: pixels, the largest side of what a device computes at once; smaller
+        needs        less memory and more time.
 
     Returns:
       A `Counter`; `.count(image)` gives a result with `.count` and `.density`.
@@ -171,10 +171,12 @@ def load(path, *, tile=tiling.TILE) -> Counter:
         module, channels, estimator = baselines.of(name)
         trained = serialization.load(file)
         _check(module, channels, trained, file)
-        return Baseline(estimator(module, tile=tile), trained)
+        return Baseline(estimator(module, tile_size=tile_size), trained)
     trained, model = pretrained.load(file), cpcnn.build(serialization.load_model(file))
     _check(model, 3, trained, file)
-    return Counter(model, trained, blocks=serialization.load_blocks(file), tile=tile)
+    return Counter(
+        model, trained, blocks=serialization.load_blocks(file), tile_size=tile_size
+    )
 
 
 def _check(module, channels, trained, file):

@@ -86,12 +86,12 @@ def reach(chains, *, multiple, cell=1):
     return -(-found // multiple) * multiple
 
 
-def pieces(length, *, tile, halo):
+def pieces(length, *, tile_size, halo):
     """Cover one axis with as few tiles as it takes, all of one size.
 
     Args:
       length: pixels, a multiple of 4.
-      tile: the largest side, a multiple of 4.
+      tile_size: the largest side, a multiple of 4.
       halo: pixels on each side of a tile whose results are not used, a multiple of 4.
 
     Returns:
@@ -101,18 +101,20 @@ def pieces(length, *, tile, halo):
       ValueError: the tile is nearly all halo.
 
     Example:
-      >>> [piece.keep for piece in pieces(1600, tile=1024, halo=84)]
+      >>> [piece.keep for piece in pieces(1600, tile_size=1024, halo=84)]
       [(0, 660), (660, 1600)]
     """
     smallest = max(64, 3 * halo)
-    if tile < smallest:
+    if tile_size < smallest:
         raise ValueError(
             f"expected tiles of at least {smallest} pixels, because these networks "
-            f"see {halo} pixels around each; got {tile}"
+            f"see {halo} pixels around each; got {tile_size}"
         )
-    number = 1 if length <= tile else -(-(length - 2 * halo) // (tile - 2 * halo))
+    number = (
+        1 if length <= tile_size else -(-(length - 2 * halo) // (tile_size - 2 * halo))
+    )
     needed = -(-(length + 2 * halo * (number - 1)) // number)
-    size = min(tile, -(-needed // BUCKET) * BUCKET)
+    size = min(tile_size, -(-needed // BUCKET) * BUCKET)
     last = max(length - size, 0)
     starts = [min(i * (size - 2 * halo), last) for i in range(number)]
     cuts = [0, *(start + halo for start in starts[1:]), length]
@@ -122,12 +124,12 @@ def pieces(length, *, tile, halo):
     ]
 
 
-def estimator(model, *, tile=TILE, devices=None):
+def estimator(model, *, tile_size=TILE, devices=None):
     """DME and F-CNN as a function of a photograph of any size, in bounded memory.
 
     Args:
       model: CPCNN.
-      tile: pixels, the largest side of what a device computes at once.
+      tile_size: pixels, the largest side of what a device computes at once.
       devices: that share the tiles; all of this process, unless given.
 
     Returns:
@@ -139,7 +141,7 @@ def estimator(model, *, tile=TILE, devices=None):
     Raises:
       ValueError: the tile is nearly all halo.
     """
-    cover = functools.partial(pieces, tile=tile // 4 * 4, halo=halo(model))
+    cover = functools.partial(pieces, tile_size=tile_size // 4 * 4, halo=halo(model))
     cover(64)  # checks
 
     @jax.jit

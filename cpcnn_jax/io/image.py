@@ -36,7 +36,7 @@ class Photograph(NamedTuple):
     notes: tuple[str, ...] = ()  # sentences about what is not as one would think
 
 
-def read(image, *, max_side=None) -> Photograph:
+def read(image, *, max_size=None) -> Photograph:
     """Read a photograph from wherever it is.
 
     An EXIF orientation is undone. Transparent places become white. Of several frames
@@ -46,7 +46,7 @@ def read(image, *, max_side=None) -> Photograph:
     Args:
       image: a path, an open binary file, a PIL image, or an array `[H, W, 3]` RGB or
         `[H, W]` grey, uint8 or floating point in [0, 1].
-      max_side: pixels; a longer photograph is shrunk to this. None: never.
+      max_size: pixels; a longer photograph is shrunk to this. None: never.
 
     Returns:
       The `Photograph`.
@@ -55,18 +55,18 @@ def read(image, *, max_side=None) -> Photograph:
       ValueError: it cannot be read, or is nothing of the above.
 
     Example:
-      >>> read(np.zeros((80, 120)), max_side=60).pixels.shape
+      >>> read(np.zeros((80, 120)), max_size=60).pixels.shape
       (40, 60, 3)
     """
     if isinstance(image, (str, os.PathLike)):
-        return _read_file(image, str(image), max_side)
+        return _read_file(image, str(image), max_size)
     if hasattr(image, "read"):
-        return _read_file(image, str(getattr(image, "name", UNNAMED)), max_side)
+        return _read_file(image, str(getattr(image, "name", UNNAMED)), max_size)
     if isinstance(image, Image.Image):
         with _naming(UNNAMED):
-            return _decoded(image, UNNAMED, max_side)
+            return _decoded(image, UNNAMED, max_size)
     if hasattr(image, "__array__"):
-        return _of_array(np.asarray(image), max_side)
+        return _of_array(np.asarray(image), max_size)
     raise ValueError(
         "expected a photograph as a path, an open file, a PIL image or an array, got "
         f"{type(image).__name__}"
@@ -97,12 +97,12 @@ def _naming(name):
         raise ValueError(f"{name} is damaged: {error}") from None
 
 
-def _read_file(file, name, max_side):
+def _read_file(file, name, max_size):
     with _naming(name), Image.open(file, formats=FORMATS) as image:
-        return _decoded(image, name, max_side)
+        return _decoded(image, name, max_size)
 
 
-def _decoded(image, name, max_side):
+def _decoded(image, name, max_size):
     width, height = image.size
     if width * height > PIXELS:
         raise _Refused(
@@ -116,8 +116,8 @@ def _decoded(image, name, max_side):
     if turn in _UPRIGHT:
         colour = colour.transpose(_UPRIGHT[turn])
     size = colour.size[::-1]
-    if max_side and max(size) > max_side:
-        colour = _shrunk(colour, max_side)
+    if max_size and max(size) > max_size:
+        colour = _shrunk(colour, max_size)
     return Photograph(name, np.asarray(colour), size, notes)
 
 
@@ -137,7 +137,7 @@ def _colour(image, name):
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _of_array(array, max_side):
+def _of_array(array, max_size):
     shape, kind = array.shape, array.dtype
     if array.ndim == 2:
         array = np.repeat(array[..., None], 3, axis=2)
@@ -153,19 +153,19 @@ def _of_array(array, max_side):
     elif kind != np.uint8:
         raise ValueError(f"expected an array of uint8 or floating point, got {kind}")
     size = array.shape[:2]
-    if max_side and max(size) > max_side:
-        array = _shrunk_array(array, max_side)
+    if max_size and max(size) > max_size:
+        array = _shrunk_array(array, max_size)
     return Photograph(UNNAMED, array, size)
 
 
-def _shrunk(image, max_side):
-    scale = max_side / max(image.size)
+def _shrunk(image, max_size):
+    scale = max_size / max(image.size)
     return image.resize([max(1, round(side * scale)) for side in image.size])
 
 
-def _shrunk_array(array, max_side):
+def _shrunk_array(array, max_size):
     planes = [Image.fromarray(array[..., channel]) for channel in range(3)]
-    shrunk = np.stack([np.asarray(_shrunk(p, max_side)) for p in planes], axis=2)
+    shrunk = np.stack([np.asarray(_shrunk(p, max_size)) for p in planes], axis=2)
     # Bicubic overshoots at an edge; 8-bit planes are clipped by pillow.
     return shrunk.clip(0, 1) if shrunk.dtype == np.float32 else shrunk
 

@@ -25,8 +25,8 @@ class CPCNN(nn.Module):
       fcnn: the fusion.
       blocks: the photograph is cut into blocks x blocks for the GCE; 4 as in the paper,
         so that it sees what it was trained on: quarters of each side.
-      local_side: pixels, the side of what LCE looks at; less where an image is smaller.
-      local_stride: pixels between its looks.
+      lce_input_size: pixels, the side of what LCE looks at; less in smaller images.
+      lce_stride: pixels between its looks.
       density_scale: fcnn's output is the density times this.
 
     Example:
@@ -48,8 +48,8 @@ class CPCNN(nn.Module):
     dme: nn.Module = dataclasses.field(default_factory=DensityMapEstimator)
     fcnn: nn.Module = dataclasses.field(default_factory=FusionCNN)
     blocks: int = 4
-    local_side: int = config.Model.lce_side
-    local_stride: int = config.Model.local_stride
+    lce_input_size: int = config.Model.lce_input_size
+    lce_stride: int = config.Model.lce_stride
     density_scale: float = config.Model.density_scale
 
     def __call__(self, image, *, context=None):
@@ -133,8 +133,8 @@ class CPCNN(nn.Module):
         return found
 
     def _looks(self, length):
-        window = min(self.local_side, length // PATCH * PATCH)
-        return maps.window_spans(length, window=window, stride=self.local_stride)
+        window = min(self.lce_input_size, length // PATCH * PATCH)
+        return maps.window_spans(length, window=window, stride=self.lce_stride)
 
     def spread(self, scores, image):
         """Write scores over the blocks and windows that they were given for.
@@ -180,24 +180,28 @@ def build(model: config.Model) -> CPCNN:
     """The CP-CNN that a configuration describes.
 
     Example:
-      >>> build(config.Model(global_context=False)).gce is None
+      >>> build(config.Model(use_gce=False)).gce is None
       True
     """
-    gce = GlobalContextEstimator(model.vgg_width, model.gce_head, model.num_classes)
+    gce = GlobalContextEstimator(
+        model.vgg_width_multiplier, model.gce_hidden_dims, model.num_classes
+    )
     lce = LocalContextEstimator(
         model.lce_features,
-        model.lce_head,
+        model.lce_hidden_dims,
         model.num_classes,
         model.lce_vgg_blocks,
-        model.vgg_width,
+        model.vgg_width_multiplier,
     )
-    fusion = FusionCNN(model.transposed_kernel) if model.fusion else PointwiseFusion()
+    fusion = (
+        FusionCNN(model.upsample_kernel_size) if model.use_fcnn else PointwiseFusion()
+    )
     return CPCNN(
-        gce=gce if model.global_context else None,
-        lce=lce if model.local_context else None,
-        dme=DensityMapEstimator(model.columns),
+        gce=gce if model.use_gce else None,
+        lce=lce if model.use_lce else None,
+        dme=DensityMapEstimator(model.dme_columns),
         fcnn=fusion,
-        local_side=model.lce_side,
-        local_stride=model.local_stride,
+        lce_input_size=model.lce_input_size,
+        lce_stride=model.lce_stride,
         density_scale=model.density_scale,
     )

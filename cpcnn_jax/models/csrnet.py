@@ -36,7 +36,7 @@ class CSRNet(nn.Module):
     Understanding the Highly Congested Scenes, CVPR 2018, back end B.
     """
 
-    width: float = Model.vgg_width
+    width: float = Model.vgg_width_multiplier
 
     @nn.compact
     def __call__(self, image):

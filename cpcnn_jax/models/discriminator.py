@@ -27,7 +27,7 @@ class Discriminator(nn.Module):
     Reference: Sindagi & Patel, ICCV 2017, section 3.4.
     """
 
-    width: float = Adversary.discriminator_width
+    width: float = Adversary.discriminator_width_multiplier
 
     @nn.compact
     def __call__(self, density):

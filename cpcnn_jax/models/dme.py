@@ -31,7 +31,7 @@ class DensityMapEstimator(nn.Module):
     Reference: Sindagi & Patel, ICCV 2017, section 3.3.
     """
 
-    columns: Sequence[Sequence[tuple[int, int]]] = Model.columns
+    columns: Sequence[Sequence[tuple[int, int]]] = Model.dme_columns
 
     @nn.compact
     def __call__(self, image):

@@ -17,7 +17,7 @@ class FusionCNN(nn.Module):
     padding 1 is the author's in his other network. No ReLU after the last layer.
 
     Attributes:
-      transposed_kernel: k of T, even; its padding (k - 2) / 2 doubles every size.
+      upsample_kernel_size: k of T, even; its padding (k - 2) / 2 doubles every size.
       lowering: how T is computed; "zero_insertion" is the literal way, all are equal.
 
     Example:
@@ -31,7 +31,7 @@ class FusionCNN(nn.Module):
     arXiv:1603.07285, relationship 14 for T.
     """
 
-    transposed_kernel: int = Model.transposed_kernel
+    upsample_kernel_size: int = Model.upsample_kernel_size
     lowering: str = "auto"
 
     @nn.compact
@@ -56,7 +56,7 @@ class FusionCNN(nn.Module):
 
     def chain(self):
         """The layers along one axis, from the features to the density."""
-        k = self.transposed_kernel
+        k = self.upsample_kernel_size
         first, second, third, last = (Layer(n, p=n // 2) for n in (9, 7, 5, 1))
         double = Layer(k, s=2, p=(k - 2) // 2, transposed=True)
         return [first, second, double, third, double, last]
@@ -73,7 +73,7 @@ class FusionCNN(nn.Module):
         return nn.relu(convolve(x))
 
     def _double(self, x, features, name):
-        k = self.transposed_kernel
+        k = self.upsample_kernel_size
         if k % 2:
             raise ValueError(f"T doubles with an even kernel side, got {k}")
         up = FractionallyStridedConv(

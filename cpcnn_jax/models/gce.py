@@ -34,8 +34,8 @@ class GlobalContextEstimator(nn.Module):
     Reference: Sindagi & Patel, ICCV 2017, section 3.1.
     """
 
-    width: float = Model.vgg_width
-    head: Sequence[int] = Model.gce_head
+    width: float = Model.vgg_width_multiplier
+    head: Sequence[int] = Model.gce_hidden_dims
     num_classes: int = Model.num_classes
 
     @nn.compact

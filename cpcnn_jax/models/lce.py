@@ -29,7 +29,7 @@ class LocalContextEstimator(nn.Module):
       num_classes: density classes.
       vgg_blocks: how many of VGG-16's blocks take the place of these; 0: none. Departs
         from the paper, whose LCE begins untrained as far as we could read.
-      vgg_width: multiplies VGG-16's features; 1 fits its weights.
+      vgg_width_multiplier: multiplies VGG-16's features; 1 fits its weights.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -42,10 +42,10 @@ class LocalContextEstimator(nn.Module):
     """
 
     features: Sequence[int] = Model.lce_features
-    head: Sequence[int] = Model.lce_head
+    head: Sequence[int] = Model.lce_hidden_dims
     num_classes: int = Model.num_classes
     vgg_blocks: int = Model.lce_vgg_blocks
-    vgg_width: float = Model.vgg_width
+    vgg_width_multiplier: float = Model.vgg_width_multiplier
 
     @nn.compact
     def __call__(self, patch, *, dropout_keys=None):
@@ -66,7 +66,9 @@ class LocalContextEstimator(nn.Module):
         _check(patch.shape, larger=self.vgg_blocks)
         rows, columns = (side // PATCH for side in patch.shape[1:3])
         if self.vgg_blocks:
-            x = VGG16Features(self.vgg_width, self.vgg_blocks, name="vgg16")(patch)
+            x = VGG16Features(self.vgg_width_multiplier, self.vgg_blocks, name="vgg16")(
+                patch
+            )
         else:
             x = self._convolve(normalised(patch))
         head = ClassifierHead(self.head, self.num_classes, name="head")

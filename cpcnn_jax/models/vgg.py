@@ -38,7 +38,7 @@ class VGG16Features(nn.Module):
     Reference: Simonyan & Zisserman, ICLR 2015, configuration D.
     """
 
-    width: float = Model.vgg_width
+    width: float = Model.vgg_width_multiplier
     blocks: int = len(VGG16_BLOCKS)
 
     @nn.compact

@@ -73,7 +73,7 @@ async def _count(ready, line, limits, request):
                 asyncio.timeout(limits.seconds),
                 request_lib.reading(request, most=limits.body) as sent,
             ):
-                work = functools.partial(answer, ready, sent, max_side=limits.max_side)
+                work = functools.partial(answer, ready, sent, max_size=limits.max_size)
                 body = await line.turn(work, _hang_up(request.receive))
         except TimeoutError:
             raise _late(sent, limits.seconds) from None

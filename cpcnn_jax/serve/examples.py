@@ -8,7 +8,7 @@ from PIL import Image
 from cpcnn_jax import config, data
 
 # The seed was chosen for a sparse, a middling and a dense one.
-CROWD = config.Crowd(num_test=3, height=480, width=640, max_heads=900, seed=53)
+CROWD = config.SyntheticCrowd(num_test=3, height=480, width=640, max_heads=900, seed=53)
 
 
 @functools.cache

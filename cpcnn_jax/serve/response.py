@@ -16,13 +16,13 @@ class Refused(ValueError):
     """The photograph cannot be counted; a sentence that names it."""
 
 
-def answer(ready, upload, *, max_side=None, track=iter):
+def answer(ready, upload, *, max_size=None, track=iter):
     """Count a photograph and write down what was found.
 
     Args:
       ready: `counter.Counter`.
       upload: `request.Upload`.
-      max_side: pixels; a longer photograph is shrunk to this first.
+      max_size: pixels; a longer photograph is shrunk to this first.
       track: function through which the lists of work are passed.
 
     Returns:
@@ -35,7 +35,7 @@ def answer(ready, upload, *, max_side=None, track=iter):
     data = io.BytesIO(upload.file.read())
     data.name = upload.name
     try:
-        found = ready.count(data, max_side=max_side, track=track)
+        found = ready.count(data, max_size=max_size, track=track)
         inside = _inside(found, upload)
     except ValueError as error:
         raise Refused(str(error)) from None

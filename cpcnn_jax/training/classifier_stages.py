@@ -31,7 +31,7 @@ def global_stage(run, before):
 
 def local_stage(run, before):
     """LCE on patches, window by window; if it has VGG-16's, its last convolutions."""
-    side = run.config.model.lce_side
+    side = run.config.model.lce_input_size
     return _classifier_stage(
         run,
         before,
@@ -47,8 +47,8 @@ def _classifier_stage(run, before, *, name, counts_of, batches_of):
     counts = counts_of(run.source, crops, seed=seed)
     thresholds = stage_lib.thresholds(run, counts)
     tx = stage_lib.adam(settings)
-    if settings.vgg_rate != 1:
-        tx = stage_lib.slowed(tx, "/vgg16/", settings.vgg_rate)
+    if settings.vgg_lr_multiplier != 1:
+        tx = stage_lib.slowed(tx, "/vgg16/", settings.vgg_lr_multiplier)
     frozen = _frozen(name, settings)
 
     def trains(weight):
@@ -89,5 +89,5 @@ def _classifier_stage(run, before, *, name, counts_of, batches_of):
 
 def _frozen(network, settings):
     """What the names of the convolutions begin with that stay ImageNet's."""
-    first = VGG16_LAYERS.index(settings.trainable_from)
+    first = VGG16_LAYERS.index(settings.first_trainable_layer)
     return tuple(f"{network}/vgg16/{layer}/" for layer in VGG16_LAYERS[:first])

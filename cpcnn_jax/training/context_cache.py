@@ -70,8 +70,14 @@ def crop_scores(run, folder, strategy, stop):
         if run.model.gce is None and run.model.lce is None:
             return dict.fromkeys(crops, {})
         looks, size = strategy.answers(look, weights), settings.density.batch_size
-        if settings.unit:  # on each of this process's devices, so that bits stay alike
-            size = settings.unit * strategy.num_devices // multihost.host()[1]
+        if (
+            settings.deterministic_microbatch
+        ):  # on each of this process's devices, so that bits stay alike
+            size = (
+                settings.deterministic_microbatch
+                * strategy.num_devices
+                // multihost.host()[1]
+            )
         return _of_all(Path(folder), crops, read, looks, size, stop)
 
     return scores

@@ -25,11 +25,14 @@ from cpcnn_jax.training.init import params as init_params
 def density_stage(run, before):
     """DME and F-CNN with the Euclidean loss, GCE and LCE frozen."""
     settings = run.config.density
-    before = _expected(run, before) if settings.expected else before
-    tx = stage_lib.slowed(stage_lib.adam(settings), "dme/", settings.dme_rate)
-    tx = ema.kept(tx, settings.average)
+    before = _expected(run, before) if settings.fcnn_init_from_lce else before
+    tx = stage_lib.slowed(stage_lib.adam(settings), "dme/", settings.dme_lr_multiplier)
+    tx = ema.kept(tx, settings.ema_decay)
     step = train_step.density_step(
-        run.model, tx, cells=settings.cells, **stage_lib.way(run, settings)
+        run.model,
+        tx,
+        cells=settings.multiscale_loss_sizes,
+        **stage_lib.way(run, settings),
     )
     return stage_lib.Stage(
         name="density",
@@ -46,7 +49,7 @@ def density_stage(run, before):
 def adversarial_stage(run, before):
     """DME and F-CNN against the discriminator, GCE and LCE frozen."""
     settings = run.config.adversary
-    judge = Discriminator(settings.discriminator_width)
+    judge = Discriminator(settings.discriminator_width_multiplier)
     tx = stage_lib.adam(settings)
     judge_tx = optax.adam(
         settings.discriminator_learning_rate, b1=settings.discriminator_beta1
@@ -89,7 +92,7 @@ def _expected(run, before):
     """F-CNN as the density that LCE expects."""
     settings = run.config
     counts = crops_lib.patch_counts(
-        run.source, settings.crops, settings.seed, side=settings.model.lce_side
+        run.source, settings.crops, settings.seed, side=settings.model.lce_input_size
     )
     return before | expected_density.fusion(
         before,

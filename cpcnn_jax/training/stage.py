@@ -49,8 +49,8 @@ def way(run, settings):
     return {
         "axis_name": run.axis_name,
         "dtype": dtype,
-        "parts": settings.accumulate,
-        "unit": run.config.unit,
+        "parts": settings.accum_steps,
+        "unit": run.config.deterministic_microbatch,
     }
 
 
@@ -62,7 +62,7 @@ def weights(state):
 def adam(settings):
     """Adam with a rate that warms up and then falls along a cosine to 0."""
     rate = optax.warmup_cosine_decay_schedule(
-        0.0, settings.learning_rate, settings.warmup, settings.steps
+        0.0, settings.learning_rate, settings.warmup_steps, settings.steps
     )
     return optax.adam(rate)
 
@@ -79,5 +79,5 @@ def thresholds(run, counts):
     """The boundaries of the density classes that the configuration asks for."""
     model = run.config.model
     return density_classes.fit_thresholds(
-        counts, num_classes=model.num_classes, classes=model.classes
+        counts, num_classes=model.num_classes, binning=model.class_binning
     )

@@ -52,13 +52,13 @@ def train(config, folder, strategy, *, stop):
                 stage.batch_size,
                 strategy.num_devices,
                 name=name,
-                parts=stage.accumulate,
-                unit=config.unit or 1,
+                parts=stage.accum_steps,
+                unit=config.deterministic_microbatch or 1,
             )
     with preemption.at_once(stop, "before the training: photographs were being read"):
         photographs = data.open_source(config.data, "train")
     crops_lib.check_sizes(photographs)
-    source, validation = splits.split(photographs, config.validation.share)
+    source, validation = splits.split(photographs, config.validation.percent)
     reading = input_pipeline.Reading(config.workers, *multihost.host())
     model = cpcnn.build(config.model)
     run = stage_lib.Run(config, model, source, strategy.axis_name, reading)
@@ -78,7 +78,7 @@ def train(config, folder, strategy, *, stop):
             found = _run_stage(stage, judge, config, folder, strategy, journal, stop)
     file = serialization.weights_file(folder)
     if multihost.is_main():
-        serialization.save(file, found, config.model, blocks=config.crops.fraction)
+        serialization.save(file, found, config.model, blocks=config.crops.side_divisor)
     multihost.wait("weights")
     return file
 
@@ -146,9 +146,9 @@ class Due(NamedTuple):
 
 def _due(config, stage, done, asked):
     last = done == stage.steps
-    score = stage.maps and config.validation.share > 0
-    score = score and (last or done % config.validation.every == 0)
-    save = bool(asked) or last or score or done % config.save_every == 0
+    score = stage.maps and config.validation.percent > 0
+    score = score and (last or done % config.validation.eval_every == 0)
+    save = bool(asked) or last or score or done % config.checkpoint_every == 0
     return Due(save or done % config.log_every == 0, score, save)
 
 

@@ -44,7 +44,7 @@ def validation(run, source, folder):
         record = source[i]
         image = record["image"]
         shape = image_io.padded_shape(image)
-        grids = run.model.grids(shape, blocks=run.config.crops.fraction)
+        grids = run.model.grids(shape, blocks=run.config.crops.side_divisor)
         scores = context_cache.kept(
             Path(folder) / f"validation_{i:06d}.safetensors",
             lambda: score(weights, image, grids),

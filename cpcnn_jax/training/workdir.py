@@ -12,7 +12,14 @@ from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.io import atomic_write
 
 # What may differ between two starts of one run: none of it changes what is trained.
-_FREE = ("data.root", "workers", "log_every", "save_every", "pictures", "true_counts")
+_FREE = (
+    "data.root",
+    "workers",
+    "log_every",
+    "checkpoint_every",
+    "num_eval_images",
+    "count_reference",
+)
 # What may differ between the processes of one run.
 _FREE_OF_A_PROCESS = ("data.root", "workers")
 _OURS = {"config.json", "environment.json"}

@@ -30,8 +30,8 @@ def imagenet(model, file=serialization.VGG16):
       ValueError: it is not there, or no weights file.
     """
     blocks = {
-        "gce": len(VGG16_BLOCKS) if model.global_context else 0,
-        "lce": model.lce_vgg_blocks if model.local_context else 0,
+        "gce": len(VGG16_BLOCKS) if model.use_gce else 0,
+        "lce": model.lce_vgg_blocks if model.use_lce else 0,
     }
     if not any(blocks.values()):
         return {}

@@ -9,17 +9,17 @@ FOLDER = Path(__file__).parent / "files"
 # Name to the SHA-256 of NAME.safetensors in this folder; NAME.md is its model card.
 RELEASES = {
     "shanghaitech_a": (
-        "3aa170c20902eda0c2ef749ae323b7af24d59609077b7f7cca30c04b6c35d170"
+        "3268bedd1a9ad7e4abeec68b8eaeed1af4d4e6a53e315737a40fce9ee39f6b42"
     ),
     "shanghaitech_a_longer": (
-        "09e45ebe7a5f82000a0a5e53ca30c03939ce2993776d03ab0d9f34ddfb020684"
+        "363f74a6a23fcb85dbf39621698833e8a94e943a36061c3fae6ef7a14653227c"
     ),
-    "cpcnn_plus": "2d1dd257b25d517832827ff8f29d40d805bdf682cbe575c1aefe7f78723b9745",
+    "cpcnn_plus": "fec959ce69bd6b5b0932a24f8efdd01d7d677b8847cacdf0e58a31688e5a3a9c",
     "cpcnn_plus_context": (
-        "4653d0ad5caaaa87b256ff05e4e70056e0a5b12f4827cc6eb7dbc3a88ab04bd5"
+        "259691f069ca46f0b9e8dab9405378c41112491f71371686af1b6a90bb10c282"
     ),
     "cpcnn_plus_around": (
-        "14934de33227424843016f22e6f28d856617c5a1f51bb847e34dfb41442d5680"
+        "2b905e0a7a0370f51ff117167bcb307d7780dcfdaf9a6433aedd7fc19bffa845"
     ),
 }
 # What `find` takes, for help texts.

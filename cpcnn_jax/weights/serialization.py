@@ -35,7 +35,13 @@ def weights_file(workdir):
 
 
 def save(
-    path, weights, model: Model, *, blocks: int = Crops.fraction, vgg16=None, base=None
+    path,
+    weights,
+    model: Model,
+    *,
+    blocks: int = Crops.side_divisor,
+    vgg16=None,
+    base=None,
 ):
     """Write weights and what else it takes to count with them.
 
@@ -43,8 +49,8 @@ def save(
       path: of the file; replaced at once or not at all.
       weights: flat dict of arrays.
       model: the configuration of the networks; goes into the header as JSON.
-      blocks: per side of a photograph, for the global context: `config.Crops.fraction`
-        of the training.
+      blocks: per side of a photograph, for the global context:
+        `config.Crops.side_divisor`        of the training.
       vgg16: the hash of layers that are left out, ImageNet's (`pretrained.slim`).
       base: the released weights that have them, if they are not VGG-16's alone.
     """
@@ -145,7 +151,7 @@ def load_blocks(path) -> int:
     Args:
       path: of a file that `save` wrote.
     """
-    return _header(path).get("blocks", Crops.fraction)
+    return _header(path).get("blocks", Crops.side_divisor)
 
 
 def load_left_out(path):
@@ -184,8 +190,8 @@ def with_vgg16(weights, path):
     """
     if not Path(path).exists():
         raise ValueError(
-            f"--config.gce.vgg16={path} does not exist; `python -m cpcnn_jax "
-            "import-weights vgg16` writes such a file"
+            f"--config.gce.pretrained_vgg16={path} does not exist; `python -m "
+            "cpcnn_jax import-weights vgg16` writes such a file"
         )
     found = load(path)
     taken = {}
@@ -197,8 +203,9 @@ def with_vgg16(weights, path):
         got = found[layer].shape if layer in found else "nothing"
         if got != want:
             raise ValueError(
-                f"--config.gce.vgg16={path}: expected {layer} of shape {want}, got "
-                f"{got} (--config.model.vgg_width must be 1 for ImageNet's weights)"
+                f"--config.gce.pretrained_vgg16={path}: expected {layer} of shape {want}, "
+                f"got {got} (--config.model.vgg_width_multiplier must be 1 "
+                "for ImageNet's weights)"
             )
         taken[name] = found[layer]
     return {**weights, **taken}

@@ -12,6 +12,7 @@ from cpcnn_jax import __main__ as commands
 from cpcnn_jax.cli import check_density
 from cpcnn_jax.data import density_map
 from cpcnn_jax.data.checks import density_audit, external_maps
+from cpcnn_jax.inference import density_resize
 
 SHAPE = (96, 128)
 
@@ -161,7 +162,7 @@ def found(tmp_path, people, points, photograph=True):
 
 @pytest.mark.parametrize("scale", [1, 2, 4, 8])
 def test_maps_at_a_part_of_the_size_are_right(scale, tmp_path):
-    small = density_map.resize(right_map(crowd()), (96 // scale, 128 // scale))
+    small = density_resize.resize(right_map(crowd()), (96 // scale, 128 // scale))
     one = found(tmp_path, small, crowd())
     assert one.scale == scale and one.faults(0.1) == []
 

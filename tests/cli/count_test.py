@@ -45,7 +45,7 @@ def run(trained, ready, monkeypatch, capsys):
 
     def once(path, *, tile):
         ours = path in (str(trained), counter.DEMO) and Path(path).exists()
-        return ready if ours and tile == tiling.TILE else load(path, tile=tile)
+        return ready if ours and tile == tiling.TILE else load(path, tile_size=tile)
 
     monkeypatch.setattr(counter, "load", once)
 
@@ -266,9 +266,9 @@ def test_the_usual_weights_of_a_model(photographs, tmp_path, monkeypatch, capsys
             ["--region", "a=0,0;9,0;9,9", "--region", "a=0,0;9,0;9,9"],
             "a name of its own",
         ),
-        (["--max_side", "63"], "--max_side: expected at least 64, got 63"),
-        (["--tile", "100"], "tiles of at least 144 pixels"),
-        (["--tile", "many"], "invalid int value: 'many'"),
+        (["--max-size", "63"], "--max-size: expected at least 64, got 63"),
+        (["--tile-size", "100"], "tiles of at least 144 pixels"),
+        (["--tile-size", "many"], "invalid int value: 'many'"),
         (["--density", "setup.cfg/maps"], "setup.cfg"),
         (["--weights", "nowhere"], "no weights at nowhere"),
         (["--model", "vgg"], "invalid choice: 'vgg'"),
@@ -306,11 +306,12 @@ def test_an_accelerator_without_memory_is_the_file_s_error(
     rows = count_files.rows([str(photographs / "2.jpg")])
     (row,) = count_files.count(rows, ready, count_files.Wishes())
     assert row.error == (
-        f"{photographs}/2.jpg: RESOURCE_EXHAUSTED: Out of memory; try a smaller --tile"
+        f"{photographs}/2.jpg: RESOURCE_EXHAUSTED: Out of memory; try a smaller "
+        "--tile-size"
     )
 
 
 def test_real_photographs_are_counted(run, real_data, tmp_path):
     words = [real_data / "UCF_CC_50" / "1.jpg", real_data / "UCF_CC_50" / "2.jpg"]
-    status, said, _ = run(*words, "--max_side", "256")
+    status, said, _ = run(*words, "--max-size", "256")
     assert status == 0 and "2 of 2 counted" in said

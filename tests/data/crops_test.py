@@ -12,13 +12,15 @@ from cpcnn_jax import config, data
 from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.data import density_map, input_pipeline
 
-CROPS = config.Crops(plain=3, changed=4, patches=5)
+CROPS = config.Crops(num_plain=3, num_augmented=4, num_patches=5)
 TARGET = config.Target()
 
 
 @pytest.fixture(scope="module")
 def source():
-    return data.open_source(config.Crowd(num_train=6, height=256, width=384), "train")
+    return data.open_source(
+        config.SyntheticCrowd(num_train=6, height=256, width=384), "train"
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ def source():
     ],
 )
 def test_crop_size(shape, multiple, expected):
-    assert crops_lib.crop_size(shape, config.Crops(multiple=multiple)) == expected
+    assert crops_lib.crop_size(shape, config.Crops(size_multiple=multiple)) == expected
 
 
 def test_docstrings():
@@ -43,7 +45,7 @@ def test_docstrings():
 
 
 def test_whole_photographs_may_be_asked_for():
-    crops = config.Crops(fraction=1, multiple=64)
+    crops = config.Crops(side_divisor=1, size_multiple=64)
     assert crops_lib.crop_size((250, 320), crops) == (192, 320)
 
 
@@ -57,7 +59,7 @@ def pixels(source, i, window):
 
 
 def test_a_plain_crop_is_the_cut_of_photograph_and_full_map(source):
-    for i, j in itertools.product(range(6), range(CROPS.plain)):
+    for i, j in itertools.product(range(6), range(CROPS.num_plain)):
         crop = crops_lib.read_crop(source, CROPS, TARGET, 7, i, j)
         top, left, height, width = window = cut_of(source, i, j)
         np.testing.assert_array_equal(crop["image"], pixels(source, i, window))
@@ -70,7 +72,7 @@ def test_a_plain_crop_is_the_cut_of_photograph_and_full_map(source):
 
 
 def test_a_flip_turns_photograph_and_map(source):
-    i, j = int(np.argmax([len(p) for p in source.points])), CROPS.plain
+    i, j = int(np.argmax([len(p) for p in source.points])), CROPS.num_plain
     crop = crops_lib.read_crop(source, CROPS, TARGET, 7, i, j)
     top, left, height, width = window = cut_of(source, i, j)
     np.testing.assert_array_equal(crop["image"], pixels(source, i, window)[:, ::-1])
@@ -81,12 +83,16 @@ def test_a_flip_turns_photograph_and_map(source):
 
 
 def test_noise_is_uniform_within_its_bound_and_leaves_the_map(source):
-    j = CROPS.plain + 1
+    j = CROPS.num_plain + 1
     crop = crops_lib.read_crop(source, CROPS, TARGET, 7, 0, j)
     clean = pixels(source, 0, cut_of(source, 0, j))
     noise = (crop["image"] - clean)[(clean > 0.1) & (clean < 0.9)]
-    assert 0.99 * CROPS.noise < np.abs(noise).max() <= CROPS.noise * 1.0001
-    assert noise.std() == pytest.approx(CROPS.noise / np.sqrt(3), rel=0.03)
+    assert (
+        0.99 * CROPS.noise_amplitude
+        < np.abs(noise).max()
+        <= CROPS.noise_amplitude * 1.0001
+    )
+    assert noise.std() == pytest.approx(CROPS.noise_amplitude / np.sqrt(3), rel=0.03)
     assert crop["image"].min() >= 0 and crop["image"].max() <= 1
     full = density_map.density_map(source.points[0], shape=source.shapes[0])
     top, left, height, width = cut_of(source, 0, j)
@@ -96,7 +102,7 @@ def test_noise_is_uniform_within_its_bound_and_leaves_the_map(source):
 
 def test_adaptive_maps_know_the_heads_outside_the_crop(source):
     i = int(np.argmax([len(p) for p in source.points]))
-    target = config.Target(kernel="adaptive")
+    target = config.Target(sigma_mode="adaptive")
     crop = crops_lib.read_crop(source, CROPS, target, 7, i, 0)
     shape = source.shapes[i]
     full = density_map.density_map(source.points[i], shape=shape, sigma="adaptive")
@@ -119,7 +125,7 @@ class OnAStreet(Mixed):
 
 def test_perspective_maps_decide_the_width_of_heads():
     source, target = OnAStreet((96, 128), (96, 128)), config.Target("perspective")
-    crops = config.Crops(fraction=1, multiple=4)
+    crops = config.Crops(side_divisor=1, size_multiple=4)
     crop = crops_lib.read_crop(source, crops, target, 7, 0, 0)
     expected = density_map.density_map(
         source.points[0], shape=(96, 128), sigma=0.2 * source[0]["perspective"]
@@ -131,9 +137,9 @@ def test_perspective_maps_decide_the_width_of_heads():
 
 @pytest.mark.parametrize("source", [OnAStreet((64, 64)), Mixed((64, 64))])
 def test_without_a_perspective_map_the_error_says_what_to_do(source):
-    target = config.Target(kernel="perspective")
+    target = config.Target(sigma_mode="perspective")
     expected = (
-        "^grey_0 has no perspective map, which --config.target.kernel=perspective "
+        "^grey_0 has no perspective map, which --config.target.sigma_mode=perspective "
         "needs: use fixed or adaptive$"
     )
     with pytest.raises(ValueError, match=expected):
@@ -157,11 +163,11 @@ def test_counts_are_those_of_the_crops(source):
 
 
 def test_counts_stop_at_a_sample():
-    crops = config.Crops(plain=10_000, changed=0)
+    crops = config.Crops(num_plain=10_000, num_augmented=0)
     assert len(crops_lib.crop_counts(Mixed((64, 64), (64, 64)), crops, 0)) == 10_000
 
 
-ZOOMED = config.Crops(plain=1, changed=8, zoom=2.0)
+ZOOMED = config.Crops(num_plain=1, num_augmented=8, max_scale=2.0)
 
 
 def test_zoomed_crops_are_cut_from_scaled_photographs():
@@ -177,10 +183,10 @@ def test_zoomed_crops_are_cut_from_scaled_photographs():
         assert down == pytest.approx(across, rel=0.01)
         scales.append(across)
         image, off = crop["image"], 3 / 255
-        if crops_lib._change(ZOOMED.plain, j) == "flip":
+        if crops_lib._change(ZOOMED.num_plain, j) == "flip":
             image = image[:, ::-1]
         else:
-            off += ZOOMED.noise
+            off += ZOOMED.noise_amplitude
         red = (left + np.arange(width) + 0.5) / window.shape[1]
         green = (top + np.arange(height) + 0.5) / window.shape[0]
         np.testing.assert_allclose(image[64, :, 0], red, atol=off)
@@ -213,7 +219,7 @@ def test_counts_and_images_know_of_the_zoom(source):
 
 def test_further_patches_are_changed_as_crops_are():
     source, shape = Stripes((512, 768)), (512, 768)
-    crops = config.Crops(patches=2, changed_patches=8, zoom=2.0)
+    crops = config.Crops(num_patches=2, num_augmented_patches=8, max_scale=2.0)
     scales = []
     for j in range(10):
         patch = crops_lib.read_patch(source, crops, 7, 0, j)
@@ -223,13 +229,15 @@ def test_further_patches_are_changed_as_crops_are():
         scales.append(window.shape[1] / shape[1])
         red = (left + np.arange(64) + 0.5) / window.shape[1]
         flipped = j >= 2 and j % 2 == 0
-        off = 3 / 255 + (0 if j < 2 or flipped else crops.noise)
+        off = 3 / 255 + (0 if j < 2 or flipped else crops.noise_amplitude)
         seen = patch["image"][32, ::-1, 0] if flipped else patch["image"][32, :, 0]
         np.testing.assert_allclose(seen, red, atol=off)
     assert scales[:2] == [1, 1] and 1 not in scales[2:]
 
 
-MORE = config.Crops(patches=5, changed_patches=5, zoom=2.0, colour=0.2)
+MORE = config.Crops(
+    num_patches=5, num_augmented_patches=5, max_scale=2.0, color_jitter=0.2
+)
 
 
 def test_further_patches_leave_the_plain_ones_alone(source):
@@ -266,7 +274,9 @@ class Grey(Mixed):
 
 
 def test_colours_are_multiplied_and_shifted():
-    crops = config.Crops(plain=1, changed=400, noise=0, colour=0.2)
+    crops = config.Crops(
+        num_plain=1, num_augmented=400, noise_amplitude=0, color_jitter=0.2
+    )
     images = crops_lib.crop_images(Grey((64, 64)), crops, 7, 0, range(401))
     colours = images[:, 0, 0]
     np.testing.assert_array_equal(
@@ -286,7 +296,7 @@ def test_colours_are_multiplied_and_shifted():
 
 
 def test_colours_stay_colours(source):
-    crops = config.Crops(plain=0, changed=20, colour=0.9)
+    crops = config.Crops(num_plain=0, num_augmented=20, color_jitter=0.9)
     images = crops_lib.crop_images(source, crops, 7, 0, range(20))
     assert images.min() == 0 and images.max() == 1
     assert images.dtype == np.float32

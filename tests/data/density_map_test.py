@@ -63,7 +63,9 @@ def test_adaptive_equals_gaussian_filter_per_head():
 def test_perspective_equals_gaussian_filter_per_head():
     points = np.array([[60.9, 30.2], [66, 60]])
     photograph = {"name": "frame", "perspective": PERSPECTIVE}
-    sigma = config.Target(kernel="perspective", metres=0.1).sigma_of(photograph)
+    sigma = config.Target(sigma_mode="perspective", sigma_metres=0.1).sigma_of(
+        photograph
+    )
     metre = [5 + 35 * row / 95 for row in (30, 60)]
     expected = filtered(30, 60, 0.1 * metre[0], 4.0)
     expected += filtered(60, 66, 0.1 * metre[1], 4.0)

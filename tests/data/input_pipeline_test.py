@@ -15,13 +15,15 @@ from cpcnn_jax import config, data
 from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.data import input_pipeline
 
-CROPS = config.Crops(plain=3, changed=4, patches=5)
+CROPS = config.Crops(num_plain=3, num_augmented=4, num_patches=5)
 TARGET = config.Target()
 
 
 @pytest.fixture(scope="module")
 def source():
-    return data.open_source(config.Crowd(num_train=6, height=256, width=384), "train")
+    return data.open_source(
+        config.SyntheticCrowd(num_train=6, height=256, width=384), "train"
+    )
 
 
 def take(batches, number):
@@ -65,7 +67,7 @@ def test_batches_have_the_documented_shapes(source):
 
 def test_an_epoch_holds_every_crop_once_in_an_order_of_its_own(source):
     number = len(source) * 7
-    crops = config.Crops(plain=7, changed=0)
+    crops = config.Crops(num_plain=7, num_augmented=0)
     batches = take(crop_batches(source, crops, batch_size=7), 2 * number // 7)
     seen = [image.tobytes() for batch in batches for image in batch["image"]]
     first, second = seen[:number], seen[number:]
@@ -127,7 +129,7 @@ def test_worker_processes_read_the_same_batches(tmp_path):
         "from cpcnn_jax import config, data\n"
         "from cpcnn_jax.data import input_pipeline\n"
         "def take(workers):\n"
-        "    source = data.open_source(config.Crowd(num_train=4), 'train')\n"
+        "    source = data.open_source(config.SyntheticCrowd(num_train=4), 'train')\n"
         "    batches = input_pipeline.patch_batches(source, config.Crops(),\n"
         "        batch_size=4,\n"
         "        seed=3, start=17, reading=input_pipeline.Reading(workers))\n"
@@ -187,7 +189,7 @@ def test_a_process_ends_in_the_middle_of_an_epoch_without_a_word():
     code = (
         "from cpcnn_jax import config, data\n"
         "from cpcnn_jax.data import input_pipeline\n"
-        "source = data.open_source(config.Crowd(num_train=4), 'train')\n"
+        "source = data.open_source(config.SyntheticCrowd(num_train=4), 'train')\n"
         "batches = input_pipeline.crop_batches(source, config.Crops(), config.Target(),"
         " batch_size=8, seed=0)\n"
         "print(next(batches)['image'].shape)"

@@ -58,7 +58,7 @@ def test_the_choice_follows_names_not_places():
 def test_a_share_is_rounded_up(count, share, held):
     source = Named(*NAMES[:count])
     if held is None:
-        text = "--config.validation.share=99 holds out 10 of 10 .* none is left"
+        text = "--config.validation.percent=99 holds out 10 of 10 .* none is left"
         with pytest.raises(ValueError, match=text):
             splits.split(source, share)
     else:
@@ -66,7 +66,7 @@ def test_a_share_is_rounded_up(count, share, held):
 
 
 def test_photographs_come_through_whole():
-    source = data.open_source(config.Crowd(num_train=4), "train")
+    source = data.open_source(config.SyntheticCrowd(num_train=4), "train")
     learn, validate = splits.split(source, 50)
     for part in (learn, validate):
         for i, name in enumerate(part.names):

@@ -190,7 +190,7 @@ def test_open_mpi_starts_what_is_one_process_to_the_last_bit(tmp_path):
     Each process has four devices, since XLA divides a sum by a process's threads.
     """
     alone, joined = tmp_path / "alone", tmp_path / "joined"
-    words = (*tiny_experiment.BRIEF, "--config.unit=1")
+    words = (*tiny_experiment.BRIEF, "--config.deterministic_microbatch=1")
     assert tiny_experiment.launch(*words, f"--workdir={alone}", devices=4)[0] == 0
     mpirun = ("mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2")
     with tiny_experiment.start(

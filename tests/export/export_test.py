@@ -199,7 +199,7 @@ def test_onnx_refuses_what_is_smaller_than_a_window(made):
 # Rows of the paper's ablation, and grids that are not the usual ones.
 OTHERS = {
     "no context, no fusion": (dict(gce=None, lce=None, fcnn=PointwiseFusion()), 4),
-    "overlapping windows alone": (dict(gce=None, local_stride=40), 4),
+    "overlapping windows alone": (dict(gce=None, lce_stride=40), 4),
     "unequal blocks alone": (dict(lce=None), 3),
     "LCE on VGG-16": (
         dict(gce=None, lce=LocalContextEstimator((), (8, 8), 5, 3, 0.125)),
@@ -208,8 +208,8 @@ OTHERS = {
     "LCE that sees around": (
         dict(
             lce=LocalContextEstimator((), (8, 8), 5, 3, 0.125),
-            local_side=128,
-            local_stride=96,
+            lce_input_size=128,
+            lce_stride=96,
         ),
         4,
     ),
@@ -327,7 +327,7 @@ def test_the_report_is_of_the_file(run, ready, workdir, pictures, tmp_path, form
 
 
 def test_without_photographs_generated_ones_are_taken(run, tmp_path):
-    status, said, _ = run("--max_side", "128", "--report", tmp_path / "report.json")
+    status, said, _ = run("--max-size", "128", "--report", tmp_path / "report.json")
     assert status == 0 and "on 3 photographs" in said
     rows = json.loads((tmp_path / "report.json").read_text())["photographs"]
     assert [(row["height"], row["width"]) for row in rows] == [(96, 128)] * 3
@@ -335,16 +335,16 @@ def test_without_photographs_generated_ones_are_taken(run, tmp_path):
 
 
 def test_a_photograph_smaller_than_what_the_lce_looks_at(ready):
-    model = ready.model.clone(local_side=128)
+    model = ready.model.clone(lce_input_size=128)
     wide = counter.Counter(model, ready.weights, blocks=4)
     with pytest.raises(ValueError, match="^a has 120x90 pixels, and .* from 128x128, "):
-        parity.compare(wide, None, "a", photograph(90, 120), max_side=None)
+        parity.compare(wide, None, "a", photograph(90, 120), max_size=None)
 
 
 def test_real_photographs(run, real_data, tmp_path):
     words = [real_data / "UCF_CC_50" / f"{n}.jpg" for n in (1, 2)]
     report = tmp_path / "report.json"
-    status, *_ = run(*words, "--max_side", "250", "--report", report)
+    status, *_ = run(*words, "--max-size", "250", "--report", report)
     assert status == 0
     for row in json.loads(report.read_text())["photographs"]:
         assert row["density_difference"] <= CLOSE * row["highest_density"]
@@ -378,7 +378,7 @@ def test_a_file_that_counts_otherwise_is_not_written(
         ([], {"out": "tests"}, "--out=tests is a folder: name a file in it"),
         (["--report", "gone/r"], {}, "--report=gone/r: there is no folder gone"),
         (["--report", "x"], {"out": "./x"}, "are both ./x: name two files"),
-        (["--max_side", "63"], {}, "--max_side: expected at least 64, got 63"),
+        (["--max-size", "63"], {}, "--max-size: expected at least 64, got 63"),
         (["x*y"], {}, "x*y matches no file"),
         (["setup.cfg"], {}, "setup.cfg is no JPEG, PNG"),
     ],

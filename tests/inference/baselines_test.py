@@ -4,8 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from cpcnn_jax.data import density_map
-from cpcnn_jax.inference import baselines, tiling
+from cpcnn_jax.inference import baselines, density_resize, tiling
 from cpcnn_jax.models import csrnet
 from cpcnn_jax.models.csrnet import CSRNet
 from cpcnn_jax.models.mcnn import MCNN
@@ -31,14 +30,14 @@ def test_csrnet_in_tiles_is_csrnet_in_one_piece(size):
     model, image = CSRNet(width=1 / 32), photograph(size)
     trained = drawn(model, 3)
     whole = jax.jit(model.apply)(to_variables(trained), np.float32(image[None]) / 255)
-    estimate, lists = baselines.csrnet_estimator(model, tile=439), []
+    estimate, lists = baselines.csrnet_estimator(model, tile_size=439), []
 
     def track(work):
         lists.append(len(work))
         return work
 
     found = estimate(trained, image, track)
-    expected = density_map.resize(whole[0, ..., 0], size)
+    expected = density_resize.resize(whole[0, ..., 0], size)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
     assert lists == [(1 + (size[0] > 439)) * (1 + (size[1] > 439))]
 
@@ -46,7 +45,7 @@ def test_csrnet_in_tiles_is_csrnet_in_one_piece(size):
 @pytest.mark.parametrize("size", [(65, 70), (131, 203)])
 def test_mcnn_in_tiles_is_mcnn_in_one_piece(size):
     trained, image = drawn(SMALL, 1), photograph(size)
-    pieces = baselines.mcnn_estimator(SMALL, tile=100)(trained, image)
+    pieces = baselines.mcnn_estimator(SMALL, tile_size=100)(trained, image)
     whole = baselines.mcnn_estimator(SMALL)(trained, image)
     np.testing.assert_allclose(pieces, whole, rtol=1e-4, atol=1e-5 * whole.max())
     floats = baselines.mcnn_estimator(SMALL)(trained, image / np.float32(255))
@@ -70,4 +69,4 @@ def test_how_far_csrnet_sees():
 
 def test_a_tile_that_is_nearly_all_halo_is_refused():
     with pytest.raises(ValueError, match="expected tiles of at least 432 pixels"):
-        baselines.csrnet_estimator(CSRNet(), tile=300)
+        baselines.csrnet_estimator(CSRNet(), tile_size=300)

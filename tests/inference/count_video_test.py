@@ -29,7 +29,7 @@ def ready():
 
 @pytest.fixture(scope="module")
 def scenes():
-    crowd = config.Crowd(num_test=NUMBER, height=96, width=128, max_heads=60)
+    crowd = config.SyntheticCrowd(num_test=NUMBER, height=96, width=128, max_heads=60)
     source = data.open_source(crowd, "test")
     return [source[i]["image"] for i in range(NUMBER)]
 
@@ -80,7 +80,7 @@ def column(path, name):
 def test_a_film(run, whole, scenes, ready, tmp_path):
     out = tmp_path / "out"
     status, said, notes = run(
-        *(whole, "--every", 2, "--curve", out, "--overlay", out / "deep"),
+        *(whole, "--frame-step", 2, "--count-curve", out, "--overlay", out / "deep"),
         *("--json", out / "a.json", "--region", "left=0,0;64,0;64,96;0,96"),
     )
     assert status == 0
@@ -124,7 +124,17 @@ def test_smoothing_keeps_a_constant_and_spreads_a_peak():
 def test_of_a_damaged_film_the_frames_before_are_kept(run, whole, damaged, tmp_path):
     out, none = tmp_path / "out", tmp_path / "none.mp4"
     none.write_text("these are words")
-    words = [damaged, none, whole, "--every", 1, "--curve", out, "--overlay", out]
+    words = [
+        damaged,
+        none,
+        whole,
+        "--frame-step",
+        1,
+        "--count-curve",
+        out,
+        "--overlay",
+        out,
+    ]
     status, said, complaints = run(*words, "--json", out / "a.json")
     rows = json.loads((out / "a.json").read_text())
     assert status == 1 and "1 of 3 counted" in said
@@ -151,7 +161,7 @@ def test_after_ctrl_c_the_frames_before_are_kept(
         return real(image, **options)
 
     monkeypatch.setattr(ready, "count", stopped)
-    words = ["--every", 1, "--curve", tmp_path, "--overlay", tmp_path]
+    words = ["--frame-step", 1, "--count-curve", tmp_path, "--overlay", tmp_path]
     status, said, _ = run(whole, *words, "--json", tmp_path / "a.json")
     (row,) = json.loads((tmp_path / "a.json").read_text())
     assert status == 130 and "0 of 1 counted" in said
@@ -170,16 +180,16 @@ def test_frames_that_are_too_small_and_regions_outside_name_the_frame(
     assert row["error"].startswith(
         f"{whole}, frame 0: the corner 500,96 of region door"
     )
-    status, _, complaints = run(whole, "--max_side", 70)
+    status, _, complaints = run(whole, "--max-size", 70)
     assert status == 1
     assert f"count: {whole}, frame 0: the image has 70x52 pixels; the" in complaints
 
 
 def test_a_shrunk_film_keeps_its_regions(run, whole, scenes, ready, tmp_path):
-    words = ["--every", 7, "--max_side", 100, "--curve", tmp_path]
+    words = ["--frame-step", 7, "--max-size", 100, "--count-curve", tmp_path]
     region = ["--region", "all=0,0;128,0;128,96;0,96", "--overlay", tmp_path]
     assert run(whole, *words, *region)[0] == 0
-    expected = ready.count(scenes[0], max_side=100).count
+    expected = ready.count(scenes[0], max_size=100).count
     assert column(tmp_path / "crowd.avi.csv", "all") == pytest.approx([expected])
     with video_io.opened(tmp_path / "crowd.avi.mp4", every=1) as drawn:
         assert next(drawn.frames).pixels.shape == (74, 100, 3)  # of 75 rows
@@ -190,7 +200,7 @@ def test_a_film_that_ends_too_soon_is_counted_and_said_to(run, whole, tmp_path):
     path, written = tmp_path / "short.avi", whole.read_bytes()
     starts = [i for i in range(len(written)) if written.startswith(b"\x89PNG", i)]
     path.write_bytes(written[: starts[4] - 8])  # the frame's name and length
-    status, _, notes = run(path, "--every", 1)
+    status, _, notes = run(path, "--frame-step", 1)
     assert status == 0
     assert notes.startswith(f"count: {path}: the mean of 4 frames, one of every 1")
     assert notes.endswith(f"; {NUMBER} were announced: is the film whole?\n")
@@ -198,9 +208,9 @@ def test_a_film_that_ends_too_soon_is_counted_and_said_to(run, whole, tmp_path):
 
 def test_every_is_checked(whole, capsys):
     with pytest.raises(SystemExit) as stopped:
-        count.main([str(whole), "--weights", "any", "--every", "0"])
+        count.main([str(whole), "--weights", "any", "--frame-step", "0"])
     assert stopped.value.code == 2
-    assert "--every: expected at least 1, got 0" in capsys.readouterr().err
+    assert "--frame-step: expected at least 1, got 0" in capsys.readouterr().err
 
 
 def test_an_accelerator_without_memory_is_the_film_s_error(

@@ -60,7 +60,7 @@ def test_every_way_to_give_a_photograph_counts_the_same(tmp_path, file, ready, i
 
 
 def test_a_shrunk_photograph_has_a_small_map(ready, image):
-    found = ready.count(image, max_side=98)
+    found = ready.count(image, max_size=98)
     assert found.density.shape == (70, 98)
     assert found.photograph.size == (100, 140)
 
@@ -111,4 +111,4 @@ def test_what_holds_no_weights(tmp_path, file):
     with pytest.raises(ValueError, match=text):
         cp.load(tmp_path / "half.safetensors")
     with pytest.raises(ValueError, match="tiles of at least 144 pixels"):
-        cp.load(file, tile=100)
+        cp.load(file, tile_size=100)

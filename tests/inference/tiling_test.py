@@ -36,7 +36,10 @@ def whole(trained):
 @pytest.fixture(scope="module")
 def parts(trained):
     model, weights = trained
-    score, estimate = context_scores.estimator(model), tiling.estimator(model, tile=203)
+    score, estimate = (
+        context_scores.estimator(model),
+        tiling.estimator(model, tile_size=203),
+    )
 
     def density(image):
         shape = image_io.padded_shape(image)
@@ -69,7 +72,7 @@ def test_devices_that_share_the_tiles_find_the_same_map(trained):
     scores = context_scores.estimator(model)(weights, image, grids)
     context = context_scores.spread(scores, grids, shape)
     one, three = (
-        tiling.estimator(model, tile=203, devices=jax.devices()[:count])(
+        tiling.estimator(model, tile_size=203, devices=jax.devices()[:count])(
             weights, image, context
         )
         for count in (1, 3)
@@ -92,7 +95,7 @@ def test_many_sizes_share_a_few_programs(trained, caplog):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiling, "BUCKET", 64)
         score = context_scores.estimator(model)
-        estimate = tiling.estimator(model, tile=192, devices=jax.devices()[:1])
+        estimate = tiling.estimator(model, tile_size=192, devices=jax.devices()[:1])
         with jax.log_compiles():
             for side in range(67, 300, 21):
                 image = np.zeros((side, 365 - side, 3), np.uint8)
@@ -112,10 +115,10 @@ def test_the_halo_is_what_the_jacobian_reaches(fusion):
     """With all weights positive an output's derivative is above 0 at all it sees."""
     settings = dataclasses.replace(
         tiny_experiment.get_config().model,
-        fusion=fusion,
-        global_context=False,
-        local_context=False,
-        columns=(((1, 4), (1, 3), (1, 3)), ((1, 3), (1, 7), (1, 2))),
+        use_fcnn=fusion,
+        use_gce=False,
+        use_lce=False,
+        dme_columns=(((1, 4), (1, 3), (1, 3)), ((1, 3), (1, 7), (1, 2))),
     )
     model = cpcnn.build(settings)
     image = jnp.full((1, 160, 160, 3), 0.7)
@@ -133,7 +136,7 @@ def test_the_halo_is_what_the_jacobian_reaches(fusion):
 @pytest.mark.parametrize("length", [64, 100, 256, 260, 400, 1024, 1028, 5000, 65_000])
 @pytest.mark.parametrize(("tile", "halo"), [(256, 84), (1024, 84), (1000, 48), (64, 4)])
 def test_pieces_cover_a_line(length, tile, halo):
-    found = tiling.pieces(length, tile=tile, halo=halo)
+    found = tiling.pieces(length, tile_size=tile, halo=halo)
     assert len({piece.size for piece in found}) == 1
     edges = [piece.keep for piece in found]
     assert edges[0][0] == 0 and edges[-1][1] == length
@@ -152,25 +155,25 @@ def test_sides_up_to_a_tile_are_few():
     sides = {
         piece.size
         for length in range(64, 4000, 4)
-        for piece in tiling.pieces(length, tile=1024, halo=84)
+        for piece in tiling.pieces(length, tile_size=1024, halo=84)
     }
     assert sides == {256, 512, 768, 1024}
 
 
 def test_tiles_that_are_all_halo_are_refused(trained):
     with pytest.raises(ValueError, match="at least 144 pixels.* 48 pixels .* got 140"):
-        tiling.estimator(trained[0], tile=143)
+        tiling.estimator(trained[0], tile_size=143)
 
 
 def test_networks_without_context_are_tiled_too():
     settings = config.Model(
-        global_context=False, local_context=False, columns=(((2, 3), (2, 3)),)
+        use_gce=False, use_lce=False, dme_columns=(((2, 3), (2, 3)),)
     )
     model = cpcnn.build(settings)
     image = np.random.default_rng(0).random((150, 290, 3), np.float32)
     variables = jax.jit(model.init)(jax.random.key(1), image[None, :64, :64])
     expected = jax.jit(model.apply)(variables, image[None])[0][0, ..., 0]
-    estimate = tiling.estimator(model, tile=160)
+    estimate = tiling.estimator(model, tile_size=160)
     context = context_scores.spread({}, {}, (152, 292))
     weights = flatten_dict(variables["params"], sep="/")
     found = estimate(weights, image, context)

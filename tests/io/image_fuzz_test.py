@@ -27,7 +27,7 @@ MEGABYTE = 2**20
 @pytest.fixture(scope="module")
 def seeds():
     """A generated crowd as files of every format, and of colours that are rarer."""
-    crowd = config.Crowd(num_test=1, height=64, width=80, max_heads=30)
+    crowd = config.SyntheticCrowd(num_test=1, height=64, width=80, max_heads=30)
     picture = Image.fromarray(data.open_source(crowd, "test")[0]["image"])
     found = {name: encoded(picture, name, **kw) for name, kw in FORMATS.items()}
     found |= {"clear.png": encoded(picture.convert("RGBA"), "png")}

@@ -185,13 +185,13 @@ def test_anything_else_is_said(wrong, text):
 def test_longer_photographs_are_shrunk(dtype):
     ramp = np.linspace(0, 255 if dtype == np.uint8 else 1, 400).astype(dtype)
     image = np.tile(ramp[None, :, None], (200, 1, 3))
-    found = image_io.read(image, max_side=100)
+    found = image_io.read(image, max_size=100)
     assert found.pixels.shape == (50, 100, 3) and found.size == (200, 400)
     middle = ramp.reshape(100, 4).mean(axis=1, dtype=float)
     np.testing.assert_allclose(found.pixels[25, 2:-2, 1], middle[2:-2], atol=1 + 1e-3)
-    assert image_io.read(image, max_side=400).pixels is image
+    assert image_io.read(image, max_size=400).pixels is image
     line = np.zeros((1, 1000), dtype)
-    assert image_io.read(line, max_side=100).pixels.shape == (1, 100, 3)
+    assert image_io.read(line, max_size=100).pixels.shape == (1, 100, 3)
 
 
 def test_a_shrunk_file_leaves_the_user_s_image_alone(tmp_path, colours):
@@ -199,7 +199,7 @@ def test_a_shrunk_file_leaves_the_user_s_image_alone(tmp_path, colours):
     image.save(tmp_path / "a.png")
     expected = np.asarray(image.resize((70, 50)))
     for given in (image, tmp_path / "a.png"):
-        found = image_io.read(given, max_side=70).pixels
+        found = image_io.read(given, max_size=70).pixels
         np.testing.assert_array_equal(found, expected)
     assert image.size == (140, 100)
 

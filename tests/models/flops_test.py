@@ -86,4 +86,4 @@ def test_frozen_layers_are_evaluated_once(plans):
     learning = ("vgg16/conv5_2", "vgg16/conv5_3", "head/fc0", "head/fc1", "head/logits")
     expected = sum(layers.values()) + 2 * sum(layers[name] for name in learning)
     assert plans["gce"].flops(shape) == expected
-    assert config.GlobalStage().trainable_from == "conv5_2"
+    assert config.GCEStage().first_trainable_layer == "conv5_2"

@@ -21,7 +21,12 @@ from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import classifier_stages
 from cpcnn_jax.training import stage as stage_lib
 
-FIELDS = {"head": (8, 8), "num_classes": 7, "vgg_blocks": 4, "vgg_width": 0.125}
+FIELDS = {
+    "head": (8, 8),
+    "num_classes": 7,
+    "vgg_blocks": 4,
+    "vgg_width_multiplier": 0.125,
+}
 
 
 def image_of(*shape, seed=0):
@@ -83,8 +88,8 @@ def test_other_sizes_are_refused(blocks, shape, words):
 
 def model_of(side, stride):
     settings = tiny_experiment.get_config().model
-    settings.lce_vgg_blocks, settings.lce_side = 4, side
-    settings.local_stride, settings.global_context = stride, False
+    settings.lce_vgg_blocks, settings.lce_input_size = 4, side
+    settings.lce_stride, settings.use_gce = stride, False
     return cpcnn.build(settings)
 
 
@@ -126,7 +131,7 @@ def test_looks_are_smaller_where_the_photograph_is(length, spans):
     assert model_of(256, 256)._looks(length) == spans
 
 
-CROPS = config.Crops(patches=2, changed_patches=4, zoom=1.5)
+CROPS = config.Crops(num_patches=2, num_augmented_patches=4, max_scale=1.5)
 
 
 def test_counts_of_a_patch_are_of_each_64x64_pixels():
@@ -137,7 +142,7 @@ def test_counts_of_a_patch_are_of_each_64x64_pixels():
         assert patch["image"].shape == (192, 192, 3) == (*window.place[2:], 3)
         scale = np.divide(window.shape, source.shapes[i])[::-1]
         x, y = (source.points[i] * scale - window.place[1::-1]).T
-        if crops_lib._change(CROPS.patches, j) == "flip":
+        if crops_lib._change(CROPS.num_patches, j) == "flip":
             x = 192 - 1e-6 - x
         edges = np.arange(0, 193, 64)
         expected, _, _ = np.histogram2d(y, x, bins=(edges, edges))
@@ -149,7 +154,7 @@ def test_counts_of_a_patch_are_of_each_64x64_pixels():
 def test_what_is_flipped_and_its_counts_are_flipped_alike():
     source = Stripes((256, 256))  # red rises from left to right
     source.points[0] = np.float32([[250, 10]] * 5)  # right, at the top
-    whole = config.Crops(patches=1, changed_patches=1)
+    whole = config.Crops(num_patches=1, num_augmented_patches=1)
     plain, flipped = (
         crops_lib.read_patch(source, whole, 7, 0, j, side=256) for j in (0, 1)
     )
@@ -169,8 +174,8 @@ def test_a_photograph_smaller_than_the_patch_is_enlarged():
 
 def test_batches_and_the_stage_learn_all_windows():
     experiment = tiny_experiment.get_config()
-    experiment.model.lce_vgg_blocks, experiment.model.lce_side = 4, 128
-    experiment.lce.batch_size, experiment.lce.trainable_from = 4, "conv4_1"
+    experiment.model.lce_vgg_blocks, experiment.model.lce_input_size = 4, 128
+    experiment.lce.batch_size, experiment.lce.first_trainable_layer = 4, "conv4_1"
     source = data.open_source(experiment.data, "train")
     model = cpcnn.build(experiment.model)
     run, known = (

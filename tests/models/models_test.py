@@ -38,11 +38,11 @@ def _small():
     """A narrow CP-CNN and its weights."""
     model = cpcnn.build(
         Model(
-            vgg_width=0.125,
-            gce_head=(8, 8),
+            vgg_width_multiplier=0.125,
+            gce_hidden_dims=(8, 8),
             lce_features=(4, 4, 8),
-            lce_head=(8, 8),
-            columns=(((4, 5), (4, 3), (3, 3)), ((4, 3), (4, 3), (2, 3))),
+            lce_hidden_dims=(8, 8),
+            dme_columns=(((4, 5), (4, 3), (3, 3)), ((4, 3), (4, 3), (2, 3))),
         )
     )
     return model, jax.jit(model.init)(jax.random.key(0), jnp.zeros(IMAGE))
@@ -163,7 +163,7 @@ def test_lce_has_no_memory_of_where_a_patch_was_cut():
 def test_lce_may_have_vgg16_s_blocks():
     """VGG-16's features of the patch, flattened, and the head."""
     net = lce.LocalContextEstimator(
-        head=(8, 8), num_classes=7, vgg_blocks=3, vgg_width=0.125
+        head=(8, 8), num_classes=7, vgg_blocks=3, vgg_width_multiplier=0.125
     )
     patches = _image(64, 64, count=2)
     logits, variables = net.init_with_output(jax.random.key(0), patches)
@@ -176,7 +176,7 @@ def test_lce_may_have_vgg16_s_blocks():
 
 
 def test_networks_left_out_leave_no_parameters():
-    model = cpcnn.build(Model(global_context=False, local_context=False, fusion=False))
+    model = cpcnn.build(Model(use_gce=False, use_lce=False, use_fcnn=False))
     (density, aux), variables = jax.jit(model.init_with_output)(
         jax.random.key(0), jnp.ones(IMAGE)
     )
@@ -210,7 +210,7 @@ def test_networks_name_the_sizes_they_need():
 
 @pytest.mark.parametrize("kernel", [2, 6])
 def test_t_doubles_with_every_even_kernel(kernel):
-    net = fcnn.FusionCNN(transposed_kernel=kernel)
+    net = fcnn.FusionCNN(upsample_kernel_size=kernel)
     out, _ = net.init_with_output(jax.random.key(0), jnp.zeros((1, 5, 7, 2)))
     assert out.shape == (1, 20, 28, 1)
 

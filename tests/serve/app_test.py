@@ -30,7 +30,7 @@ class Told:
     def __init__(self):
         self.begun, self.parts, self.go_on = [], 0, threading.Event()
 
-    def count(self, image, *, max_side, track):
+    def count(self, image, *, max_size, track):
         self.begun.append(image.name)
         for _ in track([1, 2, 3]):
             assert self.go_on.wait(300)

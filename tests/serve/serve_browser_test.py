@@ -24,7 +24,7 @@ def file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(file):
-    with server_process.running(file, "--max_body", "1", "--timeout", "300") as address:
+    with server_process.running(file, "--max-body", "1", "--timeout", "300") as address:
         yield address
 
 

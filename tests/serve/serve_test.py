@@ -33,7 +33,7 @@ def ready(file):
 @pytest.fixture(scope="module")
 def address(file):
     with server_process.running(
-        file, "--queue", "4", "--max_body", "1", "--timeout", "300"
+        file, "--max-queue", "4", "--max-body", "1", "--timeout", "300"
     ) as address:
         yield address
 
@@ -269,10 +269,10 @@ def test_damaged_photographs_do_not_harm_the_server(address, schema, number):
     [
         (["--weights", "nowhere"], "no weights at nowhere"),
         ([], "no --weights, and runs/demo/weights.safetensors is not there"),
-        (["--queue", "0"], "--queue: expected at least 1, got 0"),
+        (["--max-queue", "0"], "--max-queue: expected at least 1, got 0"),
         (["--timeout", "nan"], "--timeout: expected more than 0, got nan"),
-        (["--max_body", "-1"], "--max_body: expected at least 1, got -1"),
-        (["--max_side", "63"], "--max_side: expected at least 64, got 63"),
+        (["--max-body", "-1"], "--max-body: expected at least 1, got -1"),
+        (["--max-size", "63"], "--max-size: expected at least 64, got 63"),
         (["--port", "99999"], "--port: expected 0 to 65535, got 99999"),
         (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
         (["--quiet"], "unrecognized arguments: --quiet"),

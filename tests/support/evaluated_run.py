@@ -85,7 +85,7 @@ def scores(rows):
         "mae_per_level": levels,
         "training_mean": 541.5,
         "mae_of_training_mean": 303.75,
-        "true_counts": "points",
+        "count_reference": "points",
         "psnr_ssim": "of maps over the true map's peak",
         "test_evaluations": 1,
     }

@@ -23,8 +23,8 @@ CONFIG = f"--config={__file__}"
 # JAX looks for a signal once a second, so the stage must last longer than that.
 BRIEF = (
     CONFIG,
-    "--config.model.global_context=false",
-    "--config.model.local_context=false",
+    "--config.model.use_gce=false",
+    "--config.model.use_lce=false",
     "--config.adversary.steps=0",
     "--config.density.steps=40",
 )
@@ -32,22 +32,24 @@ BRIEF = (
 
 def get_config():
     return config.Experiment(
-        data=config.Crowd(num_train=6, num_test=3, height=128, width=160, max_heads=60),
-        crops=config.Crops(plain=2, changed=2, patches=4),
-        model=config.Model(
-            columns=(((4, 5), (4, 3), (3, 3)), ((4, 3), (4, 3), (2, 3))),
-            vgg_width=0.125,
-            gce_head=(8, 8),
-            lce_features=(4, 4, 8),
-            lce_head=(8, 8),
+        data=config.SyntheticCrowd(
+            num_train=6, num_test=3, height=128, width=160, max_heads=60
         ),
-        gce=config.GlobalStage(2, 8, 1e-3),
-        lce=config.LocalStage(2, 8, 1e-3),
+        crops=config.Crops(num_plain=2, num_augmented=2, num_patches=4),
+        model=config.Model(
+            dme_columns=(((4, 5), (4, 3), (3, 3)), ((4, 3), (4, 3), (2, 3))),
+            vgg_width_multiplier=0.125,
+            gce_hidden_dims=(8, 8),
+            lce_features=(4, 4, 8),
+            lce_hidden_dims=(8, 8),
+        ),
+        gce=config.GCEStage(2, 8, 1e-3),
+        lce=config.LCEStage(2, 8, 1e-3),
         density=config.DensityStage(4, 8, 1e-3),
-        adversary=config.Adversary(2, 8, 1e-4, discriminator_width=0.125),
+        adversary=config.Adversary(2, 8, 1e-4, discriminator_width_multiplier=0.125),
         log_every=1,
-        save_every=1,
-        pictures=2,
+        checkpoint_every=1,
+        num_eval_images=2,
     )
 
 

@@ -15,7 +15,7 @@ from cpcnn_jax.training import stage as stage_lib
 def test_of_an_lce_on_vgg16_the_asked_layers_learn():
     experiment = tiny_experiment.get_config()
     experiment.model.lce_vgg_blocks = 4
-    experiment.lce.trainable_from = "conv4_2"
+    experiment.lce.first_trainable_layer = "conv4_2"
     model = cpcnn.build(experiment.model)
     source = data.open_source(experiment.data, "train")
     known = tiny_experiment.drawn(model)

@@ -25,11 +25,13 @@ def experiment():
     smallest = tiny_experiment.get_config()
     return dataclasses.replace(
         smallest,
-        model=dataclasses.replace(smallest.model, global_context=False),
-        lce=config.LocalStage(STAGES["lce"], 2, 1e-3),
+        model=dataclasses.replace(smallest.model, use_gce=False),
+        lce=config.LCEStage(STAGES["lce"], 2, 1e-3),
         density=config.DensityStage(STAGES["density"], 2, 1e-3),
-        adversary=config.Adversary(STAGES["adversary"], 2, discriminator_width=0.125),
-        validation=config.Validation(every=2),
+        adversary=config.Adversary(
+            STAGES["adversary"], 2, discriminator_width_multiplier=0.125
+        ),
+        validation=config.Validation(eval_every=2),
     )
 
 

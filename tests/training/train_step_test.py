@@ -21,11 +21,11 @@ def _networks(fusion=False):
     """A narrow CP-CNN without its GCE, an adversary, and their weights in float64."""
     model = cpcnn.build(
         Model(
-            global_context=False,
-            fusion=fusion,
+            use_gce=False,
+            use_fcnn=fusion,
             lce_features=(4, 4, 8),
-            lce_head=(32, 32),
-            columns=(((4, 5), (4, 3), (3, 3)), ((4, 3), (4, 3), (2, 3))),
+            lce_hidden_dims=(32, 32),
+            dme_columns=(((4, 5), (4, 3), (3, 3)), ((4, 3), (4, 3), (2, 3))),
         )
     )
     tree = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))

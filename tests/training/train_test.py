@@ -89,7 +89,7 @@ def test_a_run_goes_on_on_another_number_of_devices(whole, tmp_path):
 def test_in_units_a_run_is_the_same_to_the_last_bit_on_other_devices(tmp_path):
     """All stages, and what the frozen networks say of crops."""
     experiment = tiny_experiment.get_config()
-    experiment.unit = 1
+    experiment.deterministic_microbatch = 1
     devices, found = jax.devices(), []
     for strategy in (
         data_parallel.jit_strategy(devices, shares=True),
@@ -137,7 +137,7 @@ def test_only_the_asked_layers_of_the_gce_learn(whole):
 def test_training_goes_on_from_weights_of_the_same_networks(whole):
     """For a user's own photographs: what is left out is not trained again."""
     experiment = tiny_experiment.get_config()
-    experiment.start = str(whole[0])
+    experiment.init_from = str(whole[0])
 
     def first():
         return init_params.weights_of(cpcnn.build(experiment.model), experiment)
@@ -148,15 +148,15 @@ def test_training_goes_on_from_weights_of_the_same_networks(whole):
         np.testing.assert_array_equal(found[name], value)
     drawn = tiny_experiment.get_config()
     drawn = init_params.weights_of(cpcnn.build(drawn.model), drawn)
-    experiment.taken = ("dme", "lce")
+    experiment.init_modules = ("dme", "lce")
     for name, value in first().items():
-        before = expected if name.startswith(experiment.taken) else drawn
+        before = expected if name.startswith(experiment.init_modules) else drawn
         np.testing.assert_array_equal(value, before[name])
-    experiment.taken = config.NETWORKS
-    experiment.model.local_context = False
+    experiment.init_modules = config.NETWORKS
+    experiment.model.use_lce = False
     with pytest.raises(ValueError, match="is of other networks: fcnn/conv1/kernel is"):
         first()
-    experiment.start = "nowhere"
+    experiment.init_from = "nowhere"
     with pytest.raises(ValueError, match="no weights at nowhere"):
         first()
 
@@ -170,9 +170,9 @@ def test_stages_are_those_of_the_configuration():
 
     assert plan() == ["global", "local", "density", "adversarial"]
     assert plan(adversary=config.Adversary(0)) == ["global", "local", "density"]
-    known = {"gce": config.GlobalStage(0), "lce": config.LocalStage(0)}
+    known = {"gce": config.GCEStage(0), "lce": config.LCEStage(0)}
     assert plan(start="run", **known) == ["density", "adversarial"]
-    alone = {"global_context": False, "local_context": False}
+    alone = {"use_gce": False, "use_lce": False}
     assert plan(model=alone, adversary=config.Adversary(0)) == ["density"]
 
 
@@ -188,8 +188,8 @@ def density_stage_of(experiment):
 def test_the_dme_learns_at_its_own_rate():
     """A first step of Adam moves a weight by its rate, whatever the gradient."""
     experiment = tiny_experiment.get_config()
-    experiment.model.global_context = experiment.model.local_context = False
-    experiment.density.dme_rate = 0.25
+    experiment.model.use_gce = experiment.model.use_lce = False
+    experiment.density.dme_lr_multiplier = 0.25
     stage = density_stage_of(experiment)
     with contextlib.closing(stage.batches(0)) as batches:
         batch = next(batches)
@@ -206,10 +206,10 @@ def test_the_dme_learns_at_its_own_rate():
 def test_the_mean_of_the_weights_is_what_a_stage_gives():
     """By its definition, the sum of decay^(n - k) w_k over that of decay^(n - k)."""
     experiment = tiny_experiment.get_config()
-    experiment.model.global_context = experiment.model.local_context = False
+    experiment.model.use_gce = experiment.model.use_lce = False
     found = {}
     for average in (0.0, 0.75):
-        experiment.density.average = average
+        experiment.density.ema_decay = average
         stage = density_stage_of(experiment)
         state, seen = stage.state, []
         with contextlib.closing(stage.batches(0)) as batches:
@@ -231,13 +231,15 @@ def test_the_mean_of_the_weights_is_what_a_stage_gives():
 
 def test_what_cannot_be_trained_is_said_before_anything_is_written(tmp_path):
     experiment = dataclasses.replace(
-        tiny_experiment.get_config(), lce=config.LocalStage(2, 12)
+        tiny_experiment.get_config(), lce=config.LCEStage(2, 12)
     )
     with pytest.raises(ValueError, match="--config.lce.batch_size=12 cannot be split"):
         trained(tmp_path, experiment)
     experiment = tiny_experiment.get_config()
-    experiment.gce.vgg16 = str(tmp_path / "none")
-    with pytest.raises(ValueError, match="--config.gce.vgg16=.* does not exist"):
+    experiment.gce.pretrained_vgg16 = str(tmp_path / "none")
+    with pytest.raises(
+        ValueError, match="--config.gce.pretrained_vgg16=.* does not exist"
+    ):
         trained(tmp_path, experiment)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"config.json", "environment.json"}

@@ -45,14 +45,16 @@ def test_config_and_environment_are_written(tmp_path):
 
 def test_the_same_experiment_may_come_back(tmp_path):
     folder = begun(tmp_path / "run")
-    workdir.claim(folder, Experiment(save_every=7, log_every=3, true_counts="maps"))
-    assert json.loads((folder / "config.json").read_text())["save_every"] == 7
+    workdir.claim(
+        folder, Experiment(checkpoint_every=7, log_every=3, count_reference="maps")
+    )
+    assert json.loads((folder / "config.json").read_text())["checkpoint_every"] == 7
 
 
 def test_another_experiment_is_refused_by_its_fields(tmp_path):
     folder = begun(tmp_path / "run")
     before = (folder / "config.json").read_text()
-    other = Experiment(seed=1, crops=config.Crops(plain=7), gce=config.GlobalStage(3))
+    other = Experiment(seed=1, crops=config.Crops(num_plain=7), gce=config.GCEStage(3))
     with pytest.raises(ValueError) as error:
         workdir.claim(folder, other)
     assert str(error.value) == (
@@ -66,9 +68,9 @@ def test_another_experiment_is_refused_by_its_fields(tmp_path):
 def test_a_field_that_there_was_not_yet_has_its_default(tmp_path):
     folder = begun(tmp_path / "run", Experiment(data=config.ShanghaiTech()))
     old = json.loads((folder / "config.json").read_text())
-    del old["crops"]["zoom"], old["density"], old["data"]["on_bad"]
+    del old["crops"]["zoom"], old["density"], old["data"]["on_invalid"]
     (folder / "config.json").write_text(json.dumps(old))
-    other = Experiment(data=config.ShanghaiTech(), crops=config.Crops(zoom=2.0))
+    other = Experiment(data=config.ShanghaiTech(), crops=config.Crops(max_scale=2.0))
     with pytest.raises(ValueError, match=r"config.crops.zoom was 1.0, now 2.0\)"):
         workdir.claim(folder, other)
     workdir.claim(folder, Experiment(data=config.ShanghaiTech()))
@@ -81,9 +83,9 @@ def test_a_field_that_there_was_not_yet_has_its_default(tmp_path):
 
 def test_many_differences_are_counted(tmp_path):
     folder = begun(tmp_path / "run")
-    stage = config.LocalStage(3, 3, 3.0)
+    stage = config.LCEStage(3, 3, 3.0)
     with pytest.raises(ValueError, match="and 3 more"):
-        workdir.claim(folder, Experiment(lce=stage, gce=config.GlobalStage(3, 3, 3.0)))
+        workdir.claim(folder, Experiment(lce=stage, gce=config.GCEStage(3, 3, 3.0)))
 
 
 def test_other_data_is_another_experiment_but_another_root_is_not(tmp_path):
@@ -133,5 +135,5 @@ def test_a_process_that_does_not_find_what_the_main_one_claimed(tmp_path):
     text = "config.json is of process 0 and says that config.seed was 0, now 1"
     with pytest.raises(ValueError, match=text):
         workdir.check_shared(tmp_path, config.Experiment(seed=1))
-    with pytest.raises(ValueError, match="config.save_every was 200, now 7"):
-        workdir.check_shared(tmp_path, config.Experiment(save_every=7))
+    with pytest.raises(ValueError, match="config.checkpoint_every was 200, now 7"):
+        workdir.check_shared(tmp_path, config.Experiment(checkpoint_every=7))

@@ -131,7 +131,7 @@ def test_what_goes_on_from_a_release_is_only_what_has_learnt(here, release, caps
     after = {n: v + n.startswith(("dme/", "fcnn/")) for n, v in before.items()}
     serialization.save("b.safetensors", after, tiny_experiment.get_config().model)
     assert (
-        release_command.main(["b.safetensors", "--beside=a", "--out=small.safetensors"])
+        release_command.main(["b.safetensors", "--base=a", "--out=small.safetensors"])
         == 0
     )
     assert " arrays of a\n" in capsys.readouterr().out

@@ -29,11 +29,13 @@ def test_weights_come_back_bit_for_bit(tmp_path):
 
 def test_the_header_says_which_networks(tmp_path):
     file = tmp_path / "w.safetensors"
-    model = Model(vgg_width=0.5, fusion=False, columns=(((4, 5), (4, 3)),))
+    model = Model(
+        vgg_width_multiplier=0.5, use_fcnn=False, dme_columns=(((4, 5), (4, 3)),)
+    )
     serialization.save(file, arrays(), model)
     assert serialization.load_model(file) == model
     with safe_open(file, "numpy") as opened:
-        assert '"vgg_width": 0.5' in opened.metadata()["model"]
+        assert '"vgg_width_multiplier": 0.5' in opened.metadata()["model"]
 
 
 def test_the_header_says_how_many_blocks_the_global_context_has(tmp_path):
@@ -132,8 +134,8 @@ def test_vgg16_of_another_width_names_the_layer(tmp_path):
     file = tmp_path / "vgg16.safetensors"
     save_file(vgg16(0.25), file)
     text = (
-        rf"--config.gce.vgg16={file}: expected conv1_1/kernel of shape "
-        r"\(3, 3, 3, 8\), got \(3, 3, 3, 16\) \(--config.model.vgg_width must be 1"
+        rf"--config.gce.pretrained_vgg16={file}: expected conv1_1/kernel of shape "
+        r"\(3, 3, 3, 8\), got \(3, 3, 3, 16\) \(--config.model.vgg_width_m"
     )
     with pytest.raises(ValueError, match=text):
         serialization.with_vgg16(vgg16(0.125, "gce/vgg16/"), file)
@@ -141,7 +143,9 @@ def test_vgg16_of_another_width_names_the_layer(tmp_path):
 
 def test_vgg16_without_a_layer_or_a_file(tmp_path):
     file = tmp_path / "vgg16.safetensors"
-    with pytest.raises(ValueError, match=f"--config.gce.vgg16={file} does not exist"):
+    with pytest.raises(
+        ValueError, match=f"--config.gce.pretrained_vgg16={file} does not exist"
+    ):
         serialization.with_vgg16({}, file)
     found = vgg16(0.125)
     del found["conv4_2/bias"]

@@ -4,7 +4,7 @@ A data set is a module of its own that says where its files come from (`Origin`)
 which annotation belongs to which photograph (`Builder.splits`); the rest is here. All
 photographs are paired before the first is read, and all are read before any is used.
 What is wrong with one is a ValueError, which refuses the whole data set or, with
-`on_bad="skip"`, leaves out the photograph and is kept in the prepared copy.
+`on_invalid="skip"`, leaves out the photograph and is kept in the prepared copy.
 """
 
 from pathlib import Path
@@ -45,10 +45,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         "name": tfds.features.Text(),
     }
 
-    def __init__(self, *, on_bad="refuse", **kwargs):
-        """As every tfds builder; `on_bad` as in `config.Photographs`."""
+    def __init__(self, *, on_invalid="raise", **kwargs):
+        """As every tfds builder; `on_invalid` as in `config.ImageDataset`."""
         super().__init__(**kwargs)
-        self._on_bad = on_bad
+        self._on_invalid = on_invalid
 
     @classmethod
     def splits(cls, folder):
@@ -101,7 +101,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             try:
                 made = make(photograph)
             except ValueError as error:
-                if self._on_bad != "skip":
+                if self._on_invalid != "skip":
                     raise
                 logging.warning("Skipped: %s", error)
                 skipped = self.info.metadata["skipped"]
@@ -132,7 +132,9 @@ def open_source(builder_class, data, split):
     if split not in totals:
         raise ValueError(f"{origin.name} has the splits {[*totals]}; got {split!r}.")
     folder = find(origin, data.root)
-    source = tfds_cache.open_source(builder_class, folder, split, on_bad=data.on_bad)
+    source = tfds_cache.open_source(
+        builder_class, folder, split, on_invalid=data.on_invalid
+    )
     return check_totals(source, totals[split], f"{origin.name} {split} in {data.root}")
 
 

@@ -53,7 +53,7 @@ def open_source(data, split):
             "and their head points into train and test, apart from each other. The "
             f"layout is:\n{ORIGIN.layout}"
         )
-    return tfds_cache.open_source(Folder, root, split, on_bad=data.on_bad)
+    return tfds_cache.open_source(Folder, root, split, on_invalid=data.on_invalid)
 
 
 class Folder(base.Builder):

@@ -71,7 +71,7 @@ def open_source(data, split):
             f"{base.advice(origin)}"
         )
     source = tfds_cache.open_source(
-        ShanghaiTech, folder, split, name=part.lower(), on_bad=data.on_bad
+        ShanghaiTech, folder, split, name=part.lower(), on_invalid=data.on_invalid
     )
     return base.check_totals(source, TOTALS[part][split], folder / f"{split}_data")
 

@@ -20,7 +20,7 @@ class Crowd:
     Photograph i is a pure function of (seed, split, i) and of the sizes in `data`.
 
     Args:
-      data: `config.Crowd`: how many photographs, their size, the fullest, the seed.
+      data: `config.SyntheticCrowd`.
       split: "train" or "test"; the two share no photograph.
 
     Raises:

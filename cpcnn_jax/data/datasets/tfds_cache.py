@@ -22,7 +22,7 @@ from PIL import Image
 from cpcnn_jax.data import readers
 
 
-def open_source(builder_class, folder, split, *, name="", on_bad="refuse"):
+def open_source(builder_class, folder, split, *, name="", on_invalid="raise"):
     """Prepares a folder if that has not been done, and opens one of its splits.
 
     Args:
@@ -31,7 +31,7 @@ def open_source(builder_class, folder, split, *, name="", on_bad="refuse"):
       folder: the photographs and annotations, as distributed.
       split: a split of the builder, or several joined by "+".
       name: of its BuilderConfig, if it has any.
-      on_bad: as in `config.Photographs`.
+      on_invalid: as in `config.ImageDataset`.
 
     Returns:
       A source; see `cpcnn_jax.data`.
@@ -45,10 +45,10 @@ def open_source(builder_class, folder, split, *, name="", on_bad="refuse"):
     source = _reopened(path, split) if path.exists() else None
     if source is None:
         logging.info("Preparing %s in %s.", folder, path)
-        settings = {"config": name or None, "data_dir": place, "on_bad": on_bad}
+        settings = {"config": name or None, "data_dir": place, "on_invalid": on_invalid}
         _prepare(builder_class(**settings), folder)
         source = Prepared(path, split)
-    if source.skipped and on_bad != "skip":
+    if source.skipped and on_invalid != "skip":
         raise ValueError(source.skipped[0])
     if left := len(source.skipped):
         text = "%s, %s: %d of %d photographs were skipped; the first: %s"

@@ -60,7 +60,7 @@ def open_source(data, split):
         UcfCc50,
         base.find(ORIGIN, data.root),
         "+".join(f"fold{fold}" for fold in folds),
-        on_bad=data.on_bad,
+        on_invalid=data.on_invalid,
     )
     totals = 10 * len(folds), sum(HEADS[fold] for fold in folds)
     return base.check_totals(source, totals, f"{ORIGIN.name} in {data.root}")

@@ -25,7 +25,7 @@ def section(run):
 
 
 def _truth(scores):
-    match scores.get("true_counts"):
+    match scores.get("count_reference"):
         case "points":
             return "Counts are held against the annotated heads."
         case "maps":

@@ -157,14 +157,14 @@ def networks(config):
       Four bools, or None where the file does not say.
 
     Example:
-      >>> networks({"model": {"global_context": True, "local_context": False,
-      ...     "fusion": True}, "adversary": {"steps": 0}})
+      >>> networks({"model": {"use_gce": True, "use_lce": False,
+      ...     "use_fcnn": True}, "adversary": {"steps": 0}})
       (True, False, True, False)
     """
     match config:
         case {
-            "model": {"global_context": gce, "local_context": lce, "fusion": fusion},
+            "model": {"use_gce": gce, "use_lce": lce, "use_fcnn": fcnn},
             "adversary": {"steps": steps},
         }:
-            return bool(gce), bool(lce), bool(fusion), bool(steps)
+            return bool(gce), bool(lce), bool(fcnn), bool(steps)
     return None

@@ -25,9 +25,9 @@ def weights_of(model, settings):
     """
     before = drawn(model, settings.seed, "weights")
     found = before
-    if settings.gce.vgg16:
-        found = serialization.with_vgg16(found, settings.gce.vgg16)
-    if settings.start:
+    if settings.gce.pretrained_vgg16:
+        found = serialization.with_vgg16(found, settings.gce.pretrained_vgg16)
+    if settings.init_from:
         found = found | _continued(settings, before)
     return found
 
@@ -52,7 +52,10 @@ def _continued(settings, before):
 
     Where all four are taken, these may have finer classes; see `finer`.
     """
-    path, taken = settings.start, tuple(f"{name}/" for name in settings.taken)
+    path, taken = (
+        settings.init_from,
+        tuple(f"{name}/" for name in settings.init_modules),
+    )
     before = {name: x for name, x in before.items() if name.startswith(taken)}
     found = pretrained.load(path)
     found = {name: x for name, x in found.items() if name.startswith(taken)}
@@ -63,7 +66,7 @@ def _continued(settings, before):
         )
         if want != got:
             raise ValueError(
-                f"--config.start={path} is of other networks: {name} is {got} there, "
-                f"{want} in this experiment"
+                f"--config.init_from={path} is of other networks: {name} is {got} "
+                f"there, {want} in this experiment"
             )
     return found

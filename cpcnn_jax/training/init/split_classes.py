@@ -40,7 +40,7 @@ def refined(known, before):
     times, rest = divmod(fine, coarse)
     if rest:
         raise ValueError(
-            f"--config.start has {coarse} density classes, of which "
+            f"--config.init_from has {coarse} density classes, of which "
             f"--config.model.num_classes={fine} must be a multiple"
         )
     found = {name: np.repeat(x, times, axis=-1) for name, x in logits.items()}

@@ -44,13 +44,13 @@ def root(tmp_path):
     return root
 
 
-def opened(root, split="train", on_bad="refuse"):
-    return data.open_source(config.Folder(root=str(root), on_bad=on_bad), split)
+def opened(root, split="train", on_invalid="raise"):
+    return data.open_source(config.Folder(root=str(root), on_invalid=on_invalid), split)
 
 
-def refused(root, split="train", on_bad="refuse"):
+def refused(root, split="train", on_invalid="raise"):
     with pytest.raises(ValueError) as error:
-        opened(root, split, on_bad)
+        opened(root, split, on_invalid)
     return str(error.value)
 
 
@@ -187,19 +187,19 @@ def test_a_bad_photograph_is_refused_or_skipped(root, what, caplog):
     begins = write_bad(root, what)
     assert refused(root).startswith(begins) and refused(root, "test").startswith(begins)
     with caplog.at_level(logging.WARNING, logger="absl"):
-        source = opened(root, on_bad="skip")
+        source = opened(root, on_invalid="skip")
     assert source.names == ("IMG_2",) and source.points[0].tolist() == [[2, 20]] * 2
     (sentence,) = source.skipped
     assert sentence.startswith(begins)
     summary = f"{root}, train: 1 of 2 photographs were skipped; the first: {sentence}"
     assert caplog.messages == [f"Skipped: {sentence}", summary]
-    assert opened(root, "test", on_bad="skip").skipped == ()
+    assert opened(root, "test", on_invalid="skip").skipped == ()
 
 
 def test_a_copy_with_skipped_ones_is_no_copy_without(root):
     begins = write_bad(root, "damaged annotation")
     for _ in range(2):
-        assert len(opened(root, on_bad="skip").skipped) == 1
+        assert len(opened(root, on_invalid="skip").skipped) == 1
         assert refused(root).startswith(begins)
     write_csv(root / "train" / "IMG_1.csv", (3, 3))
     assert opened(root).points[0].tolist() == [[3, 3]]
@@ -207,7 +207,7 @@ def test_a_copy_with_skipped_ones_is_no_copy_without(root):
 
 def test_nothing_is_left_when_all_are_skipped(root):
     (root / "test" / "IMG_3.csv").unlink()
-    text = refused(root, on_bad="skip")
+    text = refused(root, on_invalid="skip")
     assert text.startswith("Your own photographs: no photograph of test can be used: ")
     assert f"{root}/test/IMG_3.jpg has no annotation" in text
 
@@ -216,7 +216,7 @@ def test_two_photographs_of_one_name(root):
     second = write_image(root / "train" / "more" / "IMG_1.png")
     expected = f"{second} has the name of {root}/train/IMG_1.jpg: rename one."
     assert refused(root) == expected
-    assert opened(root, on_bad="skip").skipped == (expected,)
+    assert opened(root, on_invalid="skip").skipped == (expected,)
 
 
 def test_one_file_for_both_splits_cannot_name_two_photographs_at_once(root):
@@ -231,8 +231,10 @@ def test_one_file_for_both_splits_cannot_name_two_photographs_at_once(root):
 def test_a_damaged_file_for_many_is_refused_even_where_one_may_be_skipped(root, place):
     path = root / place / "all.json"
     path.write_text("{")
-    for on_bad in config.ON_BAD:
-        assert refused(root, on_bad=on_bad).startswith(f"{path}: it is not whole JSON")
+    for on_invalid in config.ON_INVALID:
+        assert refused(root, on_invalid=on_invalid).startswith(
+            f"{path}: it is not whole JSON"
+        )
 
 
 def test_linked_folders_are_seen(root, tmp_path):

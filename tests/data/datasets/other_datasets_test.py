@@ -249,7 +249,7 @@ def test_a_bad_file_is_refused_or_skipped_and_counted(name, how, tmp_path, caplo
     begins = write_bad(layout, root, how)
     assert refused(name, root).startswith(begins)
     with caplog.at_level(logging.WARNING, logger="absl"):
-        source = opened(name, root, on_bad="skip")
+        source = opened(name, root, on_invalid="skip")
     (sentence,) = source.skipped
     assert sentence.startswith(begins)
     good = [n for n in layout.train if n != os.path.basename(layout.image[:-4])]
@@ -259,7 +259,7 @@ def test_a_bad_file_is_refused_or_skipped_and_counted(name, how, tmp_path, caplo
     total = len(layout.train)
     summary = f"1 of {total} photographs were skipped; the first: {sentence}"
     assert any(summary in line for line in caplog.messages)
-    assert opened(name, root, "test", on_bad="skip").names == layout.test
+    assert opened(name, root, "test", on_invalid="skip").names == layout.test
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_a_frame_without_its_annotation_is_skipped_as_said(tmp_path):
     written("Mall", tmp_path)
     image = tmp_path / "frames" / "seq_000802.jpg"
     write_image(image)
-    source = opened("Mall", tmp_path, "test", on_bad="skip")
+    source = opened("Mall", tmp_path, "test", on_invalid="skip")
     assert source.names == ("seq_000801",)
     truth = f"{tmp_path}/mall_gt.mat frame 802"
     assert source.skipped == (f"{image} has no annotation: {truth} is missing.",)
@@ -293,9 +293,9 @@ def test_what_is_skipped_is_counted_over_all_folds(tmp_path):
     written("UCF_CC_50", tmp_path)
     for number in (3, 12, 13, 50):
         (tmp_path / f"{number}.jpg").write_bytes(b"")
-    opened("UCF_CC_50", tmp_path, on_bad="skip")
+    opened("UCF_CC_50", tmp_path, on_invalid="skip")
     train, test = (
-        opened("UCF_CC_50", tmp_path, split, fold=2, on_bad="skip")
+        opened("UCF_CC_50", tmp_path, split, fold=2, on_invalid="skip")
         for split in ("train", "test")
     )
     assert (len(train), len(train.skipped)) == (38, 2)

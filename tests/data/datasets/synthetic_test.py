@@ -8,7 +8,7 @@ from cpcnn_jax.data.datasets import synthetic, synthetic_render
 
 
 def open_crowd(split="train", **fields):
-    return data.open_source(config.Crowd(**fields), split)
+    return data.open_source(config.SyntheticCrowd(**fields), split)
 
 
 def test_a_photograph_is_a_pure_function_of_seed_split_and_number():

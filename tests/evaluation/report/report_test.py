@@ -146,7 +146,7 @@ def test_the_result_stands_beside_the_papers_row(folder):
     ],
 )
 def test_the_row_of_the_same_networks_is_marked(folder, model, steps, row):
-    names = ("global_context", "local_context", "fusion")
+    names = ("use_gce", "use_lce", "use_fcnn")
     model = dict(zip(names, model, strict=True))
     change(folder / "config.json", model=model, adversary={"steps": steps})
     html = part(results_table.section, folder)
@@ -155,7 +155,7 @@ def test_the_row_of_the_same_networks_is_marked(folder, model, steps, row):
 
 
 def test_networks_that_the_paper_lacks_are_said(folder):
-    model = {"global_context": False, "local_context": True, "fusion": True}
+    model = {"use_gce": False, "use_lce": True, "use_fcnn": True}
     change(folder / "config.json", model=model)
     html = part(results_table.section, folder)
     assert 'class="own"' not in html
@@ -207,7 +207,7 @@ def test_how_the_scores_came_about(folder):
     assert "The test photographs were scored once in this run." in text
     assert "in the last, density, that of step 100 with MAE 64.5" in text
     assert "PSNR and SSIM are of maps over the true map's peak." in text
-    change(folder / "metrics.json", test_evaluations=3, true_counts="maps")
+    change(folder / "metrics.json", test_evaluations=3, count_reference="maps")
     text = Reader(part(protocol.section, folder)).text
     assert "scored 3 times in this run" in text and "sums of the true maps" in text
 

@@ -23,10 +23,10 @@ def test_docstrings():
     assert doctest.testmod(expected_density).failed == 0
 
 
-@pytest.mark.parametrize("global_context", [True, False])
-def test_the_map_is_lce_s_expectation(global_context):
+@pytest.mark.parametrize("use_gce", [True, False])
+def test_the_map_is_lce_s_expectation(use_gce):
     settings = tiny_experiment.get_config().model
-    settings.global_context = global_context
+    settings.use_gce = use_gce
     model = cpcnn.build(settings)
     known = init_params.drawn(model, 0, "weights")
     rng = np.random.default_rng(0)
@@ -49,7 +49,7 @@ def test_the_map_is_lce_s_expectation(global_context):
 
 def test_the_joint_stage_begins_there_and_learns():
     experiment = tiny_experiment.get_config()
-    experiment.density.expected = True
+    experiment.density.fcnn_init_from_lce = True
     source = data.open_source(experiment.data, "train")
     model = cpcnn.build(experiment.model)
     run = stage_lib.Run(experiment, model, source, None)

@@ -13,7 +13,10 @@ from cpcnn_jax.training.init import split_classes
 from cpcnn_jax.weights import serialization
 
 COARSE = config.Model(
-    vgg_width=0.125, gce_head=(8, 8), lce_features=(4, 4, 8), lce_head=(8, 8)
+    vgg_width_multiplier=0.125,
+    gce_hidden_dims=(8, 8),
+    lce_features=(4, 4, 8),
+    lce_hidden_dims=(8, 8),
 )
 
 
@@ -34,7 +37,7 @@ def image():
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"global_context": False}, {"fusion": False}], ids=str
+    "changes", [{}, {"use_gce": False}, {"use_fcnn": False}], ids=str
 )
 def test_the_map_stays_and_each_class_is_shared_by_its_parts(changes, image):
     coarse, known = with_classes(5, **changes)
@@ -66,14 +69,14 @@ def test_what_cannot_be_divided_is_refused(number):
 
 
 def test_weights_of_other_networks_stay():
-    known, before = with_classes(5)[1], with_classes(20, local_context=False)[1]
+    known, before = with_classes(5)[1], with_classes(20, use_lce=False)[1]
     assert split_classes.refined(known, before) is known
 
 
 def test_an_experiment_goes_on_with_finer_classes(tmp_path):
     _, known = with_classes(5)
     serialization.save(tmp_path / "weights.safetensors", known, COARSE)
-    settings = config.Experiment(start=str(tmp_path))
+    settings = config.Experiment(init_from=str(tmp_path))
     settings.model = dataclasses.replace(COARSE, num_classes=10)
     built, before = with_classes(10)
     found = init_params.weights_of(built, settings)

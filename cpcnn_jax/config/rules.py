@@ -1,0 +1,112 @@
+"""Rules of configuration fields, declared beside each field."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+
+class Rule(NamedTuple):
+    """A condition on one value.
+
+    Attributes:
+      text: completes the sentence "FIELD must be ...".
+      holds: function of the value, True where the rule is met.
+    """
+
+    text: str
+    holds: Callable[[Any], bool]
+
+
+def setting(default: Any, rule: Rule) -> Any:
+    """A dataclass field with a rule.
+
+    Args:
+      default: the default value, immutable.
+      rule: the condition that `broken_rules` tests.
+
+    Returns:
+      A `dataclasses.Field`.
+    """
+    return dataclasses.field(default=default, metadata={"rule": rule})
+
+
+def broken_rules(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    """Finds the fields of nested dataclasses that break their rules.
+
+    Args:
+      tree: a dataclass instance.
+      prefix: text before each field name, such as "model.".
+
+    Yields:
+      (dotted field name, value, text of the rule).
+    """
+    for field in dataclasses.fields(tree):
+        value, name = getattr(tree, field.name), f"{prefix}{field.name}"
+        rule = field.metadata.get("rule")
+        if dataclasses.is_dataclass(value):
+            yield from broken_rules(value, f"{name}.")
+        elif rule and not rule.holds(value):
+            yield name, value, rule.text
+
+
+def whole(low: int, high: float = math.inf) -> Rule:
+    """An int from `low` to `high`, both included."""
+    text = f"at least {low}" if high == math.inf else f"{low} to {high}"
+    return Rule(
+        f"a whole number from {text}".replace("from at", "of at"),
+        lambda value: _is_int(value) and low <= value <= high,
+    )
+
+
+def multiple_of(factor: int) -> Rule:
+    """An int that is a positive multiple of `factor`."""
+    return Rule(
+        f"a multiple of {factor} of at least {factor}",
+        lambda value: _is_int(value) and value >= factor and value % factor == 0,
+    )
+
+
+def above(low: float) -> Rule:
+    """A finite number greater than `low`."""
+    return Rule(
+        f"a number above {low:g}",
+        lambda value: _is_number(value) and low < value < math.inf,
+    )
+
+
+def at_least(low: float) -> Rule:
+    """A finite number of `low` or more."""
+    return Rule(
+        f"a number of at least {low:g}",
+        lambda value: _is_number(value) and low <= value < math.inf,
+    )
+
+
+def fraction() -> Rule:
+    """A number from 0 to less than 1."""
+    return Rule(
+        "a number from 0 to under 1",
+        lambda value: _is_number(value) and 0 <= value < 1,
+    )
+
+
+def one_of(*choices: str) -> Rule:
+    """One of several strings."""
+    return Rule(f"one of {', '.join(choices)}", lambda value: value in choices)
+
+
+def some_of(*choices: str) -> Rule:
+    """A non-empty tuple of strings out of several."""
+    return Rule(
+        f"some of {', '.join(choices)}",
+        lambda value: len(value) > 0 and set(value) <= set(choices),
+    )
+
+
+def _is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)
