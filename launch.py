@@ -110,8 +110,10 @@ def main(_):
         if _DRY_RUN.value:
             raise ValueError("--dry_run needs --cluster, which it prints the job of")
         explicit = (_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
-        joined = multihost.join(*explicit)
-        with multihost.agreed_stop() if joined else preemption.deferred() as stop:
+        joined = multihost.initialize(*explicit)
+        with (
+            multihost.agreed_stop() if joined else preemption.deferred_signals() as stop
+        ):
             _run_all(stop)
     except preemption.Interrupted as error:
         if multihost.is_main():
@@ -123,7 +125,7 @@ def main(_):
             raise
         _fail(str(error))
     except RuntimeError as error:  # JAX's, of a connection that broke
-        if multihost.host()[1] == 1:
+        if multihost.process_rank()[1] == 1:
             raise
         _fail(
             f"{str(error).splitlines()[0]}; started again with the same words, all "
@@ -134,8 +136,8 @@ def main(_):
 def _fail(sentence):
     from cpcnn_jax.distributed import multihost
 
-    if multihost.host()[1] > 1:
-        multihost.leave(f"launch.py: {sentence}")
+    if multihost.process_rank()[1] > 1:
+        multihost.exit_process(f"launch.py: {sentence}")
     sys.exit(f"launch.py: {sentence}")
 
 
@@ -151,7 +153,7 @@ def _runs():
                 _experiment(_overrides(point)),
                 Path(_WORKDIR.value, sweep.folder_name(point)),
             )
-            for point in sweep.points(_SWEEP.value)
+            for point in sweep.grid_points(_SWEEP.value)
         ]
     for config, _ in found:
         validate.check_experiment(config)
@@ -188,7 +190,9 @@ def _run_all(stop):
             if multihost.is_main():
                 print(f"launch.py: {folder}: {error}", file=sys.stderr)
     if _SWEEP.value and multihost.is_main():
-        print(f"{sweep.write(_WORKDIR.value)}\ntable     {_WORKDIR.value}/sweep.csv")
+        print(
+            f"{sweep.write_table(_WORKDIR.value)}\ntable     {_WORKDIR.value}/sweep.csv"
+        )
     if failed:
         sys.exit(1)
 
@@ -200,17 +204,17 @@ def _run(config, folder, stop):
     from cpcnn_jax.weights import serialization
 
     if multihost.is_main():
-        workdir.claim(folder, config, record=_MODE.value != "evaluate")
-    multihost.wait(f"claimed {folder}")
+        workdir.claim_workdir(folder, config, record=_MODE.value != "evaluate")
+    multihost.barrier(f"claimed {folder}")
     workdir.check_shared(folder, config)
     split = _EVAL_SPLIT.value
     if _MODE.value != "evaluate":
-        if _SWEEP.value and sweep.finished(folder, split):
+        if _SWEEP.value and sweep.is_finished(folder, split):
             return
-        with preemption.at_once(
+        with preemption.immediate_signals(
             stop, "before the training: photographs were being read"
         ):
-            evaluate.photographs(config, split)  # missing ones are said now, not then
+            evaluate.open_images(config, split)  # missing ones are said now, not then
         strategies = {
             "jit": functools.partial(
                 data_parallel.jit_strategy, shares=config.deterministic_microbatch > 0
@@ -221,7 +225,7 @@ def _run(config, folder, stop):
     found = evaluate.evaluate(config, folder, stop=stop, split=split)
     if multihost.is_main():
         print(
-            f"{scores.in_words(found)}\n"
+            f"{scores.format_summary(found)}\n"
             f"report    {folder}/report.html\n"
             f"pictures  {folder}/pictures\n"
             f"metrics   {folder}/metrics.json, {folder}/predictions.csv\n"
@@ -242,18 +246,23 @@ def _submit():
                 "for kubectl, and takes no --sweep"
             )
         words = ["python", Path(sys.argv[0]).name, *_words("cluster", "dry_run", "job")]
-        manifest = {"kubernetes": cluster_jobs.kubernetes, "tpu": cluster_jobs.tpu}
+        manifest = {
+            "kubernetes": cluster_jobs.kubernetes_manifest,
+            "tpu": cluster_jobs.tpu_manifest,
+        }
         return print(manifest[_CLUSTER.value](job, words, workdir=folder), end="")
     dropped, points = ["cluster", "dry_run", "job"], []
     if _SWEEP.value:
         dropped += ["sweep", "workdir"]
         points = [
             [f"--workdir={folder / sweep.folder_name(point)}", *_overrides(point)]
-            for point in sweep.points(_SWEEP.value)
+            for point in sweep.grid_points(_SWEEP.value)
         ]
     words = [sys.executable, sys.argv[0], *_words(*dropped)]
-    text = cluster_jobs.slurm(job, words, workdir=folder, cwd=Path.cwd(), points=points)
-    print(text if _DRY_RUN.value else cluster_jobs.submit(text, folder), end="")
+    text = cluster_jobs.slurm_script(
+        job, words, workdir=folder, cwd=Path.cwd(), points=points
+    )
+    print(text if _DRY_RUN.value else cluster_jobs.submit_slurm(text, folder), end="")
 
 
 def _words(*dropped):

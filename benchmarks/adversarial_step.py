@@ -52,7 +52,9 @@ def model():
 
 def judge_weights(width=SETTINGS.discriminator_width_multiplier):
     """Weights of a discriminator of that width, a flat dict of arrays."""
-    drawn = init_params.drawn(Discriminator(width), 0, "discriminator", channels=1)
+    drawn = init_params.random_params(
+        Discriminator(width), 0, "discriminator", channels=1
+    )
     return {name: np.asarray(value) for name, value in drawn.items()}
 
 
@@ -88,7 +90,7 @@ def jax_step(weights, batch, settings=SETTINGS):
     compiled = strategy.wrap(step)
     given = strategy.place_batch(batch)
     state = strategy.place_state(
-        train_step.Rivals(
+        train_step.GANState(
             train_step.new_state(weights.generator, tx, trains=lambda name: True),
             train_step.new_state(weights.judge, judge_tx, trains=lambda name: True),
         )

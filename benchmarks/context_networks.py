@@ -43,14 +43,17 @@ def parts(model, weights, pixels, whole):
       whole: what the counter found there; DME and F-CNN are given its context.
     """
     given = jax.device_put(weights)
-    score, estimate = context_scores.estimator(model), tiling.estimator(model)
+    score, estimate = (
+        context_scores.context_estimator(model),
+        tiling.density_estimator(model),
+    )
     grids = model.grids(pixels.shape[:2], blocks=BLOCKS)
 
     def scored(name):
         return lambda: score(given, pixels, {name: grids[name]})
 
     found = {"global": whole.global_scores, "local": whole.local_scores}
-    context = context_scores.spread(found, grids, pixels.shape[:2])
+    context = context_scores.spread_scores(found, grids, pixels.shape[:2])
     return {
         LOCAL: scored("local"),
         GLOBAL: scored("global"),
@@ -72,15 +75,15 @@ def agree(calls, whole):
 
 
 def operations(model, shape):
-    """Floating-point operations of each part, by name, by `flops.of_layers`."""
+    """Floating-point operations of each part, by name, by `flops.layer_flops`."""
     grids = model.grids(shape, blocks=BLOCKS)
     patches, images = (math.prod(map(len, grids[name])) for name in ("local", "global"))
     look = [stop - start for (start, stop), *_ in grids["local"]]
-    layers = flops.of_layers(model, (1, *shape, 3))
+    layers = flops.layer_flops(model, (1, *shape, 3))
     own = [work for name, work in layers.items() if name.startswith(("dme", "fcnn"))]
     return {
-        LOCAL: sum(flops.of_layers(model.lce, (patches, *look, 3)).values()),
-        GLOBAL: sum(flops.of_layers(model.gce, (images, SIDE, SIDE, 3)).values()),
+        LOCAL: sum(flops.layer_flops(model.lce, (patches, *look, 3)).values()),
+        GLOBAL: sum(flops.layer_flops(model.gce, (images, SIDE, SIDE, 3)).values()),
         MAP: sum(own),
     }
 
@@ -116,7 +119,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="also put the table here")
     flags = parser.parse_args()
     model = cpcnn.build(config.Model())
-    weights = init_params.drawn(model, 0, "weights")
+    weights = init_params.random_params(model, 0, "weights")
     pixels = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
     whole = counter.Counter(model, weights, blocks=BLOCKS).count(pixels)
     calls = parts(model, weights, pixels, whole)

@@ -61,7 +61,7 @@ def layers(weights, batch):
     found = {}
     for name, (bare, shape, size) in met.items():
         kernel = weights[f"{name}/kernel"]
-        (work,) = flops.of_layers(bare, shape).values()
+        (work,) = flops.layer_flops(bare, shape).values()
         elements = math.prod(shape) + kernel.size + size
         found[name] = Layer(bare, shape, kernel, work, elements)
     return found

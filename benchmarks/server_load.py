@@ -54,7 +54,7 @@ def photographs():
     found = []
     for height, width in SIZES:
         crowd = config.SyntheticCrowd(num_test=EACH, height=height, width=width)
-        for record in data.open_source(crowd, "test"):
+        for record in data.open_dataset(crowd, "test"):
             file = io.BytesIO()
             Image.fromarray(record["image"]).save(file, "jpeg", quality=92)
             found.append(file.getvalue())

@@ -101,10 +101,10 @@ def jax_network(dtype, model=MODEL):
 
     @nn.intercept_methods(mixed_precision.biases_apart)
     def estimate(weights, batch):
-        weights, batch = mixed_precision.cast((weights, batch), dtype)
+        weights, batch = mixed_precision.cast_floats((weights, batch), dtype)
         variables, context = to_variables(weights), batch["context"]
         density, _ = model.apply(variables, batch["image"], context=context)
-        return mixed_precision.widened(density)
+        return mixed_precision.to_float32(density)
 
     return estimate
 

@@ -51,7 +51,7 @@ def test_csrnet_resizes_targets_by_cubic_interpolation():
     """Of narrow kernels that reads 4 of 8 pixels: people appear, some negative."""
     points = np.random.default_rng(0).uniform(0, 1, (200, 2)) * (128, 96)
     people = density_map.density_map(points, shape=SHAPE, sigma=1.5)
-    small = density_resize.resize(people, (12, 16))
+    small = density_resize.resize_density(people, (12, 16))
     assert total(small) == pytest.approx(200, abs=1e-4)
     assert small.min() >= 0
 
@@ -76,7 +76,9 @@ class Photographs:
 
 def scored(source, estimate):
     experiment, levels = config.Experiment(), [10, 50, 100, 500]
-    return evaluate.score(source, estimate, experiment, levels, stop=lambda: None)
+    return evaluate.score_images(
+        source, estimate, experiment, levels, stop=lambda: None
+    )
 
 
 def test_mcnn_counts_the_sum_of_a_resized_map_as_the_truth():
@@ -91,7 +93,7 @@ def test_mcnn_scales_the_resized_map_by_an_integer_division():
     for shape in random.integers(200, 1024, (40, 2)):
         people = random.gamma(0.3, 0.01, shape // 4).astype(np.float32)
         for into in (shape, shape // 8):
-            resized = density_resize.resize(people, into)
+            resized = density_resize.resize_density(people, into)
             assert total(resized) == pytest.approx(total(people), abs=1e-4)
 
 
@@ -106,7 +108,9 @@ def test_c3_framework_moves_the_peak_of_a_head_at_the_border(head):
 @pytest.mark.parametrize("into", [(24, 32), (192, 256), (31, 57)])
 def test_clip_ebc_multiplies_a_resized_map_by_the_inverse_factor(into):
     points = np.random.default_rng(0).uniform(0, 1, (50, 2)) * (128, 96)
-    resized = density_resize.resize(density_map.density_map(points, shape=SHAPE), into)
+    resized = density_resize.resize_density(
+        density_map.density_map(points, shape=SHAPE), into
+    )
     assert total(resized) == pytest.approx(50, abs=1e-4)
 
 
@@ -128,7 +132,7 @@ def test_lwcc_cuts_names_at_the_first_dot(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
     names = ["100156_C09.split.1", "100156_C09.split.2"]
     write_world_expo(tmp_path, names)
-    source = data.open_source(config.WorldExpo(root=str(tmp_path)), "train")
+    source = data.open_dataset(config.WorldExpo(root=str(tmp_path)), "train")
     assert sorted(source.names) == names
     rows = scored(source, lambda image: np.zeros(image.shape[:2], np.float32))
     assert {row["name"]: row["count"] for row in rows} == dict(

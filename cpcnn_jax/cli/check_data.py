@@ -37,7 +37,7 @@ def report(name, splits, found):
 
     Args:
       name: of the data set.
-      splits: {split: list of `faults.Examined`}.
+      splits: {split: list of `faults.ExaminedImage`}.
       found: list of `faults.Fault`, of all.
 
     Returns:
@@ -161,16 +161,18 @@ def _wrong_usage(source, copy):
 def _run(source, args):
     from cpcnn_jax.data.checks import detect_dataset, faults
 
-    found = detect_dataset.find(source)
+    found = detect_dataset.detect_dataset(source)
     if not any(found.splits.values()):
         return _refuse(f"{source} holds no photographs .jpg, .jpeg or .png", 2)
-    splits = faults.examine_all(found)
+    splits = faults.examine_dataset(found)
     listed = [f for examined in splits.values() for one in examined for f in one.faults]
-    listed += faults.of_folder(found)
+    listed += faults.folder_faults(found)
     told = report(found.name, splits, listed)
     print(text(told, faults.MUST | faults.NOTES))
     if args.json:
-        atomic_write.replace(args.json, (json.dumps(told, indent=2) + "\n").encode())
+        atomic_write.write_atomic(
+            args.json, (json.dumps(told, indent=2) + "\n").encode()
+        )
     if args.write:
         _write(args.write, splits)
     return 1 if any(fault.kind in faults.MUST for fault in listed) else 0
@@ -179,7 +181,7 @@ def _run(source, args):
 def _write(copy, splits):
     from cpcnn_jax.data.checks import write_clean
 
-    written = write_clean.write(copy, splits)
+    written = write_clean.write_clean_copy(copy, splits)
     for examined in (one for split in splits.values() for one in split):
         if not examined.usable:
             print(f"left out: {examined.photograph.image}")

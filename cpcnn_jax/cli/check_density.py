@@ -159,4 +159,4 @@ def _write(file, results, tolerance):
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(row(path, found, tolerance) for path, found in results)
-    atomic_write.replace(file, table.getvalue().encode())
+    atomic_write.write_atomic(file, table.getvalue().encode())

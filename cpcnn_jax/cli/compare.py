@@ -23,16 +23,16 @@ def main(argv):
     args = parser.parse_args(argv)
     runs = (args.run_a, args.run_b)
     try:
-        true, *predicted, levels = compare.paired(*map(_read, runs))
-        found = compare.compared(runs, true, predicted, levels)
+        true, *predicted, levels = compare.pair_predictions(*map(_read, runs))
+        found = compare.compare_runs(runs, true, predicted, levels)
         if args.json:
-            atomic_write.replace(
+            atomic_write.write_atomic(
                 args.json, (json.dumps(found, indent=2) + "\n").encode()
             )
     except (ValueError, OSError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
-    print(compare.text(found))
+    print(compare.format_comparison(found))
     return 0
 
 

@@ -35,8 +35,8 @@ def main(argv):
         ready = counter.load(args.weights, tile_size=args.tile_size)
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    rows = count_files.rows(args.paths)
-    wishes = count_files.Wishes(
+    rows = count_files.list_files(args.paths)
+    wishes = count_files.CountOptions(
         args.region,
         args.max_size,
         args.density,
@@ -60,7 +60,7 @@ def _count(rows, ready, wishes):
     print("  ".join([f"{'file':<{width}}  {'count':>9}  {'seconds':>7}", *heads]))
     try:
         with tqdm(total=len(rows), desc="count", unit="file", disable=None) as bar:
-            for row in count_files.count(rows, ready, wishes):
+            for row in count_files.count_files(rows, ready, wishes):
                 _print(row, width)
                 bar.update()
         stopped = False
@@ -87,10 +87,10 @@ def _print(row, width):
 
 def _write(args, rows):
     if args.json:
-        atomic_write.replace(args.json, count_files.as_json(rows))
+        atomic_write.write_atomic(args.json, count_files.as_json(rows))
     if args.csv:
         names = [region.name for region in args.region]
-        atomic_write.replace(args.csv, count_files.as_csv(rows, names))
+        atomic_write.write_atomic(args.csv, count_files.as_csv(rows, names))
 
 
 def _parser():
@@ -172,7 +172,7 @@ def _parser():
 
 def _region(text):
     try:
-        return regions.parse(text)
+        return regions.parse_region(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -180,7 +180,7 @@ def _region(text):
 def _check(args):
     """Whatever can be wrong before the first photograph is opened."""
     if args.weights is None:
-        args.weights = counter.default(args.model or "cpcnn")
+        args.weights = counter.default_weights(args.model or "cpcnn")
         if args.weights == counter.DEMO:
             print(
                 f"count: with {args.weights}, a small network that has seen only "
@@ -189,7 +189,7 @@ def _check(args):
                 file=sys.stderr,
             )
     if args.model:
-        held = serialization.load_name(pretrained.find(args.weights))
+        held = serialization.load_name(pretrained.find_weights(args.weights))
         if held != args.model:
             raise ValueError(f"--model={args.model}, but {args.weights} holds {held}")
     if args.max_size is not None and args.max_size < PATCH:

@@ -109,7 +109,7 @@ def _programs():
 def _inference(path):
     """Count one photograph twice: the first time compiles."""
     settings = config.SyntheticCrowd(num_test=1, height=480, width=640)
-    record = data.open_source(settings, "test")[0]
+    record = data.open_dataset(settings, "test")[0]
     ready = counter.load(path) if path else _untrained()
     seconds = []
     for _ in range(2):

@@ -68,10 +68,10 @@ def _export(args):
             "weights": args.weights,
         }
         report = parity.report(found, **about)
-        atomic_write.replace(
+        atomic_write.write_atomic(
             args.report, (json.dumps(report, indent=2) + "\n").encode()
         )
-    atomic_write.replace(args.out, made)
+    atomic_write.write_atomic(args.out, made)
     return f"{args.out} ({len(made) / 1e6:.1f} MB): {parity.sentence(found)}"
 
 
@@ -106,10 +106,8 @@ def _check(args):
 def _images(words):
     """(name, image) of the photographs named, or of generated ones."""
     if words:
-        return [
-            (file, file) for word in words for file in input_files.photographs(word)
-        ]
-    source = data.open_source(GENERATED, "test")
+        return [(file, file) for word in words for file in input_files.find_files(word)]
+    source = data.open_dataset(GENERATED, "test")
     return [(record["name"], record["image"]) for record in source]
 
 

@@ -27,13 +27,13 @@ def main(argv):
 
 
 def _release(args):
-    file = pretrained.find(args.weights)
+    file = pretrained.find_weights(args.weights)
     model, trained = serialization.load_model(file), serialization.load(file)
     if args.base:
-        known = pretrained.load(args.base)
+        known = pretrained.load_params(args.base)
     else:
-        known = compression.imagenet(model, args.vgg16)
-    small, digest = compression.slim(trained, known)
+        known = compression.imagenet_params(model, args.vgg16)
+    small, digest = compression.compress(trained, known)
     blocks, base = serialization.load_blocks(file), args.base if digest else None
     serialization.save(args.out, small, model, blocks=blocks, vgg16=digest, base=base)
     made = Path(args.out).read_bytes()

@@ -35,7 +35,7 @@ def main(argv):
     with contextlib.ExitStack() as stack:
         try:
             _check(args)
-            weights = args.weights or counter.default()
+            weights = args.weights or counter.default_weights()
             listening = stack.enter_context(_listen(args.host, args.port))
             server = _server(
                 counter.load(weights, tile_size=args.tile_size), weights, args

@@ -15,7 +15,7 @@ def main(argv):
     )
     parser.add_argument("workdir", help="of launch.py --sweep")
     try:
-        print(sweep.write(parser.parse_args(argv).workdir))
+        print(sweep.write_table(parser.parse_args(argv).workdir))
     except (ValueError, OSError) as error:
         print(f"sweep: {error}", file=sys.stderr)
         return 1

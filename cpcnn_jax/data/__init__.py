@@ -20,7 +20,7 @@ from cpcnn_jax import config
 from cpcnn_jax.distributed import multihost
 
 
-def open_source(data, split):
+def open_dataset(data, split):
     """Opens the photographs that a configuration names.
 
     Of several processes the main one is first, since the first prepares what lies in a
@@ -38,19 +38,19 @@ def open_source(data, split):
       ValueError: the data set's folder or one of its files is missing or damaged.
 
     Example:
-      >>> source = open_source(config.SyntheticCrowd(num_test=8), "test")
+      >>> source = open_dataset(config.SyntheticCrowd(num_test=8), "test")
       >>> len(source), source[0]["image"].shape
       (8, (256, 320, 3))
     """
     match data:
         case config.SyntheticCrowd():
-            from cpcnn_jax.data.datasets.synthetic import Crowd as opened
+            from cpcnn_jax.data.datasets.synthetic import SyntheticCrowd as opened
         case config.Folder():
-            from cpcnn_jax.data.datasets.folder import open_source as opened
+            from cpcnn_jax.data.datasets.folder import open_dataset as opened
         case config.ShanghaiTech():
-            from cpcnn_jax.data.datasets.shanghaitech import open_source as opened
+            from cpcnn_jax.data.datasets.shanghaitech import open_dataset as opened
         case config.UcfCc50():
-            from cpcnn_jax.data.datasets.ucf_cc_50 import open_source as opened
+            from cpcnn_jax.data.datasets.ucf_cc_50 import open_dataset as opened
         case config.WorldExpo():
             from cpcnn_jax.data.datasets.world_expo import open_source as opened
         case config.UcfQnrf():
@@ -58,7 +58,7 @@ def open_source(data, split):
         case config.JhuCrowd():
             from cpcnn_jax.data.datasets.jhu_crowd import open_source as opened
         case config.NwpuCrowd():
-            from cpcnn_jax.data.datasets.nwpu_crowd import open_source as opened
+            from cpcnn_jax.data.datasets.nwpu_crowd import open_dataset as opened
         case config.Mall():
             from cpcnn_jax.data.datasets.mall import open_source as opened
         case _:

@@ -19,7 +19,7 @@ SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
 
 
-def checker(folder):
+def make_checker(folder):
     """The check of a folder's files.
 
     Args:
@@ -33,10 +33,10 @@ def checker(folder):
       ValueError: SHA256SUMS is there and not as sha256sum writes it.
     """
     folder = Path(folder)
-    return functools.partial(_check, folder, folder.resolve(), sums(folder))
+    return functools.partial(_check, folder, folder.resolve(), read_checksums(folder))
 
 
-def sums(folder):
+def read_checksums(folder):
     """The checksums that a folder gives its files.
 
     Args:
@@ -73,7 +73,7 @@ def sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def twins(paths):
+def find_duplicates(paths):
     """Finds files that are the same, byte for byte.
 
     Args:

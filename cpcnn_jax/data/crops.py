@@ -28,12 +28,12 @@ class Window(NamedTuple):
     rng: np.random.Generator  # the dice for what is done to the window
 
 
-def per_photograph(crops):
+def crops_per_image(crops):
     """How many crops D_dme has of each photograph."""
     return crops.num_plain + crops.num_augmented
 
 
-def patches_per_photograph(crops):
+def patches_per_image(crops):
     """How many patches D_lc has of each photograph."""
     return crops.num_patches + crops.num_augmented_patches
 
@@ -134,7 +134,7 @@ def crop_counts(source, crops, seed):
     def window(i, j, shape):
         return _crop_window(seed, i, j, shape, crops)
 
-    return _counts(source, per_photograph(crops), window, _heads)
+    return _counts(source, crops_per_image(crops), window, _heads)
 
 
 def patch_counts(source, crops, seed, *, side=PATCH):
@@ -143,7 +143,7 @@ def patch_counts(source, crops, seed, *, side=PATCH):
     def window(i, j, shape):
         return _patch_window(seed, i, j, shape, crops, side)
 
-    each = patches_per_photograph(crops)
+    each = patches_per_image(crops)
     return _counts(source, each, window, _heads_in_patches)
 
 
@@ -201,14 +201,19 @@ def _scaled(points, shape, to):
 def _heads(points, window):
     """How many heads lie in a window, of points scaled as it is."""
     top, left, height, width = window.place
-    return density_map.inside(points - np.float32((left, top)), (height, width)).sum()
+    return density_map.points_inside(
+        points - np.float32((left, top)), (height, width)
+    ).sum()
 
 
 def _heads_in_patches(points, window):
     """`[h / 64, w / 64]` float32: how many lie in each 64x64 pixels of a window."""
     top, left, height, width = window.place
     points = points - np.float32((left, top))
-    x, y = points[density_map.inside(points, (height, width))].astype(int).T // PATCH
+    x, y = (
+        points[density_map.points_inside(points, (height, width))].astype(int).T
+        // PATCH
+    )
     count = np.zeros((height // PATCH, width // PATCH), np.float32)
     np.add.at(count, (y, x), 1)
     return count

@@ -47,8 +47,8 @@ def density_map(points, *, shape, sigma=4.0, window=None):
       Cross-scene Crowd Counting via Deep CNNs, CVPR 2015 (a map: by perspective).
     """
     points = _as_points(points)
-    points = points[inside(points, shape)]
-    sigmas, radii = gaussian_sigma.widths(points, shape, sigma)
+    points = points[points_inside(points, shape)]
+    sigmas, radii = gaussian_sigma.gaussian_widths(points, shape, sigma)
     top, left, height, width = window or (0, 0, *shape)
     x, y = np.floor(points).astype(int).T
     near = (y + radii >= top) & (y - radii < top + height)
@@ -59,7 +59,7 @@ def density_map(points, *, shape, sigma=4.0, window=None):
     return (rows.T @ columns).toarray().astype(np.float32)
 
 
-def inside(points, shape):
+def points_inside(points, shape):
     """Which points lie on a pixel of the image: 0 <= x < width and 0 <= y < height.
 
     Args:
@@ -73,7 +73,7 @@ def inside(points, shape):
       ValueError: a point is not finite, or points is not `[N, 2]`.
 
     Example:
-      >>> inside([[0, 0], [64, 10], [63.9, 47.9]], (48, 64))
+      >>> points_inside([[0, 0], [64, 10], [63.9, 47.9]], (48, 64))
       array([ True, False,  True])
     """
     points = _as_points(points)

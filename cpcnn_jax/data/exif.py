@@ -33,7 +33,7 @@ def is_turned(points, size, seen):
     Args:
       points: `[N, 2]` (x, y), pixels, of which some may not be finite.
       size: (width, height) of the photograph in the annotation's words, or None.
-      seen: the photograph, a `readers.Seen`.
+      seen: the photograph, a `readers.ImageHeader`.
 
     Returns:
       True if only so does the size agree, or, without one, do all heads lie inside.
@@ -52,7 +52,7 @@ def is_turned(points, size, seen):
             )
     else:
         finite = points[np.isfinite(points).all(axis=1)]
-        fits = [density_map.inside(finite, shape).all() for shape in shapes]
+        fits = [density_map.points_inside(finite, shape).all() for shape in shapes]
     return bool(fits[1] and not fits[0])
 
 

@@ -9,7 +9,7 @@ TRUNCATE = 4.0  # a Gaussian that is not fixed ends at this many sigmas
 SMALLEST_SIGMA = 0.5  # pixels: coincident heads have no distance to take a width from
 
 
-def widths(points, shape, sigma):
+def gaussian_widths(points, shape, sigma):
     """The sigma of each head, and where its Gaussian ends.
 
     Args:
@@ -25,7 +25,7 @@ def widths(points, shape, sigma):
         image's shape that is positive at every head.
 
     Example:
-      >>> widths([[3, 5], [9, 5]], (48, 64), 4.0)
+      >>> gaussian_widths([[3, 5], [9, 5]], (48, 64), 4.0)
       (array([4., 4.]), array([7, 7]))
     """
     points = np.asarray(points, np.float64)

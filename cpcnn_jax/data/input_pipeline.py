@@ -22,7 +22,7 @@ from cpcnn_jax.data import crops as crops_lib
 ENDLESS = 2**32  # epochs; more, or none, and Grain cannot batch them one by one
 
 
-class Reading(NamedTuple):
+class ReadOptions(NamedTuple):
     """How batches are read; it changes nothing in them."""
 
     workers: int = 0  # processes that read ahead; 0: threads of this one
@@ -30,7 +30,7 @@ class Reading(NamedTuple):
     hosts: int = 1
 
 
-HERE = Reading()  # all of it, by threads of this process
+HERE = ReadOptions()  # all of it, by threads of this process
 
 
 def crop_batches(source, crops, target, *, batch_size, seed, start=0, reading=HERE):
@@ -46,7 +46,7 @@ def crop_batches(source, crops, target, *, batch_size, seed, start=0, reading=HE
       batch_size: B, of all hosts together.
       seed: fixes the crops and their order.
       start: number of the first batch.
-      reading: a `Reading`.
+      reading: a `ReadOptions`.
 
     Returns:
       A generator of {"image": `[B, h, w, 3]` float32 in 0..1, "density": `[B, h, w, 1]`
@@ -62,7 +62,7 @@ def crop_batches(source, crops, target, *, batch_size, seed, start=0, reading=HE
     return _batches(order, read, batch_size, start, reading)
 
 
-def crops_until(source, crops, *, batch_size, seed, steps):
+def crops_used(source, crops, *, batch_size, seed, steps):
     """Which crops the first batches of `crop_batches` hold.
 
     Args:
@@ -93,7 +93,7 @@ def patch_batches(
       batch_size: B, of all hosts together.
       seed: fixes the patches and their order.
       start: number of the first batch.
-      reading: a `Reading`.
+      reading: a `ReadOptions`.
       side: pixels, a multiple of 64; smaller photographs are enlarged.
 
     Returns:
@@ -104,7 +104,7 @@ def patch_batches(
       ValueError: a photograph has a side under 64 pixels.
     """
     bucket = [i for bucket in _buckets(source, crops) for i in bucket]
-    each = crops_lib.patches_per_photograph(crops)
+    each = crops_lib.patches_per_image(crops)
     order = _order([bucket], each, batch_size, seed)
     read = functools.partial(crops_lib.read_patch, source, crops, seed, side=side)
     return _batches(order, read, batch_size, start, reading)
@@ -120,7 +120,7 @@ def _buckets(source, crops):
 
 
 def _crop_order(source, crops, batch_size, seed):
-    each = crops_lib.per_photograph(crops)
+    each = crops_lib.crops_per_image(crops)
     return _order(_buckets(source, crops), each, batch_size, seed)
 
 

@@ -18,7 +18,7 @@ FORMATS = ("JPEG", "PNG")  # all that pillow may try on a file from elsewhere
 MOST_PIXELS = Image.MAX_IMAGE_PIXELS  # 89 million, where pillow warns of a bomb
 
 
-class Seen(NamedTuple):
+class ImageHeader(NamedTuple):
     """What a photograph's file says, every pixel of it decoded."""
 
     shape: tuple  # (height, width) as stored, pixels
@@ -26,7 +26,7 @@ class Seen(NamedTuple):
     mode: str  # pillow's; "L" is grey
 
 
-def numbered(folder, first):
+def list_numbered(folder, first):
     """The photographs of a folder that are named like its `first`, in order."""
     pattern = re.sub(r"\d+$", r"\\d+", first) + r"\.jpe?g"
     images = [p for p in folder.glob("*") if re.fullmatch(pattern, p.name, re.I)]
@@ -36,15 +36,15 @@ def numbered(folder, first):
 
 
 def check_image(path):
-    """Decodes a photograph once; `Seen`, or a ValueError that names it."""
-    image = decoded(path, path)
+    """Decodes a photograph once; `ImageHeader`, or a ValueError that names it."""
+    image = decode_image(path, path)
     if image.mode[0] in "IF":
         raise ValueError(f"{path} has more than 8 bits a channel: save it with 8.")
     turn = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return Seen(image.size[::-1], turn if turn in range(1, 9) else 1, image.mode)
+    return ImageHeader(image.size[::-1], turn if turn in range(1, 9) else 1, image.mode)
 
 
-def decoded(file, name):
+def decode_image(file, name):
     """The pixels of a file, unless it declares more than `MOST_PIXELS`.
 
     Args:
@@ -88,7 +88,7 @@ def as_points(points, annotation):
 def keep_inside(points, shape, annotation):
     """The heads inside the photograph; says in one line how many were not."""
     try:
-        kept = density_map.inside(points, shape)
+        kept = density_map.points_inside(points, shape)
     except ValueError as error:
         raise ValueError(f"{annotation}: {error}") from None
     if not kept.all():

@@ -13,7 +13,7 @@ TURNED = (
 )
 
 
-class Photograph(NamedTuple):
+class Sample(NamedTuple):
     """One photograph and where its heads are written."""
 
     image: Path
@@ -22,23 +22,23 @@ class Photograph(NamedTuple):
     size: tuple | None = None  # (width, height) that the annotation says it is of
 
 
-def photographs(images, annotation, read):
-    """A `Photograph` for each image; `check_files` sees if all are there.
+def make_samples(images, annotation, read):
+    """A `Sample` for each image; `check_files` sees if all are there.
 
     Args:
       images: paths.
       annotation: the function from an image's path to its annotation's.
       read: the function from an annotation's path to `[N, 2]` float32.
     """
-    return [Photograph(image, annotation(image), read) for image in images]
+    return [Sample(image, annotation(image), read) for image in images]
 
 
 def check_files(photograph, check):
     """Refuses a photograph without its files, or with others than they should be.
 
     Args:
-      photograph: `Photograph`.
-      check: of `checksums.checker`.
+      photograph: `Sample`.
+      check: of `checksums.make_checker`.
 
     Raises:
       ValueError: a file is missing, leads out of the folder, or has another checksum.

@@ -9,7 +9,7 @@ import hashlib
 import numpy as np
 
 
-class Part:
+class Subset:
     """Some photographs of a source, as a source.
 
     Args:
@@ -59,4 +59,4 @@ def split(source, share):
         )
     held_out = np.sort(np.argsort(hashes, kind="stable")[:held])
     learning = np.setdiff1d(np.arange(len(source)), held_out)
-    return Part(source, learning.tolist()), Part(source, held_out.tolist())
+    return Subset(source, learning.tolist()), Subset(source, held_out.tolist())

@@ -34,7 +34,7 @@ class Job:
     topology: str = "4x4"  # TPU: chips along each side of the slice
 
 
-def slurm(job, words, *, workdir, cwd, points=()):
+def slurm_script(job, words, *, workdir, cwd, points=()):
     """A script for sbatch, which requeues the job where its time or its node is taken.
 
     Args:
@@ -52,7 +52,7 @@ def slurm(job, words, *, workdir, cwd, points=()):
     """
     _check(job)
     lines = [
-        f"--job-name={name(workdir)}",
+        f"--job-name={job_name(workdir)}",
         f"--nodes={job.nodes}",
         f"--ntasks-per-node={max(job.gpus, 1)}",
         f"--output={workdir}.{'%A_%a' if points else '%j'}.out",
@@ -84,11 +84,11 @@ def slurm(job, words, *, workdir, cwd, points=()):
     )
 
 
-def submit(script, workdir):
+def submit_slurm(script, workdir):
     """Write the script beside the workdir, and hand it to sbatch.
 
     Args:
-      script: of `slurm`.
+      script: of `slurm_script`.
       workdir: likewise.
 
     Returns:
@@ -100,7 +100,7 @@ def submit(script, workdir):
     """
     file = Path(f"{workdir}.sbatch")
     file.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write.replace(file, script.encode())
+    atomic_write.write_atomic(file, script.encode())
     try:
         done = subprocess.run(
             ["sbatch", "--parsable", file], capture_output=True, text=True, check=False
@@ -120,7 +120,7 @@ def submit(script, workdir):
     )
 
 
-def kubernetes(job, words, *, workdir):
+def kubernetes_manifest(job, words, *, workdir):
     """A JobSet with a pod, and a process, for each node; its pods restart together.
 
     Args:
@@ -134,7 +134,7 @@ def kubernetes(job, words, *, workdir):
     Raises:
       ValueError: a field of the job, or the workdir, cannot be used.
     """
-    title = name(workdir)
+    title = job_name(workdir)
     meet = (
         f" --coordinator={title}-run-0-0.{title}:{PORT} --num_processes={job.nodes}"
         ' --process_id="$JOB_COMPLETION_INDEX"'
@@ -145,7 +145,7 @@ def kubernetes(job, words, *, workdir):
     return _jobset(job, command, workdir, limits, {})
 
 
-def tpu(job, words, *, workdir):
+def tpu_manifest(job, words, *, workdir):
     """A JobSet for a slice of TPUs on GKE, where JAX finds the other hosts by itself.
 
     Args:
@@ -175,11 +175,11 @@ def tpu(job, words, *, workdir):
     return _jobset(job, f"exec {shlex.join(words)}", workdir, limits, kind)
 
 
-def name(workdir):
+def job_name(workdir):
     """The job's name, of the letters that every cluster takes.
 
     Example:
-      >>> name("runs/Part_A.2")
+      >>> job_name("runs/Part_A.2")
       'runs-part-a-2'
     """
     letters = re.sub("[^a-z0-9]+", "-", str(workdir).lower()).strip("-")
@@ -232,7 +232,7 @@ def _jobset(job, command, workdir, limits, selector):
     manifest = {
         "apiVersion": "jobset.x-k8s.io/v1alpha2",
         "kind": "JobSet",
-        "metadata": {"name": name(workdir)},
+        "metadata": {"name": job_name(workdir)},
         "spec": {"failurePolicy": {"maxRestarts": 100}, "replicatedJobs": jobs},
     }
     return yaml.safe_dump(manifest, sort_keys=False, width=1000)

@@ -89,9 +89,10 @@ def pmap_strategy(devices=None):
     Raises:
       ValueError: there are several processes.
     """
-    if multihost.host()[1] > 1:
+    if multihost.process_rank()[1] > 1:
         raise ValueError(
-            f"--parallel=pmap is for one process, and there are {multihost.host()[1]}: "
+            "--parallel=pmap is for one process, and there are "
+            f"{multihost.process_rank()[1]}: "
             "use --parallel=jit"
         )
     devices = devices or jax.local_devices()
@@ -125,7 +126,7 @@ def pmap_strategy(devices=None):
     )
 
 
-def in_turn(function, jobs, devices=None):
+def map_over_devices(function, jobs, devices=None):
     """Compute jobs on this process's devices: each job on the next one, all at once.
 
     Args:
@@ -137,7 +138,8 @@ def in_turn(function, jobs, devices=None):
       (job, what was computed), in the order of the jobs.
 
     Example:
-      >>> [(n, int(square)) for n, square in in_turn(jax.jit(lambda n: n * n), [2, 3])]
+      >>> squared = map_over_devices(jax.jit(lambda n: n * n), [2, 3])
+      >>> [(n, int(square)) for n, square in squared]
       [(2, 4), (3, 9)]
     """
     devices = devices or jax.local_devices()

@@ -19,7 +19,7 @@ CONNECT = 300  # seconds that the processes have to meet
 HEARTBEAT = 60  # seconds without a sign of life after which a process is taken for dead
 
 
-def join(coordinator=None, num_processes=None, process_id=None):
+def initialize(coordinator=None, num_processes=None, process_id=None):
     """Become one of the processes of a run; before anything is computed.
 
     Without arguments JAX takes what SLURM, Open MPI, Kubernetes or Cloud TPU say of the
@@ -84,7 +84,7 @@ def _explicit(coordinator, num_processes, process_id):
     }
 
 
-def host():
+def process_rank():
     """(number of this process, how many there are)."""
     if not jax.distributed.is_initialized():
         return 0, 1  # without waking the devices up
@@ -93,16 +93,16 @@ def host():
 
 def is_main():
     """Whether this process writes what is written once: logs, pictures, results."""
-    return host()[0] == 0
+    return process_rank()[0] == 0
 
 
-def wait(place):
+def barrier(place):
     """Wait until all processes have come here.
 
     Args:
       place: its name, the same in all of them.
     """
-    if host()[1] > 1:
+    if process_rank()[1] > 1:
         multihost_utils.sync_global_devices(place)
 
 
@@ -110,13 +110,13 @@ def wait(place):
 def main_first(place):
     """Within, the main process goes first, and the others find what it has written."""
     if not is_main():
-        wait(place)
+        barrier(place)
     yield
     if is_main():
-        wait(place)
+        barrier(place)
 
 
-def share(items):
+def local_share(items):
     """This process's part of a list, of one length in all: filled up with None.
 
     Args:
@@ -126,16 +126,16 @@ def share(items):
       A list: every n-th item, of n processes.
 
     Example:
-      >>> share([3, 5, 8])
+      >>> local_share([3, 5, 8])
       [3, 5, 8]
     """
-    number, count = host()
+    number, count = process_rank()
     ours = list(items)[number::count]
     return ours + [None] * (-(-len(items) // count) - len(ours))
 
 
 def gather(ours):
-    """What the processes found for their `share`, in the order of the whole list.
+    """What the processes found for their `local_share`, in the order of the whole list.
 
     Args:
       ours: a list of what JSON can hold, without the Nones.
@@ -143,7 +143,7 @@ def gather(ours):
     Returns:
       A list, the same in every process.
     """
-    if host()[1] == 1:
+    if process_rank()[1] == 1:
         return ours
     data = np.frombuffer(json.dumps(ours).encode(), np.uint8)
     sizes = multihost_utils.process_allgather(np.array(len(data), np.int32))
@@ -184,13 +184,13 @@ def agreed_stop():
         signal.signal(signal.SIGINT, before)
 
 
-def leave(words):
+def exit_process(words):
     """End this process of several now, with the reason; never wait for the others.
 
     They may be waiting for this one, and its closed connection tells them; or one is
     dead, and what this one met was only a broken connection.
     """
-    number, count = host()
+    number, count = process_rank()
     print(
         f"{words} (process {number} of {count}; if another process ended first, its "
         "last words say why)",

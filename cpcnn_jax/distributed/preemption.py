@@ -22,7 +22,7 @@ class Interrupted(Exception):
 
 
 @contextlib.contextmanager
-def deferred():
+def deferred_signals():
     """Within, the first SIGINT or SIGTERM is noted; a second one kills at once.
 
     Yields:
@@ -46,13 +46,13 @@ def deferred():
 
 
 @contextlib.contextmanager
-def at_once(stop, where):
+def immediate_signals(stop, where):
     """Within, a signal is not put off: of this work nothing is kept until it is whole.
 
     Of several processes none may stop alone: there the signals stay with JAX's service.
 
     Args:
-      stop: function, the signal that asks to stop or None (`deferred`).
+      stop: function, the signal that asks to stop or None (`deferred_signals`).
       where: the words of `Interrupted`.
 
     Raises:
@@ -64,7 +64,7 @@ def at_once(stop, where):
 
     if came := stop():
         raise Interrupted(came, where)
-    if multihost.host()[1] > 1:
+    if multihost.process_rank()[1] > 1:
         yield
         return
     before = {number: signal.signal(number, end) for number in SIGNALS}

@@ -5,7 +5,7 @@ import numpy as np
 from cpcnn_jax.evaluation import bootstrap, metrics
 
 
-def paired(a, b):
+def pair_predictions(a, b):
     """Two runs' predictions, photograph by photograph.
 
     Args:
@@ -23,7 +23,7 @@ def paired(a, b):
       >>> x, y = {"name": "x", "count": 5.0}, {"name": "y", "count": 7.0}
       >>> a = [x | {"predicted": 4.0}, y | {"predicted": 7.5}]
       >>> b = [y | {"predicted": 9.0}, x | {"predicted": 5.0}]
-      >>> paired(a, b)
+      >>> pair_predictions(a, b)
       (array([5., 7.]), array([4. , 7.5]), array([5., 9.]), None)
     """
     a, b = ({row["name"]: row for row in run} for run in (a, b))
@@ -43,14 +43,14 @@ def _some(names):
     return ", ".join(names[:5]) + more
 
 
-def compared(runs, true, predicted, levels):
+def compare_runs(runs, true, predicted, levels):
     """All that can be said of two runs.
 
     Args:
       runs: the two runs' names.
       true: `[N]` people.
       predicted: two arrays `[N]`, people.
-      levels: of `paired`.
+      levels: of `pair_predictions`.
 
     Returns:
       A dict, as `--json` writes it; its levels are in the order of their counts.
@@ -83,11 +83,11 @@ def _per_level(true, errors, levels):
     return found
 
 
-def text(found):
+def format_comparison(found):
     """The comparison for people to read.
 
     Args:
-      found: of `compared`.
+      found: of `compare_runs`.
 
     Returns:
       A str of several lines.

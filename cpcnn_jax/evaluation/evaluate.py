@@ -17,7 +17,7 @@ from cpcnn_jax import data
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.data import splits
 from cpcnn_jax.distributed import multihost
-from cpcnn_jax.distributed.preemption import Interrupted, at_once
+from cpcnn_jax.distributed.preemption import Interrupted, immediate_signals
 from cpcnn_jax.evaluation import figures, predictions, scores
 from cpcnn_jax.evaluation.report import page
 from cpcnn_jax.inference import counter
@@ -25,7 +25,7 @@ from cpcnn_jax.io import atomic_write
 from cpcnn_jax.weights import serialization
 
 
-def photographs(config, split):
+def open_images(config, split):
     """The photographs that `evaluate` scores; worth opening before the training.
 
     Args:
@@ -39,9 +39,12 @@ def photographs(config, split):
       ValueError: there are none, or one is too small for the networks.
     """
     if split == "test":
-        source = data.open_source(config.data, "test")
+        source = data.open_dataset(config.data, "test")
     else:
-        known, share = data.open_source(config.data, "train"), config.validation.percent
+        known, share = (
+            data.open_dataset(config.data, "train"),
+            config.validation.percent,
+        )
         source = splits.split(known, share)[1]
         if not len(source):
             raise ValueError(
@@ -66,8 +69,8 @@ def evaluate(config, folder, *, stop, split="test"):
     Args:
       config: `config.Experiment`.
       folder: the run's folder, with trained weights.
-      split: of `photographs`.
-      stop: function, the signal that asks to stop or None (`preemption.deferred`).
+      split: of `open_images`.
+      stop: function, the number of a received signal or None.
 
     Returns:
       The scores, as in metrics.json but for numbers that JSON has not; in the main
@@ -81,9 +84,9 @@ def evaluate(config, folder, *, stop, split="test"):
     file = serialization.weights_file(folder)
     if not file.exists():
         raise ValueError(f"{file} does not exist: train first, with --mode=train")
-    with at_once(stop, "before the evaluation: photographs were being read"):
-        source = photographs(config, split)
-        known = data.open_source(config.data, "train")
+    with immediate_signals(stop, "before the evaluation: photographs were being read"):
+        source = open_images(config, split)
+        known = data.open_dataset(config.data, "train")
     training = [len(points) for points in known.points]
     ready = counter.load(file)
     thresholds = scores.level_thresholds(training)
@@ -91,20 +94,20 @@ def evaluate(config, folder, *, stop, split="test"):
     def estimate(image):
         return ready.count(image).density
 
-    rows = score(source, estimate, config, thresholds, stop=stop)
-    found = scores.summary(rows, training)
+    rows = score_images(source, estimate, config, thresholds, stop=stop)
+    found = scores.summarize(rows, training)
     found |= {"split": split, "count_reference": config.count_reference}
     if multihost.is_main():
         found |= _times_scored(folder / "metrics.json", file, now=split == "test")
         predictions.write(folder, rows)
-        atomic_write.replace(folder / "metrics.json", _json(found))
+        atomic_write.write_atomic(folder / "metrics.json", _json(found))
         _draw(folder / "pictures", rows, source, estimate, config)
         page.write(folder)
-    multihost.wait("evaluated")
+    multihost.barrier("evaluated")
     return found
 
 
-def score(source, estimate, config, thresholds, *, stop):
+def score_images(source, estimate, config, thresholds, *, stop):
     """Score an estimate of every photograph, whichever network made it.
 
     Args:
@@ -115,14 +118,14 @@ def score(source, estimate, config, thresholds, *, stop):
       stop: as in `evaluate`.
 
     Returns:
-      A dict per photograph, of all processes; see `scores.of_photograph`.
+      A dict per photograph, of all processes; see `scores.score_image`.
 
     Raises:
       Interrupted: asked to stop.
     """
     rows = []
     bar = tqdm(
-        multihost.share(range(len(source))),
+        multihost.local_share(range(len(source))),
         desc="evaluate",
         unit="photograph",
         disable=not multihost.is_main(),
@@ -131,7 +134,7 @@ def score(source, estimate, config, thresholds, *, stop):
         if index is not None:
             record = source[index]
             density = estimate(record["image"])
-            rows.append(scores.of_photograph(record, density, config, thresholds))
+            rows.append(scores.score_image(record, density, config, thresholds))
             error = np.mean([abs(row["predicted"] - row["count"]) for row in rows])
             bar.set_postfix(mae=f"{error:.1f}")
         if stop():
@@ -178,12 +181,12 @@ def _draw(folder, rows, source, run, config):
         index = int(ranking[rank])
         record, people = source[index], rows[index]["count"]
         title = f"{record['name']}: {rank + 1} of {len(rows)}, best first"
-        _, true, found = scores.regarded(record, run(record["image"]), config)
-        figure = figures.comparison(
+        _, true, found = scores.apply_roi(record, run(record["image"]), config)
+        figure = figures.comparison_figure(
             record["image"], true, found, people=people, title=title
         )
         file = folder / f"{rank + 1:03d}_{record['name']}.png"
-        atomic_write.replace(file, _png(figure))
+        atomic_write.write_atomic(file, _png(figure))
         drawn.add(file)
     for file in before - drawn:
         file.unlink()

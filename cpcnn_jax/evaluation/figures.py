@@ -5,7 +5,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 
-def comparison(image, true, estimate, *, people, title=""):
+def comparison_figure(image, true, estimate, *, people, title=""):
     """Draw photograph, true map and estimated map side by side, on one colour scale.
 
     Args:
@@ -35,7 +35,7 @@ def comparison(image, true, estimate, *, people, title=""):
     return figure
 
 
-def pixels(figure, *, dpi=80):
+def figure_pixels(figure, *, dpi=80):
     """A figure as `[H, W, 3]` uint8."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)

@@ -22,7 +22,7 @@ def write(run, rows):
     writer = csv.DictWriter(table, rows[0].keys(), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    atomic_write.replace(Path(run) / NAME, table.getvalue().encode())
+    atomic_write.write_atomic(Path(run) / NAME, table.getvalue().encode())
 
 
 def read(run):

@@ -37,7 +37,7 @@ def level_thresholds(training):
     )
 
 
-def regarded(record, estimate, config):
+def apply_roi(record, estimate, config):
     """What counts of a photograph: all of it, or its region of interest.
 
     Args:
@@ -59,7 +59,7 @@ def regarded(record, estimate, config):
     return points[roi[y, x]], true * roi, estimate * roi
 
 
-def of_photograph(record, estimate, config, thresholds):
+def score_image(record, estimate, config, thresholds):
     """The scores of one photograph: its row of predictions.csv.
 
     Args:
@@ -72,7 +72,7 @@ def of_photograph(record, estimate, config, thresholds):
       Dict of name, count (people there), predicted (the estimate's sum), psnr, ssim,
       game1 to game3, level, and scene where the record has one.
     """
-    points, true, estimate = regarded(record, estimate, config)
+    points, true, estimate = apply_roi(record, estimate, config)
     if config.count_reference == "points":
         count, game = len(points), functools.partial(metrics.game, estimate, points)
     else:
@@ -90,11 +90,11 @@ def of_photograph(record, estimate, config, thresholds):
     return row | {key: record[key] for key in ("scene",) if key in record}
 
 
-def summary(rows, training):
+def summarize(rows, training):
     """The scores of all photographs together.
 
     Args:
-      rows: of `of_photograph`, at least one.
+      rows: of `score_image`, at least one.
       training: `[N]` people on each training photograph: they fix the density levels
         and the constant answer that a network must beat.
 
@@ -160,11 +160,11 @@ def _scenes(rows):
     return {"mae_per_scene": mae, "mae_of_scenes": float(np.mean([*mae.values()]))}
 
 
-def in_words(found):
+def format_summary(found):
     """The scores as a run ends with them.
 
     Args:
-      found: of `summary`, with what was scored, and the number of test_evaluations.
+      found: of `summarize`, with what was scored, and the number of test_evaluations.
 
     Returns:
       A str of several lines.

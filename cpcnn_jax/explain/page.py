@@ -41,11 +41,13 @@ def render(e: Explanation) -> str:
             f"got an output of {captions.by(*e.output.shape)} cells, expected at most "
             f"{MAX_CELLS} on a page; take a smaller input or stride"
         )
-    parts = {part: html_io.part("cpcnn_jax.explain", part) for part in PARTS}
+    parts = {part: html_io.read_part("cpcnn_jax.explain", part) for part in PARTS}
     # "<\/" in a JSON string means "</" and cannot close the script.
     parts["given"] = json.dumps(_given(e)).replace("</", "<\\/")
-    parts["theme.css"] = html_io.part("cpcnn_jax.io", "theme.css")
-    return html_io.fill(html_io.part("cpcnn_jax.explain", "page.html"), parts)
+    parts["theme.css"] = html_io.read_part("cpcnn_jax.io", "theme.css")
+    return html_io.fill_template(
+        html_io.read_part("cpcnn_jax.explain", "page.html"), parts
+    )
 
 
 def _given(e: Explanation) -> dict:

@@ -22,7 +22,7 @@ TEXT = (
 )
 
 
-def whole(model, trained, *, blocks):
+def export_model(model, trained, *, blocks):
     """The networks as a file's content.
 
     Args:
@@ -53,8 +53,8 @@ def whole(model, trained, *, blocks):
     return op.model("cpcnn", *size, text=text).SerializeToString()
 
 
-def runner(data):
-    """What `whole` made, read back as another program would: by onnxruntime.
+def make_runner(data):
+    """What `export_model` made, read back as another program would: by onnxruntime.
 
     Args:
       data: bytes.

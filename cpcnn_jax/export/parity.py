@@ -36,7 +36,7 @@ def compare(ready, run, name, image, *, max_size):
       ready: `counter.Counter`.
       run: the exported file as a function, `[1, H, W, 3]` to `[1, H, W, 1]`.
       name: of the photograph.
-      image: as of `image.read`.
+      image: as of `image.read_image`.
       max_size: as there.
 
     Returns:
@@ -54,7 +54,7 @@ def compare(ready, run, name, image, *, max_size):
             f"{name} has {width}x{height} pixels, and the file takes images from "
             f"{least}x{least}, what the LCE of these weights looks at at once"
         )
-    whole = image_io.part(pixels, (0, height), (0, width))
+    whole = image_io.padded_window(pixels, (0, height), (0, width))
     density = np.asarray(run(whole[None]))[0, ..., 0]
     apart = float(np.abs(density - found.density).max())
     highest = float(np.abs(found.density).max())

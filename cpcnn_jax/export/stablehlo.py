@@ -24,7 +24,7 @@ from cpcnn_jax.models.params import to_variables
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
-def whole(model, trained, *, blocks):
+def export_model(model, trained, *, blocks):
     """The networks as a file's content.
 
     Args:
@@ -56,8 +56,8 @@ def whole(model, trained, *, blocks):
     return bytes(exported.serialize())
 
 
-def runner(data):
-    """What `whole` made, read back as another program would.
+def make_runner(data):
+    """What `export_model` made, read back as another program would.
 
     Args:
       data: bytes.
@@ -113,7 +113,7 @@ def _context(model, apply, blocks, image):
         logits = jax.vmap(lambda patch: apply("lce", patch[None])[0])(patches)
         spans = [_parts(starts, side) for starts, _ in looks]
         numbers = [starts.shape[0] for starts, _ in looks]
-        yield _spread(maps.in_place(logits, numbers)[0], shape, spans)
+        yield _spread(maps.to_grid(logits, numbers)[0], shape, spans)
 
 
 def _resized(image, rows, columns):

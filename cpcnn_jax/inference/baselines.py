@@ -9,7 +9,7 @@ from flax import linen as nn
 from PIL import Image
 
 from cpcnn_jax.inference import tiling
-from cpcnn_jax.inference.density_resize import resize
+from cpcnn_jax.inference.density_resize import resize_density
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models import csrnet
 from cpcnn_jax.models.context_map import POOLING
@@ -26,7 +26,7 @@ def mcnn_estimator(model, *, tile_size=tiling.TILE):
       tile_size: pixels, the largest side of what is computed at once.
 
     Returns:
-      estimate(weights, image, track): a flat dict of weights, `[H, W, 3]` uint8 or
+      estimate(weights, image, progress): a flat dict of weights, `[H, W, 3]` uint8 or
       float32 in [0, 1], both sides at least 4, and a function through which the list
       of tiles is passed, to the density `[H, W]` float32.
 
@@ -35,17 +35,19 @@ def mcnn_estimator(model, *, tile_size=tiling.TILE):
     """
     cells = _tiled(
         lambda variables, grey: model.apply(variables, grey * 255),
-        tiling.reach(model.chains(), multiple=POOLING, cell=POOLING),
+        tiling.receptive_margin(model.chains(), multiple=POOLING, cell=POOLING),
         cell=POOLING,
         tile_size=tile_size,
     )
 
-    def estimate(weights, image, track=iter):
+    def estimate(weights, image, progress=iter):
         height, width = image.shape[:2]
         size = (width // POOLING * POOLING, height // POOLING * POOLING)
         grey = Image.fromarray(_bytes(image)).convert("L")
         grey = np.asarray(grey.resize(size, Image.Resampling.BILINEAR))
-        return resize(cells(weights, grey[..., None], track), (height, width))
+        return resize_density(
+            cells(weights, grey[..., None], progress), (height, width)
+        )
 
     return estimate
 
@@ -64,16 +66,16 @@ def csrnet_estimator(model, *, tile_size=tiling.TILE):
       ValueError: the tile is nearly all halo.
     """
     cell = csrnet.STRIDE
-    halo = tiling.reach([csrnet.chain()], multiple=cell, cell=cell)
+    halo = tiling.receptive_margin([csrnet.chain()], multiple=cell, cell=cell)
     cells = _tiled(model.apply, halo, cell=cell, tile_size=tile_size)
 
-    def estimate(weights, image, track=iter):
-        return resize(cells(weights, image, track), image.shape[:2])
+    def estimate(weights, image, progress=iter):
+        return resize_density(cells(weights, image, progress), image.shape[:2])
 
     return estimate
 
 
-def of(name):
+def find_baseline(name):
     """What it takes to count with one of them.
 
     Args:
@@ -94,21 +96,21 @@ def _bytes(image):
 def _tiled(apply, halo, *, cell, tile_size):
     """The cells of a photograph, as without tiles; those over its end are dropped."""
     cover = functools.partial(
-        tiling.pieces, tile_size=tile_size // cell * cell, halo=halo
+        tiling.tile_axis, tile_size=tile_size // cell * cell, halo=halo
     )
     cover(64)  # checks
 
     @jax.jit
     def density(weights, image, area):
-        with nn.intercept_methods(tiling.confined(image.shape[1:3], area)):
+        with nn.intercept_methods(tiling.masked_outside(image.shape[1:3], area)):
             return apply(to_variables(weights), image)[0, ..., 0]
 
-    def cells(weights, image, track):
+    def cells(weights, image, progress):
         shape = image.shape[:2]
         whole = np.empty([-(-side // cell) for side in shape], np.float32)
         rows, columns = (cover(side * cell) for side in whole.shape)
-        for pieces in track(list(itertools.product(rows, columns))):
-            pixels = image_io.part(image, *(piece.span for piece in pieces))
+        for pieces in progress(list(itertools.product(rows, columns))):
+            pixels = image_io.padded_window(image, *(piece.span for piece in pieces))
             ends = zip(pieces, shape, strict=True)
             area = tuple(min(p.size, side - p.start) for p, side in ends)
             found = np.asarray(density(weights, pixels[None], area))

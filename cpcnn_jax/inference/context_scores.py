@@ -21,14 +21,14 @@ NETWORKS = {"global": "gce", "local": "lce"}
 BATCH = {"global": 4, "local": 16}  # windows at once; fewer where LCE's are larger
 
 
-def estimator(model):
+def context_estimator(model):
     """The context networks as a function of a photograph's windows.
 
     Args:
       model: CPCNN.
 
     Returns:
-      score(weights, image, grids, track): a flat dict of weights, `[H, W, 3]` uint8 or
+      float32, the windows as from `CPCNN.grids` and a function that wraps each list
       float32, the windows as from `CPCNN.grids` and a function through which each list
       of batches is passed, to a dict of "global" and "local" to `[n, m, K]`, the
       softmax of the logits.
@@ -41,17 +41,17 @@ def estimator(model):
 
         return model.apply(to_variables(weights), windows, method=network)
 
-    def score(weights, image, grids, track=iter):
+    def score(weights, image, grids, progress=iter):
         found = {}
         for name, (rows, columns) in grids.items():
             places, size = list(itertools.product(rows, columns)), _size(name, rows)
             batches = [places[i : i + size] for i in range(0, len(places), size)]
             scores = [
                 np.asarray(classify(name, weights, _batch(name, image, batch, size)))
-                for batch in track(batches)
+                for batch in progress(batches)
             ]
             scores = np.concatenate(scores)[: len(places)]
-            found[name] = maps.in_place(scores, (len(rows), len(columns)))[0]
+            found[name] = maps.to_grid(scores, (len(rows), len(columns)))[0]
         return found
 
     return score
@@ -67,7 +67,7 @@ def _size(name, rows):
 
 def _batch(name, image, places, size):
     """`[size, h, w, 3]`: the windows at these places, the first again to fill up."""
-    windows = [image_io.part(image, *place) for place in places]
+    windows = [image_io.padded_window(image, *place) for place in places]
     if name == "global":
         windows = [_resized(window) for window in windows]
     return np.stack([*windows, *windows[:1] * (size - len(windows))])
@@ -80,11 +80,11 @@ def _resized(window):
     return np.stack([np.asarray(plane) for plane in small], axis=2)
 
 
-def spread(scores, grids, shape):
+def spread_scores(scores, grids, shape):
     """The context map as a function of the part that is wanted, to save memory.
 
     Args:
-      scores: as from `estimator`.
+      scores: as from `context_estimator`.
       grids: as from `CPCNN.grids`.
       shape: (H, W) of the photograph in pixels, multiples of 4.
 

@@ -18,7 +18,7 @@ from cpcnn_jax.io import video as video_io
 
 
 @dataclasses.dataclass
-class Row:
+class FileCount:
     """What is known of one photograph or film."""
 
     file: str  # as it was named or found
@@ -29,7 +29,7 @@ class Row:
 
 
 @dataclasses.dataclass
-class Wishes:
+class CountOptions:
     """What is wanted of each file beside its count."""
 
     regions: list = dataclasses.field(default_factory=list)  # of `regions.Region`
@@ -40,43 +40,43 @@ class Wishes:
     every: int | None = None  # frames of a film from one that is counted to the next
 
 
-def rows(words):
+def list_files(words):
     """A row for each photograph that words stand for, each photograph once.
 
     Args:
-      words: see `input_files.photographs`; one that stands for none is a row with an
+      words: see `input_files.find_files`; one that stands for none is a row with an
       error.
 
     Returns:
-      List of `Row`.
+      List of `FileCount`.
     """
     found = {}
     for word in words:
         try:
-            for file in input_files.photographs(word):
-                found.setdefault(file, Row(file))
+            for file in input_files.find_files(word):
+                found.setdefault(file, FileCount(file))
         except ValueError as error:
-            found.setdefault(word, Row(word, str(error)))
+            found.setdefault(word, FileCount(word, str(error)))
     return list(found.values())
 
 
-def count(rows, ready: counter.Counter, wishes: Wishes):
+def count_files(rows, ready: counter.Counter, wishes: CountOptions):
     """Count the rows that have no error yet; those that fail get one.
 
     Args:
-      rows: of `rows`, filled in here.
+      rows: of `list_files`, filled in here.
       ready: the networks.
       wishes: what else to do.
 
     Yields:
       Each row when it is done, also those that were in error before.
     """
-    places = input_files.places([row.file for row in rows if not row.error])
+    places = input_files.output_names([row.file for row in rows if not row.error])
     for row in rows:
         if not row.error:
             began = time.monotonic()
             try:
-                one = _count_film if video_io.is_film(row.file) else _count
+                one = _count_film if video_io.is_video(row.file) else _count
                 one(row, ready, wishes, places[row.file])
                 row.seconds = time.monotonic() - began
             except (ValueError, OSError) as error:
@@ -89,16 +89,16 @@ def count(rows, ready: counter.Counter, wishes: Wishes):
 
 def _count(row, ready, wishes, place):
     bar = functools.partial(tqdm, unit="part", leave=False, delay=2, disable=None)
-    found = ready.count(_opened(row.file), max_size=wishes.max_size, track=bar)
+    found = ready.count(_opened(row.file), max_size=wishes.max_size, progress=bar)
     for note in found.photograph.notes:
         tqdm.write(f"count: {note}", file=sys.stderr)
     inside = _inside(row.file, found, wishes.regions)
     if wishes.density:
-        density_file.save(Path(wishes.density, place), found.density)
+        density_file.save_density(Path(wishes.density, place), found.density)
     if wishes.overlay:
         file = Path(wishes.overlay, f"{place}.png")
         file.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write.replace(file, _drawn(row.file, found, wishes.regions, inside))
+        atomic_write.write_atomic(file, _drawn(row.file, found, wishes.regions, inside))
     row.count, row.regions = found.count, inside
 
 
@@ -107,7 +107,7 @@ def _count_film(row, ready, wishes, place):
         named = {"desc": Path(row.file).name, "unit": "frame"}
         return tqdm(frames, total=number, leave=False, disable=None, **named)
 
-    found = count_video.count(row.file, ready, wishes, place=place, track=bar)
+    found = count_video.count_video(row.file, ready, wishes, place=place, progress=bar)
     row.count, row.regions = found.mean()
     tqdm.write(f"count: {row.file}: {found.told()}", file=sys.stderr)
 
@@ -124,7 +124,9 @@ def _inside(file, found, wanted):
     """Dict of region name to people."""
     size = found.photograph.size
     try:
-        return {r.name: regions.count(found.density, r, size=size) for r in wanted}
+        return {
+            r.name: regions.count_region(found.density, r, size=size) for r in wanted
+        }
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
 
@@ -136,14 +138,14 @@ def _drawn(file, found, wanted, inside):
     shrunk = pixels.shape[1] / found.photograph.size[1]
     outlines = [(f"{r.name}: {inside[r.name]:.1f}", r.corners * shrunk) for r in wanted]
     title = f"{Path(file).name}: {found.count:,.1f} people"
-    return overlay.overlay(pixels, found.density, title=title, regions=outlines)
+    return overlay.draw_overlay(pixels, found.density, title=title, regions=outlines)
 
 
 def as_json(rows):
     """The rows as JSON: a list of objects with file, count and error.
 
     Args:
-      rows: of `Row`; the people in regions are there where any were asked for.
+      rows: of `FileCount`; the people in regions are there where any were asked for.
 
     Returns:
       Bytes.
@@ -160,7 +162,7 @@ def as_csv(rows, regions=()):
     """The rows as CSV: file, count, seconds, error, and a column for each region.
 
     Args:
-      rows: of `Row`.
+      rows: of `FileCount`.
       regions: their names.
 
     Returns:

@@ -20,7 +20,7 @@ SMOOTHING = 1.0  # seconds, the standard deviation of the curve's Gaussian
 
 
 @dataclasses.dataclass
-class Frames:
+class VideoCount:
     """What was counted of a film."""
 
     every: int = 1  # frames from one that was counted to the next
@@ -52,31 +52,31 @@ class Frames:
         return gaussian_filter1d(np.float64(self.counts), sigma, mode="nearest")
 
 
-def count(file, ready: counter.Counter, wishes, *, place, track):
+def count_video(file, ready: counter.Counter, wishes, *, place, progress):
     """Count a film.
 
     Args:
       file: its path.
       ready: the networks.
-      wishes: `count_files.Wishes`.
+      wishes: `count_files.CountOptions`.
       place: relative path of what is written, in the folders that are wished.
-      track: function of the frames and their number, or None, through which the frames
+      progress: function of the frames and their number, or None, that wraps the frames
         are passed, to show progress.
 
     Returns:
-      `Frames`.
+      `VideoCount`.
 
     Raises:
       ValueError: it is no film, or damaged; or its frames cannot be counted.
     """
-    found, end = Frames(), None
+    found, end = VideoCount(), None
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(video_io.opened(file, every=wishes.every))
+        opened = stack.enter_context(video_io.open_video(file, every=wishes.every))
         found.every, found.rate = opened.every, opened.rate
         found.announced = opened.number
         draw = _drawing(stack, file, wishes, place, opened.rate)
         try:
-            for frame in track(opened.frames, opened.number):
+            for frame in progress(opened.frames, opened.number):
                 _count(file, ready, wishes, frame, found, draw)
         except BaseException as error:  # also Ctrl-C; raised again below
             end = error
@@ -92,7 +92,7 @@ def _count(file, ready, wishes, frame, found, draw):
         seen = ready.count(frame.pixels, max_size=wishes.max_size)
         size = seen.photograph.size
         inside = {
-            region.name: regions.count(seen.density, region, size=size)
+            region.name: regions.count_region(seen.density, region, size=size)
             for region in wishes.regions
         }
     except ValueError as error:
@@ -118,8 +118,8 @@ def _drawing(stack, file, wishes, place, rate):
         nonlocal write, top
         if write is None:  # a film without frames leaves none
             path.parent.mkdir(parents=True, exist_ok=True)
-            write = stack.enter_context(video_io.writing(path, rate=rate))
-        top = max(top, pictures.top(seen.density))
+            write = stack.enter_context(video_io.write_video(path, rate=rate))
+        top = max(top, pictures.color_limit(seen.density))
         shrunk = seen.density.shape[1] / seen.photograph.size[1]
         outlines = [
             (f"{r.name}: {inside[r.name]:.1f}", r.corners * shrunk)
@@ -127,7 +127,7 @@ def _drawing(stack, file, wishes, place, rate):
         ]
         words = f"{seen.count:,.1f} people   {frame.seconds:.1f} s"
         write(
-            pictures.annotated(
+            pictures.annotate_frame(
                 seen.photograph.pixels,
                 seen.density,
                 words=words,
@@ -151,7 +151,7 @@ def _write(path, found, name):
     rows = (found.numbers, found.seconds, found.counts, smooth, found.inside)
     for number, seconds, people, soft, inside in zip(*rows, strict=True):
         table.writerow([number, seconds, people, float(soft), *inside.values()])
-    atomic_write.replace(f"{path}.csv", text.getvalue().encode())
+    atomic_write.write_atomic(f"{path}.csv", text.getvalue().encode())
     title = f"{name}: {np.mean(found.counts):,.1f} people in the mean"
-    picture = pictures.curve(found.seconds, found.counts, smooth, title=title)
-    atomic_write.replace(f"{path}.png", picture)
+    picture = pictures.plot_curve(found.seconds, found.counts, smooth, title=title)
+    atomic_write.write_atomic(f"{path}.png", picture)

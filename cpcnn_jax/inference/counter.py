@@ -15,7 +15,7 @@ from cpcnn_jax.weights import pretrained, serialization
 
 DEMO = serialization.DEFAULTS["cpcnn"]
 RELEASED = "cpcnn_plus_around"  # of `pretrained.RELEASES`
-# What `default` gives, for help texts.
+# What `default_weights` gives, for help texts.
 USUAL = f"{RELEASED} where {serialization.VGG16} is, else what `make demo` leaves"
 
 
@@ -36,7 +36,7 @@ class Count:
     density: np.ndarray
     global_scores: np.ndarray | None
     local_scores: np.ndarray | None
-    photograph: image_io.Photograph
+    photograph: image_io.LoadedImage
 
 
 class Counter:
@@ -59,17 +59,17 @@ class Counter:
         """Nothing is computed yet; each size of tile is compiled at its first use."""
         self.model, self.blocks = model, blocks
         self.weights = jax.device_put(trained)
-        self._score = context_scores.estimator(model)
-        self._estimate = tiling.estimator(model, tile_size=tile_size)
+        self._score = context_scores.context_estimator(model)
+        self._estimate = tiling.density_estimator(model, tile_size=tile_size)
 
-    def count(self, image, *, max_size=None, track=iter) -> Count:
+    def count(self, image, *, max_size=None, progress=iter) -> Count:
         """Count the people in a photograph of any size from 64x64 pixels.
 
         Args:
           image: a path, an open file, a PIL image, or an array `[H, W, 3]` RGB or
-            `[H, W]` grey, uint8 or floating point in [0, 1]; see `image.read`.
+            `[H, W]` grey, uint8 or floating point in [0, 1]; see `image.read_image`.
           max_size: pixels; a longer photograph is shrunk to this first.
-          track: function through which the lists of work are passed, to show progress.
+          progress: function that wraps each list of work, such as tqdm.
 
         Returns:
           A `Count`.
@@ -78,7 +78,7 @@ class Counter:
           ValueError: the photograph cannot be read or is too small, or the weights are
             not numbers; the text names the photograph.
         """
-        found = image_io.read(image, max_size=max_size)
+        found = image_io.read_image(image, max_size=max_size)
         pixels = found.pixels
         height, width = pixels.shape[:2]
         if min(height, width) < PATCH:
@@ -86,18 +86,18 @@ class Counter:
                 f"{found.name} has {width}x{height} pixels; the networks need at least "
                 f"{PATCH}x{PATCH}"
             )
-        density, scores = self._density(pixels, track)
+        density, scores = self._density(pixels, progress)
         people = float(density.sum(dtype=np.float64))
         if not np.isfinite(people):
             raise ValueError(f"{found.name}: the density is no number; wrong weights?")
         return Count(people, density, scores.get("global"), scores.get("local"), found)
 
-    def _density(self, pixels, track):
+    def _density(self, pixels, progress):
         shape = image_io.padded_shape(pixels)
         grids = self.model.grids(shape, blocks=self.blocks)
-        scores = self._score(self.weights, pixels, grids, track)
-        context = context_scores.spread(scores, grids, shape)
-        return self._estimate(self.weights, pixels, context, track), scores
+        scores = self._score(self.weights, pixels, grids, progress)
+        context = context_scores.spread_scores(scores, grids, shape)
+        return self._estimate(self.weights, pixels, context, progress), scores
 
 
 class Baseline(Counter):
@@ -113,11 +113,11 @@ class Baseline(Counter):
         self.weights = jax.device_put(trained)
         self._estimate = estimate
 
-    def _density(self, pixels, track):
-        return self._estimate(self.weights, pixels, track), {}
+    def _density(self, pixels, progress):
+        return self._estimate(self.weights, pixels, progress), {}
 
 
-def default(model="cpcnn"):
+def default_weights(model="cpcnn"):
     """The weights to count with where a command names none.
 
     Args:
@@ -165,14 +165,17 @@ def load(path, *, tile_size=tiling.TILE) -> Counter:
       Traceback (most recent call last):
       ValueError: no weights at runs/none: ...
     """
-    file = pretrained.find(path)
+    file = pretrained.find_weights(path)
     name = serialization.load_name(file)
     if name != "cpcnn":
-        module, channels, estimator = baselines.of(name)
+        module, channels, estimator = baselines.find_baseline(name)
         trained = serialization.load(file)
         _check(module, channels, trained, file)
         return Baseline(estimator(module, tile_size=tile_size), trained)
-    trained, model = pretrained.load(file), cpcnn.build(serialization.load_model(file))
+    trained, model = (
+        pretrained.load_params(file),
+        cpcnn.build(serialization.load_model(file)),
+    )
     _check(model, 3, trained, file)
     return Counter(
         model, trained, blocks=serialization.load_blocks(file), tile_size=tile_size

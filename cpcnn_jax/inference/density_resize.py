@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 
-def resize(density, shape):
+def resize_density(density, shape):
     """A density map at another size and with the same sum.
 
     The people of a cell are spread evenly over the area that it covers. Where the new
@@ -19,9 +19,9 @@ def resize(density, shape):
       `[H, W]` float32 people per cell.
 
     Example:
-      >>> resize([[1, 2, 3, 4], [5, 6, 7, 8]], (1, 2))
+      >>> resize_density([[1, 2, 3, 4], [5, 6, 7, 8]], (1, 2))
       array([[14., 22.]], dtype=float32)
-      >>> resize([[3, 6]], (1, 3))
+      >>> resize_density([[3, 6]], (1, 3))
       array([[2., 3., 4.]], dtype=float32)
     """
     density = np.asarray(density, np.float64)

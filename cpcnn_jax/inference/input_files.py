@@ -10,7 +10,7 @@ from cpcnn_jax.io.image import SUFFIXES
 STDIN = "-"
 
 
-def photographs(word):
+def find_files(word):
     """The photographs that one word of a command line stands for.
 
     Args:
@@ -24,7 +24,7 @@ def photographs(word):
       ValueError: the folder or the pattern holds none.
 
     Example:
-      >>> photographs("square.jpg")
+      >>> find_files("square.jpg")
       ['square.jpg']
     """
     path = Path(word)
@@ -45,7 +45,7 @@ def _is_photograph(path):
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def places(files):
+def output_names(files):
     """Where in a folder each file's results go, so that no two share a place.
 
     Args:
@@ -56,7 +56,7 @@ def places(files):
       are two photographs; for files of one name, their paths below what they share.
 
     Example:
-      >>> found = places(["a/1.jpg", "b/1.jpg", "b/1.png"])
+      >>> found = output_names(["a/1.jpg", "b/1.jpg", "b/1.png"])
       >>> [path.as_posix() for path in found.values()]
       ['a/1.jpg', 'b/1.jpg', '1.png']
     """

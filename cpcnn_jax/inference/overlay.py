@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 LONGEST = 1600  # pixels of the photograph's longer side in the picture, at most
 
 
-def overlay(pixels, density, *, title, regions=()):
+def draw_overlay(pixels, density, *, title, regions=()):
     """Draw where the people are.
 
     Args:

@@ -17,7 +17,7 @@ class Region(NamedTuple):
     corners: np.ndarray  # [N, 2] (x, y) pixels from the photograph's top left corner
 
 
-def parse(text) -> Region:
+def parse_region(text) -> Region:
     """Read a region from the command line.
 
     Args:
@@ -30,7 +30,7 @@ def parse(text) -> Region:
       ValueError: it is nothing of the kind.
 
     Example:
-      >>> parse("door=0,0;40,0;40,30.5").corners.shape
+      >>> parse_region("door=0,0;40,0;40,30.5").corners.shape
       (3, 2)
     """
     found = _TEXT.fullmatch(text)
@@ -43,7 +43,7 @@ def parse(text) -> Region:
     return Region(found[1].strip(), np.array(corners, float))
 
 
-def count(density, region, *, size=None):
+def count_region(density, region, *, size=None):
     """The people inside a region.
 
     A pixel belongs to it, whole, if its middle lies inside, by the even-odd rule; of
@@ -61,7 +61,7 @@ def count(density, region, *, size=None):
       ValueError: a corner lies outside of the photograph.
 
     Example:
-      >>> count(np.ones((4, 4)), parse("half=0,0;2,0;2,4;0,4"))
+      >>> count_region(np.ones((4, 4)), parse_region("half=0,0;2,0;2,4;0,4"))
       8.0
     """
     height, width = size or density.shape

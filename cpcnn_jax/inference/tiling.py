@@ -26,7 +26,7 @@ TILE = 1024  # pixels: the side of what is computed at once, unless asked otherw
 BUCKET = 256  # sides of smaller tiles are multiples of this: at most 16 programs
 
 
-class Piece(NamedTuple):
+class Tile(NamedTuple):
     """One tile along one axis of a photograph, in pixels."""
 
     start: int  # where it lies, a multiple of 4
@@ -45,7 +45,7 @@ class Piece(NamedTuple):
         return slice(self.keep[0] - self.start, self.keep[1] - self.start)
 
 
-def halo(model):
+def halo_size(model):
     """How far an output pixel sees around itself, rounded up to a multiple of 4.
 
     Args:
@@ -56,14 +56,14 @@ def halo(model):
 
     Example:
       >>> from cpcnn_jax.models.cpcnn import CPCNN
-      >>> halo(CPCNN(gce=None, lce=None))
+      >>> halo_size(CPCNN(gce=None, lce=None))
       84
     """
     chains = [[*column, *model.fcnn.chain()] for column in model.dme.chains()]
-    return reach(chains, multiple=POOLING)
+    return receptive_margin(chains, multiple=POOLING)
 
 
-def reach(chains, *, multiple, cell=1):
+def receptive_margin(chains, *, multiple, cell=1):
     """How far an output of any chain sees around the pixels that it stands for.
 
     Args:
@@ -75,7 +75,7 @@ def reach(chains, *, multiple, cell=1):
       Pixels, rounded up to the multiple.
 
     Example:
-      >>> reach([[arithmetic.Layer(5, p=2)]], multiple=4)
+      >>> receptive_margin([[arithmetic.Layer(5, p=2)]], multiple=4)
       4
     """
     found = 0
@@ -86,7 +86,7 @@ def reach(chains, *, multiple, cell=1):
     return -(-found // multiple) * multiple
 
 
-def pieces(length, *, tile_size, halo):
+def tile_axis(length, *, tile_size, halo):
     """Cover one axis with as few tiles as it takes, all of one size.
 
     Args:
@@ -101,7 +101,7 @@ def pieces(length, *, tile_size, halo):
       ValueError: the tile is nearly all halo.
 
     Example:
-      >>> [piece.keep for piece in pieces(1600, tile_size=1024, halo=84)]
+      >>> [piece.keep for piece in tile_axis(1600, tile_size=1024, halo=84)]
       [(0, 660), (660, 1600)]
     """
     smallest = max(64, 3 * halo)
@@ -119,12 +119,12 @@ def pieces(length, *, tile_size, halo):
     starts = [min(i * (size - 2 * halo), last) for i in range(number)]
     cuts = [0, *(start + halo for start in starts[1:]), length]
     return [
-        Piece(start, size, min(size, length - start), (low, high))
+        Tile(start, size, min(size, length - start), (low, high))
         for start, low, high in zip(starts, cuts[:-1], cuts[1:], strict=True)
     ]
 
 
-def estimator(model, *, tile_size=TILE, devices=None):
+def density_estimator(model, *, tile_size=TILE, devices=None):
     """DME and F-CNN as a function of a photograph of any size, in bounded memory.
 
     Args:
@@ -133,35 +133,39 @@ def estimator(model, *, tile_size=TILE, devices=None):
       devices: that share the tiles; all of this process, unless given.
 
     Returns:
-      estimate(weights, image, context, track): a flat dict of weights, `[H, W, 3]`
+      estimate(weights, image, context, progress): a flat dict of weights, `[H, W, 3]`
       uint8 or float32, both sides at least 64, the context as from
-      `context_scores.spread` and
+      `context_scores.spread_scores` and
       a function through which the list of tiles is passed, to the density `[H, W]`.
 
     Raises:
       ValueError: the tile is nearly all halo.
     """
-    cover = functools.partial(pieces, tile_size=tile_size // 4 * 4, halo=halo(model))
+    cover = functools.partial(
+        tile_axis, tile_size=tile_size // 4 * 4, halo=halo_size(model)
+    )
     cover(64)  # checks
 
     @jax.jit
     def density(weights, image, context, area):
-        with nn.intercept_methods(confined(image.shape[1:3], area)):
+        with nn.intercept_methods(masked_outside(image.shape[1:3], area)):
             found, _ = model.apply(to_variables(weights), image, context=context)
         return found[0, ..., 0]
 
-    def estimate(weights, image, context, track=iter):
+    def estimate(weights, image, context, progress=iter):
         shape = image_io.padded_shape(image)
         whole = np.empty(shape, np.float32)
 
         def of_tile(job):
             row, column = job
-            pixels = image_io.part(image, row.span, column.span)
+            pixels = image_io.padded_window(image, row.span, column.span)
             cells = _context(context, row, column)
             return density(weights, pixels[None], cells[None], (row.area, column.area))
 
-        jobs = track(list(itertools.product(*map(cover, shape))))
-        for (row, column), found in data_parallel.in_turn(of_tile, jobs, devices):
+        jobs = progress(list(itertools.product(*map(cover, shape))))
+        for (row, column), found in data_parallel.map_over_devices(
+            of_tile, jobs, devices
+        ):
             inner = np.asarray(found)[row.inner, column.inner]
             whole[slice(*row.keep), slice(*column.keep)] = inner
         return whole[: image.shape[0], : image.shape[1]]
@@ -176,7 +180,7 @@ def _context(context, row, column):
     return np.pad(context(*spans), (*missing, (0, 0)))
 
 
-def confined(tile, area):
+def masked_outside(tile, area):
     """Zeros outside of the photograph at every convolution, as a border has them.
 
     Args:

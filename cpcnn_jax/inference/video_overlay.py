@@ -12,7 +12,7 @@ LEVELS = 256  # of the colour scale
 EMPTY = 1e-4  # people per pixel: the scale's top is never lower
 
 
-def top(density):
+def color_limit(density):
     """Where the colour scale of a map ends.
 
     Args:
@@ -24,7 +24,7 @@ def top(density):
     return max(float(np.percentile(density, 99.8)), EMPTY)
 
 
-def annotated(pixels, density, *, words, top, regions=()):
+def annotate_frame(pixels, density, *, words, top, regions=()):
     """A frame with its density over it and words in its lower left corner.
 
     Args:
@@ -62,7 +62,7 @@ def _label(draw, place, words, font, anchor):
     draw.text((place[0] + pad, place[1] + pad - up), words, "white", font, anchor)
 
 
-def curve(seconds, counts, smooth, *, title):
+def plot_curve(seconds, counts, smooth, *, title):
     """Draw how many people there were when.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def replacing(path):
+def open_atomic(path):
     """Write a file beside its place and move it there at the end.
 
     Args:
@@ -32,8 +32,8 @@ def replacing(path):
             half.unlink(missing_ok=True)
 
 
-def replace(path, data: bytes):
-    """Write a whole file, as `replacing` does.
+def write_atomic(path, data: bytes):
+    """Write a whole file, as `open_atomic` does.
 
     Args:
       path: of the file.
@@ -42,5 +42,5 @@ def replace(path, data: bytes):
     Raises:
       OSError: as there.
     """
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         file.write(data)

@@ -9,7 +9,7 @@ from PIL import Image
 from cpcnn_jax.io import atomic_write
 
 
-def save(path, density):
+def save_density(path, density):
     """Write PATH.npy, PATH.png and PATH.json.
 
     The picture has 16-bit grey levels; the JSON beside it says what they mean: people
@@ -21,9 +21,9 @@ def save(path, density):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write.replacing(f"{path}.npy") as file:
+    with atomic_write.open_atomic(f"{path}.npy") as file:
         np.save(file, density)
-    with atomic_write.replacing(f"{path}.png") as file:
+    with atomic_write.open_atomic(f"{path}.png") as file:
         low, scale = write_png(file, density)
     meaning = {
         "count": float(density.sum(dtype=np.float64)),
@@ -31,7 +31,7 @@ def save(path, density):
         "offset": low,
         "scale": scale,
     }
-    atomic_write.replace(
+    atomic_write.write_atomic(
         f"{path}.json", (json.dumps(meaning, indent=2) + "\n").encode()
     )
 

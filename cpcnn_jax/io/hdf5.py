@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def opened(path):
+def open_hdf5(path):
     """Opens a file to read; what is wrong with it is a ValueError that names it.
 
     Args:
@@ -35,11 +35,11 @@ def opened(path):
         raise ValueError(f"{path} cannot be read as HDF5: {error}") from None
 
 
-def array(file, name):
+def read_array(file, name):
     """An array of the file, not yet read.
 
     Args:
-      file: from `opened`.
+      file: from `open_hdf5`.
       name: of the array.
 
     Returns:

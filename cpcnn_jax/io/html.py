@@ -53,7 +53,7 @@ def join(children, between=""):
     )
 
 
-def part(package, name):
+def read_part(package, name):
     """A file of a package, as text.
 
     Args:
@@ -66,7 +66,7 @@ def part(package, name):
     return resources.files(package).joinpath(name).read_text("utf-8")
 
 
-def fill(template, parts):
+def fill_template(template, parts):
     """Put parts into the places of a template, all at once.
 
     Args:
@@ -80,7 +80,7 @@ def fill(template, parts):
       KeyError: a place has no part.
 
     Example:
-      >>> fill("<i><!-- a --></i><!-- b -->", {"a": "<!-- b -->", "b": "!"})
+      >>> fill_template("<i><!-- a --></i><!-- b -->", {"a": "<!-- b -->", "b": "!"})
       '<i><!-- b --></i>!'
     """
     return re.sub(r"<!-- ([\w.]+) -->", lambda place: parts[place[1]], template)

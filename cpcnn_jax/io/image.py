@@ -27,7 +27,7 @@ _UPRIGHT = {  # what undoes an EXIF orientation
 }
 
 
-class Photograph(NamedTuple):
+class LoadedImage(NamedTuple):
     """What was read, and what had to be done to it."""
 
     name: str  # of the file, for sentences about it
@@ -36,7 +36,7 @@ class Photograph(NamedTuple):
     notes: tuple[str, ...] = ()  # sentences about what is not as one would think
 
 
-def read(image, *, max_size=None) -> Photograph:
+def read_image(image, *, max_size=None) -> LoadedImage:
     """Read a photograph from wherever it is.
 
     An EXIF orientation is undone. Transparent places become white. Of several frames
@@ -49,13 +49,13 @@ def read(image, *, max_size=None) -> Photograph:
       max_size: pixels; a longer photograph is shrunk to this. None: never.
 
     Returns:
-      The `Photograph`.
+      The `LoadedImage`.
 
     Raises:
       ValueError: it cannot be read, or is nothing of the above.
 
     Example:
-      >>> read(np.zeros((80, 120)), max_size=60).pixels.shape
+      >>> read_image(np.zeros((80, 120)), max_size=60).pixels.shape
       (40, 60, 3)
     """
     if isinstance(image, (str, os.PathLike)):
@@ -118,7 +118,7 @@ def _decoded(image, name, max_size):
     size = colour.size[::-1]
     if max_size and max(size) > max_size:
         colour = _shrunk(colour, max_size)
-    return Photograph(name, np.asarray(colour), size, notes)
+    return LoadedImage(name, np.asarray(colour), size, notes)
 
 
 def _colour(image, name):
@@ -155,7 +155,7 @@ def _of_array(array, max_size):
     size = array.shape[:2]
     if max_size and max(size) > max_size:
         array = _shrunk_array(array, max_size)
-    return Photograph(UNNAMED, array, size)
+    return LoadedImage(UNNAMED, array, size)
 
 
 def _shrunk(image, max_size):
@@ -175,7 +175,7 @@ def padded_shape(pixels):
     return tuple(length + -length % 4 for length in pixels.shape[:2])
 
 
-def part(pixels, rows, columns):
+def padded_window(pixels, rows, columns):
     """A part of a photograph whose last row and column go on beyond its end.
 
     Args:
@@ -187,7 +187,7 @@ def part(pixels, rows, columns):
       `[h, w, 3]` float32 in [0, 1].
 
     Example:
-      >>> part(np.full((2, 2, 3), 255, np.uint8), (1, 4), (0, 2)).shape
+      >>> padded_window(np.full((2, 2, 3), 255, np.uint8), (1, 4), (0, 2)).shape
       (3, 2, 3)
     """
     inside = pixels[slice(*rows), slice(*columns)]

@@ -25,7 +25,7 @@ class Frame(NamedTuple):
     pixels: np.ndarray  # [H, W, 3] uint8 RGB, upright
 
 
-class Film(NamedTuple):
+class Video(NamedTuple):
     """A film that is open."""
 
     every: int  # frames from one that is taken to the next
@@ -34,21 +34,21 @@ class Film(NamedTuple):
     frames: Iterator[Frame]
 
 
-def is_film(path):
+def is_video(path):
     """Whether a file's name ends as those of films do.
 
     Args:
       path: of any file.
 
     Example:
-      >>> is_film("Square.MP4"), is_film("square.jpg")
+      >>> is_film("Square.MP4"), is_video("square.jpg")
       (True, False)
     """
     return Path(path).suffix.lower() in SUFFIXES
 
 
 @contextlib.contextmanager
-def opened(path, *, every=None):
+def open_video(path, *, every=None):
     """Open a film to read.
 
     Args:
@@ -56,8 +56,8 @@ def opened(path, *, every=None):
       every: take each frame whose number is a multiple of this. None: one per second.
 
     Yields:
-      The `Film`; its frames raise ValueError where a frame is damaged. One that was cut
-      short ends where it ends, if its format allows: compare its number.
+      The `Video`; its frames raise ValueError where a frame is damaged. One that was
+      cut      short ends where it ends, if its format allows: compare its number.
 
     Raises:
       ValueError: it is no film, has no pictures, or PyAV is not installed; the text
@@ -77,7 +77,7 @@ def opened(path, *, every=None):
         every = every or max(1, round(rate))
         number = -(-stream.frames // every) or None
         frames = _frames(path, av, container, stream, every, rate)
-        yield Film(every, rate / every, number, frames)
+        yield Video(every, rate / every, number, frames)
 
 
 def _frames(path, av, container, stream, every, rate):
@@ -99,7 +99,7 @@ def _frames(path, av, container, stream, every, rate):
 
 
 @contextlib.contextmanager
-def writing(path, *, rate):
+def write_video(path, *, rate):
     """Write a film (MP4, H.264); it is there when the block ends without an error.
 
     Args:
@@ -115,7 +115,7 @@ def writing(path, *, rate):
       OSError: likewise, as the disk says it.
     """
     av = _av(path)
-    with atomic_write.replacing(path) as file, _naming(path, av):
+    with atomic_write.open_atomic(path) as file, _naming(path, av):
         with av.open(file, "w", format="mp4") as container:
             stream = container.add_stream("libx264", rate=rate, options={"crf": "20"})
             stream.pix_fmt = "yuv420p"

@@ -63,7 +63,7 @@ def _parts(span, number, spans):
     return [(start + low, start + high) for low, high in parts]
 
 
-def cut(image, rows, columns):
+def cut_windows(image, rows, columns):
     """Cut windows of one size out of images.
 
     Args:
@@ -82,7 +82,7 @@ def cut(image, rows, columns):
     return jnp.stack(windows, axis=1).reshape(-1, *windows[0].shape[1:])
 
 
-def in_place(scores, number):
+def to_grid(scores, number):
     """The scores of looks at an image, each `[r, c]` windows, as one grid of windows.
 
     Args:

@@ -159,8 +159,8 @@ class CPCNN(nn.Module):
 
 
 def _scores(classifier, image, rows, columns):
-    logits = classifier(maps.cut(image, rows, columns))
-    return maps.in_place(jax.nn.softmax(logits), (len(rows), len(columns)))
+    logits = classifier(maps.cut_windows(image, rows, columns))
+    return maps.to_grid(jax.nn.softmax(logits), (len(rows), len(columns)))
 
 
 def _padded(image):

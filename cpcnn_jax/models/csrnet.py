@@ -6,7 +6,7 @@ from cpcnn_jax.config import Model
 from cpcnn_jax.config.constants import VGG16_BLOCKS
 from cpcnn_jax.layers.arithmetic import Layer
 from cpcnn_jax.layers.fast_conv import max_pool
-from cpcnn_jax.models.vgg import normalised
+from cpcnn_jax.models.vgg import normalize
 
 FRONT = VGG16_BLOCKS[:4]  # a pooling lies between two blocks
 BACK = (512, 512, 512, 256, 128, 64)
@@ -48,7 +48,7 @@ class CSRNet(nn.Module):
         Returns:
           `[B, H // 8, W // 8, 1]` people per cell of 8x8 pixels: its sum is the count.
         """
-        x = normalised(image)
+        x = normalize(image)
         for block, (features, depth) in enumerate(FRONT, start=1):
             x = max_pool(x) if block > 1 else x
             for layer in range(1, depth + 1):

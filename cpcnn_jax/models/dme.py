@@ -8,7 +8,7 @@ from flax import linen as nn
 from cpcnn_jax.config import Model
 from cpcnn_jax.layers.arithmetic import Layer
 from cpcnn_jax.layers.fast_conv import folded_conv, max_pool
-from cpcnn_jax.models.vgg import normalised
+from cpcnn_jax.models.vgg import normalize
 
 
 class DensityMapEstimator(nn.Module):
@@ -46,7 +46,7 @@ class DensityMapEstimator(nn.Module):
         Raises:
           ValueError: H or W is not a multiple of 4.
         """
-        return in_columns(normalised(image), self.columns)
+        return in_columns(normalize(image), self.columns)
 
     def chains(self):
         """Per column its layers along one axis, from the image to the features."""

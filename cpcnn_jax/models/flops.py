@@ -14,7 +14,7 @@ from flax import linen as nn
 from cpcnn_jax.layers.fractionally_strided import FractionallyStridedConv
 
 
-def of_layers(network, shape):
+def layer_flops(network, shape):
     """FLOPs of one evaluation, layer by layer; nothing is computed.
 
     Args:
@@ -25,7 +25,7 @@ def of_layers(network, shape):
       Dict of the layers' names, "fcnn/conv1", to numbers.
 
     Example:
-      >>> of_layers(nn.Conv(8, (3, 3)), (2, 16, 16, 4))
+      >>> layer_flops(nn.Conv(8, (3, 3)), (2, 16, 16, 4))
       {'': 294912}
     """
     found = {}
@@ -58,18 +58,18 @@ def _work(module, x, y):
     return 0
 
 
-def of_training(layers, learns):
+def training_flops(layers, learns):
     """FLOPs of a step: twice as many again for the derivatives of what learns.
 
     Args:
-      layers: from `of_layers`.
+      layers: from `layer_flops`.
       learns: name of a layer -> bool.
 
     Returns:
       A number.
 
     Example:
-      >>> of_training({"frozen": 10, "head": 2}, lambda name: name == "head")
+      >>> training_flops({"frozen": 10, "head": 2}, lambda name: name == "head")
       16
     """
     return sum(work * (3 if learns(name) else 1) for name, work in layers.items())

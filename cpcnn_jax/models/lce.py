@@ -9,7 +9,7 @@ from cpcnn_jax.config import Model
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.layers.fast_conv import max_pool, valid_conv
 from cpcnn_jax.models.classifier_head import ClassifierHead
-from cpcnn_jax.models.vgg import VGG16Features, normalised
+from cpcnn_jax.models.vgg import VGG16Features, normalize
 
 
 class LocalContextEstimator(nn.Module):
@@ -70,7 +70,7 @@ class LocalContextEstimator(nn.Module):
                 patch
             )
         else:
-            x = self._convolve(normalised(patch))
+            x = self._convolve(normalize(patch))
         head = ClassifierHead(self.head, self.num_classes, name="head")
         if rows == columns == 1:
             return head(x, dropout_keys=dropout_keys)

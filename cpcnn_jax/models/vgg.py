@@ -11,7 +11,7 @@ MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
 STD = (0.229, 0.224, 0.225)
 
 
-def normalised(image):
+def normalize(image):
     """Colours with mean 0 and deviation 1 over ImageNet's photographs.
 
     Args:
@@ -21,7 +21,7 @@ def normalised(image):
       `[B, H, W, 3]`.
 
     Example:
-      >>> normalised(jnp.array(MEAN).reshape(1, 1, 1, 3)).ravel().tolist()
+      >>> normalize(jnp.array(MEAN).reshape(1, 1, 1, 3)).ravel().tolist()
       [0.0, 0.0, 0.0]
     """
     mean, std = (jnp.array(v, image.dtype).reshape(1, 1, 1, 3) for v in (MEAN, STD))
@@ -52,7 +52,7 @@ class VGG16Features(nn.Module):
           `[B, H // 32, W // 32, 512 * width]`; of fewer blocks, before their last
           poolings and with their features.
         """
-        x = normalised(image)
+        x = normalize(image)
         for block, (features, depth) in enumerate(VGG16_BLOCKS[: self.blocks], start=1):
             for layer in range(1, depth + 1):
                 x = nn.Conv(

@@ -18,8 +18,8 @@ from starlette.routing import Route
 from cpcnn_jax.io import html as html_io
 from cpcnn_jax.serve import examples, page, prometheus
 from cpcnn_jax.serve import request as request_lib
-from cpcnn_jax.serve.request_queue import Full, Left, Line
-from cpcnn_jax.serve.response import Refused, answer
+from cpcnn_jax.serve.request_queue import ClientGone, QueueFull, RequestQueue
+from cpcnn_jax.serve.response import Rejected, respond
 
 HUNG_UP = 499  # for /metrics; the client does not hear it
 
@@ -35,7 +35,7 @@ def application(ready, *, weights, limits):
     Returns:
       An ASGI application.
     """
-    line = Line(limits.places)
+    line = RequestQueue(limits.places)
     prometheus.watch(line)
     shown = page.render(weights)
 
@@ -56,8 +56,8 @@ def application(ready, *, weights, limits):
     ]
     failures = {
         HTTPException: _refused,
-        Full: functools.partial(_full, line),
-        Left: _left,
+        QueueFull: functools.partial(_full, line),
+        ClientGone: _left,
         ClientDisconnect: _left,
         Exception: _failed,
     }
@@ -73,11 +73,11 @@ async def _count(ready, line, limits, request):
                 asyncio.timeout(limits.seconds),
                 request_lib.reading(request, most=limits.body) as sent,
             ):
-                work = functools.partial(answer, ready, sent, max_size=limits.max_size)
+                work = functools.partial(respond, ready, sent, max_size=limits.max_size)
                 body = await line.turn(work, _hang_up(request.receive))
         except TimeoutError:
             raise _late(sent, limits.seconds) from None
-        except Refused as error:
+        except Rejected as error:
             raise HTTPException(400, str(error)) from None
     return Response(body, media_type="application/json")
 
@@ -112,7 +112,7 @@ async def _metrics(_):
 
 
 async def _schema(_):
-    text = html_io.part(__package__, "openapi.json")
+    text = html_io.read_part(__package__, "openapi.json")
     return Response(text, media_type="application/json")
 
 

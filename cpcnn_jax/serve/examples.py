@@ -14,7 +14,7 @@ CROWD = config.SyntheticCrowd(num_test=3, height=480, width=640, max_heads=900, 
 @functools.cache
 def source():
     """The generated photographs, which are drawn when they are asked for."""
-    return data.open_source(CROWD, "test")
+    return data.open_dataset(CROWD, "test")
 
 
 @functools.cache

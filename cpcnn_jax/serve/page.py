@@ -13,7 +13,7 @@ SCRIPTS = ("density.js", "regions.js", "picture.js", "page.js")
 
 
 def _script():
-    parts = [html_io.part(__package__, name) for name in SCRIPTS]
+    parts = [html_io.read_part(__package__, name) for name in SCRIPTS]
     return "\n".join(['"use strict";', *parts])
 
 
@@ -52,11 +52,11 @@ def render(weights):
             _example(number, len(points))
             for number, points in enumerate(examples.source().points)
         ),
-        "theme.css": html_io.part("cpcnn_jax.io", "theme.css"),
-        "page.css": html_io.part(__package__, "page.css"),
+        "theme.css": html_io.read_part("cpcnn_jax.io", "theme.css"),
+        "page.css": html_io.read_part(__package__, "page.css"),
         "script": _script(),
     }
-    return html_io.fill(html_io.part(__package__, "page.html"), parts)
+    return html_io.fill_template(html_io.read_part(__package__, "page.html"), parts)
 
 
 def _caution(weights):

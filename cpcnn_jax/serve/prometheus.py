@@ -25,7 +25,7 @@ def watch(line):
     """Tell how long the line is.
 
     Args:
-      line: `request_queue.Line`.
+      line: `request_queue.RequestQueue`.
     """
     TAKEN.set_function(lambda: line.taken)
     PLACES.set_function(lambda: line.places)

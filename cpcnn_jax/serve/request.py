@@ -96,7 +96,7 @@ def _understood(form):
 
 def _regions(texts):
     try:
-        found = [regions.parse(text) for text in texts]
+        found = [regions.parse_region(text) for text in texts]
     except (ValueError, TypeError) as error:  # TypeError: the field holds a file
         raise HTTPException(400, str(error)) from None
     if len({region.name for region in found}) < len(found):

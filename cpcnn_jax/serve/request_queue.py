@@ -13,15 +13,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 
-class Full(Exception):
+class QueueFull(Exception):
     """All places are taken."""
 
 
-class Left(Exception):
+class ClientGone(Exception):
     """The one who waited has left."""
 
 
-class Line:
+class RequestQueue:
     """Places for those who wait and the one who is served.
 
     Args:
@@ -42,7 +42,7 @@ class Line:
           Full: there is none left.
         """
         if self.taken >= self.places:
-            raise Full
+            raise QueueFull
         self.taken += 1
         try:
             yield
@@ -61,7 +61,7 @@ class Line:
         will, and work that has begun stops before its next part.
 
         Args:
-          work: called with `track`, a function through which to pass the list of its
+          work: called with `progress`, a function through which to pass the list of its
             parts before doing them one by one.
           leaving: a coroutine that ends when the one who waits has left.
 
@@ -72,22 +72,22 @@ class Line:
           Left: the one who waited has left.
         """
         unwanted = threading.Event()
-        track = functools.partial(_wanted, unwanted)
-        done = asyncio.wrap_future(self._worker.submit(self._timed, work, track))
+        progress = functools.partial(_wanted, unwanted)
+        done = asyncio.wrap_future(self._worker.submit(self._timed, work, progress))
         left = asyncio.ensure_future(leaving)
         try:
             await asyncio.wait({done, left}, return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
-                raise Left
+                raise ClientGone
             return done.result()
         finally:
             unwanted.set()
             done.cancel()
             left.cancel()
 
-    def _timed(self, work, track):
+    def _timed(self, work, progress):
         began = time.monotonic()
-        found = work(track=track)
+        found = work(progress=progress)
         self._seconds += 0.2 * (time.monotonic() - began - self._seconds)
         return found
 
@@ -100,5 +100,5 @@ def _wanted(unwanted, parts):
     """The parts of a work, as long as somebody waits for it."""
     for part in parts:
         if unwanted.is_set():
-            raise Left
+            raise ClientGone
         yield part

@@ -12,18 +12,18 @@ from cpcnn_jax.inference import regions
 from cpcnn_jax.io import density_file
 
 
-class Refused(ValueError):
+class Rejected(ValueError):
     """The photograph cannot be counted; a sentence that names it."""
 
 
-def answer(ready, upload, *, max_size=None, track=iter):
+def respond(ready, upload, *, max_size=None, progress=iter):
     """Count a photograph and write down what was found.
 
     Args:
       ready: `counter.Counter`.
       upload: `request.Upload`.
       max_size: pixels; a longer photograph is shrunk to this first.
-      track: function through which the lists of work are passed.
+      progress: function through which the lists of work are passed.
 
     Returns:
       JSON, bytes; docs/serve.md has its schema.
@@ -35,13 +35,13 @@ def answer(ready, upload, *, max_size=None, track=iter):
     data = io.BytesIO(upload.file.read())
     data.name = upload.name
     try:
-        found = ready.count(data, max_size=max_size, track=track)
+        found = ready.count(data, max_size=max_size, progress=progress)
         inside = _inside(found, upload)
     except ValueError as error:
-        raise Refused(str(error)) from None
+        raise Rejected(str(error)) from None
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         text = str(error).partition("\n")[0] or "out of memory"
-        raise Refused(f"{upload.name}: {text}; try a smaller photograph") from None
+        raise Rejected(f"{upload.name}: {text}; try a smaller photograph") from None
     height, width = found.photograph.size
     told = {
         "file": upload.name,
@@ -62,10 +62,11 @@ def _inside(found, upload):
     size = found.photograph.size
     try:
         return {
-            r.name: regions.count(found.density, r, size=size) for r in upload.regions
+            r.name: regions.count_region(found.density, r, size=size)
+            for r in upload.regions
         }
     except ValueError as error:
-        raise Refused(f"{upload.name}: {error}") from None
+        raise Rejected(f"{upload.name}: {error}") from None
 
 
 def _map(density, formats):

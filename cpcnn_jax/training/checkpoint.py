@@ -169,7 +169,7 @@ class Checkpoints:
         if multihost.is_main():
             shutil.rmtree(aside, ignore_errors=True)
             place.rename(aside)
-        multihost.wait(f"{place} set aside")
+        multihost.barrier(f"{place} set aside")
         self._manager.reload()
 
     def close(self):

@@ -16,7 +16,7 @@ from cpcnn_jax.training import train_step
 from cpcnn_jax.training.init import params as init_params
 
 
-def global_stage(run, before):
+def gce_stage(run, before):
     """GCE on crops; only its head and the last convolutions learn."""
     return _classifier_stage(
         run,
@@ -29,7 +29,7 @@ def global_stage(run, before):
     )
 
 
-def local_stage(run, before):
+def lce_stage(run, before):
     """LCE on patches, window by window; if it has VGG-16's, its last convolutions."""
     side = run.config.model.lce_input_size
     return _classifier_stage(
@@ -45,10 +45,10 @@ def _classifier_stage(run, before, *, name, counts_of, batches_of):
     network, settings = getattr(run.model, name), getattr(run.config, name)
     crops, seed = run.config.crops, run.config.seed
     counts = counts_of(run.source, crops, seed=seed)
-    thresholds = stage_lib.thresholds(run, counts)
-    tx = stage_lib.adam(settings)
+    thresholds = stage_lib.fit_class_thresholds(run, counts)
+    tx = stage_lib.make_adam(settings)
     if settings.vgg_lr_multiplier != 1:
-        tx = stage_lib.slowed(tx, "/vgg16/", settings.vgg_lr_multiplier)
+        tx = stage_lib.scale_updates(tx, "/vgg16/", settings.vgg_lr_multiplier)
     frozen = _frozen(name, settings)
 
     def trains(weight):
@@ -65,14 +65,14 @@ def _classifier_stage(run, before, *, name, counts_of, batches_of):
         tx,
         scope=f"{name}/",
         class_weights=jnp.asarray(density_classes.class_weights(counts, thresholds)),
-        key=init_params.key(seed, f"{name} dropout"),
-        **stage_lib.way(run, settings),
+        key=init_params.purpose_key(seed, f"{name} dropout"),
+        **stage_lib.step_options(run, settings),
     )
 
     @functools.cache
     def work(shape):
-        layers = flops.of_layers(network, shape)
-        return flops.of_training(layers, lambda layer: trains(f"{name}/{layer}/"))
+        layers = flops.layer_flops(network, shape)
+        return flops.training_flops(layers, lambda layer: trains(f"{name}/{layer}/"))
 
     return stage_lib.Stage(
         name=name,
@@ -80,7 +80,7 @@ def _classifier_stage(run, before, *, name, counts_of, batches_of):
         state=train_step.new_state(before, tx, trains=trains),
         step=step,
         batches=labelled,
-        result=stage_lib.weights,
+        result=stage_lib.all_params,
         photographs=run.source.names,
         flops=work,
         maps=False,

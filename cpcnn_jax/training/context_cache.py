@@ -22,7 +22,7 @@ from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.weights import serialization
 
 
-def kept(file, compute):
+def cached_arrays(file, compute):
     """Arrays from a file that was written before, or computed and written now.
 
     Args:
@@ -43,14 +43,14 @@ def kept(file, compute):
         return found
 
 
-def crop_scores(run, folder, strategy, stop):
+def make_crop_scorer(run, folder, strategy, stop):
     """The scores of training crops, each a block and its windows.
 
     Args:
-      run: `stage.Run`.
+      run: `stage.StageContext`.
       folder: where they are kept, or will be.
       strategy: from `parallel`.
-      stop: function, the signal that asks to stop or None (`preemption.deferred`).
+      stop: function, the number of a received signal or None.
 
     Returns:
       scores(weights, crops): a flat dict of all weights and a set of (i, j), numbers of
@@ -76,7 +76,7 @@ def crop_scores(run, folder, strategy, stop):
             size = (
                 settings.deterministic_microbatch
                 * strategy.num_devices
-                // multihost.host()[1]
+                // multihost.process_rank()[1]
             )
         return _of_all(Path(folder), crops, read, looks, size, stop)
 
@@ -94,7 +94,7 @@ def _of_all(folder, crops, read, look, batch_size, stop):
 
     found = {}
     for i in tqdm(
-        multihost.share(list(wanted)),
+        multihost.local_share(list(wanted)),
         desc="context",
         unit="photograph",
         disable=not multihost.is_main(),
@@ -103,7 +103,7 @@ def _of_all(folder, crops, read, look, batch_size, stop):
             found[i] = scores(i)
         if stop():
             raise Interrupted(stop(), f"in the context of photograph {i}'s crops")
-    multihost.wait("context")
+    multihost.barrier("context")
     found |= {i: scores(i) for i in wanted.keys() - found.keys()}  # by the others
     return {(i, j): of for i, by_crop in found.items() for j, of in by_crop.items()}
 
@@ -141,4 +141,4 @@ def _ask(look, read, batch_size, numbers):
 def _write(file, arrays):
     found = {name: np.ascontiguousarray(x) for name, x in arrays.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write.replace(file, serialize(found))
+    atomic_write.write_atomic(file, serialize(found))

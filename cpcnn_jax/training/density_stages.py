@@ -26,13 +26,15 @@ def density_stage(run, before):
     """DME and F-CNN with the Euclidean loss, GCE and LCE frozen."""
     settings = run.config.density
     before = _expected(run, before) if settings.fcnn_init_from_lce else before
-    tx = stage_lib.slowed(stage_lib.adam(settings), "dme/", settings.dme_lr_multiplier)
-    tx = ema.kept(tx, settings.ema_decay)
+    tx = stage_lib.scale_updates(
+        stage_lib.make_adam(settings), "dme/", settings.dme_lr_multiplier
+    )
+    tx = ema.with_ema(tx, settings.ema_decay)
     step = train_step.density_step(
         run.model,
         tx,
         cells=settings.multiscale_loss_sizes,
-        **stage_lib.way(run, settings),
+        **stage_lib.step_options(run, settings),
     )
     return stage_lib.Stage(
         name="density",
@@ -40,7 +42,7 @@ def density_stage(run, before):
         state=train_step.new_state(before, tx, trains=_joint),
         step=step,
         batches=_density_batches(run, before, settings),
-        result=lambda state: {**ema.of(state), **state.frozen},
+        result=lambda state: {**ema.ema_params(state), **state.frozen},
         photographs=run.source.names,
         flops=functools.cache(functools.partial(_map_flops, run.model)),
     )
@@ -50,14 +52,14 @@ def adversarial_stage(run, before):
     """DME and F-CNN against the discriminator, GCE and LCE frozen."""
     settings = run.config.adversary
     judge = Discriminator(settings.discriminator_width_multiplier)
-    tx = stage_lib.adam(settings)
+    tx = stage_lib.make_adam(settings)
     judge_tx = optax.adam(
         settings.discriminator_learning_rate, b1=settings.discriminator_beta1
     )
-    judge_weights = init_params.drawn(
+    judge_weights = init_params.random_params(
         judge, run.config.seed, "discriminator", channels=1
     )
-    state = train_step.Rivals(
+    state = train_step.GANState(
         train_step.new_state(before, tx, trains=_joint),
         train_step.new_state(judge_weights, judge_tx, trains=lambda name: True),
     )
@@ -67,12 +69,12 @@ def adversarial_stage(run, before):
         judge,
         judge_tx,
         weight=settings.weight,
-        **stage_lib.way(run, settings),
+        **stage_lib.step_options(run, settings),
     )
 
     @functools.cache
     def work(shape):
-        layers = flops.of_layers(judge, (*shape[:3], 1))
+        layers = flops.layer_flops(judge, (*shape[:3], 1))
         judged = sum(layers.values())  # true and estimate, then through to the latter
         return _map_flops(run.model, shape) + 2 * 3 * judged + 2 * judged
 
@@ -82,7 +84,7 @@ def adversarial_stage(run, before):
         state=state,
         step=step,
         batches=_density_batches(run, before, settings),
-        result=lambda rivals: stage_lib.weights(rivals.generator),
+        result=lambda rivals: stage_lib.all_params(rivals.generator),
         photographs=run.source.names,
         flops=work,
     )
@@ -94,10 +96,10 @@ def _expected(run, before):
     counts = crops_lib.patch_counts(
         run.source, settings.crops, settings.seed, side=settings.model.lce_input_size
     )
-    return before | expected_density.fusion(
+    return before | expected_density.fcnn_from_lce(
         before,
         counts,
-        stage_lib.thresholds(run, counts),
+        stage_lib.fit_class_thresholds(run, counts),
         area=PATCH**2,
         density_scale=settings.model.density_scale,
     )
@@ -105,9 +107,9 @@ def _expected(run, before):
 
 def _map_flops(model, shape):
     """Of a step of DME and F-CNN alone: the frozen networks were asked before."""
-    layers = flops.of_layers(model, shape)
+    layers = flops.layer_flops(model, shape)
     learning = {name: work for name, work in layers.items() if _joint(name)}
-    return flops.of_training(learning, _joint)
+    return flops.training_flops(learning, _joint)
 
 
 def _joint(name):
@@ -118,7 +120,7 @@ def _density_batches(run, before, settings):
     """Crops with their maps and what the networks that are frozen say of them."""
     order = {"batch_size": settings.batch_size, "seed": run.config.seed}
     crops = run.config.crops
-    seen = input_pipeline.crops_until(run.source, crops, steps=settings.steps, **order)
+    seen = input_pipeline.crops_used(run.source, crops, steps=settings.steps, **order)
     scores = run.crop_scores(before, seen)
 
     def batches(start):

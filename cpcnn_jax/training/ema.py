@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 
 
-class WithMean(NamedTuple):
+class EMAState(NamedTuple):
     """The state of an optimiser and of the mean."""
 
     inner: optax.OptState
@@ -21,7 +21,7 @@ class WithMean(NamedTuple):
     mean: dict  # as the weights
 
 
-def kept(tx, decay):
+def with_ema(tx, decay):
     """An optimiser that makes the same updates, and keeps the mean of what they led to.
 
     Args:
@@ -37,7 +37,7 @@ def kept(tx, decay):
 
     def init(params):
         nothing = optax.tree.zeros_like(params)
-        return WithMean(tx.init(params), jnp.zeros((), jnp.int32), nothing)
+        return EMAState(tx.init(params), jnp.zeros((), jnp.int32), nothing)
 
     def update(updates, state, params):
         updates, inner = tx.update(updates, state.inner, params)
@@ -45,12 +45,12 @@ def kept(tx, decay):
         share = (1 - decay) / (1 - decay**count)  # of the newest: all, if it is alone
         new = optax.apply_updates(params, updates)
         mean = optax.incremental_update(new, state.mean, share)
-        return updates, WithMean(inner, count, mean)
+        return updates, EMAState(inner, count, mean)
 
     return optax.GradientTransformation(init, update)
 
 
-def of(state):
+def ema_params(state):
     """The mean of the weights where one is kept, else the weights themselves.
 
     Args:
@@ -60,4 +60,4 @@ def of(state):
       Flat dict.
     """
     optimiser = state.opt_state
-    return optimiser.mean if isinstance(optimiser, WithMean) else state.params
+    return optimiser.mean if isinstance(optimiser, EMAState) else state.params

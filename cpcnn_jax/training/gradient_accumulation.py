@@ -14,7 +14,7 @@ from flax import linen as nn
 from cpcnn_jax.training import mixed_precision
 
 
-def of(loss, params, batch, *, parts, unit, axis_name):
+def accumulated_gradients(loss, params, batch, *, parts, unit, axis_name):
     """((loss, metrics), gradients) of the whole batch, on all devices.
 
     Args:

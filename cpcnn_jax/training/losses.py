@@ -39,7 +39,7 @@ def euclidean_loss(predicted, target):
     return jnp.mean(jnp.square(predicted - target), axis=(1, 2, 3))
 
 
-def coarse_loss(predicted, target, side):
+def multiscale_loss(predicted, target, side):
     """The mean squared difference of two maps' means over cells, times the cells' side.
 
     Where single heads cannot be told apart yet, L_E is mostly about what lies within a
@@ -62,7 +62,7 @@ def coarse_loss(predicted, target, side):
 
     Example:
       >>> one_right = jnp.zeros((1, 4, 4, 1)).at[:, 0, 0].set(4.0)
-      >>> coarse_loss(one_right, jnp.full((1, 4, 4, 1), 0.25), 4).tolist()
+      >>> multiscale_loss(one_right, jnp.full((1, 4, 4, 1), 0.25), 4).tolist()
       [0.0]
     """
 

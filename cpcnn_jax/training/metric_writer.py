@@ -8,7 +8,7 @@ from pathlib import Path
 from tensorboardX import SummaryWriter
 
 
-class Log:
+class MetricWriter:
     """Append to `workdir/metrics.jsonl` and `workdir/tensorboard`.
 
     Args:
@@ -20,14 +20,14 @@ class Log:
         self._lines = open(Path(workdir) / "metrics.jsonl", "a", buffering=1)
         self._board = SummaryWriter(str(Path(workdir) / "tensorboard"))
 
-    def scalars(self, stage, step, values):
+    def write_scalars(self, stage, step, values):
         """One line `{"stage", "step", "time", name: value ...}`."""
         line = {"stage": stage, "step": step, "time": round(time.time(), 3), **values}
         self._lines.write(json.dumps(line) + "\n")
         for name, value in values.items():
             self._board.add_scalar(f"{stage}/{name}", value, step)
 
-    def picture(self, stage, step, pixels):
+    def write_image(self, stage, step, pixels):
         """A picture `[H, W, 3]` uint8, for TensorBoard."""
         self._board.add_image(f"{stage}/crop", pixels, step, dataformats="HWC")
 
@@ -38,13 +38,13 @@ class Log:
             self._board.close()
 
 
-class Silence:
+class NullWriter:
     """The log of a process that writes none: of several, the main one does."""
 
-    def scalars(self, stage, step, values):
+    def write_scalars(self, stage, step, values):
         """Nothing."""
 
-    def picture(self, stage, step, pixels):
+    def write_image(self, stage, step, pixels):
         """Nothing."""
 
     def close(self):

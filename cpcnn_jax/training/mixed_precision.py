@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 
-def cast(tree, dtype):
+def cast_floats(tree, dtype):
     """Floating-point arrays in the dtype of the computation, but for vectors.
 
     Args:
@@ -20,7 +20,7 @@ def cast(tree, dtype):
       The tree.
 
     Example:
-      >>> kernel, bias = cast((jnp.ones((2, 2)), jnp.ones(2)), jnp.bfloat16)
+      >>> kernel, bias = cast_floats((jnp.ones((2, 2)), jnp.ones(2)), jnp.bfloat16)
       >>> print(kernel.dtype, bias.dtype)
       bfloat16 float32
     """
@@ -34,7 +34,7 @@ def cast(tree, dtype):
     return jax.tree.map(narrow, tree)
 
 
-def widened(x):
+def to_float32(x):
     """What a network computed, in float32 or wider, for the losses."""
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 

@@ -9,7 +9,7 @@ import math
 import jax
 
 
-class Watch:
+class NanGuard:
     """The metrics of the steps since the last look.
 
     Args:
@@ -21,7 +21,7 @@ class Watch:
         """Nothing was seen."""
         self._stage, self._names, self._seen = stage, names, []
 
-    def note(self, step, metrics, crops):
+    def record(self, step, metrics, crops):
         """Keep what a step answered, wherever it lies.
 
         Args:
@@ -31,7 +31,7 @@ class Watch:
         """
         self._seen.append((step, metrics, crops))
 
-    def look(self):
+    def check(self):
         """The metrics of the last step, now that all since the last look are numbers.
 
         Returns:

@@ -32,18 +32,18 @@ class Stage(NamedTuple):
     maps: bool = True  # whether it learns maps, to look at and to validate
 
 
-class Run(NamedTuple):
+class StageContext(NamedTuple):
     """What all stages share."""
 
     config: config.Experiment
     model: cpcnn.CPCNN
     source: Any  # the training photographs
     axis_name: str | None  # of the device strategy
-    reading: input_pipeline.Reading = input_pipeline.HERE
-    crop_scores: Callable | None = None  # of `context_cache.crop_scores`
+    reading: input_pipeline.ReadOptions = input_pipeline.HERE
+    crop_scores: Callable | None = None  # of `context_cache.make_crop_scorer`
 
 
-def way(run, settings):
+def step_options(run, settings):
     """How a stage's step is computed, whatever it computes."""
     dtype = jnp.bfloat16 if run.config.compute_dtype == "bfloat16" else None
     return {
@@ -54,12 +54,12 @@ def way(run, settings):
     }
 
 
-def weights(state):
+def all_params(state):
     """All weights, as a flat dict: those that learn and those that rest."""
     return {**state.params, **state.frozen}
 
 
-def adam(settings):
+def make_adam(settings):
     """Adam with a rate that warms up and then falls along a cosine to 0."""
     rate = optax.warmup_cosine_decay_schedule(
         0.0, settings.learning_rate, settings.warmup_steps, settings.steps
@@ -67,7 +67,7 @@ def adam(settings):
     return optax.adam(rate)
 
 
-def slowed(tx, part, rate):
+def scale_updates(tx, part, rate):
     """Weights that have `part` in their names move `rate` times as far."""
     slow = optax.masked(
         optax.scale(rate), lambda params: {name: part in name for name in params}
@@ -75,7 +75,7 @@ def slowed(tx, part, rate):
     return optax.chain(tx, slow)
 
 
-def thresholds(run, counts):
+def fit_class_thresholds(run, counts):
     """The boundaries of the density classes that the configuration asks for."""
     model = run.config.model
     return density_classes.fit_thresholds(

@@ -19,7 +19,7 @@ from cpcnn_jax.io import atomic_write
 SCORES = {"mae": 2, "rmse": 2, "psnr": 2, "ssim": 3, "num_images": 0}
 
 
-def points(sweeps):
+def grid_points(sweeps):
     """Every combination of the values.
 
     Args:
@@ -32,7 +32,7 @@ def points(sweeps):
       ValueError: one is not so written, or a field comes twice.
 
     Example:
-      >>> points(["seed=0,1", "gce.steps=5"])
+      >>> grid_points(["seed=0,1", "gce.steps=5"])
       [{'seed': '0', 'gce.steps': '5'}, {'seed': '1', 'gce.steps': '5'}]
     """
     axes = {}
@@ -52,7 +52,7 @@ def points(sweeps):
 
 
 def folder_name(point):
-    """A point's folder, from which `rows` reads the point again.
+    """A point's folder, from which `read_rows` reads the point again.
 
     Example:
       >>> folder_name({"seed": "0", "density.steps": "9"})
@@ -61,7 +61,7 @@ def folder_name(point):
     return ",".join(f"{field}={value}" for field, value in point.items())
 
 
-def finished(folder, split=None):
+def is_finished(folder, split=None):
     """Whether a point's run has been trained and scored, on a split if one is given."""
     file = Path(folder) / "metrics.json"
     if split is None or not file.exists():
@@ -72,7 +72,7 @@ def finished(folder, split=None):
         return False
 
 
-def rows(workdir):
+def read_rows(workdir):
     """The finished points.
 
     Args:
@@ -87,7 +87,7 @@ def rows(workdir):
     """
     found = []
     for folder in sorted(Path(workdir).glob("*=*")):
-        if finished(folder):
+        if is_finished(folder):
             point = dict(part.split("=", 1) for part in folder.name.split(","))
             found.append(point | _scores(folder / "metrics.json"))
     if not found:
@@ -105,7 +105,7 @@ def _scores(file):
         ) from None
 
 
-def write(workdir):
+def write_table(workdir):
     """Write `sweep.csv` into the sweep's folder.
 
     Args:
@@ -115,15 +115,15 @@ def write(workdir):
       The table, a str of several lines.
 
     Raises:
-      ValueError: as in `rows`.
+      ValueError: as in `read_rows`.
     """
-    found = rows(workdir)
+    found = read_rows(workdir)
     columns = list(dict.fromkeys(name for row in found for name in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(found)
-    atomic_write.replace(Path(workdir) / "sweep.csv", text.getvalue().encode())
+    atomic_write.write_atomic(Path(workdir) / "sweep.csv", text.getvalue().encode())
     return _in_words(found, columns)
 
 

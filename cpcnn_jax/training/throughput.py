@@ -4,7 +4,7 @@ import contextlib
 import time
 
 
-class Clock:
+class Throughput:
     """Runs from its making on, but for the time in which it is stopped."""
 
     def __init__(self):

@@ -24,7 +24,7 @@ from cpcnn_jax.training import (
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training import validation as validation_lib
 from cpcnn_jax.training.init import params as init_params
-from cpcnn_jax.training.throughput import Clock
+from cpcnn_jax.training.throughput import Throughput
 from cpcnn_jax.weights import serialization
 
 
@@ -33,9 +33,9 @@ def train(config, folder, strategy, *, stop):
 
     Args:
       config: `config.Experiment`.
-      folder: the run's folder, claimed by `workdir.claim`.
+      folder: the run's folder, claimed by `workdir.claim_workdir`.
       strategy: from `parallel`.
-      stop: function, the signal that asks to stop or None (`preemption.deferred`).
+      stop: function, the number of a received signal or None.
 
     Returns:
       The path of the trained weights.
@@ -55,51 +55,57 @@ def train(config, folder, strategy, *, stop):
                 parts=stage.accum_steps,
                 unit=config.deterministic_microbatch or 1,
             )
-    with preemption.at_once(stop, "before the training: photographs were being read"):
-        photographs = data.open_source(config.data, "train")
+    with preemption.immediate_signals(
+        stop, "before the training: photographs were being read"
+    ):
+        photographs = data.open_dataset(config.data, "train")
     crops_lib.check_sizes(photographs)
     source, validation = splits.split(photographs, config.validation.percent)
-    reading = input_pipeline.Reading(config.workers, *multihost.host())
+    reading = input_pipeline.ReadOptions(config.workers, *multihost.process_rank())
     model = cpcnn.build(config.model)
-    run = stage_lib.Run(config, model, source, strategy.axis_name, reading)
+    run = stage_lib.StageContext(config, model, source, strategy.axis_name, reading)
     context = Path(folder) / "context"
     run = run._replace(
-        crop_scores=context_cache.crop_scores(run, context, strategy, stop)
+        crop_scores=context_cache.make_crop_scorer(run, context, strategy, stop)
     )
-    judge = validation_lib.Judge(
-        mae=validation_lib.validation(run, validation, context),
-        preview=validation_lib.preview(run),
+    validator = validation_lib.Validator(
+        mae=validation_lib.make_validator(run, validation, context),
+        preview=validation_lib.make_preview(run),
     )
-    found = init_params.weights_of(model, config)
-    kept = metric_writer.Log(folder) if multihost.is_main() else metric_writer.Silence()
-    with closing(kept) as journal:
-        for build in plan(run):
+    found = init_params.initial_params(model, config)
+    kept = (
+        metric_writer.MetricWriter(folder)
+        if multihost.is_main()
+        else metric_writer.NullWriter()
+    )
+    with closing(kept) as writer:
+        for build in plan_stages(run):
             stage = build(run, found)
-            found = _run_stage(stage, judge, config, folder, strategy, journal, stop)
+            found = _run_stage(stage, validator, config, folder, strategy, writer, stop)
     file = serialization.weights_file(folder)
     if multihost.is_main():
         serialization.save(file, found, config.model, blocks=config.crops.side_divisor)
-    multihost.wait("weights")
+    multihost.barrier("weights")
     return file
 
 
-def plan(run):
+def plan_stages(run):
     """The stages that the configuration asks for, each a function of the weights."""
     asked = {
-        classifier_stages.global_stage: run.model.gce and run.config.gce.steps,
-        classifier_stages.local_stage: run.model.lce and run.config.lce.steps,
+        classifier_stages.gce_stage: run.model.gce and run.config.gce.steps,
+        classifier_stages.lce_stage: run.model.lce and run.config.lce.steps,
         density_stages.density_stage: run.config.density.steps,
         density_stages.adversarial_stage: run.config.adversary.steps,
     }
     return [stage for stage, steps in asked.items() if steps]
 
 
-def _run_stage(stage, judge, config, folder, strategy, journal, stop):
+def _run_stage(stage, validator, config, folder, strategy, writer, stop):
     state, step = strategy.place_state(stage.state), strategy.wrap(stage.step)
-    watch = nan_guard.Watch(stage.name, stage.photographs)
+    guard = nan_guard.NanGuard(stage.name, stage.photographs)
     with closing(checkpoint.Checkpoints(folder, stage.name)) as saved, _advised(saved):
         done, state = saved.restore(like=state) or (0, state)
-        asked, clock = stop(), Clock()
+        asked, clock = stop(), Throughput()
         with closing(stage.batches(done)) as batches, _bar(stage, done) as bar:
             while done < stage.steps and not asked:
                 with clock.waiting():
@@ -107,27 +113,32 @@ def _run_stage(stage, judge, config, folder, strategy, journal, stop):
                 crops = batch.pop("crop")
                 state, metrics = step(state, strategy.place_batch(batch))
                 done += 1
-                watch.note(done, metrics, crops)
+                guard.record(done, metrics, crops)
                 images = batch["image"].shape
-                hosts = multihost.host()[1]
+                hosts = multihost.process_rank()[1]
                 clock.count(hosts * len(crops), hosts * stage.flops(images))
                 bar.update()
                 asked = stop()  # once a step: what is said to be saved is saved
-                due = _due(config, stage, done, asked)
-                values = watch.look() | clock.values() if due.line else {}
+                actions = _step_actions(config, stage, done, asked)
+                values = guard.check() | clock.values() if actions.line else {}
                 with clock.stopped():
-                    if due.score:
-                        mae = judge.mae(stage.result(state))
-                        watch.note(done, {checkpoint.SCORE: mae}, crops)
-                        values |= watch.look()
-                    if due.line:
-                        journal.scalars(stage.name, done, values)
+                    if actions.score:
+                        mae = validator.mae(stage.result(state))
+                        guard.record(done, {checkpoint.SCORE: mae}, crops)
+                        values |= guard.check()
+                    if actions.line:
+                        writer.write_scalars(stage.name, done, values)
                         bar.set_postfix({n: f"{v:.4g}" for n, v in values.items()})
-                    if due.save:
+                    if actions.save:
                         saved.save(done, state, values.get(checkpoint.SCORE))
-                    if due.save and stage.maps and not asked and multihost.is_main():
-                        picture = judge.preview(stage.result(state), batch)
-                        journal.picture(stage.name, done, picture)
+                    if (
+                        actions.save
+                        and stage.maps
+                        and not asked
+                        and multihost.is_main()
+                    ):
+                        picture = validator.preview(stage.result(state), batch)
+                        writer.write_image(stage.name, done, picture)
         if asked:
             raise preemption.Interrupted(
                 asked, f"after step {done} of the stage {stage.name}"
@@ -136,7 +147,7 @@ def _run_stage(stage, judge, config, folder, strategy, journal, stop):
     return jax.device_get(stage.result(best[1] if best else state))
 
 
-class Due(NamedTuple):
+class StepActions(NamedTuple):
     """What is to be done after a step."""
 
     line: bool  # in the log
@@ -144,12 +155,12 @@ class Due(NamedTuple):
     save: bool
 
 
-def _due(config, stage, done, asked):
+def _step_actions(config, stage, done, asked):
     last = done == stage.steps
     score = stage.maps and config.validation.percent > 0
     score = score and (last or done % config.validation.eval_every == 0)
     save = bool(asked) or last or score or done % config.checkpoint_every == 0
-    return Due(save or done % config.log_every == 0, score, save)
+    return StepActions(save or done % config.log_every == 0, score, save)
 
 
 def _bar(stage, done):

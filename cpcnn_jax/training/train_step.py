@@ -32,7 +32,7 @@ class State(NamedTuple):
     opt_state: optax.OptState
 
 
-class Rivals(NamedTuple):
+class GANState(NamedTuple):
     """The state of the adversarial stage."""
 
     generator: State
@@ -102,10 +102,10 @@ def classification_step(
 
     def loss(params, frozen, batch):
         weights = to_variables(
-            *mixed_precision.cast((params, frozen), dtype), scope=scope
+            *mixed_precision.cast_floats((params, frozen), dtype), scope=scope
         )
-        image = mixed_precision.cast(batch["image"], dtype)
-        logits = mixed_precision.widened(
+        image = mixed_precision.cast_floats(batch["image"], dtype)
+        logits = mixed_precision.to_float32(
             network.apply(weights, image, dropout_keys=batch["key"])
         )
         right = jnp.argmax(logits, axis=-1) == batch["label"]
@@ -114,7 +114,7 @@ def classification_step(
 
     def step(state, batch):
         keys = example_keys(key, state.step, len(batch["label"]), axis_name)
-        (value, metrics), grads = gradient_accumulation.of(
+        (value, metrics), grads = gradient_accumulation.accumulated_gradients(
             lambda params, part: loss(params, state.frozen, part),
             state.params,
             {**batch, "key": keys},
@@ -129,13 +129,13 @@ def classification_step(
 
 def _estimate(model, params, batch, dtype):
     """The joint stage's forward pass, with what the frozen networks had said."""
-    weights = to_variables(mixed_precision.cast(params, dtype))
-    image = mixed_precision.cast(batch["image"], dtype)
+    weights = to_variables(mixed_precision.cast_floats(params, dtype))
+    image = mixed_precision.cast_floats(batch["image"], dtype)
     context = model.apply(weights, batch["scores"], image, method="spread")
     density, _ = model.apply(
-        weights, image, context=mixed_precision.cast(context, dtype)
+        weights, image, context=mixed_precision.cast_floats(context, dtype)
     )
-    return mixed_precision.widened(density)
+    return mixed_precision.to_float32(density)
 
 
 def _crop_error(density, batch):
@@ -150,7 +150,7 @@ def density_step(model, tx, *, cells=(), axis_name=None, dtype=None, parts=1, un
     Args:
       model: CPCNN.
       tx: the optimiser.
-      cells: sides in pixels of the cells over which `losses.coarse_loss` is added.
+      cells: sides in pixels of the cells over which `losses.multiscale_loss` is added.
       axis_name: see above.
       dtype: see above.
       parts: see above.
@@ -165,11 +165,11 @@ def density_step(model, tx, *, cells=(), axis_name=None, dtype=None, parts=1, un
         density = _estimate(model, params, batch, dtype)
         maps = [model.density_scale * x for x in (density, batch["density"])]
         per_example = losses.euclidean_loss(*maps)
-        per_example += sum(losses.coarse_loss(*maps, side) for side in cells)
+        per_example += sum(losses.multiscale_loss(*maps, side) for side in cells)
         return jnp.mean(per_example), {"crop_mae": _crop_error(density, batch)}
 
     def step(state, batch):
-        (value, metrics), grads = gradient_accumulation.of(
+        (value, metrics), grads = gradient_accumulation.accumulated_gradients(
             loss, state.params, batch, parts=parts, unit=unit, axis_name=axis_name
         )
         return _update(state, grads, tx), {"loss": value, **metrics}
@@ -203,9 +203,9 @@ def adversarial_step(
     scale = model.density_scale
 
     def judgement(params, density):
-        weights = to_variables(mixed_precision.cast(params, dtype))
-        return mixed_precision.widened(
-            judge.apply(weights, mixed_precision.cast(density, dtype))
+        weights = to_variables(mixed_precision.cast_floats(params, dtype))
+        return mixed_precision.to_float32(
+            judge.apply(weights, mixed_precision.cast_floats(density, dtype))
         )
 
     def judge_loss(params, generator_params, batch):
@@ -226,7 +226,7 @@ def adversarial_step(
 
     def step(rivals, batch):
         generator, discriminator = rivals
-        (judged, _), grads = gradient_accumulation.of(
+        (judged, _), grads = gradient_accumulation.accumulated_gradients(
             lambda params, part: judge_loss(params, generator.params, part),
             discriminator.params,
             batch,
@@ -235,7 +235,7 @@ def adversarial_step(
             axis_name=axis_name,
         )
         discriminator = _update(discriminator, grads, judge_tx)
-        (total, metrics), grads = gradient_accumulation.of(
+        (total, metrics), grads = gradient_accumulation.accumulated_gradients(
             lambda params, part: generator_loss(params, discriminator.params, part),
             generator.params,
             batch,
@@ -245,6 +245,6 @@ def adversarial_step(
         )
         generator = _update(generator, grads, tx)
         metrics = {"loss": total, **metrics, "discriminator": judged}
-        return Rivals(generator, discriminator), metrics
+        return GANState(generator, discriminator), metrics
 
     return step

@@ -1,7 +1,7 @@
 """Which checkpoint is the best: the one that counts the validation photographs best.
 
 GCE and LCE are frozen while maps are learned, so that their scores of a photograph are
-kept (`context_cache.kept`) and a validation costs DME and F-CNN alone.
+kept (`context_cache.cached_arrays`) and a validation costs DME and F-CNN alone.
 """
 
 from collections.abc import Callable
@@ -18,44 +18,47 @@ from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import context_cache
 
 
-class Judge(NamedTuple):
+class Validator(NamedTuple):
     """What is asked of the weights while maps are learned."""
 
-    mae: Callable  # of `validation`
-    preview: Callable  # of `preview`
+    mae: Callable  # of `make_validator`
+    preview: Callable  # of `make_preview`
 
 
-def validation(run, source, folder):
+def make_validator(run, source, folder):
     """Mean absolute error of whole photographs' counts, against annotated heads.
 
     Where a photograph has a region of interest, only what lies in it counts.
 
     Args:
-      run: `stage.Run`.
+      run: `stage.StageContext`.
       source: the photographs held out, at least 1; see `cpcnn_jax.data`.
       folder: where their scores are kept.
 
     Returns:
       mae(weights): a flat dict of weights to people.
     """
-    score, estimate = context_scores.estimator(run.model), tiling.estimator(run.model)
+    score, estimate = (
+        context_scores.context_estimator(run.model),
+        tiling.density_estimator(run.model),
+    )
 
     def predicted(weights, i):
         record = source[i]
         image = record["image"]
         shape = image_io.padded_shape(image)
         grids = run.model.grids(shape, blocks=run.config.crops.side_divisor)
-        scores = context_cache.kept(
+        scores = context_cache.cached_arrays(
             Path(folder) / f"validation_{i:06d}.safetensors",
             lambda: score(weights, image, grids),
         )
-        context = context_scores.spread(scores, grids, shape)
+        context = context_scores.spread_scores(scores, grids, shape)
         density = estimate(weights, image, context) * record.get("roi", 1)
         return density.sum(dtype="float64")
 
     def mae(weights):
         weights = jax.device_put(jax.device_get(weights))  # on one device
-        ours = multihost.share(range(len(source)))
+        ours = multihost.local_share(range(len(source)))
         counts = multihost.gather(
             [predicted(weights, i) for i in ours if i is not None]
         )
@@ -64,11 +67,11 @@ def validation(run, source, folder):
     return mae
 
 
-def preview(run):
+def make_preview(run):
     """A batch's first crop, its true map and the estimate, as pixels.
 
     Args:
-      run: `stage.Run`.
+      run: `stage.StageContext`.
 
     Returns:
       preview(weights, batch): a flat dict of weights and a batch of a stage that learns
@@ -86,7 +89,7 @@ def preview(run):
         first = jax.tree.map(lambda values: values[:1], batch)
         guess = estimate(jax.device_get(weights), first)[0, ..., 0]
         image, true = first["image"][0], first["density"][0, ..., 0]
-        figure = figures.comparison(image, true, guess, people=true.sum())
-        return figures.pixels(figure)
+        figure = figures.comparison_figure(image, true, guess, people=true.sum())
+        return figures.figure_pixels(figure)
 
     return draw

@@ -26,7 +26,7 @@ _OURS = {"config.json", "environment.json"}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
-def claim(workdir, experiment: config.Experiment, *, record=True):
+def claim_workdir(workdir, experiment: config.Experiment, *, record=True):
     """Make the folder this experiment's, and write down what runs and where.
 
     Args:
@@ -50,9 +50,9 @@ def claim(workdir, experiment: config.Experiment, *, record=True):
     if any(path.name not in _OURS for path in workdir.iterdir()):  # a run has begun
         default = config.Experiment(data=type(experiment.data)())
         _refuse_another(workdir, ours, absent=_tree(default))
-    atomic_write.replace(workdir / "config.json", _json(ours))
+    atomic_write.write_atomic(workdir / "config.json", _json(ours))
     if record or not (workdir / "environment.json").exists():
-        atomic_write.replace(workdir / "environment.json", _json(_environment()))
+        atomic_write.write_atomic(workdir / "environment.json", _json(_environment()))
 
 
 def check_shared(workdir, experiment: config.Experiment):

@@ -3,7 +3,7 @@
 Eleven of the GCE's thirteen convolutions are VGG-16's as published and never learn, and
 so may be the LCE's first; and a training that goes on from released weights may leave
 GCE and LCE as they are. A file without such layers says which it needs by their hash,
-and `whole` puts them back.
+and `decompress` puts them back.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from cpcnn_jax.config.constants import VGG16_BLOCKS
 from cpcnn_jax.weights import serialization
 
 
-def imagenet(model, file=serialization.VGG16):
+def imagenet_params(model, file=serialization.VGG16):
     """VGG-16's convolutions under their names in CP-CNN.
 
     Args:
@@ -48,12 +48,12 @@ def imagenet(model, file=serialization.VGG16):
     }
 
 
-def slim(trained, known):
+def compress(trained, known):
     """Make weights small.
 
     Args:
       trained: flat dict of float32 arrays.
-      known: likewise, what anyone has: of `imagenet`, or of other released weights.
+      known: the same, of `imagenet_params` or other released weights.
 
     Returns:
       (flat dict of float16 arrays without what is known, the SHA-256 of those left out
@@ -76,13 +76,13 @@ def slim(trained, known):
     return kept, _digest(left_out) if left_out else None
 
 
-def whole(trained, digest, known):
-    """The weights that `slim` had, but for what rounding to half precision took.
+def decompress(trained, digest, known):
+    """The weights that `compress` had, but for what rounding to half precision took.
 
     Args:
       trained: flat dict of arrays.
       digest: of what was left out; None: nothing was.
-      known: as of `slim`.
+      known: as of `compress`.
 
     Returns:
       Flat dict of float32 arrays.

@@ -22,14 +22,14 @@ RELEASES = {
         "2b905e0a7a0370f51ff117167bcb307d7780dcfdaf9a6433aedd7fc19bffa845"
     ),
 }
-# What `find` takes, for help texts.
+# What `find_weights` takes, for help texts.
 ANY = (
     f"a weights file, the workdir of a run, a released name ({', '.join(RELEASES)}) or "
     "OWNER/NAME on Hugging Face"
 )
 
 
-def find(path):
+def find_weights(path):
     """The weights file that a user means.
 
     Args:
@@ -57,29 +57,29 @@ def find(path):
     raise ValueError(f"no weights at {path}: expected {ANY}")
 
 
-def load(path):
+def load_params(path):
     """All weights of a CP-CNN, those that its file leaves out too.
 
     Args:
-      path: as of `find`.
+      path: as of `find_weights`.
 
     Returns:
       Flat dict of float32 arrays.
 
     Raises:
-      ValueError: as of `find`; or what is left out is not there, or is other weights.
+      ValueError: as `find_weights`, or the omitted arrays are not there.
     """
-    file = find(path)
+    file = find_weights(path)
     digest, base = serialization.load_left_out(file)
     if base and base not in RELEASES:
         raise ValueError(f"{file} needs the weights {base}, which were not released")
     trained = serialization.load(file)
     if base or digest is None:
-        known = load(base) if base else {}
+        known = load_params(base) if base else {}
     else:
-        known = compression.imagenet(serialization.load_model(file))
+        known = compression.imagenet_params(serialization.load_model(file))
     try:
-        return compression.whole(trained, digest, known)
+        return compression.decompress(trained, digest, known)
     except ValueError as error:
         source = base or serialization.VGG16
         raise ValueError(f"{file}: {source} has {error}") from None

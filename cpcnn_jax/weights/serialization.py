@@ -76,7 +76,7 @@ def save_baseline(path, weights, name):
 def _write(path, weights, model):
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.items()}
     # One entry: of several, safetensors writes them in an order of its own each time.
-    atomic_write.replace(path, serialize(arrays, {"model": json.dumps(model)}))
+    atomic_write.write_atomic(path, serialize(arrays, {"model": json.dumps(model)}))
 
 
 def load(path):
@@ -174,7 +174,7 @@ def _tuples(value):
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def with_vgg16(weights, path):
+def insert_vgg16(weights, path):
     """Put ImageNet's VGG-16 convolutions into the GCE, and into an LCE that has some.
 
     Args:
@@ -203,8 +203,8 @@ def with_vgg16(weights, path):
         got = found[layer].shape if layer in found else "nothing"
         if got != want:
             raise ValueError(
-                f"--config.gce.pretrained_vgg16={path}: expected {layer} of shape {want}, "
-                f"got {got} (--config.model.vgg_width_multiplier must be 1 "
+                f"--config.gce.pretrained_vgg16={path}: expected {layer} of shape "
+                f"{want}, got {got} (--config.model.vgg_width_multiplier must be 1 "
                 "for ImageNet's weights)"
             )
         taken[name] = found[layer]

@@ -210,7 +210,7 @@ def test_a_copy_has_no_fault(root, tmp_path, capsys):
         *(f"IMG_1_{FAULTS.index(what)}" for what in ("truncated", "no annotation")),
         *(f"IMG_1_{FAULTS.index(what)}" for what in ("small", "in two splits")),
     }
-    source = data.open_source(config.Folder(root=str(copy)), "train")
+    source = data.open_dataset(config.Folder(root=str(copy)), "train")
     originals = {path.stem for path in (root / "train").glob("*.jpg")}
     assert {*source.names} == originals - left_out and len(left_out) == 4
     number, heads = len(source), sum(map(len, source.points))

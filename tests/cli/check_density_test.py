@@ -162,7 +162,9 @@ def found(tmp_path, people, points, photograph=True):
 
 @pytest.mark.parametrize("scale", [1, 2, 4, 8])
 def test_maps_at_a_part_of_the_size_are_right(scale, tmp_path):
-    small = density_resize.resize(right_map(crowd()), (96 // scale, 128 // scale))
+    small = density_resize.resize_density(
+        right_map(crowd()), (96 // scale, 128 // scale)
+    )
     one = found(tmp_path, small, crowd())
     assert one.scale == scale and one.faults(0.1) == []
 

@@ -303,8 +303,8 @@ def test_an_accelerator_without_memory_is_the_file_s_error(
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nmore")
 
     monkeypatch.setattr(ready, "count", full)
-    rows = count_files.rows([str(photographs / "2.jpg")])
-    (row,) = count_files.count(rows, ready, count_files.Wishes())
+    rows = count_files.list_files([str(photographs / "2.jpg")])
+    (row,) = count_files.count_files(rows, ready, count_files.CountOptions())
     assert row.error == (
         f"{photographs}/2.jpg: RESOURCE_EXHAUSTED: Out of memory; try a smaller "
         "--tile-size"

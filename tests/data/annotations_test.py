@@ -350,7 +350,7 @@ def test_numbers_that_are_none_are_for_others_to_refuse(tmp_path):
     shape = '{"shape_type": "point", "points": [[NaN, 1e999]]}'
     found = read(tmp_path, f'{{"shapes": [{shape}], "imagePath": "a.jpg"}}')
     np.testing.assert_array_equal(found["a"].points, [[np.nan, np.inf]])
-    assert np.isinf(heads_lib.heads([(1e300, 1)]).points[0, 0])
+    assert np.isinf(heads_lib.make_heads([(1e300, 1)]).points[0, 0])
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

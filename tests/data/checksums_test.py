@@ -27,14 +27,14 @@ def write_sums(folder, *options):
 
 def refused(folder, path):
     with pytest.raises(ValueError) as error:
-        checksums.checker(folder)(path)
+        checksums.make_checker(folder)(path)
     return str(error.value)
 
 
 @pytest.mark.parametrize("options", [(), ("--binary",)])
 def test_what_sha256sum_writes_is_believed(folder, options):
     write_sums(folder, *options)
-    check = checksums.checker(folder)
+    check = checksums.make_checker(folder)
     for path in (folder / "a b" / "é.txt", folder / "two.txt"):
         assert check(path) == path
     (folder / "two.txt").write_text("2")
@@ -47,12 +47,12 @@ def test_known_digests(folder):
     digest = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
     assert checksums.sha256(folder / "a b" / "é.txt") == digest
     (folder / "SHA256SUMS").write_text(f"{digest.upper()} *./a b/é.txt\n")
-    assert checksums.sums(folder) == {folder / "a b" / "é.txt": digest}
+    assert checksums.read_checksums(folder) == {folder / "a b" / "é.txt": digest}
 
 
 def test_a_file_that_is_not_listed_is_not_checked(folder):
     (folder / "SHA256SUMS").write_text(f"{'0' * 64}  gone.txt\n")
-    check = checksums.checker(folder)
+    check = checksums.make_checker(folder)
     assert check(folder / "two.txt") and check(folder / "gone.txt")
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_is_not_listed_is_not_checked(folder):
 def test_another_list_is_refused(folder, content, reason):
     (folder / "SHA256SUMS").write_bytes(content)
     with pytest.raises(ValueError) as error:
-        checksums.checker(folder)
+        checksums.make_checker(folder)
     assert str(error.value).startswith(f"{folder}/SHA256SUMS") and reason in str(error)
 
 
@@ -85,7 +85,7 @@ def test_a_link_that_leads_out_is_refused(folder, tmp_path):
 def test_a_link_to_itself_is_no_file(folder):
     (folder / "loop.txt").symlink_to("loop.txt")
     try:
-        path = checksums.checker(folder)(folder / "loop.txt")
+        path = checksums.make_checker(folder)(folder / "loop.txt")
     except ValueError as error:
         assert str(error).startswith(f"{folder}/loop.txt is a link that leads nowhere")
     else:
@@ -94,9 +94,9 @@ def test_a_link_to_itself_is_no_file(folder):
 
 def test_a_link_that_stays_inside_is_followed(folder, tmp_path):
     (folder / "link.txt").symlink_to("two.txt")
-    assert checksums.checker(folder)(folder / "link.txt")
+    assert checksums.make_checker(folder)(folder / "link.txt")
     (tmp_path / "other").symlink_to(folder)  # the folder itself may be a link
-    assert checksums.checker(tmp_path / "other")(tmp_path / "other" / "two.txt")
+    assert checksums.make_checker(tmp_path / "other")(tmp_path / "other" / "two.txt")
 
 
 def test_twins_are_found(folder):
@@ -104,5 +104,5 @@ def test_twins_are_found(folder):
     (folder / "same.txt").write_text("two")
     (folder / "again.txt").write_text("two")
     paths = [folder / name for name in names]
-    assert checksums.twins(paths) == [{paths[0], paths[2], paths[3]}]
-    assert checksums.twins(paths[:2]) == []  # of one size, and not the same
+    assert checksums.find_duplicates(paths) == [{paths[0], paths[2], paths[3]}]
+    assert checksums.find_duplicates(paths[:2]) == []  # of one size, and not the same

@@ -18,7 +18,7 @@ TARGET = config.Target()
 
 @pytest.fixture(scope="module")
 def source():
-    return data.open_source(
+    return data.open_dataset(
         config.SyntheticCrowd(num_train=6, height=256, width=384), "train"
     )
 

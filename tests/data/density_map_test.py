@@ -121,7 +121,7 @@ def test_window_is_the_cut(window, sigma):
 
 def test_heads_outside_the_image_do_not_count():
     points = [[-0.1, 5], [128, 5], [5, 96], [5, -3], [500, 500], [127.99, 95.99]]
-    assert density_map.inside(points, SHAPE).tolist() == [False] * 5 + [True]
+    assert density_map.points_inside(points, SHAPE).tolist() == [False] * 5 + [True]
     assert draw(points).sum() == pytest.approx(1, abs=1e-5)
     np.testing.assert_array_equal(draw(points[:5]), np.zeros(SHAPE))
 
@@ -155,7 +155,7 @@ def test_a_sigma_far_beyond_the_image_is_a_flat_map():
 @pytest.mark.parametrize("into", [(5, 7), (16, 24), (17, 29), (3, 50), (2, 3)])
 def test_resizing_keeps_the_sum_of_every_part(into):
     people = np.random.default_rng(0).gamma(0.3, 1, (5, 7))
-    found = density_resize.resize(people, into)
+    found = density_resize.resize_density(people, into)
     assert found.shape == into and found.dtype == np.float32
     np.testing.assert_allclose(found.sum(dtype=np.float64), people.sum(), rtol=1e-6)
     fine = np.kron(people, np.ones((into[0], into[1]))) / (into[0] * into[1])
@@ -167,7 +167,7 @@ def test_resizing_keeps_the_sum_of_every_part(into):
 def test_resizing_to_a_part_is_the_sums_of_blocks(scale):
     people = draw(crowd(300))
     blocks = people.reshape(96 // scale, scale, 128 // scale, scale).sum((1, 3))
-    found = density_resize.resize(people, (96 // scale, 128 // scale))
+    found = density_resize.resize_density(people, (96 // scale, 128 // scale))
     np.testing.assert_allclose(found, blocks, rtol=1e-5, atol=1e-7)
 
 
@@ -179,7 +179,7 @@ def sums_are_counts(source, indices):
         for sigma in (4.0, "adaptive", np.broadcast_to(rows, shape)):
             people = density_map.density_map(heads, shape=shape, sigma=sigma)
             for scale in (1, 2, 4, 8):  # sides that do not divide are rounded down
-                part = density_resize.resize(
+                part = density_resize.resize_density(
                     people, (shape[0] // scale, shape[1] // scale)
                 )
                 error = abs(part.sum(dtype=np.float64) - len(heads))
@@ -198,7 +198,7 @@ def real_sources(real_data, tmp_path_factory):
     wanted += [(folds, "train"), (folds, "test")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("prepared")))
-        sources = [data.open_source(settings, split) for settings, split in wanted]
+        sources = [data.open_dataset(settings, split) for settings, split in wanted]
     assert sum(map(len, sources)) == 300 + 182 + 400 + 50
     return sources
 
@@ -223,5 +223,5 @@ def test_sum_is_the_number_of_12_000_heads():
     for sigma in (4.0, "adaptive"):
         people = density_map.density_map(points, shape=(768, 1024), sigma=sigma)
         for scale in (1, 2, 4, 8):
-            part = density_resize.resize(people, (768 // scale, 1024 // scale))
+            part = density_resize.resize_density(people, (768 // scale, 1024 // scale))
             assert part.sum(dtype=np.float64) == pytest.approx(12_000, abs=1e-4)

@@ -41,7 +41,7 @@ def test_no_heads_stay_none():
 
 
 def seen(orientation, shape=(100, 200)):
-    return readers.Seen(shape, orientation, "RGB")
+    return readers.ImageHeader(shape, orientation, "RGB")
 
 
 @pytest.mark.parametrize(

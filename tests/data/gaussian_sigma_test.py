@@ -10,7 +10,7 @@ SHAPE = (40, 60)
 
 def test_the_fixed_kernel_is_15_pixels_wide_whatever_its_sigma():
     for sigma in (0.7, 4, 30.0):
-        sigmas, radii = gaussian_sigma.widths([[1, 2], [3, 4]], SHAPE, sigma)
+        sigmas, radii = gaussian_sigma.gaussian_widths([[1, 2], [3, 4]], SHAPE, sigma)
         assert sigmas.tolist() == [sigma, sigma] and radii.tolist() == [7, 7]
 
 
@@ -27,18 +27,20 @@ def test_the_fixed_kernel_is_15_pixels_wide_whatever_its_sigma():
 )
 def test_a_geometry_adaptive_width_is_by_the_three_nearest(points, expected):
     points = np.reshape(points, (-1, 2))
-    sigmas, radii = gaussian_sigma.widths(points, SHAPE, "adaptive")
+    sigmas, radii = gaussian_sigma.gaussian_widths(points, SHAPE, "adaptive")
     np.testing.assert_allclose(sigmas, expected, rtol=1e-6)
     assert radii.tolist() == [int(4 * sigma + 0.5) for sigma in sigmas]
 
 
 def test_a_map_gives_the_width_at_each_head_s_pixel():
     sigma = np.arange(40 * 60, dtype=np.float32).reshape(SHAPE) / 1000
-    sigmas, radii = gaussian_sigma.widths([[3.9, 20.9], [59, 39], [1, 0]], SHAPE, sigma)
+    sigmas, radii = gaussian_sigma.gaussian_widths(
+        [[3.9, 20.9], [59, 39], [1, 0]], SHAPE, sigma
+    )
     np.testing.assert_allclose(sigmas, [1.203, 2.399, gaussian_sigma.SMALLEST_SIGMA])
     assert radii.tolist() == [5, 10, 2]
 
 
 def test_no_radius_reaches_beyond_the_image():
-    _, radii = gaussian_sigma.widths([[3, 4]], SHAPE, np.full(SHAPE, 1e9))
+    _, radii = gaussian_sigma.gaussian_widths([[3, 4]], SHAPE, np.full(SHAPE, 1e9))
     assert radii.tolist() == [60]

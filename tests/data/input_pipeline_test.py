@@ -21,7 +21,7 @@ TARGET = config.Target()
 
 @pytest.fixture(scope="module")
 def source():
-    return data.open_source(
+    return data.open_dataset(
         config.SyntheticCrowd(num_train=6, height=256, width=384), "train"
     )
 
@@ -101,16 +101,18 @@ def test_batches_say_which_crops_they_hold(source):
         crop = crops_lib.read_crop(source, CROPS, TARGET, 7, i, j)
         np.testing.assert_array_equal(crop["image"], image)
     order = {"batch_size": 4, "seed": 7}
-    assert input_pipeline.crops_until(source, CROPS, steps=5, **order) == set(numbers)
+    assert input_pipeline.crops_used(source, CROPS, steps=5, **order) == set(numbers)
     every = {(i, j) for i in range(6) for j in range(7)}
-    assert input_pipeline.crops_until(source, CROPS, steps=100, **order) == every
+    assert input_pipeline.crops_used(source, CROPS, steps=100, **order) == every
 
 
 @pytest.mark.parametrize("hosts", [2, 4])
 def test_hosts_read_the_rows_of_one_batch(source, hosts):
     whole = take(crop_batches(source), 6)
     parts = [
-        take(crop_batches(source, reading=input_pipeline.Reading(0, host, hosts)), 6)
+        take(
+            crop_batches(source, reading=input_pipeline.ReadOptions(0, host, hosts)), 6
+        )
         for host in range(hosts)
     ]
     for batch, *rows in zip(whole, *parts, strict=True):

@@ -66,7 +66,7 @@ def test_a_share_is_rounded_up(count, share, held):
 
 
 def test_photographs_come_through_whole():
-    source = data.open_source(config.SyntheticCrowd(num_train=4), "train")
+    source = data.open_dataset(config.SyntheticCrowd(num_train=4), "train")
     learn, validate = splits.split(source, 50)
     for part in (learn, validate):
         for i, name in enumerate(part.names):

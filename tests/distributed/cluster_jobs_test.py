@@ -28,7 +28,7 @@ def options(script):
 
 def test_a_script_asks_for_nodes_and_a_process_a_gpu():
     job = Job(nodes=3, gpus=8, sbatch="--partition=gpu --comment='two words'")
-    script = cluster_jobs.slurm(job, WORDS, workdir="/runs/a", cwd="/code")
+    script = cluster_jobs.slurm_script(job, WORDS, workdir="/runs/a", cwd="/code")
     assert options(script) == {
         "job-name": "runs-a",
         "nodes": "3",
@@ -62,7 +62,7 @@ def run_by_bash(script, tmp_path, status, **environment):
 
 
 def test_bash_starts_the_words_and_requeues_what_was_saved(tmp_path):
-    script = cluster_jobs.slurm(Job(), WORDS, workdir="/runs/a", cwd=tmp_path)
+    script = cluster_jobs.slurm_script(Job(), WORDS, workdir="/runs/a", cwd=tmp_path)
     for status, more in ((0, []), (1, []), (143, ["scontrol", "requeue", "7"])):
         found = run_by_bash(script, tmp_path, status, SLURM_JOB_ID="7")
         assert found == (status, ["srun", "--kill-on-bad-exit=1", *WORDS, *more])
@@ -70,7 +70,7 @@ def test_bash_starts_the_words_and_requeues_what_was_saved(tmp_path):
 
 def test_an_array_s_jobs_have_their_own_words(tmp_path):
     points = [["--workdir=/s/x=1", "--config.x=it's"], ["--workdir=/s/x=2"]]
-    script = cluster_jobs.slurm(
+    script = cluster_jobs.slurm_script(
         Job(), ["run"], workdir="/s", cwd=tmp_path, points=points
     )
     assert options(script)["array"] == "0-1"
@@ -152,7 +152,7 @@ def pods(manifest):
 
 
 def test_pods_find_each_other_by_their_jobset_s_names():
-    manifest = cluster_jobs.kubernetes(
+    manifest = cluster_jobs.kubernetes_manifest(
         Job(nodes=4, gpus=8, **PODS), WORDS, workdir="/runs/A"
     )
     tree, job, pod = pods(manifest)
@@ -174,7 +174,9 @@ def test_pods_find_each_other_by_their_jobset_s_names():
 
 
 def test_a_pod_alone_looks_for_no_others():
-    _, _, pod = pods(cluster_jobs.kubernetes(Job(**PODS), WORDS, workdir="/runs/A"))
+    _, _, pod = pods(
+        cluster_jobs.kubernetes_manifest(Job(**PODS), WORDS, workdir="/runs/A")
+    )
     (container,) = pod["containers"]
     assert container["command"][-1].endswith("--workdir=/runs/a --num_processes=1")
     assert "resources" not in container
@@ -182,7 +184,7 @@ def test_a_pod_alone_looks_for_no_others():
 
 def test_a_slice_of_tpus_is_divided_between_its_hosts():
     job = Job(nodes=4, topology="4x4", **PODS)
-    _, indexed, pod = pods(cluster_jobs.tpu(job, WORDS, workdir="/runs/a"))
+    _, indexed, pod = pods(cluster_jobs.tpu_manifest(job, WORDS, workdir="/runs/a"))
     assert indexed["completions"] == 4
     assert pod["nodeSelector"] == {
         "cloud.google.com/gke-tpu-accelerator": "tpu-v5-lite-podslice",
@@ -217,7 +219,9 @@ def test_jobs_that_cannot_be(kind, job, workdir, text):
 
 @pytest.mark.parametrize("text", ["runs/A_b.2", "/x" * 60 + "/...", "..."])
 def test_names_are_what_every_cluster_takes(text):
-    assert re.fullmatch("[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", cluster_jobs.name(text))
+    assert re.fullmatch(
+        "[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", cluster_jobs.job_name(text)
+    )
 
 
 def test_without_sbatch_the_script_is_there_to_carry(tmp_path, monkeypatch):
@@ -225,7 +229,7 @@ def test_without_sbatch_the_script_is_there_to_carry(tmp_path, monkeypatch):
     with pytest.raises(
         ValueError, match=f"no sbatch here: submit {tmp_path}/a/b.sbatch"
     ):
-        cluster_jobs.submit("#!/bin/bash\n", tmp_path / "a" / "b")
+        cluster_jobs.submit_slurm("#!/bin/bash\n", tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b.sbatch").read_text() == "#!/bin/bash\n"
 
 

@@ -141,7 +141,7 @@ def test_a_process_alone_does_nothing():
 )
 def test_what_cannot_be_joined(given, text):
     with pytest.raises(ValueError, match=text):
-        multihost.join(*given)
+        multihost.initialize(*given)
 
 
 def test_a_cluster_that_says_too_little():

@@ -15,7 +15,7 @@ from cpcnn_jax.distributed import preemption
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_noted(signum):
     before = signal.getsignal(signum)
-    with preemption.deferred() as stop:
+    with preemption.deferred_signals() as stop:
         assert stop() is None
         os.kill(os.getpid(), signum)
         assert stop() == signum
@@ -50,18 +50,18 @@ def test_the_words_say_which_signal_and_where():
 
 
 def test_what_is_kept_only_when_whole_ends_at_once():
-    with preemption.deferred() as stop:
+    with preemption.deferred_signals() as stop:
         noting = signal.getsignal(signal.SIGTERM)
         with pytest.raises(
             preemption.Interrupted, match="SIGTERM: stopped in the test"
         ):
-            with preemption.at_once(stop, "in the test"):
+            with preemption.immediate_signals(stop, "in the test"):
                 os.kill(os.getpid(), signal.SIGTERM)
                 pytest.fail("went on after the signal")
         assert signal.getsignal(signal.SIGTERM) is noting and stop() is None
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(preemption.Interrupted, match="SIGINT: stopped in the test"):
-            with preemption.at_once(stop, "in the test"):
+            with preemption.immediate_signals(stop, "in the test"):
                 pytest.fail("began after a signal")
 
 
@@ -77,10 +77,13 @@ def test_a_stopped_preparation_of_photographs_leaves_none(tmp_path, monkeypatch)
         done.append(photograph)
         return read(self, photograph)
 
-    with monkeypatch.context() as patch, preemption.deferred() as stop:
+    with monkeypatch.context() as patch, preemption.deferred_signals() as stop:
         patch.setattr(ShanghaiTech, "example", example)
-        with pytest.raises(preemption.Interrupted), preemption.at_once(stop, "there"):
-            data.open_source(settings, "train")
+        with (
+            pytest.raises(preemption.Interrupted),
+            preemption.immediate_signals(stop, "there"),
+        ):
+            data.open_dataset(settings, "train")
     assert len(done) == 1
     assert not list((tmp_path / "prepared").rglob("dataset_info.json"))
-    assert data.open_source(settings, "train").names == ("IMG_1", "IMG_2", "IMG_10")
+    assert data.open_dataset(settings, "train").names == ("IMG_1", "IMG_2", "IMG_10")

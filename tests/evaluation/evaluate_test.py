@@ -31,7 +31,7 @@ def test_predictions_are_sums_of_maps_of_whole_photographs(folder):
     experiment = tiny_experiment.get_config()
     trained = serialization.load(folder / "weights.safetensors")
     estimate = tiny_experiment.in_one_piece(cpcnn.build(experiment.model), blocks=4)
-    source = data.open_source(experiment.data, "test")
+    source = data.open_dataset(experiment.data, "test")
     with open(folder / "predictions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     for row, record in zip(rows, source, strict=True):
@@ -44,8 +44,8 @@ def test_predictions_are_sums_of_maps_of_whole_photographs(folder):
 
 def test_the_constant_answer_is_the_training_mean(folder):
     settings = tiny_experiment.get_config().data
-    heads = [len(p) for p in data.open_source(settings, "train").points]
-    true = [len(p) for p in data.open_source(settings, "test").points]
+    heads = [len(p) for p in data.open_dataset(settings, "train").points]
+    true = [len(p) for p in data.open_dataset(settings, "test").points]
     scores = json.loads((folder / "metrics.json").read_text())
     assert scores["training_mean"] == np.mean(heads)
     error = np.abs(np.mean(heads) - np.array(true)).mean()
@@ -82,13 +82,13 @@ def test_no_weights(tmp_path):
 
 def test_a_search_leaves_the_test_photographs_alone(folder, monkeypatch):
     experiment, opened = tiny_experiment.get_config(), []
-    open_source = data.open_source
+    open_source = data.open_dataset
 
     def watched(settings, split):
         opened.append(split)
         return open_source(settings, split)
 
-    monkeypatch.setattr(data, "open_source", watched)
+    monkeypatch.setattr(data, "open_dataset", watched)
     found = evaluate.evaluate(
         experiment, folder, stop=tiny_experiment.never, split="validation"
     )
@@ -111,16 +111,16 @@ def test_a_search_needs_photographs_to_search_on():
     experiment.validation.percent = 0
     text = "--config.validation.percent=0 keeps no photographs .* --eval_split"
     with pytest.raises(ValueError, match=text):
-        evaluate.photographs(experiment, "validation")
+        evaluate.open_images(experiment, "validation")
 
 
 def test_photographs_too_small_are_named_before_the_training(monkeypatch):
     class Small:
         names, shapes = ["IMG_1", "IMG_2"], [(64, 64), (90, 63)]
 
-    monkeypatch.setattr(data, "open_source", lambda settings, split: Small)
+    monkeypatch.setattr(data, "open_dataset", lambda settings, split: Small)
     with pytest.raises(ValueError, match="IMG_2 has 63x90 pixels; .* at least 64x64"):
-        evaluate.photographs(config.Experiment(), "test")
+        evaluate.open_images(config.Experiment(), "test")
 
 
 # --- what is written, for five scenes with a region and an answer that needs no network

@@ -45,14 +45,16 @@ def test_public_weights_score_what_they_score_in_pytorch(
     """The same weights on the same photographs, there and here."""
     pytest.importorskip("h5py")
     trained = jax.device_put({"mcnn": mcnn, "csrnet": csrnet}[name].read(public(file)))
-    module, _, estimator = baselines.of(name)
+    module, _, estimator = baselines.find_baseline(name)
     estimate = functools.partial(estimator(module), trained)
     experiment = config.Experiment(data=shanghaitech(part="A"))
-    source = data.open_source(experiment.data, "test")
-    training = [len(p) for p in data.open_source(experiment.data, "train").points]
+    source = data.open_dataset(experiment.data, "test")
+    training = [len(p) for p in data.open_dataset(experiment.data, "train").points]
     thresholds = scores.level_thresholds(training)
-    rows = evaluate.score(source, estimate, experiment, thresholds, stop=lambda: None)
-    found = scores.summary(rows, training)
+    rows = evaluate.score_images(
+        source, estimate, experiment, thresholds, stop=lambda: None
+    )
+    found = scores.summarize(rows, training)
     print(found)  # pytest -s shows them
     assert found["num_images"] == 182
     assert sum(row["count"] for row in rows) == 78_862
@@ -90,4 +92,4 @@ def test_training_photographs_never_stand_in_for_missing_test_ones(shanghaitech)
     if (Path(shanghaitech().root) / "part_B" / "test_data").exists():
         pytest.skip("part B's test photographs are here")
     with pytest.raises(ValueError, match="part_B has no test_data folder"):
-        data.open_source(shanghaitech(part="B"), "test")
+        data.open_dataset(shanghaitech(part="B"), "test")

@@ -35,7 +35,7 @@ def row(predicted, count, **more):
 def test_the_row_of_a_photograph():
     estimate = np.zeros((64, 80))
     estimate[3, 3], estimate[60, 70] = 1, 2.5  # of two corners
-    found = scores.of_photograph(
+    found = scores.score_image(
         record([[3, 3], [70, 3], [75, 8]]), estimate, EXPERIMENT, THRESHOLDS
     )
     assert list(found) == [
@@ -53,7 +53,7 @@ def test_the_row_of_a_photograph():
 )
 def test_levels_hold_their_upper_threshold(count, level):
     sample = record([[9, 9]] * count)
-    found = scores.of_photograph(sample, np.ones((64, 80)), EXPERIMENT, THRESHOLDS)
+    found = scores.score_image(sample, np.ones((64, 80)), EXPERIMENT, THRESHOLDS)
     assert found["level"] == level
 
 
@@ -62,7 +62,7 @@ def test_on_request_maps_are_what_counts():
     sample = record([[39.5, 20], [40.5, 31.5]])
     true = density_map.density_map(sample["points"], shape=(64, 80))
     points, maps = (
-        scores.of_photograph(sample, true, experiment, THRESHOLDS)
+        scores.score_image(sample, true, experiment, THRESHOLDS)
         for experiment in (EXPERIMENT, ON_MAPS)
     )
     assert points["count"] == 2 and isinstance(points["count"], int)
@@ -74,7 +74,7 @@ def test_on_request_maps_are_what_counts():
 def test_the_true_map_is_the_target_of_all_heads(kernel):
     experiment = config.Experiment(target=config.Target(kernel, sigma=3.0))
     sample, estimate = record([[3, 3], [70, 30], [75, 60]]), np.ones((64, 80))
-    points, true, found = scores.regarded(sample, estimate, experiment)
+    points, true, found = scores.apply_roi(sample, estimate, experiment)
     sigma = "adaptive" if kernel == "adaptive" else 3.0
     expected = density_map.density_map(sample["points"], shape=(64, 80), sigma=sigma)
     np.testing.assert_array_equal(true, expected)
@@ -93,10 +93,10 @@ def test_outside_the_region_nothing_counts():
     outside = draw.uniform((48, 0), (80, 64), (300, 2))  # of windows outside, too
     estimate = draw.gamma(0.3, 0.01, (64, 80)) * roi
     for experiment in (EXPERIMENT, ON_MAPS):
-        one = scores.of_photograph(
+        one = scores.score_image(
             record(inside, roi=roi), estimate, experiment, THRESHOLDS
         )
-        other = scores.of_photograph(
+        other = scores.score_image(
             record([*inside, *outside], roi=roi),
             estimate + (1 - roi),
             experiment,
@@ -112,7 +112,7 @@ def test_a_head_counts_whole_where_its_map_is_cut():
     roi[:, :40] = 1
     sample = record([[39.9, 32]], roi=roi)
     points, maps = (
-        scores.of_photograph(sample, np.zeros((64, 80)), experiment, THRESHOLDS)
+        scores.score_image(sample, np.zeros((64, 80)), experiment, THRESHOLDS)
         for experiment in (EXPERIMENT, ON_MAPS)
     )
     assert points["count"] == 1
@@ -125,10 +125,10 @@ def test_world_expo_is_scored_in_its_region(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
     dataset_layouts.write_world_expo(tmp_path / "data")
     settings = config.WorldExpo(root=str(tmp_path / "data"))
-    sample = data.open_source(settings, "test")[0]
+    sample = data.open_dataset(settings, "test")[0]
     (left, top), (right, bottom) = dataset_layouts.CORNERS[[0, 2]]
     estimate = np.random.default_rng(0).gamma(0.3, 0.01, sample["image"].shape[:2])
-    found = scores.of_photograph(sample, estimate, ON_MAPS, THRESHOLDS)
+    found = scores.score_image(sample, estimate, ON_MAPS, THRESHOLDS)
 
     true = density_map.density_map(sample["points"], shape=estimate.shape)
     maps = np.zeros((2, *estimate.shape))
@@ -157,7 +157,7 @@ def test_world_expo_is_scored_in_its_region(tmp_path, monkeypatch):
 
 def test_the_summary_by_hand():
     rows = [row(3.0, 1, psnr=10.0, game2=6.0), row(8.0, 9, psnr=20.0, game2=2.0)]
-    found = scores.summary(rows, training=[0, 10, 5])
+    found = scores.summarize(rows, training=[0, 10, 5])
     assert found["mae"] == found["game0"] == 1.5
     assert found["rmse"] == pytest.approx(2.5**0.5)
     assert found["nae"] == pytest.approx((2 + 1 / 9) / 2)
@@ -170,7 +170,7 @@ def test_the_summary_by_hand():
 def test_levels_are_those_of_the_training_photographs():
     """A fifth of them in each; the test's own 40 has no say in them."""
     rows = [row(1.0, 2), row(7.0, 3), row(30.0, 40), row(9.0, 8.5)]
-    levels = scores.summary(rows, training=range(0, 11, 2))["mae_per_level"]
+    levels = scores.summarize(rows, training=range(0, 11, 2))["mae_per_level"]
     assert [list(level.values()) for level in levels] == [
         ["ex-lo", 0, 2, 1, 1.0],
         ["lo", 2, 4, 1, 4.0],
@@ -185,7 +185,7 @@ def test_intervals_are_scipy_s_with_the_draws_that_are_stated():
     draw = np.random.default_rng(0)
     true = draw.integers(0, 500, 40)
     rows = [row(people + draw.normal(3, 40), people) for people in true]
-    found = scores.summary(rows, training=[500])
+    found = scores.summarize(rows, training=[500])
     errors = np.array([r["predicted"] - r["count"] for r in rows])
     for name, score in (
         ("mae", lambda e, axis: np.abs(e).mean(axis)),
@@ -203,14 +203,14 @@ def test_intervals_are_scipy_s_with_the_draws_that_are_stated():
 
 
 def test_one_photograph_has_no_interval():
-    found = scores.summary([row(3.0, 0)], training=[4])
+    found = scores.summarize([row(3.0, 0)], training=[4])
     assert np.isnan([*found["mae_interval"], *found["rmse_interval"]]).all()
     assert np.isnan(found["nae"]) and found["mae"] == 3
 
 
 def test_scenes_weigh_alike_however_many_frames_they_have():
     rows = [row(2.0, 1, scene="b"), row(4.0, 1, scene="b"), row(9.0, 1, scene="a")]
-    found = scores.summary(rows, training=[4])
+    found = scores.summarize(rows, training=[4])
     assert found["mae_per_scene"] == {"a": 8.0, "b": 2.0}
     assert found["mae_of_scenes"] == 5.0 and found["mae"] == 4.0
 
@@ -220,12 +220,12 @@ def test_scenes_weigh_alike_however_many_frames_they_have():
 
 def test_the_scores_in_words():
     rows = [row(3.0, 1, scene="b"), row(9.0, 8, scene="a"), row(8.0, 4, scene="a")]
-    found = scores.summary(rows, training=[4, 6]) | {
+    found = scores.summarize(rows, training=[4, 6]) | {
         "test_evaluations": 1,
         "split": "test",
     }
     low, high = found["mae_interval"]
-    assert scores.in_words(found).splitlines() == [
+    assert scores.format_summary(found).splitlines() == [
         "MAE 2.3, RMSE 2.6 (MSE in crowd papers), PSNR 0.00 dB, SSIM 0.000 on 3 test "
         "photographs;",
         f"95% interval of the MAE {low:.1f} to {high:.1f}, NAE 1.042;",
@@ -239,9 +239,11 @@ def test_the_scores_in_words():
     [(2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (21, "21st"), (112, "112th")],
 )
 def test_a_test_set_scored_again_is_said(number, word):
-    found = scores.summary([row(3.0, 0)], [4]) | {
+    found = scores.summarize([row(3.0, 0)], [4]) | {
         "test_evaluations": number,
         "split": "test",
     }
-    assert scores.in_words(found).endswith(f"\ntest set scored for the {word} time")
-    assert "interval of the MAE nan to nan, NAE nan" in scores.in_words(found)
+    assert scores.format_summary(found).endswith(
+        f"\ntest set scored for the {word} time"
+    )
+    assert "interval of the MAE nan to nan, NAE nan" in scores.format_summary(found)

@@ -45,7 +45,7 @@ def ready():
 
 @pytest.fixture(scope="module")
 def made():
-    return onnx_file.whole(*decisive(), blocks=4)
+    return onnx_file.export_model(*decisive(), blocks=4)
 
 
 @pytest.fixture(scope="module")
@@ -164,8 +164,8 @@ def test_context_matters_in_these_networks(ready, made):
         model, other = decisive()
         name = f"{network}/head/logits/bias"
         other[name] = np.float32([9, 0, 0, 0, 0])  # all windows are of one class
-        changed = onnx_file.whole(model, other, blocks=4)
-        density = onnx_file.runner(changed)(image[None])[0, ..., 0]
+        changed = onnx_file.export_model(model, other, blocks=4)
+        density = onnx_file.make_runner(changed)(image[None])[0, ..., 0]
         apart = np.abs(density - found.density).max()
         assert apart > 100 * CLOSE * np.abs(found.density).max()
 
@@ -173,7 +173,7 @@ def test_context_matters_in_these_networks(ready, made):
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_onnx_is_the_networks(ready, made, size):
     image = photograph(*size)
-    density = onnx_file.runner(made)(image[None])
+    density = onnx_file.make_runner(made)(image[None])
     assert density.shape == (1, *size, 1) and density.dtype == np.float32
     nearly(density[0, ..., 0], ready.count(image).density)
 
@@ -193,7 +193,7 @@ def test_onnx_is_what_its_standard_says(made):
 def test_onnx_refuses_what_is_smaller_than_a_window(made):
     image = np.zeros((1, 60, 80, 3), np.float32)  # from 61 it is padded to 64
     with pytest.raises(Exception, match="out of data bounds"):
-        onnx_file.runner(made)(image)
+        onnx_file.make_runner(made)(image)
 
 
 # Rows of the paper's ablation, and grids that are not the usual ones.
@@ -243,7 +243,7 @@ print({"cpcnn_jax", "flax", "onnx"} & set(sys.modules))
 
 
 def test_stablehlo_needs_jax_alone(ready, tmp_path):
-    (tmp_path / "net").write_bytes(stablehlo.whole(*decisive(), blocks=4))
+    (tmp_path / "net").write_bytes(stablehlo.export_model(*decisive(), blocks=4))
     images = [photograph(64, 64), photograph(131, 190)]
     files = [tmp_path / f"{i}.npy" for i, _ in enumerate(images)]
     for file, image in zip(files, images, strict=True):
@@ -353,13 +353,13 @@ def test_real_photographs(run, real_data, tmp_path):
 def test_a_file_that_counts_otherwise_is_not_written(
     run, pictures, tmp_path, monkeypatch
 ):
-    whole = onnx_file.whole
+    whole = onnx_file.export_model
 
     def wrong(model, trained, *, blocks):
         kernel = "fcnn/t1/kernel"
         return whole(model, {**trained, kernel: trained[kernel][::-1]}, blocks=blocks)
 
-    monkeypatch.setattr(onnx_file, "whole", wrong)
+    monkeypatch.setattr(onnx_file, "export_model", wrong)
     (tmp_path / "net").write_text("as it was")
     status, said, complaints = run(pictures, "--report", tmp_path / "report.json")
     assert (status, said) == (1, "")
@@ -427,5 +427,5 @@ def test_the_command_with_nothing_of_ours_replaced(workdir, pictures, tmp_path):
     words = ["--weights", workdir, "--format", "onnx", "--out", tmp_path / "net"]
     assert export.main([str(word) for word in (pictures / "grey.png", *words)]) == 0
     image = photograph(70, 80)
-    density = onnx_file.runner((tmp_path / "net").read_bytes())(image[None])
+    density = onnx_file.make_runner((tmp_path / "net").read_bytes())(image[None])
     nearly(density[0, ..., 0], cp.load(workdir).count(image).density)

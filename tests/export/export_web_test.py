@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
     """With the model and a photograph."""
     folder = tmp_path_factory.mktemp("web")
     (folder / "net.onnx").write_bytes(
-        onnx_model.whole(*tiny_experiment.networks(), blocks=4)
+        onnx_model.export_model(*tiny_experiment.networks(), blocks=4)
     )
     levels = np.random.default_rng(0).integers(0, 256, (90, 133, 3), dtype=np.uint8)
     Image.fromarray(levels).save(folder / "photograph.png")

@@ -32,12 +32,12 @@ def test_csrnet_in_tiles_is_csrnet_in_one_piece(size):
     whole = jax.jit(model.apply)(to_variables(trained), np.float32(image[None]) / 255)
     estimate, lists = baselines.csrnet_estimator(model, tile_size=439), []
 
-    def track(work):
+    def progress(work):
         lists.append(len(work))
         return work
 
-    found = estimate(trained, image, track)
-    expected = density_resize.resize(whole[0, ..., 0], size)
+    found = estimate(trained, image, progress)
+    expected = density_resize.resize_density(whole[0, ..., 0], size)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
     assert lists == [(1 + (size[0] > 439)) * (1 + (size[1] > 439))]
 
@@ -63,7 +63,7 @@ def test_how_far_csrnet_sees():
 
     seen = np.flatnonzero(np.abs(jax.grad(middle)(image)).sum((0, 2, 3)))
     around = max(200 - seen.min(), seen.max() - 207)
-    halo = tiling.reach([csrnet.chain()], multiple=8, cell=8)
+    halo = tiling.receptive_margin([csrnet.chain()], multiple=8, cell=8)
     assert 0 <= halo - around < 8
 
 

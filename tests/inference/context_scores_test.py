@@ -30,7 +30,7 @@ def test_any_part_of_the_context_map_is_the_whole_map_s(trained, blocks):
     shape = image_io.padded_shape(image)
     assert shape == (140, 264)
     grids = model.grids(shape, blocks=blocks)
-    scores = context_scores.estimator(model)(weights, image, grids)
+    scores = context_scores.context_estimator(model)(weights, image, grids)
     assert scores["global"].shape == (blocks, blocks, 5)
     assert scores["local"].shape == (3, 5, 5)
     context = jax.jit(
@@ -38,7 +38,7 @@ def test_any_part_of_the_context_map_is_the_whole_map_s(trained, blocks):
     )
     expected = context(weights, np.float32(image)[None] / 255)[0]
     assert np.ptp(expected, axis=(0, 1)).min() > 1e-6  # no constant map
-    found = context_scores.spread(scores, grids, shape)
+    found = context_scores.spread_scores(scores, grids, shape)
     np.testing.assert_allclose(found((0, 35), (0, 66)), expected, atol=1e-5)
     np.testing.assert_allclose(found((7, 9), (60, 66)), expected[7:9, 60:], atol=1e-5)
 
@@ -46,4 +46,8 @@ def test_any_part_of_the_context_map_is_the_whole_map_s(trained, blocks):
 def test_networks_left_out_have_no_windows(trained):
     model = trained[0].clone(gce=None)
     assert set(model.grids((64, 64))) == {"local"}
-    assert context_scores.spread({}, {}, (64, 64))((0, 2), (0, 3)).shape == (2, 3, 0)
+    assert context_scores.spread_scores({}, {}, (64, 64))((0, 2), (0, 3)).shape == (
+        2,
+        3,
+        0,
+    )

@@ -17,7 +17,7 @@ av = pytest.importorskip("av")
 NUMBER = 7  # frames of the film, two a second
 
 
-def grey(_, pixels, track):
+def grey(_, pixels, progress):
     """A network whose density is a thousandth of the grey level."""
     return pixels.mean(axis=2, dtype=np.float32) / 255_000
 
@@ -30,7 +30,7 @@ def ready():
 @pytest.fixture(scope="module")
 def scenes():
     crowd = config.SyntheticCrowd(num_test=NUMBER, height=96, width=128, max_heads=60)
-    source = data.open_source(crowd, "test")
+    source = data.open_dataset(crowd, "test")
     return [source[i]["image"] for i in range(NUMBER)]
 
 
@@ -104,7 +104,7 @@ def test_a_film(run, whole, scenes, ready, tmp_path):
     assert f"{np.mean(counts):.1f}" in said and "1 of 1 counted" in said
     with Image.open(out / "crowd.avi.png") as picture:
         assert picture.size == (1080, 480)
-    with video_io.opened(out / "deep" / "crowd.avi.mp4", every=1) as drawn:
+    with video_io.open_video(out / "deep" / "crowd.avi.mp4", every=1) as drawn:
         frames = list(drawn.frames)
     assert drawn.rate == 1 and len(frames) == 4
     assert frames[0].pixels.shape == (96, 128, 3)
@@ -112,9 +112,9 @@ def test_a_film(run, whole, scenes, ready, tmp_path):
 
 def test_smoothing_keeps_a_constant_and_spreads_a_peak():
     """The Gaussian of a second, written out; its sum is the peak's."""
-    flat = count_video.Frames(rate=5.0, counts=[3.0] * 40)
+    flat = count_video.VideoCount(rate=5.0, counts=[3.0] * 40)
     np.testing.assert_allclose(flat.smooth(), 3)
-    peak = count_video.Frames(rate=2.0, counts=[0.0] * 40 + [10.0] + [0.0] * 40)
+    peak = count_video.VideoCount(rate=2.0, counts=[0.0] * 40 + [10.0] + [0.0] * 40)
     spread = np.exp(-np.square(np.arange(-40, 41) / 2.0) / 2)
     np.testing.assert_allclose(
         peak.smooth(), 10 * spread / spread.sum(), rtol=1e-3, atol=1e-3
@@ -144,7 +144,7 @@ def test_of_a_damaged_film_the_frames_before_are_kept(run, whole, damaged, tmp_p
     assert rows[2]["error"] is None
     kept = column(out / "damaged.avi.csv", "count")
     assert len(kept) == 4 and kept == column(out / "crowd.avi.csv", "count")[:4]
-    with video_io.opened(out / "damaged.avi.mp4", every=1) as drawn:
+    with video_io.open_video(out / "damaged.avi.mp4", every=1) as drawn:
         assert len(list(drawn.frames)) == 4
     assert not list(out.glob("none*"))
 
@@ -167,7 +167,7 @@ def test_after_ctrl_c_the_frames_before_are_kept(
     assert status == 130 and "0 of 1 counted" in said
     assert row["error"] == f"{whole}: stopped before it was counted"
     assert len(table(tmp_path / "crowd.avi.csv")) == 3
-    with video_io.opened(tmp_path / "crowd.avi.mp4", every=1) as drawn:
+    with video_io.open_video(tmp_path / "crowd.avi.mp4", every=1) as drawn:
         assert len(list(drawn.frames)) == 3
 
 
@@ -191,7 +191,7 @@ def test_a_shrunk_film_keeps_its_regions(run, whole, scenes, ready, tmp_path):
     assert run(whole, *words, *region)[0] == 0
     expected = ready.count(scenes[0], max_size=100).count
     assert column(tmp_path / "crowd.avi.csv", "all") == pytest.approx([expected])
-    with video_io.opened(tmp_path / "crowd.avi.mp4", every=1) as drawn:
+    with video_io.open_video(tmp_path / "crowd.avi.mp4", every=1) as drawn:
         assert next(drawn.frames).pixels.shape == (74, 100, 3)  # of 75 rows
 
 

@@ -68,11 +68,11 @@ def test_a_shrunk_photograph_has_a_small_map(ready, image):
 def test_work_passes_through_track(ready, image):
     lists = []
 
-    def track(work):
+    def progress(work):
         lists.append(len(work))
         return work
 
-    ready.count(image, track=track)
+    ready.count(image, progress=progress)
     assert lists == [1, 1, 1]  # batches of blocks, batches of windows, tiles
 
 

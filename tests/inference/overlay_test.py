@@ -18,7 +18,7 @@ def test_the_photograph_shows_where_nobody_is(dtype):
     blue[..., 2] = np.iinfo(dtype).max if dtype == np.uint8 else 1
     density = np.zeros((100, 200), np.float32)
     density[:, :60] = 0.01
-    shown = picture(overlay.overlay(blue, density, title="60 people"))
+    shown = picture(overlay.draw_overlay(blue, density, title="60 people"))
     covered = np.abs(shown - (0, 0, 255)).sum(axis=-1) < 3
     rows, columns = covered.nonzero()
     assert covered.sum() > 100 * 140  # the other 60 columns are under the density
@@ -27,7 +27,7 @@ def test_the_photograph_shows_where_nobody_is(dtype):
 
 def test_large_photographs_are_drawn_small():
     image = np.zeros((40, 4000, 3), np.uint8)
-    data = overlay.overlay(image, np.ones((40, 4000), np.float32), title="")
+    data = overlay.draw_overlay(image, np.ones((40, 4000), np.float32), title="")
     assert picture(data).shape[1] < 2000
 
 
@@ -41,9 +41,9 @@ def test_regions_are_outlined():
     grey = np.full((200, 200, 3), 128, np.uint8)
     empty = np.zeros((200, 200), np.float32)
     corners = np.array([[50, 50], [150, 50], [150, 150], [50, 150]])
-    plain = picture(overlay.overlay(grey, empty, title="a"))
+    plain = picture(overlay.draw_overlay(grey, empty, title="a"))
     drawn = picture(
-        overlay.overlay(grey, empty, title="a", regions=[("door", corners)])
+        overlay.draw_overlay(grey, empty, title="a", regions=[("door", corners)])
     )
     rows, columns = (plain != drawn).any(axis=-1).nonzero()
     assert 100 < np.ptp(rows) < 150  # the photograph's half

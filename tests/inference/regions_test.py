@@ -14,29 +14,29 @@ def test_the_pixels_inside_are_those_of_skimage():
     for corners in range(3, 13):  # most of them cross themselves
         polygon = rng.uniform(0, (40, 30), (corners, 2))
         inside = points_in_poly(middles, polygon).reshape(30, 40)
-        found = regions.count(density, regions.Region("a", polygon))
+        found = regions.count_region(density, regions.Region("a", polygon))
         np.testing.assert_allclose(found, density[inside].sum())
 
 
 def test_neighbours_share_no_pixel_and_leave_none_out():
     density = np.random.default_rng(1).random((21, 33))
     cut = "7.5,0;20.5,10.5;9,21"
-    left = regions.parse(f"left=0,0;{cut};0,21")
-    right = regions.parse(f"right=33,0;{cut};33,21")
-    people = [regions.count(density, region) for region in (left, right)]
+    left = regions.parse_region(f"left=0,0;{cut};0,21")
+    right = regions.parse_region(f"right=33,0;{cut};33,21")
+    people = [regions.count_region(density, region) for region in (left, right)]
     np.testing.assert_allclose(sum(people), density.sum())
     assert min(people) > 100
 
 
 def test_a_shrunk_photograph_is_counted_in_its_own_pixels():
     density = np.random.default_rng(2).random((10, 20))
-    whole = regions.parse("a=0,0;400,0;400,100;0,100")
-    found = regions.count(density, whole, size=(200, 400))
+    whole = regions.parse_region("a=0,0;400,0;400,100;0,100")
+    found = regions.count_region(density, whole, size=(200, 400))
     np.testing.assert_allclose(found, density[:5].sum())
 
 
 def test_regions_as_they_are_typed():
-    name, corners = regions.parse(" main gate = 1,2.5; .5,3 ;4.,0;")
+    name, corners = regions.parse_region(" main gate = 1,2.5; .5,3 ;4.,0;")
     assert name == "main gate"
     np.testing.assert_array_equal(corners, [[1, 2.5], [0.5, 3], [4, 0]])
 
@@ -46,19 +46,19 @@ def test_regions_as_they_are_typed():
 )
 def test_what_is_no_region(text):
     with pytest.raises(ValueError, match="is no region: expected name=x,y;x,y;x,y"):
-        regions.parse(text)
+        regions.parse_region(text)
 
 
 @pytest.mark.parametrize("text", ["1", " ", "1,", "a=1,2;"])
 def test_a_long_text_that_is_no_region_is_refused_without_delay(text):
     """With a pattern that tries every split of the digits this would take hours."""
     with pytest.raises(ValueError, match="is no region"):
-        regions.parse(f"a={text * 200_000}x")
+        regions.parse_region(f"a={text * 200_000}x")
 
 
 @pytest.mark.parametrize("corner", ["41,3", "-1,3", "3,30.5"])
 def test_a_corner_outside_is_named(corner):
-    region = regions.parse(f"door=0,0;{corner};5,5")
+    region = regions.parse_region(f"door=0,0;{corner};5,5")
     text = f"the corner {corner} of region door lies outside of its 40x30 pixels"
     with pytest.raises(ValueError, match=text):
-        regions.count(np.ones((30, 40)), region)
+        regions.count_region(np.ones((30, 40)), region)

@@ -37,15 +37,17 @@ def whole(trained):
 def parts(trained):
     model, weights = trained
     score, estimate = (
-        context_scores.estimator(model),
-        tiling.estimator(model, tile_size=203),
+        context_scores.context_estimator(model),
+        tiling.density_estimator(model, tile_size=203),
     )
 
     def density(image):
         shape = image_io.padded_shape(image)
         grids = model.grids(shape, blocks=4)
         scores = score(weights, image, grids)
-        return estimate(weights, image, context_scores.spread(scores, grids, shape))
+        return estimate(
+            weights, image, context_scores.spread_scores(scores, grids, shape)
+        )
 
     return density
 
@@ -69,10 +71,10 @@ def test_devices_that_share_the_tiles_find_the_same_map(trained):
     image = np.random.default_rng(0).integers(0, 256, (401, 203, 3), dtype=np.uint8)
     shape = image_io.padded_shape(image)
     grids = model.grids(shape, blocks=4)
-    scores = context_scores.estimator(model)(weights, image, grids)
-    context = context_scores.spread(scores, grids, shape)
+    scores = context_scores.context_estimator(model)(weights, image, grids)
+    context = context_scores.spread_scores(scores, grids, shape)
     one, three = (
-        tiling.estimator(model, tile_size=203, devices=jax.devices()[:count])(
+        tiling.density_estimator(model, tile_size=203, devices=jax.devices()[:count])(
             weights, image, context
         )
         for count in (1, 3)
@@ -82,7 +84,9 @@ def test_devices_that_share_the_tiles_find_the_same_map(trained):
 
 def test_each_job_is_the_next_device_s_and_answers_come_in_order():
     devices = jax.devices()[:3]
-    done = list(data_parallel.in_turn(jax.jit(lambda n: n + 1), range(7), devices))
+    done = list(
+        data_parallel.map_over_devices(jax.jit(lambda n: n + 1), range(7), devices)
+    )
     assert [(job, int(answer)) for job, answer in done] == [
         (n, n + 1) for n in range(7)
     ]
@@ -94,14 +98,16 @@ def test_many_sizes_share_a_few_programs(trained, caplog):
     model, weights = trained
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiling, "BUCKET", 64)
-        score = context_scores.estimator(model)
-        estimate = tiling.estimator(model, tile_size=192, devices=jax.devices()[:1])
+        score = context_scores.context_estimator(model)
+        estimate = tiling.density_estimator(
+            model, tile_size=192, devices=jax.devices()[:1]
+        )
         with jax.log_compiles():
             for side in range(67, 300, 21):
                 image = np.zeros((side, 365 - side, 3), np.uint8)
                 shape = image_io.padded_shape(image)
                 grids = model.grids(shape, blocks=4)
-                context = context_scores.spread(
+                context = context_scores.spread_scores(
                     score(weights, image, grids), grids, shape
                 )
                 estimate(weights, image, context)
@@ -130,13 +136,13 @@ def test_the_halo_is_what_the_jacobian_reaches(fusion):
         seen = derivative(image, pixel)
         rows = np.abs(seen).sum((0, 2, 3)).nonzero()[0]
         reach = max(reach, pixel - rows[0], rows[-1] - pixel)
-    assert reach <= tiling.halo(model) < reach + 4
+    assert reach <= tiling.halo_size(model) < reach + 4
 
 
 @pytest.mark.parametrize("length", [64, 100, 256, 260, 400, 1024, 1028, 5000, 65_000])
 @pytest.mark.parametrize(("tile", "halo"), [(256, 84), (1024, 84), (1000, 48), (64, 4)])
 def test_pieces_cover_a_line(length, tile, halo):
-    found = tiling.pieces(length, tile_size=tile, halo=halo)
+    found = tiling.tile_axis(length, tile_size=tile, halo=halo)
     assert len({piece.size for piece in found}) == 1
     edges = [piece.keep for piece in found]
     assert edges[0][0] == 0 and edges[-1][1] == length
@@ -155,14 +161,14 @@ def test_sides_up_to_a_tile_are_few():
     sides = {
         piece.size
         for length in range(64, 4000, 4)
-        for piece in tiling.pieces(length, tile_size=1024, halo=84)
+        for piece in tiling.tile_axis(length, tile_size=1024, halo=84)
     }
     assert sides == {256, 512, 768, 1024}
 
 
 def test_tiles_that_are_all_halo_are_refused(trained):
     with pytest.raises(ValueError, match="at least 144 pixels.* 48 pixels .* got 140"):
-        tiling.estimator(trained[0], tile_size=143)
+        tiling.density_estimator(trained[0], tile_size=143)
 
 
 def test_networks_without_context_are_tiled_too():
@@ -173,8 +179,8 @@ def test_networks_without_context_are_tiled_too():
     image = np.random.default_rng(0).random((150, 290, 3), np.float32)
     variables = jax.jit(model.init)(jax.random.key(1), image[None, :64, :64])
     expected = jax.jit(model.apply)(variables, image[None])[0][0, ..., 0]
-    estimate = tiling.estimator(model, tile_size=160)
-    context = context_scores.spread({}, {}, (152, 292))
+    estimate = tiling.density_estimator(model, tile_size=160)
+    context = context_scores.spread_scores({}, {}, (152, 292))
     weights = flatten_dict(variables["params"], sep="/")
     found = estimate(weights, image, context)
     np.testing.assert_allclose(found, expected, atol=1e-7)

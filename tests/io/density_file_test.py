@@ -8,7 +8,7 @@ from cpcnn_jax.io import density_file
 
 def test_the_map_comes_back_from_either_file(tmp_path):
     density = np.random.default_rng(0).normal(0.01, 0.02, (9, 12)).astype(np.float32)
-    density_file.save(tmp_path / "deep" / "1.jpg", density)
+    density_file.save_density(tmp_path / "deep" / "1.jpg", density)
     np.testing.assert_array_equal(np.load(tmp_path / "deep" / "1.jpg.npy"), density)
     meaning = json.loads((tmp_path / "deep" / "1.jpg.json").read_text())
     with Image.open(tmp_path / "deep" / "1.jpg.png") as image:
@@ -21,7 +21,7 @@ def test_the_map_comes_back_from_either_file(tmp_path):
 
 
 def test_an_empty_map(tmp_path):
-    density_file.save(tmp_path / "a", np.full((2, 2), 0.5, np.float32))
+    density_file.save_density(tmp_path / "a", np.full((2, 2), 0.5, np.float32))
     meaning = json.loads((tmp_path / "a.json").read_text())
     with Image.open(tmp_path / "a.png") as image:
         found = meaning["offset"] + meaning["scale"] * np.asarray(image)

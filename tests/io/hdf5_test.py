@@ -20,10 +20,10 @@ def path(tmp_path):
 
 
 def test_an_array_of_the_file_itself(path):
-    with hdf5.opened(path) as file:
-        found = np.asarray(hdf5.array(file, "group/own"))
-        assert hdf5.array(file, "group") is None
-        assert hdf5.array(file, "nothing") is None
+    with hdf5.open_hdf5(path) as file:
+        found = np.asarray(hdf5.read_array(file, "group/own"))
+        assert hdf5.read_array(file, "group") is None
+        assert hdf5.read_array(file, "nothing") is None
     np.testing.assert_array_equal(found, [[0, 1, 2], [3, 4, 5]])
 
 
@@ -53,8 +53,8 @@ def test_what_lies_in_another_file_is_refused(write, path):
     with h5py.File(path, "a") as file:
         write(file, path.parent)
     with pytest.raises(ValueError, match="a.h5: wrong lies in another file; refused"):
-        with hdf5.opened(path) as file:
-            hdf5.array(file, "wrong")
+        with hdf5.open_hdf5(path) as file:
+            hdf5.read_array(file, "wrong")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", "half"])
@@ -62,18 +62,18 @@ def test_a_damaged_file_is_named(content, path):
     whole = path.read_bytes()
     path.write_bytes(whole[:700] if content == "half" else content)
     with pytest.raises(ValueError, match=r"a\.h5 cannot be read as HDF5: "):
-        with hdf5.opened(path):
+        with hdf5.open_hdf5(path):
             pass
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ValueError, match="no file at .*b.h5"):
-        with hdf5.opened(tmp_path / "b.h5"):
+        with hdf5.open_hdf5(tmp_path / "b.h5"):
             pass
 
 
 def test_without_h5py_the_error_says_what_to_install(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ValueError, match=r"pip install 'cpcnn_jax\[convert\]'"):
-        with hdf5.opened(path):
+        with hdf5.open_hdf5(path):
             pass

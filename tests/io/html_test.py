@@ -31,14 +31,14 @@ def test_attributes_that_are_no_text():
 
 def test_a_part_is_not_searched_for_places():
     parts = {"a": "<!-- b -->", "b": "B", "page.css": "p{}"}
-    filled = html_io.fill("<!-- a -->|<!-- b -->|<!-- page.css -->", parts)
+    filled = html_io.fill_template("<!-- a -->|<!-- b -->|<!-- page.css -->", parts)
     assert filled == "<!-- b -->|B|p{}"
 
 
 def test_a_place_without_a_part_is_an_error():
     with pytest.raises(KeyError, match="missing"):
-        html_io.fill("<!-- missing -->", {})
+        html_io.fill_template("<!-- missing -->", {})
 
 
 def test_parts_are_package_data():
-    assert "light-dark(" in html_io.part("cpcnn_jax.io", "theme.css")
+    assert "light-dark(" in html_io.read_part("cpcnn_jax.io", "theme.css")

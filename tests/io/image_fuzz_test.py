@@ -28,7 +28,7 @@ MEGABYTE = 2**20
 def seeds():
     """A generated crowd as files of every format, and of colours that are rarer."""
     crowd = config.SyntheticCrowd(num_test=1, height=64, width=80, max_heads=30)
-    picture = Image.fromarray(data.open_source(crowd, "test")[0]["image"])
+    picture = Image.fromarray(data.open_dataset(crowd, "test")[0]["image"])
     found = {name: encoded(picture, name, **kw) for name, kw in FORMATS.items()}
     found |= {"clear.png": encoded(picture.convert("RGBA"), "png")}
     found |= {"palette.png": encoded(picture.convert("P"), "png")}
@@ -82,7 +82,7 @@ def fuzz(folder, seeds, number, seed):
         file = folder / name
         file.write_bytes(mutated(rng, seeds[name], other))
         try:
-            found = image_io.read(file).pixels
+            found = image_io.read_image(file).pixels
         except ValueError as error:
             assert str(file) in str(error) and "\n" not in str(error), error
             refused.append(str(error))
@@ -102,7 +102,7 @@ def resident():
 def test_every_seed_is_a_photograph(tmp_path, seeds):
     for name, file in seeds.items():
         (tmp_path / name).write_bytes(file)
-        assert image_io.read(tmp_path / name).pixels.shape == (64, 80, 3)
+        assert image_io.read_image(tmp_path / name).pixels.shape == (64, 80, 3)
 
 
 def test_damaged_files(tmp_path, seeds):

@@ -25,13 +25,13 @@ def saved(tmp_path, image, name, **options):
 def test_lossless_formats_come_back(tmp_path, colours, suffix):
     options = {"lossless": True} if suffix == "webp" else {}
     file = saved(tmp_path, colours, f"a.{suffix}", **options)
-    found = image_io.read(file)
+    found = image_io.read_image(file)
     np.testing.assert_array_equal(found.pixels, colours)
     assert found.name == str(file) and found.size == (5, 7) and not found.notes
     with open(file, "rb") as opened:
-        np.testing.assert_array_equal(image_io.read(opened).pixels, colours)
+        np.testing.assert_array_equal(image_io.read_image(opened).pixels, colours)
     with Image.open(file) as opened:
-        np.testing.assert_array_equal(image_io.read(opened).pixels, colours)
+        np.testing.assert_array_equal(image_io.read_image(opened).pixels, colours)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif", "png", "webp"])
@@ -42,7 +42,7 @@ def test_orientation_is_undone_as_pillow_does(tmp_path, colours, suffix, turn):
     file = saved(tmp_path, colours, f"a.{suffix}", exif=exif)
     with Image.open(file) as image:
         upright = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    found = image_io.read(file)
+    found = image_io.read_image(file)
     np.testing.assert_array_equal(found.pixels, upright)
     assert found.size == upright.shape[:2]
 
@@ -50,7 +50,7 @@ def test_orientation_is_undone_as_pillow_does(tmp_path, colours, suffix, turn):
 def test_sixteen_bits_are_read_as_eight(tmp_path):
     levels = np.array([[0, 256], [257, 65535]], np.uint16)
     for name in ("a.png", "a.tif"):
-        found = image_io.read(saved(tmp_path, levels, name)).pixels
+        found = image_io.read_image(saved(tmp_path, levels, name)).pixels
         expected = np.repeat(np.uint8([[0, 0], [1, 255]])[..., None], 3, axis=2)
         np.testing.assert_array_equal(found, expected)
 
@@ -61,7 +61,7 @@ def test_every_kind_of_colour_becomes_rgb(tmp_path, colours, mode):
     lab = Image.merge("LAB", whole.split())
     image = lab if mode == "LAB" else whole.convert(mode)
     image.save(tmp_path / "a.tif")
-    found = image_io.read(tmp_path / "a.tif")
+    found = image_io.read_image(tmp_path / "a.tif")
     assert found.pixels.shape == (5, 7, 3) and found.pixels.dtype == np.uint8
     expected = np.asarray(image.convert("RGB"))
     np.testing.assert_array_equal(found.pixels, expected)
@@ -69,13 +69,13 @@ def test_every_kind_of_colour_becomes_rgb(tmp_path, colours, mode):
 
 def test_transparent_places_are_white(tmp_path):
     rgba = np.uint8([[[9, 9, 9, 255], [9, 9, 9, 0], [0, 0, 0, 127]]])
-    found = image_io.read(saved(tmp_path, rgba, "a.png")).pixels
+    found = image_io.read_image(saved(tmp_path, rgba, "a.png")).pixels
     assert found.tolist() == [[[9] * 3, [255] * 3, [128] * 3]]
     palette = Image.new("P", (2, 1))
     palette.putpalette([1, 2, 3, 4, 5, 6])
     palette.putpixel((1, 0), 1)
     palette.save(tmp_path / "p.png", transparency=0)
-    found = image_io.read(tmp_path / "p.png").pixels
+    found = image_io.read_image(tmp_path / "p.png").pixels
     assert found.tolist() == [[[255] * 3, [4, 5, 6]]]
 
 
@@ -85,7 +85,7 @@ def test_of_several_frames_the_first_is_counted_and_said(tmp_path, colours, name
     options = {"lossless": True} if name == "a.webp" else {}
     file = tmp_path / name
     first.save(file, save_all=True, append_images=[second], **options)
-    found = image_io.read(file)
+    found = image_io.read_image(file)
     np.testing.assert_array_equal(found.pixels, colours)
     assert found.notes == (f"{file} has 2 frames: the first is counted",)
 
@@ -112,26 +112,26 @@ def test_what_is_no_photograph_is_named(tmp_path, colours, name):
     make, text = BAD[name]
     (tmp_path / name).write_bytes(make(colours))
     with pytest.raises(ValueError, match=f"^{tmp_path}/{name} {text}"):
-        image_io.read(tmp_path / name)
+        image_io.read_image(tmp_path / name)
 
 
 def test_other_formats_are_not_tried(tmp_path, colours):
     file = saved(tmp_path, colours, "a.gif")
     with pytest.raises(ValueError, match="a.gif is no JPEG"):
-        image_io.read(file)
+        image_io.read_image(file)
 
 
 def test_grey_levels_without_a_white_are_refused(tmp_path):
     file = saved(tmp_path, np.float32([[0.5, 700]]), "a.tif")
     with pytest.raises(ValueError, match="a.tif has 32-bit grey levels"):
-        image_io.read(file)
+        image_io.read_image(file)
 
 
 def test_files_that_cannot_be_opened(tmp_path):
     with pytest.raises(ValueError, match="gone.jpg cannot be opened: No such file"):
-        image_io.read(tmp_path / "gone.jpg")
+        image_io.read_image(tmp_path / "gone.jpg")
     with pytest.raises(ValueError, match=f"{tmp_path} cannot be opened: Is a direct"):
-        image_io.read(tmp_path)
+        image_io.read_image(tmp_path)
 
 
 def test_ten_thousand_damaged_files_are_named_or_read(colours, tmp_path):
@@ -147,7 +147,7 @@ def test_ten_thousand_damaged_files_are_named_or_read(colours, tmp_path):
         data[places] = rng.integers(0, 256, len(places))
         data = data[: rng.integers(1, 2 * len(data))]
         try:
-            found = image_io.read(io.BytesIO(data.tobytes()))
+            found = image_io.read_image(io.BytesIO(data.tobytes()))
         except ValueError as error:
             assert str(error).startswith("the image ")
         else:
@@ -156,11 +156,11 @@ def test_ten_thousand_damaged_files_are_named_or_read(colours, tmp_path):
 
 def test_arrays():
     grey = np.random.default_rng(0).random((4, 6))
-    found = image_io.read(grey).pixels
+    found = image_io.read_image(grey).pixels
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, np.float32(grey)[..., None].repeat(3, 2))
     colour = np.zeros((4, 6, 3), np.uint8)
-    assert image_io.read(colour).pixels is colour
+    assert image_io.read_image(colour).pixels is colour
 
 
 @pytest.mark.parametrize(
@@ -178,20 +178,20 @@ def test_arrays():
 )
 def test_anything_else_is_said(wrong, text):
     with pytest.raises(ValueError, match=text):
-        image_io.read(wrong)
+        image_io.read_image(wrong)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_longer_photographs_are_shrunk(dtype):
     ramp = np.linspace(0, 255 if dtype == np.uint8 else 1, 400).astype(dtype)
     image = np.tile(ramp[None, :, None], (200, 1, 3))
-    found = image_io.read(image, max_size=100)
+    found = image_io.read_image(image, max_size=100)
     assert found.pixels.shape == (50, 100, 3) and found.size == (200, 400)
     middle = ramp.reshape(100, 4).mean(axis=1, dtype=float)
     np.testing.assert_allclose(found.pixels[25, 2:-2, 1], middle[2:-2], atol=1 + 1e-3)
-    assert image_io.read(image, max_size=400).pixels is image
+    assert image_io.read_image(image, max_size=400).pixels is image
     line = np.zeros((1, 1000), dtype)
-    assert image_io.read(line, max_size=100).pixels.shape == (1, 100, 3)
+    assert image_io.read_image(line, max_size=100).pixels.shape == (1, 100, 3)
 
 
 def test_a_shrunk_file_leaves_the_user_s_image_alone(tmp_path, colours):
@@ -199,14 +199,14 @@ def test_a_shrunk_file_leaves_the_user_s_image_alone(tmp_path, colours):
     image.save(tmp_path / "a.png")
     expected = np.asarray(image.resize((70, 50)))
     for given in (image, tmp_path / "a.png"):
-        found = image_io.read(given, max_size=70).pixels
+        found = image_io.read_image(given, max_size=70).pixels
         np.testing.assert_array_equal(found, expected)
     assert image.size == (140, 100)
 
 
 def test_a_part_beyond_the_end_repeats_the_last_pixels(colours):
     padded = np.pad(colours, ((0, 3), (0, 1), (0, 0)), mode="edge") / np.float32(255)
-    found = image_io.part(colours, (2, 8), (4, 8))
+    found = image_io.padded_window(colours, (2, 8), (4, 8))
     np.testing.assert_array_equal(found, padded[2:8, 4:8])
     floats = np.float32(colours) / 255
-    np.testing.assert_array_equal(image_io.part(floats, (2, 8), (4, 8)), found)
+    np.testing.assert_array_equal(image_io.padded_window(floats, (2, 8), (4, 8)), found)

@@ -36,7 +36,7 @@ def write(path, frames, *, codec="ffv1", rate=10, pixels="bgr0"):
 )
 def test_every_nth_frame_comes_back(tmp_path, every, numbers):
     path = write(tmp_path / "a.mkv", levels(12))
-    with video_io.opened(path, every=every) as found:
+    with video_io.open_video(path, every=every) as found:
         frames = list(found.frames)
     assert [frame.number for frame in frames] == list(numbers)
     assert [frame.seconds for frame in frames] == pytest.approx(
@@ -50,7 +50,7 @@ def test_every_nth_frame_comes_back(tmp_path, every, numbers):
 
 def test_how_many_frames_there_will_be(tmp_path):
     path = write(tmp_path / "a.mp4", levels(12), codec="mpeg4", pixels="yuv420p")
-    with video_io.opened(path, every=5) as found:
+    with video_io.open_video(path, every=5) as found:
         assert found.number == 3
 
 
@@ -67,7 +67,7 @@ def test_a_turned_film_is_upright(tmp_path, matrix, turns):
         number = (value * 65536).to_bytes(4, "big", signed=True)
         data[place + offset : place + offset + 4] = number
     path.write_bytes(data)
-    with video_io.opened(path, every=1) as found:
+    with video_io.open_video(path, every=1) as found:
         first = next(found.frames).pixels
     expected = np.rot90(next(levels(1)), turns)
     assert first.shape == expected.shape
@@ -76,10 +76,10 @@ def test_a_turned_film_is_upright(tmp_path, matrix, turns):
 
 def test_what_is_written_is_read(tmp_path):
     path = tmp_path / "out.mp4"
-    with video_io.writing(path, rate=Fraction(5, 2)) as add:
+    with video_io.write_video(path, rate=Fraction(5, 2)) as add:
         for frame in levels(6, size=(65, 97)):  # of which H.264 cannot have the last
             add(frame)
-    with video_io.opened(path, every=1) as found:
+    with video_io.open_video(path, every=1) as found:
         frames = list(found.frames)
     assert found.rate == Fraction(5, 2) and len(frames) == 6
     for frame, drawn in zip(frames, levels(6, size=(65, 97)), strict=True):
@@ -91,7 +91,10 @@ def test_what_is_written_is_read(tmp_path):
 def test_a_film_that_is_not_finished_replaces_none(tmp_path):
     path = tmp_path / "out.mp4"
     path.write_text("the film before")
-    with pytest.raises(RuntimeError), video_io.writing(path, rate=Fraction(5)) as add:
+    with (
+        pytest.raises(RuntimeError),
+        video_io.write_video(path, rate=Fraction(5)) as add,
+    ):
         add(next(levels(1)))
         raise RuntimeError
     assert path.read_text() == "the film before"
@@ -99,17 +102,17 @@ def test_a_film_that_is_not_finished_replaces_none(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(OSError, match=f"No such file .*{tmp_path}/none/out.mp4"):
-        with video_io.writing(tmp_path / "none" / "out.mp4", rate=Fraction(5)):
+        with video_io.write_video(tmp_path / "none" / "out.mp4", rate=Fraction(5)):
             pass
     path, large = tmp_path / "out.mp4", np.zeros((2, 40_000, 3), np.uint8)
     with pytest.raises(ValueError, match=f"{path} cannot be written: "):
-        with video_io.writing(path, rate=Fraction(5)) as add:
+        with video_io.write_video(path, rate=Fraction(5)) as add:
             add(large)  # H.264 has sides up to 16,384
     assert not path.exists()
 
 
 def read(path):
-    with video_io.opened(path, every=1) as found:
+    with video_io.open_video(path, every=1) as found:
         return [frame.number for frame in found.frames]
 
 
@@ -141,7 +144,7 @@ def test_a_film_damaged_in_its_middle_gives_the_frames_before(tmp_path):
     place = [i for i in range(len(data)) if data.startswith(b"\x89PNG", i)][8]
     path.write_bytes(data[:place] + b"\xff" * 12 + data[place + 12 :])
     seen = []
-    with video_io.opened(path, every=1) as found:
+    with video_io.open_video(path, every=1) as found:
         with pytest.raises(ValueError, match=f"{path} is damaged after . frames: Inv"):
             seen.extend(frame.number for frame in found.frames)
     assert seen == list(range(8))

@@ -69,7 +69,7 @@ def test_the_module_is_pytorch_s_network():
     network, model = twin(0.125), CSRNet(width=0.125)
     image = np.random.default_rng(0).random((67, 101, 3), np.float32)
     theirs, shapes = arrays(network), param_shapes(model, channels=3)
-    ours = param_names.take(theirs.get, published.LAYERS, shapes, file="twin")
+    ours = param_names.rename_params(theirs.get, published.LAYERS, shapes, file="twin")
     found = jax.jit(model.apply)(to_variables(ours), image[None])
     assert found.shape == (1, 8, 12, 1)
     np.testing.assert_allclose(found[0, ..., 0], network(image), rtol=1e-3, atol=1e-4)

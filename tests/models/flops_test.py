@@ -15,7 +15,7 @@ from cpcnn_jax.training import train
 
 def test_vgg_16_is_as_heavy_as_everybody_says():
     """torchvision: 15.47 G multiply-adds for 224x224, of which 0.124 in FC layers."""
-    found = flops.of_layers(VGG16Features(1.0), (1, 224, 224, 3))
+    found = flops.layer_flops(VGG16Features(1.0), (1, 224, 224, 3))
     assert len(found) == 13
     fc = 25088 * 4096 + 4096 * 4096 + 4096 * 1000
     assert round((sum(found.values()) / 2 + fc) / 1e9, 2) == 15.47
@@ -37,7 +37,7 @@ def test_layers_without_border_are_what_xla_counts(network):
     x = jax.ShapeDtypeStruct((2, 12, 9, 4), "float32")
     weights = jax.eval_shape(network.init, jax.random.key(0), x)
     program = jax.jit(network.apply).lower(weights, x)
-    (counted,) = flops.of_layers(network, x.shape).values()
+    (counted,) = flops.layer_flops(network, x.shape).values()
     assert counted == program.cost_analysis()["flops"]
 
 
@@ -48,18 +48,20 @@ def test_shared_layers_count_each_time():
             layer = nn.Dense(4, name="shared")
             return layer(layer(x))
 
-    assert flops.of_layers(Twice(), (3, 4)) == {"shared": 2 * 2 * 3 * 16}
+    assert flops.layer_flops(Twice(), (3, 4)) == {"shared": 2 * 2 * 3 * 16}
 
 
 @pytest.fixture(scope="module")
 def plans():
     """{name: Stage} of the smallest experiment."""
     experiment = tiny_experiment.get_config()
-    source = data.open_source(experiment.data, "train")
+    source = data.open_dataset(experiment.data, "train")
     model, weights = tiny_experiment.networks()
-    run = stage_lib.Run(experiment, model, source, None)
+    run = stage_lib.StageContext(experiment, model, source, None)
     run = run._replace(crop_scores=lambda weights, crops: {})
-    return {stage.name: stage for stage in (f(run, weights) for f in train.plan(run))}
+    return {
+        stage.name: stage for stage in (f(run, weights) for f in train.plan_stages(run))
+    }
 
 
 def test_a_stage_s_step_counts_what_it_learns_three_times(plans):
@@ -81,7 +83,7 @@ def test_a_stage_s_step_counts_what_it_learns_three_times(plans):
 def test_frozen_layers_are_evaluated_once(plans):
     shape = (8, 64, 64, 3)
     network = cpcnn.build(tiny_experiment.get_config().model).gce
-    layers = flops.of_layers(network, shape)
+    layers = flops.layer_flops(network, shape)
     assert {"vgg16/conv1_1", "vgg16/conv5_3", "head/fc0"} < layers.keys()
     learning = ("vgg16/conv5_2", "vgg16/conv5_3", "head/fc0", "head/fc1", "head/logits")
     expected = sum(layers.values()) + 2 * sum(layers[name] for name in learning)

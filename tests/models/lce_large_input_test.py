@@ -116,8 +116,8 @@ def test_a_photograph_a_few_looks_at_a_time_is_the_same(shape):
     model, image = model_of(128, 128), image_of(*shape)
     weights, padded = tiny_experiment.drawn(model), image_io.padded_shape(image)
     grids = model.grids(padded)
-    scores = context_scores.estimator(model)(weights, image, grids)
-    found = context_scores.spread(scores, grids, padded)
+    scores = context_scores.context_estimator(model)(weights, image, grids)
+    found = context_scores.spread_scores(scores, grids, padded)
     whole = jax.jit(lambda w, x: model.apply(to_variables(w), x, method="context"))
     cells = [(0, side // maps.POOLING) for side in padded]
     np.testing.assert_allclose(found(*cells), whole(weights, image[None])[0], atol=1e-5)
@@ -176,13 +176,13 @@ def test_batches_and_the_stage_learn_all_windows():
     experiment = tiny_experiment.get_config()
     experiment.model.lce_vgg_blocks, experiment.model.lce_input_size = 4, 128
     experiment.lce.batch_size, experiment.lce.first_trainable_layer = 4, "conv4_1"
-    source = data.open_source(experiment.data, "train")
+    source = data.open_dataset(experiment.data, "train")
     model = cpcnn.build(experiment.model)
     run, known = (
-        stage_lib.Run(experiment, model, source, None),
+        stage_lib.StageContext(experiment, model, source, None),
         tiny_experiment.drawn(model),
     )
-    stage = classifier_stages.local_stage(run, known)
+    stage = classifier_stages.lce_stage(run, known)
     with contextlib.closing(stage.batches(0)) as batches:
         batch = next(batches)
     batch.pop("crop")

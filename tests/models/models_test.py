@@ -141,7 +141,7 @@ def test_lce_has_no_memory_of_where_a_patch_was_cut():
     model, variables = _small()
     params = variables["params"]["lce"]
     image = _image(80, 64)
-    x = vgg.normalised(image)
+    x = vgg.normalize(image)
     for block in (1, 2, 3):
         for layer in (1, 2):
             weights = params[f"conv{block}_{layer}"]

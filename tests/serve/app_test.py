@@ -19,7 +19,7 @@ from cpcnn_jax.inference import counter
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.serve import app
 from cpcnn_jax.serve.limits import Limits
-from cpcnn_jax.serve.request_queue import Line
+from cpcnn_jax.serve.request_queue import RequestQueue
 
 uvicorn = pytest.importorskip("uvicorn")
 
@@ -30,15 +30,15 @@ class Told:
     def __init__(self):
         self.begun, self.parts, self.go_on = [], 0, threading.Event()
 
-    def count(self, image, *, max_size, track):
+    def count(self, image, *, max_size, progress):
         self.begun.append(image.name)
-        for _ in track([1, 2, 3]):
+        for _ in progress([1, 2, 3]):
             assert self.go_on.wait(300)
             self.parts += 1
         if image.name == "bug":
             raise ZeroDivisionError
         density = np.ones((2, 4), np.float32)
-        size = image_io.Photograph(image.name, None, (2, 4))
+        size = image_io.LoadedImage(image.name, None, (2, 4))
         return counter.Count(float(len(image.read())), density, None, None, size)
 
 
@@ -227,22 +227,22 @@ def test_the_policy_names_the_script_of_the_page():
 
 
 def test_the_pause_is_as_long_as_a_turn_takes(monkeypatch):
-    line = Line(3)
+    line = RequestQueue(3)
     assert line.pause == 1
     clock = iter([0.0, 40.0])
     monkeypatch.setattr(
         "cpcnn_jax.serve.request_queue.time.monotonic", lambda: next(clock)
     )
-    line._timed(lambda track: None, iter)
+    line._timed(lambda progress: None, iter)
     assert line.pause == 8  # a fifth of the way from none to forty seconds
 
 
 def test_a_line_that_is_closed_lets_nobody_wait():
     async def closed():
-        line, go_on = Line(2), threading.Event()
+        line, go_on = RequestQueue(2), threading.Event()
         turns = [
             asyncio.ensure_future(
-                line.turn(lambda track: go_on.wait(300), asyncio.sleep(300))
+                line.turn(lambda progress: go_on.wait(300), asyncio.sleep(300))
             )
             for _ in range(2)
         ]

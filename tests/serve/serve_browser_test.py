@@ -142,7 +142,7 @@ def test_a_region_by_keyboard_alone(page, photograph, expected):
     assert len(corners) == 3 and corners[0] == [60, 45]
     assert corners[1][0] > 75 and corners[2][1] > 60
     region = regions.Region("1", np.array(corners, float))
-    inside = regions.count(expected.density, region)
+    inside = regions.count_region(expected.density, region)
     assert people(text(page, "#regions")) == pytest.approx(inside, abs=0.051)
     assert "region 1 has 3 corners" in text(page, "#told")
     press(page, Keys.SHIFT + Keys.ARROW_LEFT)
@@ -173,7 +173,7 @@ def test_regions_by_pointer(counted, expected):
         for n, words in enumerate([w for w in listed if w != "Remove"], 1)
     ]
     region = regions.Region("1", np.array(corners, float))
-    inside = regions.count(expected.density, region)
+    inside = regions.count_region(expected.density, region)
     assert people(listed[0]) == pytest.approx(inside, abs=0.051)
 
 
@@ -187,7 +187,7 @@ def test_javascript_counts_inside_as_python_does(counted, expected):
     )
     for polygon, people_ in zip(polygons, found, strict=True):
         region = regions.Region("a", polygon)
-        right = regions.count(expected.density, region, size=(180, 240))
+        right = regions.count_region(expected.density, region, size=(180, 240))
         np.testing.assert_allclose(people_, right, rtol=1e-4, atol=1e-6)
 
 
@@ -209,7 +209,7 @@ def test_the_map_is_downloaded(counted, expected, tmp_path):
     wait(counted, lambda _: all(name.exists() for name in names))
     density = np.load(names[0])
     np.testing.assert_allclose(density, expected.density, rtol=1e-4, atol=1e-7)
-    density_file.save(tmp_path / "again", density)
+    density_file.save_density(tmp_path / "again", density)
     with Image.open(names[1]) as found, Image.open(tmp_path / "again.png") as right:
         np.testing.assert_array_equal(np.asarray(found), np.asarray(right))
     scale = json.loads((tmp_path / "again.json").read_text())["scale"]

@@ -81,8 +81,8 @@ def test_an_answer_is_what_the_library_says(address, ready, schema, kind):
     assert (found["width"], found["height"]) == (100, 80)
     np.testing.assert_allclose(found["count"], expected.count, rtol=1e-5)
     for text in texts:
-        region = regions.parse(text)
-        people = regions.count(expected.density, region)
+        region = regions.parse_region(text)
+        people = regions.count_region(expected.density, region)
         np.testing.assert_allclose(found["regions"][region.name], people, rtol=1e-4)
 
 

@@ -17,10 +17,10 @@ def test_of_an_lce_on_vgg16_the_asked_layers_learn():
     experiment.model.lce_vgg_blocks = 4
     experiment.lce.first_trainable_layer = "conv4_2"
     model = cpcnn.build(experiment.model)
-    source = data.open_source(experiment.data, "train")
+    source = data.open_dataset(experiment.data, "train")
     known = tiny_experiment.drawn(model)
-    stage = classifier_stages.local_stage(
-        stage_lib.Run(experiment, model, source, None), known
+    stage = classifier_stages.lce_stage(
+        stage_lib.StageContext(experiment, model, source, None), known
     )
     with contextlib.closing(stage.batches(0)) as batches:
         batch = next(batches)

@@ -21,18 +21,20 @@ CROPS = {(0, 0), (0, 3), (2, 1), (2, 2), (2, 3), (4, 0)}
 @pytest.fixture(scope="module")
 def run():
     experiment = tiny_experiment.get_config()
-    source = data.open_source(experiment.data, "train")
-    return stage_lib.Run(experiment, cpcnn.build(experiment.model), source, None)
+    source = data.open_dataset(experiment.data, "train")
+    return stage_lib.StageContext(
+        experiment, cpcnn.build(experiment.model), source, None
+    )
 
 
 @pytest.fixture(scope="module")
 def found(run):
-    return init_params.weights_of(run.model, run.config)
+    return init_params.initial_params(run.model, run.config)
 
 
 def scores(run, found, folder, stop=tiny_experiment.never, crops=CROPS):
     strategy = data_parallel.jit_strategy()
-    return context_cache.crop_scores(run, folder, strategy, stop)(found, crops)
+    return context_cache.make_crop_scorer(run, folder, strategy, stop)(found, crops)
 
 
 def test_they_are_of_the_crop_as_one_block(run, found, tmp_path):

@@ -41,7 +41,7 @@ def run(folder, cache):
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     settings = experiment()
-    workdir.claim(folder, settings)
+    workdir.claim_workdir(folder, settings)
     train.train(
         settings, folder, data_parallel.jit_strategy(), stop=tiny_experiment.never
     )

@@ -30,14 +30,14 @@ def test_coarse_is_the_side_times_the_square_of_pooled_maps(side):
         for z in (x, y)
     ]
     expected = side * (pooled[0] - pooled[1]).square().mean((1, 2))
-    np.testing.assert_allclose(losses.coarse_loss(x, y, side), expected, rtol=1e-5)
+    np.testing.assert_allclose(losses.multiscale_loss(x, y, side), expected, rtol=1e-5)
 
 
 def test_coarse_refuses_to_broadcast():
     with pytest.raises(
         ValueError, match=r"\(1, 2, 3, 1\) predicted and \(3, 2, 3, 1\)"
     ):
-        losses.coarse_loss(_maps(0)[:1], _maps(1), 4)
+        losses.multiscale_loss(_maps(0)[:1], _maps(1), 4)
 
 
 def test_adversarial_and_discriminator_equal_torch_cross_entropy():

@@ -3,7 +3,7 @@ import json
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from cpcnn_jax.training.metric_writer import Log
+from cpcnn_jax.training.metric_writer import MetricWriter
 
 
 def lines(folder):
@@ -11,22 +11,22 @@ def lines(folder):
 
 
 def test_lines_are_on_the_disk_at_once_and_a_second_run_appends(tmp_path):
-    log = Log(tmp_path)
-    log.scalars("gce", 10, {"loss": 0.5, "accuracy": 1.0})
+    log = MetricWriter(tmp_path)
+    log.write_scalars("gce", 10, {"loss": 0.5, "accuracy": 1.0})
     (line,) = lines(tmp_path)
     assert line.pop("time") > 1e9
     assert line == {"stage": "gce", "step": 10, "loss": 0.5, "accuracy": 1.0}
     log.close()
-    log = Log(tmp_path)
-    log.scalars("gce", 20, {"loss": 0.25})
+    log = MetricWriter(tmp_path)
+    log.write_scalars("gce", 20, {"loss": 0.25})
     log.close()
     assert [line["step"] for line in lines(tmp_path)] == [10, 20]
 
 
 def test_tensorboard_reads_numbers_and_pictures(tmp_path):
-    log = Log(tmp_path)
-    log.scalars("density", 3, {"loss": 0.5})
-    log.picture("density", 3, np.full((4, 6, 3), 200, np.uint8))
+    log = MetricWriter(tmp_path)
+    log.write_scalars("density", 3, {"loss": 0.5})
+    log.write_image("density", 3, np.full((4, 6, 3), 200, np.uint8))
     log.close()
     board = EventAccumulator(str(tmp_path / "tensorboard"))
     board.Reload()

@@ -10,7 +10,7 @@ from cpcnn_jax.training import sweep
 
 
 def test_every_combination_is_a_point():
-    found = sweep.points(["seed=0,1,2", "density.learning_rate=1e-4,3e-4"])
+    found = sweep.grid_points(["seed=0,1,2", "density.learning_rate=1e-4,3e-4"])
     assert len(found) == 6
     assert found[1] == {"seed": "0", "density.learning_rate": "3e-4"}
     names = [sweep.folder_name(point) for point in found]
@@ -31,7 +31,7 @@ def test_every_combination_is_a_point():
 )
 def test_sweeps_that_cannot_be(sweeps, text):
     with pytest.raises(ValueError, match=text):
-        sweep.points(sweeps)
+        sweep.grid_points(sweeps)
 
 
 def finished(workdir, name, **scores):
@@ -59,11 +59,11 @@ def test_the_table_has_the_finished_points_best_first(tmp_path, capsys):
 def test_a_search_is_not_finished_for_the_test_photographs(tmp_path):
     finished(tmp_path, "seed=0", split="validation")
     folder = tmp_path / "seed=0"
-    assert sweep.finished(folder) and sweep.finished(folder, "validation")
-    assert not sweep.finished(folder, "test")
-    assert not sweep.finished(tmp_path / "seed=1", "test")
+    assert sweep.is_finished(folder) and sweep.is_finished(folder, "validation")
+    assert not sweep.is_finished(folder, "test")
+    assert not sweep.is_finished(tmp_path / "seed=1", "test")
     (folder / "metrics.json").write_text("[")
-    assert not sweep.finished(folder, "test")
+    assert not sweep.is_finished(folder, "test")
 
 
 def test_nothing_finished_or_damaged_is_one_sentence(tmp_path, capsys):

@@ -14,7 +14,7 @@ def time(monkeypatch):
 
 
 def test_rates_and_share_leave_out_what_is_stopped(time):
-    watch = throughput.Clock()
+    watch = throughput.Throughput()
     with watch.waiting():
         time(101.0)
     time(104.0)

@@ -78,7 +78,7 @@ def _density_setup(**way):
 def _adversarial_setup(weight=0.5, **way):
     model, flat, judge, judge_flat = _networks()
     tx, judge_tx = optax.adam(1e-3), optax.sgd(1e-2)
-    rivals = train_step.Rivals(
+    rivals = train_step.GANState(
         train_step.new_state(flat, tx, trains=_joint),
         train_step.new_state(judge_flat, judge_tx, trains=lambda name: True),
     )
@@ -175,7 +175,7 @@ def test_means_over_cells_are_compared_where_asked_for():
     context = model.apply(weights, batch["scores"], image, method="spread")
     density, _ = model.apply(weights, image, context=context)
     more = sum(
-        jnp.mean(losses.coarse_loss(100 * density, 100 * batch["density"], side))
+        jnp.mean(losses.multiscale_loss(100 * density, 100 * batch["density"], side))
         for side in (4, 32)
     )
     expected = jax.jit(plain)(state, batch)[1]["loss"] + more
@@ -199,7 +199,7 @@ def test_the_generator_s_gradient_is_of_the_updated_discriminator():
     """L_T after the discriminator's step, differentiated directly, not by pull-back."""
     model, flat, judge, judge_flat = _networks()
     tx, judge_tx, batch = optax.sgd(1.0), optax.sgd(0.1), _batch(2)
-    rivals = train_step.Rivals(
+    rivals = train_step.GANState(
         train_step.new_state(flat, tx, trains=_joint),
         train_step.new_state(judge_flat, judge_tx, trains=lambda name: True),
     )
@@ -255,7 +255,8 @@ def _single(tree):
 
 def _params(state):
     return [
-        s.params for s in (state if isinstance(state, train_step.Rivals) else (state,))
+        s.params
+        for s in (state if isinstance(state, train_step.GANState) else (state,))
     ]
 
 
@@ -441,7 +442,7 @@ def test_bfloat16_s_gradients_are_those_of_float32_with_roundings(setup, bound):
     def gradients(dtype):
         step, state, batch = setup(dtype=dtype)
         after, _ = jax.jit(step)(_single(state), _single(batch))
-        first = after.generator if isinstance(after, train_step.Rivals) else after
+        first = after.generator if isinstance(after, train_step.GANState) else after
         return first.opt_state[0].mu
 
     with jax.enable_x64(False):
@@ -457,10 +458,12 @@ def test_in_bfloat16_a_slope_s_and_a_bias_s_gradient_are_sums_in_float32():
         @jax.jit
         @jax.grad
         def gradient(params):
-            weights = to_variables(mixed_precision.cast(params, dtype))
-            image = mixed_precision.cast(jnp.ones((1, 256, 256, 1), jnp.float32), dtype)
+            weights = to_variables(mixed_precision.cast_floats(params, dtype))
+            image = mixed_precision.cast_floats(
+                jnp.ones((1, 256, 256, 1), jnp.float32), dtype
+            )
             with nn.intercept_methods(mixed_precision.biases_apart):
-                return jnp.mean(mixed_precision.widened(judge.apply(weights, image)))
+                return jnp.mean(mixed_precision.to_float32(judge.apply(weights, image)))
 
         return gradient(_single(flat))
 

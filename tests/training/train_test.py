@@ -21,7 +21,7 @@ from cpcnn_jax.training.init import params as init_params
 
 
 def trained(folder, experiment, stop=tiny_experiment.never):
-    workdir.claim(folder, experiment)
+    workdir.claim_workdir(folder, experiment)
     return train.train(experiment, folder, data_parallel.jit_strategy(), stop=stop)
 
 
@@ -71,7 +71,7 @@ def test_a_run_goes_on_on_another_number_of_devices(whole, tmp_path):
         (data_parallel.jit_strategy(devices[:4]), None, None),
     ]
     for strategy, call, words in legs:
-        workdir.claim(tmp_path, experiment)
+        workdir.claim_workdir(tmp_path, experiment)
         if call is None:
             train.train(experiment, tmp_path, strategy, stop=tiny_experiment.never)
         else:
@@ -96,7 +96,7 @@ def test_in_units_a_run_is_the_same_to_the_last_bit_on_other_devices(tmp_path):
         data_parallel.pmap_strategy(devices[:2]),
     ):
         folder = tmp_path / str(strategy.num_devices)
-        workdir.claim(folder, experiment)
+        workdir.claim_workdir(folder, experiment)
         file = train.train(experiment, folder, strategy, stop=tiny_experiment.never)
         found.append(load_file(file))
     for name, value in found[0].items():
@@ -114,8 +114,8 @@ def test_a_signal_while_a_step_is_compiled_is_a_step_done_and_saved(tmp_path):
         return strategy.wrap(compiled)
 
     experiment = tiny_experiment.get_config()
-    workdir.claim(tmp_path, experiment)
-    with preemption.deferred() as stop:
+    workdir.claim_workdir(tmp_path, experiment)
+    with preemption.deferred_signals() as stop:
         with pytest.raises(Interrupted, match="after step 1 of the stage gce"):
             train.train(experiment, tmp_path, strategy._replace(wrap=wrap), stop=stop)
     assert os.listdir(tmp_path / "checkpoints" / "gce") == ["1"]
@@ -123,7 +123,7 @@ def test_a_signal_while_a_step_is_compiled_is_a_step_done_and_saved(tmp_path):
 
 def test_only_the_asked_layers_of_the_gce_learn(whole):
     experiment = tiny_experiment.get_config()
-    first = init_params.weights_of(cpcnn.build(experiment.model), experiment)
+    first = init_params.initial_params(cpcnn.build(experiment.model), experiment)
     last = load_file(whole[0] / "weights.safetensors")
     assert first.keys() == last.keys()
     moved = {name for name in first if not np.array_equal(first[name], last[name])}
@@ -140,14 +140,14 @@ def test_training_goes_on_from_weights_of_the_same_networks(whole):
     experiment.init_from = str(whole[0])
 
     def first():
-        return init_params.weights_of(cpcnn.build(experiment.model), experiment)
+        return init_params.initial_params(cpcnn.build(experiment.model), experiment)
 
     found, expected = first(), load_file(whole[0] / "weights.safetensors")
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value)
     drawn = tiny_experiment.get_config()
-    drawn = init_params.weights_of(cpcnn.build(drawn.model), drawn)
+    drawn = init_params.initial_params(cpcnn.build(drawn.model), drawn)
     experiment.init_modules = ("dme", "lce")
     for name, value in first().items():
         before = expected if name.startswith(experiment.init_modules) else drawn
@@ -165,8 +165,10 @@ def test_stages_are_those_of_the_configuration():
     def plan(**changes):
         model = config.Model(**changes.pop("model", {}))
         experiment = config.Experiment(model=model, **changes)
-        run = stage_lib.Run(experiment, cpcnn.build(model), None, None)
-        return [stage.__name__.removesuffix("_stage") for stage in train.plan(run)]
+        run = stage_lib.StageContext(experiment, cpcnn.build(model), None, None)
+        return [
+            stage.__name__.removesuffix("_stage") for stage in train.plan_stages(run)
+        ]
 
     assert plan() == ["global", "local", "density", "adversarial"]
     assert plan(adversary=config.Adversary(0)) == ["global", "local", "density"]
@@ -178,9 +180,9 @@ def test_stages_are_those_of_the_configuration():
 
 def density_stage_of(experiment):
     """The stage of a model without context."""
-    source = data.open_source(experiment.data, "train")
+    source = data.open_dataset(experiment.data, "train")
     model = cpcnn.build(experiment.model)
-    run = stage_lib.Run(experiment, model, source, None)
+    run = stage_lib.StageContext(experiment, model, source, None)
     run = run._replace(crop_scores=lambda weights, crops: dict.fromkeys(crops, {}))
     return density_stages.density_stage(run, tiny_experiment.drawn(model))
 

@@ -14,14 +14,16 @@ from cpcnn_jax.weights import serialization
 @pytest.fixture(scope="module")
 def run():
     experiment = tiny_experiment.get_config()
-    source = data.open_source(experiment.data, "train")
-    return stage_lib.Run(experiment, cpcnn.build(experiment.model), source, None)
+    source = data.open_dataset(experiment.data, "train")
+    return stage_lib.StageContext(
+        experiment, cpcnn.build(experiment.model), source, None
+    )
 
 
 def test_mae_is_of_whole_photographs_as_in_the_evaluation(run, whole, tmp_path):
     trained = serialization.load(whole[0] / "weights.safetensors")
-    source = data.open_source(run.config.data, "test")
-    mae = validation_lib.validation(run, source, tmp_path)
+    source = data.open_dataset(run.config.data, "test")
+    mae = validation_lib.make_validator(run, source, tmp_path)
     estimate = tiny_experiment.in_one_piece(run.model, blocks=4)
     counts = [estimate(trained, record["image"]).sum() for record in source]
     heads = [len(points) for points in source.points]
@@ -34,8 +36,8 @@ def test_mae_is_of_whole_photographs_as_in_the_evaluation(run, whole, tmp_path):
 def test_only_what_learns_may_change_between_validations(run, whole, tmp_path):
     """Kept scores are of GCE and LCE; DME and F-CNN are asked anew."""
     trained = serialization.load(whole[0] / "weights.safetensors")
-    source = data.open_source(run.config.data, "test")
-    mae = validation_lib.validation(run, source, tmp_path)
+    source = data.open_dataset(run.config.data, "test")
+    mae = validation_lib.make_validator(run, source, tmp_path)
     first = mae(trained)
     louder = trained["fcnn/conv4/bias"] + 1
     assert mae({**trained, "fcnn/conv4/bias": louder}) > first + 100
@@ -60,12 +62,12 @@ class Regions:
 
 def test_outside_a_region_of_interest_nothing_counts(run, whole, tmp_path):
     trained = serialization.load(whole[0] / "weights.safetensors")
-    source = Regions(data.open_source(run.config.data, "test"))
+    source = Regions(data.open_dataset(run.config.data, "test"))
     estimate = tiny_experiment.in_one_piece(run.model, blocks=4)
     maps = [estimate(trained, source[i]["image"])[:, :80] for i in range(2)]
     heads = [len(points) for points in source.points]
     expected = np.abs(np.subtract([m.sum() for m in maps], heads)).mean()
-    mae = validation_lib.validation(run, source, tmp_path)
+    mae = validation_lib.make_validator(run, source, tmp_path)
     assert mae(trained) == pytest.approx(expected, rel=1e-4)
 
 
@@ -79,6 +81,6 @@ def test_a_preview_is_a_picture(run, whole):
             "local": np.full((2, 1, 2, 5), 0.2, np.float32),
         },
     }
-    picture = validation_lib.preview(run)(trained, batch)
+    picture = validation_lib.make_preview(run)(trained, batch)
     assert picture.dtype == np.uint8 and picture.ndim == 3
     assert picture.shape[1] > 900 and picture.std() > 10

@@ -9,33 +9,35 @@ from cpcnn_jax.training import workdir
 
 def begun(folder, experiment=None):
     """A folder in which a run has begun."""
-    workdir.claim(folder, experiment or Experiment())
+    workdir.claim_workdir(folder, experiment or Experiment())
     (folder / "metrics.jsonl").touch()
     return folder
 
 
 def test_folders_of_two_kinds_of_data_are_two_experiments(tmp_path):
     mine = config.Experiment(data=config.UcfQnrf(root="a"))
-    workdir.claim(tmp_path, mine)
+    workdir.claim_workdir(tmp_path, mine)
     (tmp_path / "metrics.jsonl").touch()
-    workdir.claim(tmp_path, config.Experiment(data=config.UcfQnrf(root="b")))
+    workdir.claim_workdir(tmp_path, config.Experiment(data=config.UcfQnrf(root="b")))
     with pytest.raises(ValueError, match="data.kind was UcfQnrf, now JhuCrowd"):
-        workdir.claim(tmp_path, config.Experiment(data=config.JhuCrowd(root="a")))
+        workdir.claim_workdir(
+            tmp_path, config.Experiment(data=config.JhuCrowd(root="a"))
+        )
 
 
 def test_an_evaluation_elsewhere_leaves_the_record_of_the_training(tmp_path):
-    workdir.claim(tmp_path, config.Experiment(), record=False)
+    workdir.claim_workdir(tmp_path, config.Experiment(), record=False)
     record = json.loads((tmp_path / "environment.json").read_text())
     assert record["devices"]
     (tmp_path / "environment.json").write_text('{"devices": ["H100"]}')
-    workdir.claim(tmp_path, config.Experiment(), record=False)
+    workdir.claim_workdir(tmp_path, config.Experiment(), record=False)
     assert "H100" in (tmp_path / "environment.json").read_text()
-    workdir.claim(tmp_path, config.Experiment())
+    workdir.claim_workdir(tmp_path, config.Experiment())
     assert json.loads((tmp_path / "environment.json").read_text()) == record
 
 
 def test_config_and_environment_are_written(tmp_path):
-    workdir.claim(tmp_path / "a" / "b", Experiment(seed=7))
+    workdir.claim_workdir(tmp_path / "a" / "b", Experiment(seed=7))
     written = json.loads((tmp_path / "a" / "b" / "config.json").read_text())
     assert written["seed"] == 7
     assert written["model"]["columns"][0][0] == [16, 9]
@@ -45,7 +47,7 @@ def test_config_and_environment_are_written(tmp_path):
 
 def test_the_same_experiment_may_come_back(tmp_path):
     folder = begun(tmp_path / "run")
-    workdir.claim(
+    workdir.claim_workdir(
         folder, Experiment(checkpoint_every=7, log_every=3, count_reference="maps")
     )
     assert json.loads((folder / "config.json").read_text())["checkpoint_every"] == 7
@@ -56,7 +58,7 @@ def test_another_experiment_is_refused_by_its_fields(tmp_path):
     before = (folder / "config.json").read_text()
     other = Experiment(seed=1, crops=config.Crops(num_plain=7), gce=config.GCEStage(3))
     with pytest.raises(ValueError) as error:
-        workdir.claim(folder, other)
+        workdir.claim_workdir(folder, other)
     assert str(error.value) == (
         f"--workdir={folder} holds another experiment (config.crops.plain was 100, now "
         "7; config.gce.steps was 1000, now 3; config.seed was 0, now 1); nothing was "
@@ -72,41 +74,43 @@ def test_a_field_that_there_was_not_yet_has_its_default(tmp_path):
     (folder / "config.json").write_text(json.dumps(old))
     other = Experiment(data=config.ShanghaiTech(), crops=config.Crops(max_scale=2.0))
     with pytest.raises(ValueError, match=r"config.crops.zoom was 1.0, now 2.0\)"):
-        workdir.claim(folder, other)
-    workdir.claim(folder, Experiment(data=config.ShanghaiTech()))
+        workdir.claim_workdir(folder, other)
+    workdir.claim_workdir(folder, Experiment(data=config.ShanghaiTech()))
     assert "zoom" in json.loads((folder / "config.json").read_text())["crops"]
     del old["data"]["kind"]
     (folder / "config.json").write_text(json.dumps(old))
     with pytest.raises(ValueError, match="config.data.kind was None"):
-        workdir.claim(folder, Experiment(data=config.ShanghaiTech()))
+        workdir.claim_workdir(folder, Experiment(data=config.ShanghaiTech()))
 
 
 def test_many_differences_are_counted(tmp_path):
     folder = begun(tmp_path / "run")
     stage = config.LCEStage(3, 3, 3.0)
     with pytest.raises(ValueError, match="and 3 more"):
-        workdir.claim(folder, Experiment(lce=stage, gce=config.GCEStage(3, 3, 3.0)))
+        workdir.claim_workdir(
+            folder, Experiment(lce=stage, gce=config.GCEStage(3, 3, 3.0))
+        )
 
 
 def test_other_data_is_another_experiment_but_another_root_is_not(tmp_path):
     folder = begun(tmp_path / "run", Experiment(data=config.ShanghaiTech(root="a")))
-    workdir.claim(folder, Experiment(data=config.ShanghaiTech(root="b")))
+    workdir.claim_workdir(folder, Experiment(data=config.ShanghaiTech(root="b")))
     with pytest.raises(ValueError, match="config.data.part was A, now B"):
-        workdir.claim(folder, Experiment(data=config.ShanghaiTech(part="B")))
+        workdir.claim_workdir(folder, Experiment(data=config.ShanghaiTech(part="B")))
     with pytest.raises(ValueError, match="data.kind was ShanghaiTech, now Crowd"):
-        workdir.claim(folder, Experiment())
+        workdir.claim_workdir(folder, Experiment())
 
 
 def test_a_run_that_never_began_may_be_corrected(tmp_path):
-    workdir.claim(tmp_path, Experiment(seed=1))
-    workdir.claim(tmp_path, Experiment(seed=2))
+    workdir.claim_workdir(tmp_path, Experiment(seed=1))
+    workdir.claim_workdir(tmp_path, Experiment(seed=2))
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 2
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(ValueError, match="is not empty and holds no config.json"):
-        workdir.claim(tmp_path, Experiment())
+        workdir.claim_workdir(tmp_path, Experiment())
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
@@ -114,7 +118,7 @@ def test_a_damaged_record_is_named(tmp_path):
     folder = begun(tmp_path / "run")
     (folder / "config.json").write_text('{"seed": ')
     with pytest.raises(ValueError, match=r"run/config.json is damaged \(Expecting"):
-        workdir.claim(folder, Experiment())
+        workdir.claim_workdir(folder, Experiment())
 
 
 @pytest.mark.parametrize("below", ["", "run"])
@@ -122,14 +126,14 @@ def test_a_file_is_no_folder(tmp_path, below):
     (tmp_path / "file").touch()
     text = r"^--workdir=.*file.* cannot be made \(.*\): choose a folder that may be"
     with pytest.raises(ValueError, match=text):
-        workdir.claim(tmp_path / "file" / below, Experiment())
+        workdir.claim_workdir(tmp_path / "file" / below, Experiment())
 
 
 def test_a_process_that_does_not_find_what_the_main_one_claimed(tmp_path):
     experiment = config.Experiment()
     with pytest.raises(ValueError, match="choose a --workdir that all machines share"):
         workdir.check_shared(tmp_path / "elsewhere", experiment)
-    workdir.claim(tmp_path, experiment)
+    workdir.claim_workdir(tmp_path, experiment)
     workdir.check_shared(tmp_path, experiment)
     workdir.check_shared(tmp_path, config.Experiment(workers=2))  # may differ
     text = "config.json is of process 0 and says that config.seed was 0, now 1"

@@ -58,7 +58,7 @@ def imagenet(trained):
 @pytest.fixture
 def release(here, trained, monkeypatch):
     """A released name, "a", of the run's weights."""
-    small, digest = compression.slim(trained, compression.imagenet(MODEL))
+    small, digest = compression.compress(trained, compression.imagenet_params(MODEL))
     serialization.save(
         "a.safetensors", small, tiny_experiment.get_config().model, vgg16=digest
     )
@@ -69,11 +69,11 @@ def release(here, trained, monkeypatch):
 
 
 def test_what_is_imagenet_s_comes_back_whole_and_the_rest_rounded(here, trained):
-    small, digest = compression.slim(trained, compression.imagenet(MODEL))
+    small, digest = compression.compress(trained, compression.imagenet_params(MODEL))
     kept = {f"{layer}/{part}" for layer in LEARNT for part in ("kernel", "bias")}
     assert {n.removeprefix(PREFIX) for n in small if PREFIX in n} == kept
     assert {value.dtype for value in small.values()} == {np.dtype(np.float16)}
-    again = compression.whole(small, digest, compression.imagenet(MODEL))
+    again = compression.decompress(small, digest, compression.imagenet_params(MODEL))
     assert again.keys() == trained.keys()
     for name, value in trained.items():
         assert again[name].dtype == np.float32
@@ -85,26 +85,26 @@ def test_what_is_imagenet_s_comes_back_whole_and_the_rest_rounded(here, trained)
 
 def test_networks_without_the_gce_need_no_vgg16(trained):
     alone = {n: v for n, v in trained.items() if not n.startswith("gce")}
-    small, digest = compression.slim(alone, {})
+    small, digest = compression.compress(alone, {})
     assert digest is None and small.keys() == alone.keys()
-    assert compression.whole(small, digest, {}).keys() == alone.keys()
+    assert compression.decompress(small, digest, {}).keys() == alone.keys()
 
 
 def test_an_lce_on_vgg16_leaves_out_what_it_has_of_it(here):
     model = dataclasses.replace(MODEL, lce_vgg_blocks=4)
-    known = compression.imagenet(model)
+    known = compression.imagenet_params(model)
     theirs = {n for n in known if n.startswith("lce/vgg16/")}
     assert {n.split("/")[2] for n in theirs} == {n for n in VGG16_LAYERS if n < "conv5"}
     begun = tiny_experiment.drawn(cpcnn.build(model)) | known
     learnt = {n: x + ("conv4" in n or "head" in n) for n, x in begun.items()}
-    small, digest = compression.slim(learnt, known)
+    small, digest = compression.compress(learnt, known)
     assert {n.split("/")[2] for n in small if n.startswith("lce/vgg16/")} == {
         "conv4_1",
         "conv4_2",
         "conv4_3",
     }
     serialization.save("small.safetensors", small, model, vgg16=digest)
-    again = pretrained.load("small.safetensors")
+    again = pretrained.load_params("small.safetensors")
     assert again.keys() == learnt.keys()
     for name, value in learnt.items():
         np.testing.assert_allclose(again[name], value, rtol=5e-4, atol=1e-7)
@@ -112,7 +112,7 @@ def test_an_lce_on_vgg16_leaves_out_what_it_has_of_it(here):
 
 def test_a_weight_too_large_for_half_precision():
     with pytest.raises(ValueError, match="dme/x does not fit into float16"):
-        compression.slim({"dme/x": np.float32([1e5])}, {})
+        compression.compress({"dme/x": np.float32([1e5])}, {})
 
 
 def test_another_vgg16_is_not_taken(here, trained, release):
@@ -120,14 +120,14 @@ def test_another_vgg16_is_not_taken(here, trained, release):
     other["conv1_1/bias"] = other["conv1_1/bias"] + 1
     save_file(other, serialization.VGG16)
     with pytest.raises(ValueError, match="weights/vgg16.safetensors has not"):
-        pretrained.load(release)
+        pretrained.load_params(release)
     (here / serialization.VGG16).unlink()
     with pytest.raises(ValueError, match="vgg16.safetensors is not .*`make vgg16`"):
-        pretrained.load(release)
+        pretrained.load_params(release)
 
 
 def test_what_goes_on_from_a_release_is_only_what_has_learnt(here, release, capsys):
-    before = pretrained.load(release)
+    before = pretrained.load_params(release)
     after = {n: v + n.startswith(("dme/", "fcnn/")) for n, v in before.items()}
     serialization.save("b.safetensors", after, tiny_experiment.get_config().model)
     assert (
@@ -137,7 +137,7 @@ def test_what_goes_on_from_a_release_is_only_what_has_learnt(here, release, caps
     assert " arrays of a\n" in capsys.readouterr().out
     kept = load_file("small.safetensors")
     assert kept and all(name.startswith(("dme/", "fcnn/")) for name in kept)
-    again = pretrained.load("small.safetensors")
+    again = pretrained.load_params("small.safetensors")
     assert again.keys() == after.keys()
     for name, value in after.items():
         np.testing.assert_allclose(again[name], value, rtol=5e-4, atol=1e-7)
@@ -151,7 +151,7 @@ def test_what_a_file_leaves_out_was_released(here, trained):
         "b.safetensors", {}, model, vgg16="1", base="weights.safetensors"
     )
     with pytest.raises(ValueError, match="weights.safetensors, which were not"):
-        pretrained.load("b.safetensors")
+        pretrained.load_params("b.safetensors")
 
 
 def test_a_release_counts_what_the_run_counts(here, capsys):
@@ -185,11 +185,11 @@ def test_what_cannot_be_released(here, capsys, words, text):
 
 
 def test_the_default_is_released_where_its_vgg16_is(here):
-    assert counter.default() == counter.RELEASED
+    assert counter.default_weights() == counter.RELEASED
     assert counter.RELEASED in pretrained.RELEASES
     (here / serialization.VGG16).unlink()
     with pytest.raises(ValueError, match=f"fetch what {counter.RELEASED} needs"):
-        counter.default()
+        counter.default_weights()
 
 
 def test_a_released_file_is_the_one_that_was_released(tmp_path, monkeypatch):
@@ -198,15 +198,15 @@ def test_a_released_file_is_the_one_that_was_released(tmp_path, monkeypatch):
     digest = hashlib.sha256(b"weights").hexdigest()
     monkeypatch.setattr(pretrained, "RELEASES", {"a": digest})
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
-    assert pretrained.find("a") == file
+    assert pretrained.find_weights("a") == file
     file.write_bytes(b"weight")
     with pytest.raises(ValueError, match="a.safetensors is damaged: install"):
-        pretrained.find("a")
+        pretrained.find_weights("a")
 
 
 @pytest.mark.parametrize("name", pretrained.RELEASES)
 def test_what_is_released_is_here_with_its_card(name):
-    file = pretrained.find(name)
+    file = pretrained.find_weights(name)
     card = file.with_suffix(".md").read_text()
     assert pretrained.RELEASES[name] in card
     shapes = param_shapes(cpcnn.build(serialization.load_model(file)), channels=3)
@@ -293,10 +293,10 @@ def test_what_looks_like_a_path_is_not_asked_of_the_network(tmp_path, monkeypatc
     monkeypatch.setattr(hub, "fetch", lambda name: pytest.fail(f"asked for {name}"))
     for name in ("runs/a", "a", "a/b/c", "../a", "/a", "https://a/b"):
         with pytest.raises(ValueError, match=f"no weights at {name}: expected a w"):
-            pretrained.find(name)
+            pretrained.find_weights(name)
 
 
 def test_without_the_client_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ValueError, match=r"owner/crowd.*pip install 'cpcnn_jax\[hub\]"):
-        pretrained.find("owner/crowd")
+        pretrained.find_weights("owner/crowd")

@@ -110,7 +110,7 @@ def test_vgg16_goes_into_the_gce_and_nowhere_else(tmp_path):
     save_file(vgg16(0.125), file)
     zeros = {n: np.zeros_like(v) for n, v in vgg16(0.125, "gce/vgg16/").items()}
     before = {**zeros, "gce/head/fc1/kernel": np.ones(2)}
-    after = serialization.with_vgg16(before, file)
+    after = serialization.insert_vgg16(before, file)
     assert after.keys() == before.keys()
     assert (after["gce/vgg16/conv1_1/kernel"] == 3).all()
     assert (after["gce/vgg16/conv5_3/bias"] == -1).all()
@@ -123,7 +123,7 @@ def test_vgg16_s_first_blocks_go_into_an_lce_that_has_them(tmp_path):
     save_file(vgg16(0.125), file)
     ours = {n: x for n, x in vgg16(0.125, "lce/vgg16/").items() if "conv5" not in n}
     before = {n: np.zeros_like(x) for n, x in ours.items()} | {"dme/x": np.ones(2)}
-    after = serialization.with_vgg16(before, file)
+    after = serialization.insert_vgg16(before, file)
     assert after.keys() == before.keys()
     for name, value in ours.items():
         np.testing.assert_array_equal(after[name], value)
@@ -138,7 +138,7 @@ def test_vgg16_of_another_width_names_the_layer(tmp_path):
         r"\(3, 3, 3, 8\), got \(3, 3, 3, 16\) \(--config.model.vgg_width_m"
     )
     with pytest.raises(ValueError, match=text):
-        serialization.with_vgg16(vgg16(0.125, "gce/vgg16/"), file)
+        serialization.insert_vgg16(vgg16(0.125, "gce/vgg16/"), file)
 
 
 def test_vgg16_without_a_layer_or_a_file(tmp_path):
@@ -146,12 +146,12 @@ def test_vgg16_without_a_layer_or_a_file(tmp_path):
     with pytest.raises(
         ValueError, match=f"--config.gce.pretrained_vgg16={file} does not exist"
     ):
-        serialization.with_vgg16({}, file)
+        serialization.insert_vgg16({}, file)
     found = vgg16(0.125)
     del found["conv4_2/bias"]
     save_file(found, file)
     with pytest.raises(ValueError, match="conv4_2/bias of shape .*, got nothing"):
-        serialization.with_vgg16(vgg16(0.125, "gce/vgg16/"), file)
+        serialization.insert_vgg16(vgg16(0.125, "gce/vgg16/"), file)
 
 
 def test_every_field_of_a_model_survives_the_header(tmp_path):

@@ -12,7 +12,7 @@ from cpcnn_jax.data.annotations import heads as heads_lib
 HEAD = ("head", "nose", "eye", "ear")  # words in the names of a head's keypoints
 
 
-def understands(tree):
+def is_coco(tree):
     """Whether parsed JSON is COCO's."""
     return isinstance(tree.get("images"), list) and "annotations" in tree
 
@@ -40,7 +40,7 @@ def read(tree):
     if len(set(files)) < len(files):
         raise ValueError("two of its images have one file_name")
     return {
-        image["file_name"]: heads_lib.heads(points[image["id"]], _size(image))
+        image["file_name"]: heads_lib.make_heads(points[image["id"]], _size(image))
         for image in tree["images"]
     }
 

@@ -45,7 +45,7 @@ def read(data, name):
             points += _head(row, table.line_num)
     except csv.Error as error:
         raise ValueError(f"line {table.line_num}: {error}") from None
-    return {image: heads_lib.heads(points) for image, points in found.items()}
+    return {image: heads_lib.make_heads(points) for image, points in found.items()}
 
 
 def _head(row, line):

@@ -48,7 +48,7 @@ def read(data):
         raise ValueError(f"this XML holds no <image>; {heads_lib.UNDERSTOOD}")
     if len({image["name"] for image, _ in images}) < len(images):
         raise ValueError("two of its images have one name")
-    return {i["name"]: heads_lib.heads(points, _size(i)) for i, points in images}
+    return {i["name"]: heads_lib.make_heads(points, _size(i)) for i, points in images}
 
 
 def _refuse_doctype(*_):

@@ -30,7 +30,7 @@ def read(data, name):
     Raises:
       ValueError: not a whole PNG, too large, or mostly not black.
     """
-    image = readers.decoded(io.BytesIO(data), name)
+    image = readers.decode_image(io.BytesIO(data), name)
     if image.mode[0] in "IF":  # numbers of heads, say; colours would cut them
         dotted = np.asarray(image) != 0
     else:
@@ -42,4 +42,4 @@ def read(data, name):
     middles = ndimage.center_of_mass(dotted, groups, range(1, number + 1))
     points = [(x, y) for y, x in middles]
     photograph = PurePath(name).stem.removesuffix(SUFFIX)
-    return {f"{photograph}.png": heads_lib.heads(points, image.size)}
+    return {f"{photograph}.png": heads_lib.make_heads(points, image.size)}

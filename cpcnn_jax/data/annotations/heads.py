@@ -17,11 +17,11 @@ class Heads(NamedTuple):
     size: tuple | None = None  # (width, height) of the photograph, if the file says it
 
 
-def heads(points, size=None):
+def make_heads(points, size=None):
     """`Heads` from a list of (x, y); coordinates that are no numbers are refused.
 
     Example:
-      >>> heads([(1, 2), (3.5, 4)]).points.shape, heads([]).points.shape
+      >>> heads([(1, 2), (3.5, 4)]).points.shape, make_heads([]).points.shape
       ((2, 2), (0, 2))
     """
     with np.errstate(over="ignore"):  # too large is infinite, and that is not finite
@@ -29,7 +29,7 @@ def heads(points, size=None):
     return Heads(pairs, size)
 
 
-def centre(corners):
+def box_center(corners):
     """(x, y) of the middle between the outermost of some corners."""
     x, y = np.array(corners, np.float64).T
     return (x.min() + x.max()) / 2, (y.min() + y.max()) / 2

@@ -6,7 +6,7 @@ Read are its shapes point, circle, ellipse and rect, of the last three the centr
 from cpcnn_jax.data.annotations import heads as heads_lib
 
 
-def understands(tree):
+def is_via(tree):
     """Whether parsed JSON is VIA's."""
     files = _files(tree).values()
     return all(
@@ -34,7 +34,7 @@ def read(tree):
         if isinstance(regions, dict):  # VIA 1
             regions = regions.values()
         points = [_head(name, region["shape_attributes"]) for region in regions]
-        found[name] = heads_lib.heads(points)
+        found[name] = heads_lib.make_heads(points)
     return found
 
 

@@ -91,7 +91,7 @@ def audit(path, heads, image=None):
     people, points = external_maps.read_map(path), external_maps.read_heads(heads)
     photograph = external_maps.image_shape(image) if image else None
     try:
-        inside = density_map.inside(points, photograph or (np.inf, np.inf))
+        inside = density_map.points_inside(points, photograph or (np.inf, np.inf))
     except ValueError as error:
         raise ValueError(f"{heads}: {error}") from None
     finite = people[np.isfinite(people)]

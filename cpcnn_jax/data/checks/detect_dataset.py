@@ -31,23 +31,23 @@ DISTRIBUTED = (
 )
 
 
-class Found(NamedTuple):
+class DetectedDataset(NamedTuple):
     """The photographs of a folder."""
 
     name: str  # of the data set
-    splits: dict  # {split, by its path below the folder: `sample.Photograph`s}
+    splits: dict  # {split, by its path below the folder: `sample.Sample`s}
     places: dict  # {split: the data set's own folder}
     strays: list  # (annotation's file, photograph's name) of photographs not there
 
 
-def find(root):
+def detect_dataset(root):
     """Looks for a data set as distributed, else for photographs of one's own.
 
     Args:
       root: the folder.
 
     Returns:
-      `Found`.
+      `DetectedDataset`.
 
     Raises:
       ValueError: a file that lists or annotates several photographs cannot be read.
@@ -55,14 +55,14 @@ def find(root):
     root = Path(root)
     names, splits, places = [], {}, {}
     for kind, origin in DISTRIBUTED:
-        if place := base.place(origin, root):
+        if place := base.cache_place(origin, root):
             names.append(origin.name)
             for split, photographs in kind.splits(place).items():
                 path = (place.relative_to(root) / split).as_posix()
                 splits[path], places[path] = photographs, place
     if names:
-        return Found(" and ".join(names), splits, places, [])
-    own = folder_index.of(root)
-    return Found(
+        return DetectedDataset(" and ".join(names), splits, places, [])
+    own = folder_index.index_folder(root)
+    return DetectedDataset(
         folder.ORIGIN.name, own.splits, dict.fromkeys(own.splits, root), own.strays
     )

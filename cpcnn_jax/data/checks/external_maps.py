@@ -155,9 +155,9 @@ def _positions(mat):
 
 
 def _hdf5(path):
-    with hdf5.opened(path) as file:
+    with hdf5.open_hdf5(path) as file:
         name = "density" if "density" in file or len(file) != 1 else next(iter(file))
-        found = hdf5.array(file, name)
+        found = hdf5.read_array(file, name)
         if found is None:
             raise ValueError(f"{path} has no array 'density', but {sorted(file)}")
         if found.size > MOST_CELLS:

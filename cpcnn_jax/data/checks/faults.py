@@ -35,11 +35,11 @@ NOTES = {  # used as they are
 }
 
 
-class Examined(NamedTuple):
+class ExaminedImage(NamedTuple):
     """A photograph, as much of it as could be read, and what is wrong."""
 
-    photograph: sample.Photograph
-    seen: readers.Seen | None
+    photograph: sample.Sample
+    seen: readers.ImageHeader | None
     points: np.ndarray | None  # `[N, 2]`, all that the annotation says
     turned: bool  # whether they are marked on the photograph as EXIF turns it
     faults: list
@@ -51,33 +51,33 @@ class Examined(NamedTuple):
         return not beyond_mending & {fault.kind for fault in self.faults}
 
 
-def examine_all(found):
+def examine_dataset(found):
     """Reads all photographs of a folder, and says what is wrong with each.
 
     Args:
-      found: `detect_dataset.Found`.
+      found: `detect_dataset.DetectedDataset`.
 
     Returns:
-      {split: list of `Examined`}.
+      {split: list of `ExaminedImage`}.
     """
-    checks = {place: checksums.checker(place) for place in found.places.values()}
+    checks = {place: checksums.make_checker(place) for place in found.places.values()}
     examined = {
-        split: [examine(p, checks[found.places[split]]) for p in photographs]
+        split: [examine_image(p, checks[found.places[split]]) for p in photographs]
         for split, photographs in found.splits.items()
     }
     paths = {s: [p.image for p in found.splits[s]] for s in found.splits}
-    twins = {fault.file: fault for fault in of_twins(paths)}
+    twins = {fault.file: fault for fault in duplicate_faults(paths)}
     for one in (one for split in examined.values() for one in split):
         if fault := twins.get(one.photograph.image):
             one.faults.append(fault)
     return examined
 
 
-def of_folder(found):
+def folder_faults(found):
     """The faults that belong to no photograph.
 
     Args:
-      found: `detect_dataset.Found`.
+      found: `detect_dataset.DetectedDataset`.
 
     Returns:
       A list of `Fault`s: annotations of photographs that are not there, and files that
@@ -90,21 +90,21 @@ def of_folder(found):
     missing = [
         Fault("unusable", path, f"{path} is missing, and {checksums.SUMS} names it")
         for place in dict.fromkeys(found.places.values())
-        for path in checksums.sums(place)
+        for path in checksums.read_checksums(place)
         if not path.exists()
     ]
     return missing + strays
 
 
-def examine(photograph, check):
+def examine_image(photograph, check):
     """Reads a photograph and its heads, and says what is wrong.
 
     Args:
-      photograph: `sample.Photograph`.
-      check: of `checksums.checker`.
+      photograph: `sample.Sample`.
+      check: of `checksums.make_checker`.
 
     Returns:
-      `Examined`.
+      `ExaminedImage`.
     """
     image, annotation, read, _ = photograph
     faults = []
@@ -120,11 +120,11 @@ def examine(photograph, check):
 
     attempt(sample.check_files, photograph, check)
     if faults:
-        return Examined(photograph, None, None, False, faults)
+        return ExaminedImage(photograph, None, None, False, faults)
     seen, points, turned = attempt(readers.check_image, image), attempt(heads), None
     if seen and points is not None:
         turned = attempt(sample.is_turned, photograph, points, seen)
-    found = Examined(photograph, seen, points, bool(turned), faults)
+    found = ExaminedImage(photograph, seen, points, bool(turned), faults)
     faults += _of_pixels(found) if seen else []
     faults += _of_points(found) if turned is not None else []
     return found
@@ -161,7 +161,7 @@ def _of_points(examined):
         )
     finite = points[np.isfinite(points).all(axis=1)]
     height, width = shape = marked_shape(examined)
-    outside = (~density_map.inside(finite, shape)).sum()
+    outside = (~density_map.points_inside(finite, shape)).sum()
     counts = {
         "not finite": (len(points) - len(finite), "are not finite numbers"),
         "outside": (outside, f"lie outside its {width}x{height} pixels"),
@@ -178,7 +178,7 @@ def _of_points(examined):
         yield Fault("empty", image, f"{image} has no heads")
 
 
-def of_twins(splits):
+def duplicate_faults(splits):
     """The faults of photographs that are the same, byte for byte.
 
     Args:
@@ -190,7 +190,7 @@ def of_twins(splits):
     """
     place = {path: n for n, paths in enumerate(splits.values()) for path in paths}
     faults = []
-    for group in checksums.twins(place):
+    for group in checksums.find_duplicates(place):
         *earlier, last = sorted(group, key=lambda path: (place[path], path))
         for path in earlier:
             other = place[path] != place[last]

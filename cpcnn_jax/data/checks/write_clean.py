@@ -17,12 +17,12 @@ from cpcnn_jax.data import density_map, exif, readers
 from cpcnn_jax.data.checks import faults
 
 
-def write(target, splits):
+def write_clean_copy(target, splits):
     """Writes a copy beside its place, and moves it there when it is whole.
 
     Args:
       target: a folder that is empty or not there.
-      splits: {split: `faults.Examined`s}; those that are usable are written.
+      splits: {split: `faults.ExaminedImage`s}; those that are usable are written.
 
     Returns:
       {split: (photographs, heads)} written.
@@ -48,10 +48,10 @@ def heads(examined):
     """`[N, 2]` heads on the upright photograph: finite, inside, and no two alike.
 
     Args:
-      examined: a usable `faults.Examined`.
+      examined: a usable `faults.ExaminedImage`.
     """
     points = examined.points[np.isfinite(examined.points).all(axis=1)]
-    points = points[density_map.inside(points, faults.marked_shape(examined))]
+    points = points[density_map.points_inside(points, faults.marked_shape(examined))]
     first = np.sort(np.unique(points, axis=0, return_index=True)[1])
     points = points[first]
     if examined.turned:
@@ -79,7 +79,7 @@ def _write_image(folder, examined):
     if examined.seen.orientation == 1:
         shutil.copyfile(image, folder / image.name)
         return image.name
-    pixels = ImageOps.exif_transpose(readers.decoded(image, image))
+    pixels = ImageOps.exif_transpose(readers.decode_image(image, image))
     pixels = pixels if pixels.mode in ("L", "RGB") else pixels.convert("RGB")
     pixels.save(folder / f"{image.stem}.png")
     return f"{image.stem}.png"

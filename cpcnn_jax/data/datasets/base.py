@@ -52,7 +52,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @classmethod
     def splits(cls, folder):
-        """{split: `sample.Photograph`s} of a folder."""
+        """{split: `sample.Sample`s} of a folder."""
         raise NotImplementedError
 
     def example(self, photograph):
@@ -76,7 +76,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _split_generators(self, dl_manager):
         folder = Path(dl_manager.manual_dir)
-        self.check = checksums.checker(folder)
+        self.check = checksums.make_checker(folder)
         there = {
             split: [p for p, _ in self._each(split, chosen, self._check_files)]
             for split, chosen in self.splits(folder).items()
@@ -113,7 +113,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         sample.check_files(photograph, self.check)
 
 
-def open_source(builder_class, data, split):
+def open_dataset(builder_class, data, split):
     """Opens a split; at its first use the whole data set is checked and prepared.
 
     Args:
@@ -131,30 +131,30 @@ def open_source(builder_class, data, split):
     origin, totals = builder_class.ORIGIN, builder_class.TOTALS
     if split not in totals:
         raise ValueError(f"{origin.name} has the splits {[*totals]}; got {split!r}.")
-    folder = find(origin, data.root)
-    source = tfds_cache.open_source(
+    folder = find_root(origin, data.root)
+    source = tfds_cache.open_cached(
         builder_class, folder, split, on_invalid=data.on_invalid
     )
     return check_totals(source, totals[split], f"{origin.name} {split} in {data.root}")
 
 
-def find(origin, root):
+def find_root(origin, root):
     """The folder of a data set; a ValueError says what to do where it is not there."""
-    if folder := place(origin, root):
+    if folder := cache_place(origin, root):
         return folder
     state = "holds no" if Path(root).is_dir() else "is not a folder, so it holds no"
     raise ValueError(
-        f"--config.data.root={root} {state} {origin.name}. {advice(origin)}"
+        f"--config.data.root={root} {state} {origin.name}. {download_advice(origin)}"
     )
 
 
-def place(origin, root):
+def cache_place(origin, root):
     """The folder of a data set, at one of the places where people keep it, or None."""
     folders = (Path(root) / place for place in origin.places)
     return next((f for f in folders if any(f.glob(origin.marker))), None)
 
 
-def advice(origin):
+def download_advice(origin):
     """What to do for a data set that is not there."""
     return (
         f"Download it from {origin.download} ({origin.terms}) and unpack it to this "

@@ -33,7 +33,7 @@ ORIGIN = base.Origin(
 )
 
 
-def open_source(data, split):
+def open_dataset(data, split):
     """Opens one split; at its first use the whole folder is checked and prepared.
 
     Args:
@@ -53,7 +53,7 @@ def open_source(data, split):
             "and their head points into train and test, apart from each other. The "
             f"layout is:\n{ORIGIN.layout}"
         )
-    return tfds_cache.open_source(Folder, root, split, on_invalid=data.on_invalid)
+    return tfds_cache.open_cached(Folder, root, split, on_invalid=data.on_invalid)
 
 
 class Folder(base.Builder):
@@ -64,15 +64,19 @@ class Folder(base.Builder):
     @classmethod
     def splits(cls, folder):
         """The splits, and in train none of test's photographs."""
-        splits = folder_index.of(folder).splits
+        splits = folder_index.index_folder(folder).splits
         tested = {photograph.image for photograph in splits.get("test", ())}
-        twins = checksums.twins(p.image for chosen in splits.values() for p in chosen)
+        twins = checksums.find_duplicates(
+            p.image for chosen in splits.values() for p in chosen
+        )
         copies = {p: tested & group for group in twins for p in group - tested}
 
         def apart(photograph):
             image = photograph.image
             if not (of := copies.get(image)):
                 return photograph
-            return folder_index.bad(image, f"{image} is {min(of)}, a test photograph.")
+            return folder_index.invalid_image(
+                image, f"{image} is {min(of)}, a test photograph."
+            )
 
         return {split: [*map(apart, chosen)] for split, chosen in splits.items()}

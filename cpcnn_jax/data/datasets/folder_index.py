@@ -17,21 +17,21 @@ SPLITS = ("train", "test")
 IMAGES, HEADS = (".jpg", ".jpeg", ".png"), (".csv", ".json", ".xml")
 
 
-class Listing(NamedTuple):
+class FolderIndex(NamedTuple):
     """What a folder holds."""
 
-    splits: dict  # {split: `sample.Photograph`s}; {"": them} of a folder without any
+    splits: dict  # {split: `sample.Sample`s}; {"": them} of a folder without any
     strays: list  # (file of annotations, name of a photograph that is not there)
 
 
-def of(folder):
+def index_folder(folder):
     """Finds the photographs of a folder and their heads.
 
     Args:
       folder: with train or test in it, or with neither and photographs.
 
     Returns:
-      `Listing`.
+      `FolderIndex`.
 
     Raises:
       ValueError: annotations of several photographs cannot be read.
@@ -40,7 +40,7 @@ def of(folder):
     files = {split: _tree(folder / split) for split in splits}
     images = {s: [f for f in files[s] if _is_image(f, folder)] for s in splits}
     stems = {split: _by(lambda f: f.stem, images[split]) for split in splits}
-    check = checksums.checker(folder)
+    check = checksums.make_checker(folder)
     marked = {split: _read_all(files[split], check) for split in splits}
     if splits != [""]:  # files for both
         for mark in _read_all(sorted(folder.glob("[!.]*")), check):
@@ -53,7 +53,7 @@ def of(folder):
         if isinstance(mark.heads, ValueError):
             raise mark.heads
     found = {split: _by(lambda mark: mark.name, marked[split]) for split in splits}
-    return Listing(
+    return FolderIndex(
         {
             s: [_photograph(i, stems[s][i.stem], found[s][i.stem]) for i in images[s]]
             for s in splits
@@ -73,27 +73,29 @@ class _Mark(NamedTuple):
 def _photograph(image, namesakes, found):
     """The photograph with the heads that were found for it."""
     if namesakes[0] != image:
-        return bad(image, f"{image} has the name of {namesakes[0]}: rename one.")
+        return invalid_image(
+            image, f"{image} has the name of {namesakes[0]}: rename one."
+        )
     if len(found) > 1:
         both = f"{found[0].file} and {found[1].file}"
-        return bad(image, f"{image} has two annotations, in {both}.")
+        return invalid_image(image, f"{image} has two annotations, in {both}.")
     if not found:
         place = f"{image.with_suffix('.csv')} (or .json, or a file that names it)"
-        return sample.Photograph(image, place, None)
+        return sample.Sample(image, place, None)
     file, _, heads = found[0]
     if isinstance(heads, ValueError):
-        return bad(image, str(heads))
+        return invalid_image(image, str(heads))
     place = str(file) if file.stem == image.stem else f"{file}, {image.name}"
-    return sample.Photograph(image, place, lambda _: heads.points, heads.size)
+    return sample.Sample(image, place, lambda _: heads.points, heads.size)
 
 
-def bad(image, sentence):
+def invalid_image(image, sentence):
     """A photograph that cannot be used: its heads are a ValueError that says why."""
 
     def refuse(_):
         raise ValueError(sentence)
 
-    return sample.Photograph(image, str(image), refuse)
+    return sample.Sample(image, str(image), refuse)
 
 
 def _doubtful(mark):

@@ -51,13 +51,13 @@ class JhuCrowd(base.Builder):
         return {split: _photographs(folder / split) for split in cls.TOTALS}
 
 
-open_source = functools.partial(base.open_source, JhuCrowd)
+open_source = functools.partial(base.open_dataset, JhuCrowd)
 
 
 def _photographs(folder):
     """The photographs of a split's folder and their annotations."""
-    images = readers.numbered(folder / "images", "0001")
-    return sample.photographs(images, lambda p: folder / "gt" / f"{p.stem}.txt", _read)
+    images = readers.list_numbered(folder / "images", "0001")
+    return sample.make_samples(images, lambda p: folder / "gt" / f"{p.stem}.txt", _read)
 
 
 def _read(path):

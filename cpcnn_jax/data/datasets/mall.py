@@ -45,20 +45,20 @@ class Mall(base.Builder):
     @classmethod
     def splits(cls, folder):
         """The splits train and test."""
-        truth = checksums.checker(folder)(folder / "mall_gt.mat")
+        truth = checksums.make_checker(folder)(folder / "mall_gt.mat")
         frames = readers.read_mat(truth, _frames, "frame{n}.loc [N, 2]")
         heads = {f"{truth} frame {n}": points for n, points in enumerate(frames, 1)}
         splits = {"train": [], "test": []}
-        for image in readers.numbered(folder / "frames", "seq_000001"):
+        for image in readers.list_numbered(folder / "frames", "seq_000001"):
             number = int(image.stem.removeprefix("seq_"))
             annotation = f"{truth} frame {number}"
             read = heads.get if annotation in heads else None
             split = "train" if number <= LAST_TRAINING_FRAME else "test"
-            splits[split].append(sample.Photograph(image, annotation, read))
+            splits[split].append(sample.Sample(image, annotation, read))
         return splits
 
 
-open_source = functools.partial(base.open_source, Mall)
+open_source = functools.partial(base.open_dataset, Mall)
 
 
 def _frames(mat):

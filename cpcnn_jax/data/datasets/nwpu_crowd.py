@@ -36,7 +36,7 @@ ORIGIN = base.Origin(
 )
 
 
-def open_source(data, split):
+def open_dataset(data, split):
     """Opens a split whose heads are public; "test" is another name for "val".
 
     Args:
@@ -50,7 +50,7 @@ def open_source(data, split):
       ValueError: a folder or a file is missing or damaged; the text names it.
     """
     public = "val" if split == "test" else split
-    return base.open_source(NwpuCrowd, data, public)
+    return base.open_dataset(NwpuCrowd, data, public)
 
 
 class NwpuCrowd(base.Builder):
@@ -62,14 +62,14 @@ class NwpuCrowd(base.Builder):
     @classmethod
     def splits(cls, folder):
         """The splits train and val."""
-        check = checksums.checker(folder)
+        check = checksums.make_checker(folder)
         return {s: _photographs(folder, check(folder / f"{s}.txt")) for s in cls.TOTALS}
 
 
 def _photographs(folder, numbers):
     """The photographs of a list and their annotations."""
     images = {path.stem: path for path in folder.glob("images*/*.jpg")}
-    return sample.photographs(
+    return sample.make_samples(
         [images.get(n, folder / "images" / f"{n}.jpg") for n in _numbers(numbers)],
         lambda image: folder / "mats" / f"{image.stem}.mat",
         readers.read_points,

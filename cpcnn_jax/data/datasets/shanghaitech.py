@@ -46,7 +46,7 @@ TOTALS = {  # (photographs, heads) as distributed today
 }
 
 
-def open_source(data, split):
+def open_dataset(data, split):
     """Opens one split; at its first use the whole part is checked and prepared.
 
     Args:
@@ -64,13 +64,13 @@ def open_source(data, split):
     if part not in TOTALS:
         raise ValueError(f"--config.data.part={part}: ShanghaiTech has parts A and B.")
     origin = of_part(part)
-    folder = base.find(origin, data.root)
+    folder = base.find_root(origin, data.root)
     if not (folder / f"{split}_data").is_dir():
         raise ValueError(
             f"{folder} has no {split}_data folder (--config.data.root={data.root}). "
-            f"{base.advice(origin)}"
+            f"{base.download_advice(origin)}"
         )
-    source = tfds_cache.open_source(
+    source = tfds_cache.open_cached(
         ShanghaiTech, folder, split, name=part.lower(), on_invalid=data.on_invalid
     )
     return base.check_totals(source, TOTALS[part][split], folder / f"{split}_data")
@@ -105,8 +105,8 @@ def _photographs(folder):
     """The photographs of a split's folder and their annotations."""
     spellings = (folder / "ground-truth", folder / "ground_truth")
     truth = next((path for path in spellings if path.is_dir()), spellings[0])
-    images = readers.numbered(folder / "images", "IMG_1")
-    return sample.photographs(images, lambda p: truth / f"GT_{p.stem}.mat", _read)
+    images = readers.list_numbered(folder / "images", "IMG_1")
+    return sample.make_samples(images, lambda p: truth / f"GT_{p.stem}.mat", _read)
 
 
 def _read(path):

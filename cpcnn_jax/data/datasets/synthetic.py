@@ -14,7 +14,7 @@ from cpcnn_jax.data.datasets import synthetic_render
 SMALLEST_HEAD = 3.0  # pixels, the diameter at the far end
 
 
-class Crowd:
+class SyntheticCrowd:
     """A source of generated photographs; see `cpcnn_jax.data` for the interface.
 
     Photograph i is a pure function of (seed, split, i) and of the sizes in `data`.
@@ -60,7 +60,7 @@ class Crowd:
 def _photograph(*scene):
     """uint8 `[H, W, 3]`, shared and therefore read-only."""
     rng, camera, heads = _gather(*scene)
-    image = synthetic_render.photograph(rng, camera, heads)
+    image = synthetic_render.render_image(rng, camera, heads)
     image.setflags(write=False)
     return image
 

@@ -33,7 +33,7 @@ class Camera:
         return self.horizon + diameter / self.slope
 
 
-def photograph(rng, camera, heads):
+def render_image(rng, camera, heads):
     """Draws the square, the people on it and the light.
 
     Args:

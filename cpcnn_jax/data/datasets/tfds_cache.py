@@ -22,7 +22,7 @@ from PIL import Image
 from cpcnn_jax.data import readers
 
 
-def open_source(builder_class, folder, split, *, name="", on_invalid="raise"):
+def open_cached(builder_class, folder, split, *, name="", on_invalid="raise"):
     """Prepares a folder if that has not been done, and opens one of its splits.
 
     Args:
@@ -47,7 +47,7 @@ def open_source(builder_class, folder, split, *, name="", on_invalid="raise"):
         logging.info("Preparing %s in %s.", folder, path)
         settings = {"config": name or None, "data_dir": place, "on_invalid": on_invalid}
         _prepare(builder_class(**settings), folder)
-        source = Prepared(path, split)
+        source = CachedDataset(path, split)
     if source.skipped and on_invalid != "skip":
         raise ValueError(source.skipped[0])
     if left := len(source.skipped):
@@ -60,7 +60,7 @@ def open_source(builder_class, folder, split, *, name="", on_invalid="raise"):
 def _reopened(path, split):
     """The source, or None of a damaged copy, which is removed."""
     try:
-        return Prepared(path, split)
+        return CachedDataset(path, split)
     except Exception as error:  # whatever a damaged copy leads to
         logging.warning("%s is damaged and is prepared again: %s", path, error)
         shutil.rmtree(path, ignore_errors=True)
@@ -95,12 +95,12 @@ def _digest(folder):
     return digest.hexdigest()[:16]
 
 
-class Prepared:
+class CachedDataset:
     """A source over a prepared split, in the order of the photographs' numbers.
 
     Args:
       path: the prepared copy.
-      split: as for `open_source`.
+      split: as for `open_cached`.
     """
 
     def __init__(self, path, split):

@@ -39,7 +39,7 @@ FOLDS = {fold: range(10 * fold - 9, 10 * fold + 1) for fold in range(1, 6)}
 HEADS = {1: 17_849, 2: 11_010, 3: 12_315, 4: 9_699, 5: 13_096}  # those kept
 
 
-def open_source(data, split):
+def open_dataset(data, split):
     """Opens the fold ("test") or the forty other photographs ("train").
 
     Args:
@@ -56,9 +56,9 @@ def open_source(data, split):
         raise ValueError(f"--config.data.fold={data.fold}: UCF_CC_50 has folds 1 to 5.")
     others = [fold for fold in FOLDS if fold != data.fold]
     folds = {"train": others, "test": [data.fold]}[split]
-    source = tfds_cache.open_source(
+    source = tfds_cache.open_cached(
         UcfCc50,
-        base.find(ORIGIN, data.root),
+        base.find_root(ORIGIN, data.root),
         "+".join(f"fold{fold}" for fold in folds),
         on_invalid=data.on_invalid,
     )
@@ -75,7 +75,7 @@ class UcfCc50(base.Builder):
     def splits(cls, folder):
         """The splits fold1 to fold5."""
         return {
-            f"fold{fold}": sample.photographs(
+            f"fold{fold}": sample.make_samples(
                 [folder / f"{number}.jpg" for number in numbers],
                 lambda image: image.with_name(f"{image.stem}_ann.mat"),
                 readers.read_points,

@@ -43,8 +43,8 @@ class UcfQnrf(base.Builder):
     def splits(cls, folder):
         """The splits train and test."""
         return {
-            split: sample.photographs(
-                readers.numbered(folder / split.capitalize(), "img_0001"),
+            split: sample.make_samples(
+                readers.list_numbered(folder / split.capitalize(), "img_0001"),
                 lambda image: image.with_name(f"{image.stem}_ann.mat"),
                 readers.read_points,
             )
@@ -52,4 +52,4 @@ class UcfQnrf(base.Builder):
         }
 
 
-open_source = functools.partial(base.open_source, UcfQnrf)
+open_source = functools.partial(base.open_dataset, UcfQnrf)

@@ -99,7 +99,7 @@ class WorldExpo(base.Builder):
         }
 
 
-open_source = functools.partial(base.open_source, WorldExpo)
+open_source = functools.partial(base.open_dataset, WorldExpo)
 
 
 def _frames(folder):
@@ -112,7 +112,7 @@ def _frames(folder):
 
 def _photographs(images, labels):
     """The frames and their labels."""
-    return sample.photographs(
+    return sample.make_samples(
         images,
         lambda image: labels / image.stem[:6] / f"{image.stem}.mat",
         functools.partial(readers.read_points, variable="point_position"),

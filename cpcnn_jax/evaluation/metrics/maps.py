@@ -93,7 +93,7 @@ def game(predicted, points, level):
     IbPRIA 2015.
     """
     predicted = np.asarray(predicted, np.float64)
-    inside = density_map.inside(points, predicted.shape)
+    inside = density_map.points_inside(points, predicted.shape)
     if not inside.all():
         raise ValueError(
             f"{(~inside).sum()} of {len(inside)} heads lie outside the map of "

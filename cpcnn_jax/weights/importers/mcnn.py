@@ -34,6 +34,6 @@ def read(path):
         shape or lies in another file; h5py is not installed.
     """
     shapes = param_shapes(MCNN(), channels=1)
-    with hdf5.opened(path) as file:
-        array = functools.partial(hdf5.array, file)
-        return param_names.take(array, LAYERS, shapes, file=path)
+    with hdf5.open_hdf5(path) as file:
+        array = functools.partial(hdf5.read_array, file)
+        return param_names.rename_params(array, LAYERS, shapes, file=path)

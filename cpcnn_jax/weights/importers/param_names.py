@@ -5,7 +5,7 @@ import numpy as np
 PARTS = {"kernel": "weight", "bias": "bias"}
 
 
-def take(source, layers, shapes, *, file):
+def rename_params(source, layers, shapes, *, file):
     """Arrays under the names of a module's weights.
 
     Args:
@@ -23,7 +23,7 @@ def take(source, layers, shapes, *, file):
 
     Example:
       >>> theirs = {"0.bias": np.ones(2)}
-      >>> take(theirs.get, {"conv": "0"}, {"conv/bias": (2,)}, file="a.pth")
+      >>> rename_params(theirs.get, {"conv": "0"}, {"conv/bias": (2,)}, file="a.pth")
       {'conv/bias': array([1., 1.], dtype=float32)}
     """
     return {

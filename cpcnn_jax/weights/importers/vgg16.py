@@ -34,7 +34,7 @@ def convert(source, out):
     """
     arrays = {name: np.ascontiguousarray(a) for name, a in _read(source).items()}
     Path(out).parent.mkdir(parents=True, exist_ok=True)
-    atomic_write.replace(out, serialize(arrays))
+    atomic_write.write_atomic(out, serialize(arrays))
 
 
 def _read(source):
@@ -49,4 +49,4 @@ def _read(source):
     else:
         found = serialization.load(source)
     shapes = param_shapes(VGG16Features(), channels=3)
-    return param_names.take(found.get, NAMES, shapes, file=source)
+    return param_names.rename_params(found.get, NAMES, shapes, file=source)

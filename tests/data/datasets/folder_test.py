@@ -45,7 +45,9 @@ def root(tmp_path):
 
 
 def opened(root, split="train", on_invalid="raise"):
-    return data.open_source(config.Folder(root=str(root), on_invalid=on_invalid), split)
+    return data.open_dataset(
+        config.Folder(root=str(root), on_invalid=on_invalid), split
+    )
 
 
 def refused(root, split="train", on_invalid="raise"):
@@ -265,7 +267,9 @@ def test_heads_on_the_pixels_as_stored_are_used_so(root):
 
 
 def test_a_listing_without_splits(root):
-    found = folder_index.of(root / "train")
+    found = folder_index.index_folder(root / "train")
     assert [p.image.name for p in found.splits[""]] == ["IMG_1.jpg", "IMG_2.jpg"]
     (root / "train" / "IMG_2.jpg").unlink()
-    assert folder_index.of(root).strays == [(root / "train" / "IMG_2.csv", "IMG_2")]
+    assert folder_index.index_folder(root).strays == [
+        (root / "train" / "IMG_2.csv", "IMG_2")
+    ]

@@ -106,7 +106,7 @@ def written(name, root):
 
 
 def opened(name, root, split="train", **fields):
-    return data.open_source(LAYOUTS[name].config(root=str(root), **fields), split)
+    return data.open_dataset(LAYOUTS[name].config(root=str(root), **fields), split)
 
 
 def refused(name, root, **fields):

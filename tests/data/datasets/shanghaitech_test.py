@@ -33,7 +33,7 @@ def root(tmp_path):
 
 
 def open_part(root, split="train", part="A"):
-    return data.open_source(config.ShanghaiTech(part=part, root=str(root)), split)
+    return data.open_dataset(config.ShanghaiTech(part=part, root=str(root)), split)
 
 
 def refused(root, split="train", part="A"):

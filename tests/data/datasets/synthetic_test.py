@@ -8,7 +8,7 @@ from cpcnn_jax.data.datasets import synthetic, synthetic_render
 
 
 def open_crowd(split="train", **fields):
-    return data.open_source(config.SyntheticCrowd(**fields), split)
+    return data.open_dataset(config.SyntheticCrowd(**fields), split)
 
 
 def test_a_photograph_is_a_pure_function_of_seed_split_and_number():
@@ -58,8 +58,8 @@ def test_people_are_drawn_where_the_heads_are(monkeypatch):
     )
     camera = synthetic_render.Camera(height=128, width=160, horizon=-40, slope=0.05)
     heads = np.array([[30, 20], [90, 60], [140, 110]])
-    square = synthetic_render.photograph(np.random.default_rng(0), camera, heads[:0])
-    people = synthetic_render.photograph(np.random.default_rng(0), camera, heads)
+    square = synthetic_render.render_image(np.random.default_rng(0), camera, heads[:0])
+    people = synthetic_render.render_image(np.random.default_rng(0), camera, heads)
     changed = np.abs(people - square).sum(axis=2) > 10
     diameter = camera.diameter(heads[:, 1])
     for (x, y), d in zip(heads, diameter, strict=True):
@@ -88,4 +88,4 @@ def test_a_square_may_stay_empty():
 
 def test_an_unknown_source_is_refused():
     with pytest.raises(ValueError, match="must be one of Crowd, Folder, ShanghaiTech"):
-        data.open_source(config.Target(), "train")
+        data.open_dataset(config.Target(), "train")

@@ -69,16 +69,16 @@ def test_a_killed_preparation_leaves_nothing_that_is_used(root, tmp_path, reads)
     assert made.returncode == -signal.SIGKILL
     whole, files = copies(tmp_path)
     assert not whole and bool(files) == (reads > NUMBER)  # a split is written at once
-    check(data.open_source(config.Folder(root=str(root)), "train"))
+    check(data.open_dataset(config.Folder(root=str(root)), "train"))
     assert len(copies(tmp_path)[0]) == 1
 
 
 def test_a_damaged_copy_is_made_again(root, tmp_path):
-    source = data.open_source(config.Folder(root=str(root)), "train")
+    source = data.open_dataset(config.Folder(root=str(root)), "train")
     (whole,), files = copies(tmp_path)
     for path in files:
         if "train" in path.name:
             path.write_bytes(path.read_bytes()[:100])
     del source
-    check(data.open_source(config.Folder(root=str(root)), "train"))
+    check(data.open_dataset(config.Folder(root=str(root)), "train"))
     assert copies(tmp_path)[0] == [whole]

@@ -47,7 +47,7 @@ def said(folder):
 
 def part(of, folder):
     """A section of the report alone, which is quicker than the page."""
-    return of(runs.read(folder))
+    return of(runs.read_run(folder))
 
 
 def change(file, **values):
@@ -225,7 +225,7 @@ def test_the_error_of_each_level(folder):
         {"level": "hi", "above": 1500, "to": None, "num_images": 7, "mae": 49},
     ]
     change(folder / "metrics.json", mae_per_level=found)
-    html = density_levels.section(runs.read(folder).scores)
+    html = density_levels.section(runs.read_run(folder).scores)
     assert rows(html, "levels") == [
         ["ex-lo", "0 to 120", "2", "12.2"],
         ["lo", "120 to 1,500", "0", "–"],
@@ -251,7 +251,7 @@ def test_points_lie_where_the_counts_are(folder):
         for name, a in Reader(written(folder)).elements
         if name == "circle"
     }
-    photographs = runs.read(folder).photographs
+    photographs = runs.read_run(folder).photographs
     assert sorted(found) == list(range(1, len(photographs) + 1))
     x, y = np.transpose([found[rank] for rank in sorted(found)])
     slope, _ = np.polyfit([p.count for p in photographs], x, 1)
@@ -266,10 +266,10 @@ def test_points_lie_where_the_counts_are(folder):
 
 
 def test_a_step_that_was_logged_twice_counts_once(folder):
-    log = runs.read(folder).log
+    log = runs.read_run(folder).log
     assert list(log) == ["gce", "density"]
     assert [line["step"] for line in log["gce"]] == [10, 20, 30, 40]
-    merged = runs.read(folder).log["density"]
+    merged = runs.read_run(folder).log["density"]
     assert training_curves.series(merged, "validation_mae") == [(100, 64.5)]
 
 
@@ -279,9 +279,9 @@ def test_curves_tell_their_ends(folder):
 
 
 def test_a_chart_wears_the_colours_of_the_page():
-    figure, axes = svg_chart.blank(300, 200, x="step", y="loss")
+    figure, axes = svg_chart.blank_chart(300, 200, x="step", y="loss")
     axes.plot([0, 1], [1, 0], color=svg_chart.ACCENT)
-    svg = svg_chart.inline(figure, label="a line")
+    svg = svg_chart.inline_svg(figure, label="a line")
     assert "var(--accent)" in svg and "var(--soft)" in svg
     assert not re.search(r"#[0-9a-f]{6}\b", svg.replace("#000000", ""))
     assert ">step</text>" in svg and "<style" not in svg and "<metadata" not in svg
@@ -310,10 +310,10 @@ def test_pictures_are_smaller_jpegs(folder):
 
 def test_a_page_shows_no_more_than_it_can_carry(tmp_path):
     folder = evaluated_run.write(tmp_path / "run", number=40)
-    for rank, photograph in enumerate(runs.read(folder).photographs, 1):
+    for rank, photograph in enumerate(runs.read_run(folder).photographs, 1):
         name = f"{rank:03d}_{photograph.name}".replace("/", "_")
         Image.new("RGB", (40, 20)).save(folder / "pictures" / f"{name}.png")
-    ranks = gallery.chosen(runs.read(folder).pictures)
+    ranks = gallery.chosen(runs.read_run(folder).pictures)
     assert len(ranks) == gallery.MOST and (ranks[0], ranks[-1]) == (1, 40)
 
 
@@ -321,7 +321,7 @@ def test_pictures_of_other_predictions_are_left_out(folder):
     best, worst = (next((folder / "pictures").glob(f"{n}_*")) for n in ("001", "030"))
     best.rename(best.with_name("001_IMG_999.png"))
     worst.rename(worst.with_name("031_IMG_30.png"))
-    assert not {1, 30, 31} & runs.read(folder).pictures.keys()
+    assert not {1, 30, 31} & runs.read_run(folder).pictures.keys()
     assert "Best count" not in part(gallery.section, folder)[0]
 
 

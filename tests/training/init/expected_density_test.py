@@ -28,12 +28,12 @@ def test_the_map_is_lce_s_expectation(use_gce):
     settings = tiny_experiment.get_config().model
     settings.use_gce = use_gce
     model = cpcnn.build(settings)
-    known = init_params.drawn(model, 0, "weights")
+    known = init_params.random_params(model, 0, "weights")
     rng = np.random.default_rng(0)
     counts, thresholds = np.array([0, 2, 6, 7, 20, 40, 60]), [1, 5, 10, 30]
     means = [0, 2, 6.5, 20, 50]
     image = rng.random((1, 128, 192, 3), np.float32)
-    begun = known | expected_density.fusion(
+    begun = known | expected_density.fcnn_from_lce(
         known, counts, thresholds, area=4096, density_scale=SCALE
     )
     density, found = model.apply(to_variables(begun), image)
@@ -50,9 +50,9 @@ def test_the_map_is_lce_s_expectation(use_gce):
 def test_the_joint_stage_begins_there_and_learns():
     experiment = tiny_experiment.get_config()
     experiment.density.fcnn_init_from_lce = True
-    source = data.open_source(experiment.data, "train")
+    source = data.open_dataset(experiment.data, "train")
     model = cpcnn.build(experiment.model)
-    run = stage_lib.Run(experiment, model, source, None)
+    run = stage_lib.StageContext(experiment, model, source, None)
 
     def scores(weights, crops):
         rng = np.random.default_rng(0)
@@ -62,7 +62,7 @@ def test_the_joint_stage_begins_there_and_learns():
 
         return {crop: {"global": draw(), "local": draw()} for crop in crops}
 
-    known = init_params.drawn(model, 0, "weights")
+    known = init_params.random_params(model, 0, "weights")
     stage = density_stages.density_stage(run._replace(crop_scores=scores), known)
     before = stage.result(stage.state)
     changed = {n for n in known if not np.array_equal(known[n], before[n])}

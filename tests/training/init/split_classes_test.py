@@ -23,7 +23,7 @@ COARSE = config.Model(
 def with_classes(number, **changes):
     model = dataclasses.replace(COARSE, num_classes=number, **changes)
     built = cpcnn.build(model)
-    return built, init_params.drawn(built, number, "weights")
+    return built, init_params.random_params(built, number, "weights")
 
 
 def looked_at(built, trained, image):
@@ -42,7 +42,7 @@ def image():
 def test_the_map_stays_and_each_class_is_shared_by_its_parts(changes, image):
     coarse, known = with_classes(5, **changes)
     fine, before = with_classes(20, **changes)
-    found = split_classes.refined(known, before)
+    found = split_classes.split_classes(known, before)
     assert {n: x.shape for n, x in found.items()} == {
         n: x.shape for n, x in before.items()
     }
@@ -55,7 +55,7 @@ def test_the_map_stays_and_each_class_is_shared_by_its_parts(changes, image):
 
 def test_as_many_classes_stay():
     known = with_classes(5)[1]
-    found = split_classes.refined(known, with_classes(5)[1])
+    found = split_classes.split_classes(known, with_classes(5)[1])
     assert found.keys() == known.keys()
     for name, value in known.items():
         np.testing.assert_array_equal(found[name], value)
@@ -65,12 +65,12 @@ def test_as_many_classes_stay():
 def test_what_cannot_be_divided_is_refused(number):
     text = f"has 5 density classes, of which .*num_classes={number} must be a multiple"
     with pytest.raises(ValueError, match=text):
-        split_classes.refined(with_classes(5)[1], with_classes(number)[1])
+        split_classes.split_classes(with_classes(5)[1], with_classes(number)[1])
 
 
 def test_weights_of_other_networks_stay():
     known, before = with_classes(5)[1], with_classes(20, use_lce=False)[1]
-    assert split_classes.refined(known, before) is known
+    assert split_classes.split_classes(known, before) is known
 
 
 def test_an_experiment_goes_on_with_finer_classes(tmp_path):
@@ -79,6 +79,6 @@ def test_an_experiment_goes_on_with_finer_classes(tmp_path):
     settings = config.Experiment(init_from=str(tmp_path))
     settings.model = dataclasses.replace(COARSE, num_classes=10)
     built, before = with_classes(10)
-    found = init_params.weights_of(built, settings)
-    for name, value in split_classes.refined(known, before).items():
+    found = init_params.initial_params(built, settings)
+    for name, value in split_classes.split_classes(known, before).items():
         np.testing.assert_array_equal(found[name], value)
