@@ -28,10 +28,9 @@ def context_estimator(model):
       model: CPCNN.
 
     Returns:
-      float32, the windows as from `CPCNN.grids` and a function that wraps each list
-      float32, the windows as from `CPCNN.grids` and a function through which each list
-      of batches is passed, to a dict of "global" and "local" to `[n, m, K]`, the
-      softmax of the logits.
+      score(weights, image, grids, progress): a flat dict of weights, `[H, W, 3]` uint8
+      or float32, the windows of `CPCNN.grids` and a function that wraps each list of
+      batches, to a dict of "global" and "local" to `[n, m, K]` softmax scores.
     """
 
     @functools.partial(jax.jit, static_argnums=0)
