@@ -1,4 +1,4 @@
-"""The fractionally-strided convolution, shown: python -m cpcnn_jax explain."""
+"""Step-by-step explanations of convolution layers."""
 
 from cpcnn_jax.explain.explanation import Explanation, explain
 

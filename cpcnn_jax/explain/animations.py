@@ -1,14 +1,13 @@
-"""The fifteen animations that vdumoulin/conv_arithmetic ships, by their names.
+"""Parameters of the fifteen animations of vdumoulin/conv_arithmetic, by their names.
 
-Only the parameters are the guide's; the drawings and every number in them are
-computed here. A direct animation has one frame per output unit, o^2, and a transposed
-one i^2 for the i of its direct convolution.
+Only the parameters are the guide's. A direct animation has one frame per output unit,
+o^2. A transposed one has i^2 frames, with the i of its direct convolution.
 """
 
 from cpcnn_jax.layers import arithmetic
 from cpcnn_jax.layers.arithmetic import Layer
 
-# The direct convolutions: input size and layer.
+# Direct convolutions as (input size, layer).
 DIRECT = {
     "no_padding_no_strides": (4, Layer(k=3)),
     "arbitrary_padding_no_strides": (5, Layer(k=4, p=2)),
@@ -21,7 +20,7 @@ DIRECT = {
 
 
 def _transpose(i: int, layer: Layer) -> tuple[int, Layer]:
-    """The layer that turns the output's size back into i, and its input size."""
+    """Returns (input size, layer) of the transpose of a direct convolution."""
     k, s, p, _, d, _ = layer
     a = arithmetic.output_padding(i, k, s, p, d)
     return arithmetic.output_size(i, layer), Layer(k, s, p, a, d, transposed=True)
@@ -29,6 +28,6 @@ def _transpose(i: int, layer: Layer) -> tuple[int, Layer]:
 
 ANIMATIONS = {
     **DIRECT,
-    **{f"{name}_transposed": _transpose(*shown) for name, shown in DIRECT.items()},
+    **{f"{name}_transposed": _transpose(*direct) for name, direct in DIRECT.items()},
     "dilation": (7, Layer(k=3, d=2)),
 }

@@ -1,15 +1,15 @@
-// The arithmetic of one layer, as in explanation.py: integers and numbers in, numbers out.
-// A layer is { k, s, p: [low, high], a, d, transposed }, one for rows and one for columns.
+// The arithmetic of one layer, as in explanation.py. A layer is one axis,
+// { k, s, p: [low, high], a, d, transposed }.
 
 const VALUE = 0, INSERTED = 1, PADDING = 2;
 
 const range = (n) => Array.from({ length: n }, (_, index) => index);
-const table = (rows, columns, of) => range(rows).map((r) => range(columns).map((c) => of(r, c)));
+const table = (rows, columns, value) => range(rows).map((r) => range(columns).map((c) => value(r, c)));
 const extent = (z) => z.d * (z.k - 1) + 1;
 const step = (z) => (z.transposed ? 1 : z.s);
 const stretched = (i, z) => (z.transposed ? z.s * (i - 1) + 1 : i);
 
-// Cells before and after the stretched input; negative ones crop it.
+// Padding before and after the stretched input; a negative one crops it.
 const gridPadding = (z) => (z.transposed
   ? [extent(z) - 1 - z.p[0], extent(z) - 1 - z.p[1] + z.a] : z.p);
 
@@ -17,12 +17,12 @@ const outputSize = (i, z) => (z.transposed
   ? z.s * (i - 1) + z.a + extent(z) - z.p[0] - z.p[1]
   : Math.floor((i + z.p[0] + z.p[1] - extent(z)) / z.s) + 1);
 
-// Why a layer is impossible on an input of size i; "" if it is not.
+// Explains why a layer is impossible on an input of size i; "" if it is possible.
 function problem(i, z) {
   const limit = Math.max(z.s, z.d);
   if (z.transposed && z.a >= limit) {
     return `Output padding a = ${z.a} is impossible: it must be below the larger of the `
-      + `stride and the dilation, ${limit}. It only chooses among the sizes that a stride confuses.`;
+      + `stride and the dilation, ${limit}. It selects one of the output sizes that the stride allows.`;
   }
   const o = outputSize(i, z);
   if (o >= 1) return "";
@@ -32,7 +32,7 @@ function problem(i, z) {
       + "it fits nowhere. Lower k or d, or raise p.";
 }
 
-// (tap, input) pairs that make output o, on an input without end.
+// (tap, input) pairs of output o, for an infinite input.
 function taps(o, z) {
   const start = z.transposed ? o - (extent(z) - 1 - z.p[0]) : z.s * o - z.p[0];
   const between = z.transposed ? z.s : 1;
@@ -40,7 +40,7 @@ function taps(o, z) {
     .filter(([, q]) => q % between === 0).map(([m, q]) => [m, q / between]);
 }
 
-// The same as pairs of cells, only with true inputs.
+// The same for cells of the grid, restricted to the input.
 function terms(shape, layers, row, column) {
   const [rows, columns] = [row, column].map((o, axis) => taps(o, layers[axis])
     .filter(([, j]) => j >= 0 && j < shape[axis]));
@@ -66,7 +66,7 @@ function makeGrid(x, layers) {
   return { grid, roles };
 }
 
-// The definition: the kernel at every place of the grid, zeros multiplied too.
+// The definition: the kernel at every position of the grid, with products of zeros.
 function slide(grid, kernel, layers, shape) {
   const [rows, columns] = layers;
   return table(shape[0], shape[1], (r, c) => {
@@ -78,7 +78,7 @@ function slide(grid, kernel, layers, shape) {
   });
 }
 
-// Every product, found from the direct convolution: its unit j reads s j - p + d m.
+// All products, by the direct convolution: its unit j uses input s j - p + d m.
 function products(inputShape, shape, layers) {
   const [rows, columns] = layers.map((z, axis) => {
     const [near, far] = z.transposed
@@ -97,7 +97,7 @@ const transpose = (matrix) => matrix[0].map((_, n) => matrix.map((line) => line[
 const folded = (vector, shape) => table(shape[0], shape[1], (r, c) => vector[r * shape[1] + c]);
 const ramp = (shape) => table(shape[0], shape[1], (r, c) => 1 + r * shape[1] + c);
 
-// Everything that is shown; null where a layer is impossible.
+// The explanation; null for an impossible layer.
 function explain(x, kernel, layers) {
   const inputShape = [x.length, x[0].length];
   if (layers.some((z, axis) => problem(inputShape[axis], z))) return null;
@@ -114,20 +114,20 @@ function explain(x, kernel, layers) {
   });
   const direct = transposed ? transpose(matrix) : matrix;
   const original = ramp(transposed ? shape : inputShape);
-  const seen = layers.map((z, axis) => range(shape[axis]).reduce((sum, o) => sum
+  const counts = layers.map((z, axis) => range(shape[axis]).reduce((sum, o) => sum
     + taps(o, z).filter(([, j]) => j >= 0 && j < inputShape[axis]).length, 0));
   return {
     x, kernel, layers, shape, inputShape, transposed, grid, roles, scattered, matrix, original,
     output: slide(grid, kernel, layers, shape),
     multiplied: folded(times(matrix, x.flat()), shape),
     response: response(kernel, layers),
-    cost: { literal: shape[0] * shape[1] * kernel.flat().length, useful: seen[0] * seen[1] },
+    cost: { literal: shape[0] * shape[1] * kernel.flat().length, useful: counts[0] * counts[1] },
     returned: folded(times(transpose(direct), times(direct, original.flat())),
       [original.length, original[0].length]),
   };
 }
 
-// To an input of ones, far from the borders: one number for each phase of the output.
+// Output of each phase for an input of ones, far from the borders.
 function response(kernel, layers) {
   const [rows, columns] = layers.map((z) => (z.transposed
     ? range(z.s).map((o) => taps(o, z).map(([m]) => m)) : [range(z.k)]));

@@ -1,5 +1,4 @@
-// The explanation in words, as in words.py. GIVEN holds the formulas and the templates of
-// code, which Python put into the page.
+// Texts of the explanation, as in captions.py. GIVEN holds the data that Python inserts.
 
 function number(value) {
   if (Number.isInteger(value)) return String(value);
@@ -12,7 +11,7 @@ function number(value) {
 const short = (value) => (Number.isInteger(value) || Math.abs(value) >= 1 ? number(value)
   : value.toFixed(2).replace("-0.00", "0.00"));
 
-// How strongly to colour each value, 0 to 1: all alike if they are whole numbers.
+// Color strength of each value, 0 to 1; whole numbers all have 1.
 function tints(values) {
   const all = values.flat();
   const [least, most] = [Math.min(...all), Math.max(...all)];
@@ -23,28 +22,28 @@ function tints(values) {
 const by = (shape) => `${shape[0]}x${shape[1]}`;
 const each = (rows, columns) => (rows === columns ? String(rows) : by([rows, columns]));
 
-function padsWords(layers) {
+function describePadding(layers) {
   const [[top, bottom], [left, right]] = layers.map(gridPadding);
-  if (top === bottom && left === right && top === left) return `pads it with ${top} on every side`;
+  if (top === bottom && left === right && top === left) return `${top} on every side`;
   const cropped = Math.min(top, bottom, left, right) < 0 ? " (negative: cropped)" : "";
-  return `pads it with ${top} above, ${bottom} below, ${left} left, ${right} right${cropped}`;
+  return `${top} above, ${bottom} below, ${left} left, ${right} right${cropped}`;
 }
 
 function sentence(e) {
   const [rows, columns] = e.layers;
   const sizes = `${by(e.inputShape)} in, ${by(e.shape)} out.`;
   const dilated = rows.d > 1 || columns.d > 1 ? ` dilated by ${each(rows.d, columns.d)}` : "";
-  const kernel = `slides a ${by([rows.k, columns.k])} kernel${dilated}`;
+  const kernel = `a ${by([rows.k, columns.k])} kernel${dilated}`;
   if (!e.transposed) {
-    return `A convolution: it ${padsWords(e.layers)} and ${kernel} over the result with stride `
-      + `${each(rows.s, columns.s)}: ${sizes}`;
+    return `A convolution pads the input by ${describePadding(e.layers)} and slides ${kernel} over `
+      + `the result with stride ${each(rows.s, columns.s)}: ${sizes}`;
   }
   const zeros = each(rows.s - 1, columns.s - 1);
   const size = by(e.layers.map((z, axis) => stretched(e.inputShape[axis], z)));
-  return `A fractionally-strided (transposed) convolution: it puts ${zeros} `
-    + `${zeros === "1" ? "zero" : "zeros"} between neighbouring rows and columns `
-    + `(${by(e.inputShape)} becomes ${size}), ${padsWords(e.layers)}, and ${kernel} over the `
-    + `result with stride 1: ${sizes}`;
+  return `A fractionally-strided (transposed) convolution inserts ${zeros} `
+    + `${zeros === "1" ? "zero" : "zeros"} between neighboring rows and columns `
+    + `(${by(e.inputShape)} becomes ${size}), pads the result by ${describePadding(e.layers)}, `
+    + `and slides ${kernel} over it with stride 1: ${sizes}`;
 }
 
 function relationship(z) {
@@ -94,7 +93,7 @@ function outputSum(e, row, column) {
   return `y[${row},${column}] = ${steps.join(" = ")}`;
 }
 
-// The same sum for the ear.
+// The same sum for screen readers.
 function spokenSum(e, row, column) {
   const all = terms(e.inputShape, e.layers, row, column);
   const parts = all.map(({ tap, input }) => (
@@ -108,7 +107,7 @@ function spokenSum(e, row, column) {
 const largest = (a, b) => Math.max(...a.flat().map((v, n) => Math.abs(v - b.flat()[n])));
 const difference = (e) => Math.max(largest(e.output, e.scattered), largest(e.output, e.multiplied));
 
-// Infinite where phases disagree in sign or one does not respond.
+// Infinite if the signs of the phases differ or one phase has no response.
 function checkerboard(e) {
   const all = e.response.flat();
   const sizes = all.map(Math.abs);
@@ -117,22 +116,22 @@ function checkerboard(e) {
   return Math.max(...sizes) / Math.min(...sizes);
 }
 
-function nameWords(e) {
+function describeDeconvolution(e) {
   const error = largest(e.returned, e.original);
   const many = e.original.flat().length;
   const few = Math.min(e.matrix.length, e.matrix[0].length);
   if (error < 1e-6) {
-    return "Here C^T C is the identity and z comes back; that is the exception. "
+    return "Here C^T C is the identity and z is restored. This is an exception. "
       + "The transposed convolution is the transpose of C, not its inverse.";
   }
   const lost = few < many
-    ? ` C turns ${many} numbers into ${few}: no layer whatever could give all back.` : "";
-  return '"Deconvolution" would undo a convolution C. This layer is its transpose C^T, '
-    + "which restores the shape and not the values: "
+    ? ` C maps ${many} numbers to ${few}, so no layer can restore all of them.` : "";
+  return '"Deconvolution" would undo a convolution C. This layer is its transpose C^T. '
+    + "It restores the shape but not the values: "
     + `C^T (C z) differs from z by up to ${number(error)}.${lost}`;
 }
 
-// The equivalent calls: the templates of code.py, filled as Python's str.format does.
+// Equivalent calls: the templates of code_samples.py, filled like Python's str.format.
 function calls(e) {
   const pairOf = (f) => e.layers.map(f);
   const low = pairOf((z) => z.p[0]);

@@ -1,15 +1,17 @@
-"""The same layer as a call of other libraries: code that runs, given x and w.
+"""The same layer as runnable calls of other libraries.
 
-x is `[B, H, W, C_in]` and w is `[k, k, C_in, C_out]` as it slides, both NumPy arrays;
-each piece of code leaves its output in y, in the library's own layout.
+Each sample takes NumPy arrays x `[B, H, W, C_in]` and w `[k, k, C_in, C_out]` as it
+slides, and assigns its output to y in the library's own layout.
 """
+
+from collections.abc import Sequence
 
 from cpcnn_jax.explain.explanation import Explanation, grid_padding
 from cpcnn_jax.layers import arithmetic
 
 
-def calls(e: Explanation) -> dict[str, str]:
-    """Write the transposed layer of an explanation for six libraries.
+def format_calls(e: Explanation) -> dict[str, str]:
+    """Formats the source code of a transposed layer for six libraries.
 
     Args:
         e: the explanation of a transposed layer.
@@ -17,23 +19,23 @@ def calls(e: Explanation) -> dict[str, str]:
     Returns:
         Library name -> source code.
     """
-    n, special = _numbers(e), _special(e)
+    numbers, special = _collect_numbers(e), _find_special(e)
     return {
-        library: templates[special.get(library, False)].format(**n)
+        library: templates[special.get(library, False)].format(**numbers)
         for library, templates in TEMPLATES.items()
     }
 
 
-def _special(e: Explanation) -> dict[str, bool]:
-    """Which libraries cannot say this layer in one call."""
+def _find_special(e: Explanation) -> dict[str, bool]:
+    """Returns for each library whether its plain call cannot express the layer."""
     return {
         "torch": any(z.pads[0] != z.pads[1] for z in e.layers),
         "keras": any(z.s > 1 for z in e.layers) and any(z.d > 1 for z in e.layers),
     }
 
 
-def _numbers(e: Explanation) -> dict[str, tuple]:
-    """What the templates are filled with, each a pair (rows, columns)."""
+def _collect_numbers(e: Explanation) -> dict[str, Sequence]:
+    """Returns the values of the templates, each a pair (rows, columns)."""
     pairs = [z.pads for z in e.layers]
     low, high = zip(*pairs, strict=True)
     return {
@@ -43,7 +45,6 @@ def _numbers(e: Explanation) -> dict[str, tuple]:
         "a": tuple(z.a for z in e.layers),
         "d": tuple(z.d for z in e.layers),
         "low": low,
-        "high": high,
         "pairs": pairs,
         "pads": [grid_padding(z) for z in e.layers],
         "onnx_pads": [*low, *high],
@@ -80,7 +81,7 @@ layer = nn.ConvTranspose(
 y = layer.apply({{"params": {{"kernel": w}}}}, x)
 """
 
-# Kernels of PyTorch, Keras and ONNX are those of the direct convolution: flipped.
+# PyTorch, Keras and ONNX take the flipped kernel, that of the direct convolution.
 TORCH = """\
 import torch
 
@@ -119,7 +120,7 @@ KERAS_DILATED = """\
 import keras
 import numpy as np
 
-# Keras has no stride together with a dilation: the zeros go into the kernel.
+# Keras cannot combine stride and dilation, so the zeros go into the kernel.
 weight = np.zeros({extent} + w.shape[:1:-1], w.dtype)
 weight[::{d[0]}, ::{d[1]}] = w[::-1, ::-1].transpose(0, 1, 3, 2)
 layer = keras.layers.Conv2DTranspose(
@@ -134,7 +135,7 @@ y = y[:, {low[0]}:{end[0]}, {low[1]}:{end[1]}]
 ONNX = """\
 from onnx import helper
 
-# The node's inputs: X [B, C_in, H, W] and
+# The inputs of the node are X [B, C_in, H, W] and
 weight = w[::-1, ::-1].transpose(2, 3, 0, 1)
 node = helper.make_node(
     "ConvTranspose", ["X", "W"], ["Y"], strides={s}, dilations={d},
@@ -142,7 +143,7 @@ node = helper.make_node(
 )
 """
 
-# In one call, and where that cannot be; the page fills them too.
+# (plain, special) templates; the page fills them too.
 TEMPLATES = {
     "cpcnn_jax": (CPCNN_JAX, CPCNN_JAX),
     "jax.lax": (LAX, LAX),

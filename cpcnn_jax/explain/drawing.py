@@ -1,10 +1,11 @@
-"""One frame of the animation as plain shapes, in the manner of the guide's figures.
+"""One frame of the animation as plain shapes, in the style of the guide's figures.
 
-The input lies below in blue, the output above in cyan, both seen at a slant; cells of
-padding and inserted zeros are dashed; four lines join the kernel's window to the
-output that it makes. SVG and bitmaps are written from these shapes alone.
+The input lies below in blue and the output above in cyan. Cells of padding and inserted
+zeros are dashed. Four lines connect the kernel's window with its output. The SVG and
+bitmap writers use these shapes only.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +18,17 @@ Point = tuple[float, float]
 PAPER, INK, FAINT = "#ffffff", "#0b3441", "#9aa7ac"
 BLUE, CYAN, BRIGHT = "#4d9fdb", "#bfe6e2", "#35aba1"
 WINDOW = "#24323a"
-RIGHT: Point = (40.0, 17.0)  # one column to the right, in the drawing's units
-DOWN: Point = (-29.0, 25.0)  # one row down
+RIGHT: Point = (40.0, 17.0)  # offset of one column, in drawing units
+DOWN: Point = (-29.0, 25.0)  # offset of one row
 GAP = 54.0  # between the output and the input
 MARGIN = 22.0
 MAX_FRAMES = 100
-FONT = 15.0  # of the numbers in cells
+FONT = 15.0  # size of the numbers in cells
 
 
 @dataclass(frozen=True)
 class Polygon:
-    """A closed outline; fill None leaves it open to what is behind."""
+    """A closed outline; fill None is transparent."""
 
     points: tuple[Point, ...]
     fill: str | None = None
@@ -49,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Text:
-    """Centred text."""
+    """Centered text."""
 
     at: Point
     text: str
@@ -57,18 +58,21 @@ class Text:
     fill: str = INK
 
 
+Shape = Polygon | Line | Text
+
+
 @dataclass(frozen=True)
 class Drawing:
-    """Shapes from back to front on a page of width x height."""
+    """Shapes from back to front on a page of width x height drawing units."""
 
     width: float
     height: float
-    shapes: tuple[Polygon | Line | Text, ...]
+    shapes: tuple[Shape, ...]
     title: str
 
 
-def frames(e: Explanation) -> list[Drawing]:
-    """Draw every step, the first output row first, from left to right.
+def draw_frames(e: Explanation) -> list[Drawing]:
+    """Draws all steps in row-major order of the output.
 
     Args:
         e: the explanation.
@@ -77,128 +81,128 @@ def frames(e: Explanation) -> list[Drawing]:
         One drawing per output unit, all of one size.
 
     Raises:
-        ValueError: more than 100 steps, which make no animation to look at.
+        ValueError: the output has more than 100 units.
 
-    Reference: the animations of github.com/vdumoulin/conv_arithmetic, whose manner
-    this follows with drawings of its own.
+    Reference: the animations of github.com/vdumoulin/conv_arithmetic, redrawn.
     """
     if e.output.size > MAX_FRAMES:
         raise ValueError(
-            f"got an output of {captions.by(*e.output.shape)}, one picture for each "
-            "cell: "
-            f"expected at most {MAX_FRAMES}; take a smaller --input, or one --frame"
+            f"got an output of {captions.format_size(*e.output.shape)}, one image for "
+            f"each cell: expected at most {MAX_FRAMES}; take a smaller --input, or one "
+            "--frame"
         )
-    return [draw(e, row, column) for row, column in np.ndindex(e.output.shape)]
+    return [draw_frame(e, row, column) for row, column in np.ndindex(e.output.shape)]
 
 
-def draw(e: Explanation, row: int, column: int) -> Drawing:
-    """Draw the step that makes output (row, column).
+def draw_frame(e: Explanation, row: int, column: int) -> Drawing:
+    """Draws the step that computes output (row, column).
 
     Args:
         e: the explanation.
-        row: of the output, from 0.
-        column: of the output, from 0.
+        row: output row, from 0.
+        column: output column, from 0.
 
     Returns:
         The drawing; its title is the sum.
     """
-    above, below, width, height = _page(e.output.shape, e.grid.shape)
-    title = captions.output_sum(e, row, column)
+    above, below, width, height = _lay_out_page(e.output.shape, e.grid.shape)
+    title = captions.format_sum(e, row, column)
     shapes = (
-        *_grid(e, below),
-        *_window(e, below, row, column),
-        *_inputs(e, below),
-        *_rays(e, above, below, row, column),
-        *_output(e, above, row, column),
-        Text((width / 2, height - MARGIN), _shortened(title, width), 14.0),
+        *_draw_grid(e, below),
+        *_draw_window(e, below, row, column),
+        *_draw_inputs(e, below),
+        *_draw_rays(e, above, below, row, column),
+        *_draw_output(e, above, row, column),
+        Text((width / 2, height - MARGIN), _shorten(title, width), 14.0),
     )
     return Drawing(width, height, shapes, title)
 
 
-def _page(output, grid) -> tuple[Point, Point, float, float]:
-    """The origins of the output and of the grid, centred; the page's size."""
+def _lay_out_page(
+    output: Sequence[int], grid: Sequence[int]
+) -> tuple[Point, Point, float, float]:
+    """Returns the origins of output and grid, centered, and the page size."""
     depth = sum(output) + sum(grid)
     drop = GAP + 0.35 * depth * DOWN[1]
-    corners = [_at((0, 0), -h / 2, -w / 2) for h, w in (output, grid)]
+    corners = [_project((0, 0), -h / 2, -w / 2) for h, w in (output, grid)]
     corners[1] = corners[1][0], corners[1][1] + drop
     x, y = zip(
-        *_tile(corners[0], 0, 0, *output), *_tile(corners[1], 0, 0, *grid), strict=True
+        *_outline(corners[0], 0, 0, *output),
+        *_outline(corners[1], 0, 0, *grid),
+        strict=True,
     )
     above, below = ((a - min(x) + MARGIN, b - min(y) + MARGIN) for a, b in corners)
-    return (
-        above,
-        below,
-        max(x) - min(x) + 2 * MARGIN,
-        max(y) - min(y) + 3.4 * MARGIN,
-    )
+    width, height = max(x) - min(x) + 2 * MARGIN, max(y) - min(y) + 3.4 * MARGIN
+    return above, below, width, height
 
 
-def _at(origin: Point, row: float, column: float) -> Point:
-    """The page position of a plane's (row, column)."""
+def _project(origin: Point, row: float, column: float) -> Point:
+    """Returns the page position of (row, column) of a plane."""
     return (
         origin[0] + column * RIGHT[0] + row * DOWN[0],
         origin[1] + column * RIGHT[1] + row * DOWN[1],
     )
 
 
-def _tile(origin, row, column, height=1, width=1) -> tuple[Point, ...]:
-    """The corners of a rectangle of cells."""
+def _outline(origin: Point, row, column, height=1, width=1) -> tuple[Point, ...]:
+    """Returns the corners of a rectangle of cells."""
     return tuple(
-        _at(origin, row + r, column + c)
+        _project(origin, row + r, column + c)
         for r, c in ((0, 0), (0, width), (height, width), (height, 0))
     )
 
 
-def _grid(e, origin):
-    """The stretched and padded input: solid blue cells, dashed empty ones."""
+def _draw_grid(e: Explanation, origin: Point) -> Iterator[Shape]:
     for r, c in np.argwhere(e.roles != VALUE):
-        yield Polygon(_tile(origin, r, c), None, FAINT, dashed=True)
-    tints = captions.tints(e.grid[e.roles == VALUE])
-    for (r, c), tint in zip(np.argwhere(e.roles == VALUE), tints, strict=True):
-        yield Polygon(_tile(origin, r, c), _mixed(BLUE, tint))
+        yield Polygon(_outline(origin, r, c), None, FAINT, dashed=True)
+    tints = captions.compute_tints(e.grid[e.roles == VALUE])
+    for (r, c), tint in zip(np.argwhere(e.roles == VALUE), tints.tolist(), strict=True):
+        yield Polygon(_outline(origin, r, c), _mix_with_paper(BLUE, tint))
 
 
-def _inputs(e, origin):
-    """The input's values."""
+def _draw_inputs(e: Explanation, origin: Point) -> Iterator[Shape]:
     for r, c in np.argwhere(e.roles == VALUE):
-        yield Text(_at(origin, r + 0.5, c + 0.5), captions.short(e.grid[r, c]))
+        center = _project(origin, r + 0.5, c + 0.5)
+        yield Text(center, captions.format_short(e.grid[r, c]))
 
 
-def _window(e, origin, row, column):
-    """The cells under the kernel's taps, shaded."""
+def _draw_window(e: Explanation, origin: Point, row, column) -> Iterator[Shape]:
     for r, c in e.window(row, column):
-        yield Polygon(_tile(origin, r, c), WINDOW, None, opacity=0.3)
+        yield Polygon(_outline(origin, r, c), WINDOW, None, opacity=0.3)
 
 
-def _rays(e, above, below, row, column):
-    """Four lines from the corners of the window to those of the output's cell."""
+def _draw_rays(
+    e: Explanation, above: Point, below: Point, row: int, column: int
+) -> Iterator[Shape]:
+    """Connects the corners of the window with those of the output cell."""
     cells = e.window(row, column)
     (top, left), (bottom, right) = cells[0], cells[-1]
-    window = _tile(below, top, left, bottom - top + 1, right - left + 1)
-    for start, end in zip(window, _tile(above, row, column), strict=True):
+    window = _outline(below, top, left, bottom - top + 1, right - left + 1)
+    for start, end in zip(window, _outline(above, row, column), strict=True):
         yield Line(start, end)
 
 
-def _output(e, origin, row, column):
-    """The output: values up to this step, this step's cell bright."""
-    now, tints = (row, column), captions.tints(e.output)
-    for cell in np.ndindex(e.output.shape):
-        fill = BRIGHT if cell == now else _mixed(CYAN, tints[cell])
-        yield Polygon(_tile(origin, *cell), fill, opacity=1.0 if cell == now else 0.85)
-        if cell <= now:
-            center = _at(origin, cell[0] + 0.5, cell[1] + 0.5)
-            yield Text(center, captions.short(e.output[cell]))
+def _draw_output(e: Explanation, origin: Point, row, column) -> Iterator[Shape]:
+    """Draws the output with the values up to the current, bright cell."""
+    current, tints = (row, column), captions.compute_tints(e.output)
+    for cell, value in np.ndenumerate(e.output):
+        is_current = cell == current
+        fill = BRIGHT if is_current else _mix_with_paper(CYAN, float(tints[cell]))
+        yield Polygon(_outline(origin, *cell), fill, opacity=1 if is_current else 0.85)
+        if cell <= current:
+            center = _project(origin, cell[0] + 0.5, cell[1] + 0.5)
+            yield Text(center, captions.format_short(value))
 
 
-def _mixed(color: str, tint: float) -> str:
-    """A colour, from nearly the paper's for a tint of 0 to itself for 1."""
+def _mix_with_paper(color: str, tint: float) -> str:
+    """Mixes a color with the paper color; a tint of 1 gives the color itself."""
     share = 0.15 + 0.85 * tint
     pairs = zip(*(bytes.fromhex(c[1:]) for c in (color, PAPER)), strict=True)
     return "#" + bytes(round(a * share + b * (1 - share)) for a, b in pairs).hex()
 
 
-def _shortened(title: str, width: float) -> str:
-    """The sum, its middle left out where it is wider than the page."""
+def _shorten(title: str, width: float) -> str:
+    """Removes the middle of a sum that is wider than the page."""
     room = int(width / 8)
     if len(title) <= room:
         return title

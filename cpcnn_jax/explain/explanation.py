@@ -1,12 +1,14 @@
-"""What is shown: one layer on one small input, computed once, by the layer itself.
+"""Explanation of one layer on a small input, computed once by the layer itself.
 
-Text, drawings and the page's first state are made from an `Explanation`; they add no
-arithmetic of their own. One channel in and one out; rows first, then columns.
+All output formats show an `Explanation` and compute nothing themselves. There is one
+channel in and one channel out. Rows come before columns.
 """
 
 import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 
 from cpcnn_jax.layers import arithmetic
@@ -17,27 +19,31 @@ from cpcnn_jax.layers.fractionally_strided import (
     insert_zeros,
 )
 
-VALUE, INSERTED, PADDING = 0, 1, 2  # what a cell of the grid is
-MAX_CELLS = 4096  # of the output: more can neither be drawn nor read
+VALUE, INSERTED, PADDING = 0, 1, 2  # roles of the grid's cells
+MAX_CELLS = 4096  # of the output
+Cell = tuple[int, int]  # (row, column)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A layer at work; H, W are the input's size and h, w the output's.
+    """One layer applied to an input `[H, W]` with an output `[h, w]`.
 
     Attributes:
-        layers: the layer's arithmetic along rows and along columns.
-        x: the input `[H, W]`.
-        kernel: as it slides over the grid `[k, k]`; flipped if the layer is transposed
-            and seen from the direct convolution.
-        grid: what the kernel slides over: x, stretched and padded.
+        layers: the arithmetic along rows and along columns.
+        x: input `[H, W]`.
+        kernel: `[k_rows, k_columns]` as it slides over the grid. For a transposed layer
+            it is the flipped kernel of the direct convolution.
+        grid: x, stretched and padded; the kernel slides over it.
         roles: VALUE, INSERTED or PADDING for each cell of the grid.
-        output: of the library's layer, the literal form `[h, w]`.
-        scattered: the output again, each input unit stamping its copy of the kernel.
-        matrix: M with M x = the output, flattened `[h w, H W]`: C^T, or C if direct.
-        response: to an input of ones far from the borders, per phase `[s, s]`.
-        checkerboard: its largest over its smallest; 1 where there is no pattern.
-        original, returned: an input z of the direct convolution C, and C^T (C z).
+        output: `[h, w]` of the library's layer.
+        scattered: `[h, w]`, the output computed by adding the input's products.
+        matrix: `[h w, H W]`, C^T, or C for a direct layer; times flattened x it gives
+            the flattened output.
+        response: `[s_rows, s_columns]`, for each phase the output for an input of ones
+            far from the borders.
+        checkerboard: the largest over the smallest response; 1 has no checkerboard.
+        original: an input z of the direct convolution C.
+        returned: C^T (C z), of the shape of z.
     """
 
     layers: tuple[Layer, Layer]
@@ -55,31 +61,29 @@ class Explanation:
 
     @property
     def transposed(self) -> bool:
-        """Whether the layer is transposed; its steps over the grid are then 1."""
+        """Whether the layer is transposed; the kernel then slides with stride 1."""
         return self.layers[0].transposed
 
     @property
     def multiplied(self) -> np.ndarray:
-        """The output a third time: the matrix times the flattened input."""
+        """Output `[h, w]` computed as the matrix times the flattened input."""
         return (self.matrix @ self.x.ravel()).reshape(self.output.shape)
 
     @property
     def cost(self) -> arithmetic.Cost:
-        """The multiplications of this layer, one channel to one channel."""
+        """Multiplications of the layer for one pair of channels."""
         return arithmetic.cost(self.x.shape, self.layers)
 
-    def window(self, row: int, column: int) -> list[tuple[int, int]]:
-        """Return the cells of the grid under the kernel's taps, row by row."""
-        lines = [
-            [(1 if x.transposed else x.s) * o + x.d * m for m in range(x.k)]
-            for o, x in zip((row, column), self.layers, strict=True)
-        ]
-        return list(itertools.product(*lines))
+    def window(self, row: int, column: int) -> list[Cell]:
+        """Lists the grid cells under the kernel at output (row, column)."""
+        rows, columns = (
+            [(1 if z.transposed else z.s) * o + z.d * m for m in range(z.k)]
+            for o, z in zip((row, column), self.layers, strict=True)
+        )
+        return list(itertools.product(rows, columns))
 
-    def terms(
-        self, row: int, column: int
-    ) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-        """Return (tap, input) for each product with a true input value."""
+    def terms(self, row: int, column: int) -> list[tuple[Cell, Cell]]:
+        """Lists (tap, input) of the products with input values at one output."""
         lines = [
             [(m, j) for m, j in arithmetic.taps(o, layer) if 0 <= j < size]
             for o, layer, size in zip(
@@ -92,18 +96,18 @@ class Explanation:
 def explain(
     x: np.ndarray, kernel: np.ndarray, layers: tuple[Layer, Layer]
 ) -> Explanation:
-    """Compute everything that is shown of a layer.
+    """Computes the explanation of a layer.
 
     Args:
-        x: the input `[H, W]`.
-        kernel: the kernel as it slides (transpose_kernel=False) `[k_rows, k_columns]`.
-        layers: its arithmetic along rows and columns, both direct or both transposed.
+        x: input `[H, W]`.
+        kernel: `[k_rows, k_columns]` as it slides (transpose_kernel=False).
+        layers: the arithmetic along rows and columns, both direct or both transposed.
 
     Returns:
-        The explanation, whose output is `[output_size(H), output_size(W)]`.
+        The explanation; its output has the shape `[output_size(H), output_size(W)]`.
 
     Raises:
-        ValueError: the parameters leave no output, or one too large to be shown.
+        ValueError: the output is empty or has more than 4096 cells.
 
     Example:
         >>> layer = Layer(k=3, s=2, p=1, transposed=True)
@@ -111,54 +115,72 @@ def explain(
         (5, 5)
     """
     x, kernel = np.asarray(x, float), np.asarray(kernel, float)
-    shape = _output_shape(x.shape, layers)
-    grid, roles = _grid(x, layers)
-    products = list(_products(x.shape, shape, layers))
-    response, unevenness = _response(kernel, layers)
-    direct_kernel = kernel[::-1, ::-1] if layers[0].transposed else kernel
-    matrix = _matrix(x.shape, shape, direct_kernel, products)
-    original = _ramp(shape if layers[0].transposed else x.shape)
-    c = matrix.T if layers[0].transposed else matrix
+    transposed = layers[0].transposed
+    shape = _check_output_shape(x.shape, layers)
+    grid, roles = _make_grid(x, layers)
+    products = list(_list_products(x.shape, shape, layers))
+    response, ratio = _compute_response(kernel, layers)
+    direct_kernel = kernel[::-1, ::-1] if transposed else kernel
+    matrix = _build_matrix(x.shape, shape, direct_kernel, products)
+    original = make_ramp(shape if transposed else x.shape)
+    c = matrix.T if transposed else matrix
     return Explanation(
         layers=layers,
         x=x,
         kernel=kernel,
         grid=grid,
         roles=roles,
-        output=_apply(x, kernel, layers),
-        scattered=_scatter(x, shape, direct_kernel, products),
+        output=_apply_layer(x, kernel, layers),
+        scattered=_scatter_products(x, shape, direct_kernel, products),
         matrix=matrix,
         response=response,
-        checkerboard=unevenness,
+        checkerboard=ratio,
         original=original,
         returned=(c.T @ (c @ original.ravel())).reshape(original.shape),
     )
 
 
+def make_ramp(shape: Sequence[int]) -> np.ndarray:
+    """Returns 1, 2, 3, ... in row-major order.
+
+    Args:
+        shape: (rows, columns).
+
+    Returns:
+        `[rows, columns]` float64.
+
+    Raises:
+        ValueError: the shape has an empty axis.
+    """
+    rows, columns = shape
+    if min(rows, columns) < 1:
+        raise ValueError(f"got the size {rows}x{columns}, expected at least 1x1")
+    return np.arange(1.0, 1 + rows * columns).reshape(rows, columns)
+
+
 def grid_padding(layer: Layer) -> tuple[int, int]:
-    """Return the cells of the grid before and after the stretched input."""
+    """Returns the padding before and after the stretched input; negative crops."""
     if layer.transposed:
         return arithmetic.effective_padding(layer.k, layer.p, layer.a, layer.d)
     return layer.pads
 
 
-def _output_shape(sizes, layers) -> tuple[int, int]:
-    """The output's size, refused where it cannot be shown."""
-    shape = tuple(map(arithmetic.output_size, sizes, layers))
-    if shape[0] * shape[1] > MAX_CELLS:
+def _check_output_shape(sizes: Sequence[int], layers) -> tuple[int, int]:
+    height, width = map(arithmetic.output_size, sizes, layers)
+    if height * width > MAX_CELLS:
         raise ValueError(
-            f"got an output of {shape[0]}x{shape[1]} cells, expected at most "
-            f"{MAX_CELLS}; take a smaller input or stride"
+            f"got an output of {height}x{width} cells, expected at most {MAX_CELLS}; "
+            "take a smaller input or stride"
         )
-    return shape
+    return height, width
 
 
-def _apply(x, kernel, layers) -> np.ndarray:
-    """The library's layer; a direct one is every s-th unit of one with s = 1."""
+def _apply_layer(x, kernel, layers) -> np.ndarray:
+    """Applies the library's layer; a direct one is subsampled from one with s = 1."""
     direct = not layers[0].transposed
     y = fractionally_strided_conv(
-        np.asarray(x, np.float32)[None, :, :, None],
-        np.asarray(kernel, np.float32)[:, :, None, None],
+        jnp.asarray(x, jnp.float32)[None, :, :, None],
+        jnp.asarray(kernel, jnp.float32)[:, :, None, None],
         strides=[1 if direct else z.s for z in layers],
         padding=[_transposed_padding(z) for z in layers],
         output_padding=[z.a for z in layers],
@@ -169,26 +191,25 @@ def _apply(x, kernel, layers) -> np.ndarray:
 
 
 def _transposed_padding(layer: Layer) -> tuple[int, int]:
-    """The p with which a transposed layer pads its grid as this layer does."""
+    """Returns the p of a transposed layer that pads its grid as this layer does."""
     if layer.transposed:
         return layer.pads
     return arithmetic.effective_padding(layer.k, layer.p, d=layer.d)
 
 
-def _grid(x, layers) -> tuple[np.ndarray, np.ndarray]:
-    """x stretched and padded (or cropped), and the role of every cell."""
+def _make_grid(x, layers) -> tuple[np.ndarray, np.ndarray]:
+    """Returns x stretched and padded or cropped, and the roles of the cells."""
     strides = [z.s if z.transposed else 1 for z in layers]
     pads = [grid_padding(z) for z in layers]
-    roles = insert_zeros(np.ones((*x.shape, 1), np.float32), strides)[:, :, 0]
-    values = insert_zeros(np.asarray(x, np.float32)[:, :, None], strides)[:, :, 0]
+    roles = insert_zeros(jnp.ones((*x.shape, 1)), strides)[:, :, 0]
+    values = insert_zeros(jnp.asarray(x, jnp.float32)[:, :, None], strides)[:, :, 0]
     return (
-        _pad(np.asarray(values, float), pads, 0.0),
-        _pad(np.where(np.asarray(roles) == 1, VALUE, INSERTED), pads, PADDING),
+        _pad_or_crop(np.asarray(values, float), pads, 0.0),
+        _pad_or_crop(np.where(np.asarray(roles) == 1, VALUE, INSERTED), pads, PADDING),
     )
 
 
-def _pad(values, pads, fill) -> np.ndarray:
-    """np.pad that crops where a padding is negative."""
+def _pad_or_crop(values: np.ndarray, pads, fill) -> np.ndarray:
     padded = np.pad(
         values, [(max(a, 0), max(b, 0)) for a, b in pads], constant_values=fill
     )
@@ -199,53 +220,44 @@ def _pad(values, pads, fill) -> np.ndarray:
     return padded[rows, columns]
 
 
-def _products(sizes, shape, layers):
-    """Yield (input, output, tap) of every product, by the definition of C.
+def _list_products(sizes, shape, layers) -> Iterator[tuple[Cell, ...]]:
+    """Yields (input, output, tap) of all products, by the definition of C.
 
-    The direct convolution makes unit j from its input's unit s j - p + d m and tap m.
+    Unit j of the direct convolution uses tap m at unit s j - p + d m of its input.
     """
     axes = []
     for size, out, z in zip(sizes, shape, layers, strict=True):
         near, far = (size, out) if z.transposed else (out, size)
-        made = itertools.product(range(near), range(z.k))
-        axis = [(j, z.s * j - z.pads[0] + z.d * m, m) for j, m in made]
+        units = itertools.product(range(near), range(z.k))
+        axis = [(j, z.s * j - z.pads[0] + z.d * m, m) for j, m in units]
         axis = [(j, f, m) for j, f, m in axis if 0 <= f < far]
         axes.append(axis if z.transposed else [(f, j, m) for j, f, m in axis])
     for row, column in itertools.product(*axes):
         yield tuple(zip(row, column, strict=True))
 
 
-def _scatter(x, shape, direct_kernel, products) -> np.ndarray:
-    """Every product added to the output that it belongs to."""
+def _scatter_products(x, shape, direct_kernel, products) -> np.ndarray:
     y = np.zeros(shape)
     for i, o, tap in products:
         y[o] += x[i] * direct_kernel[tap]
     return y
 
 
-def _matrix(sizes, shape, direct_kernel, products) -> np.ndarray:
-    """The layer as a matrix `[outputs, inputs]`."""
+def _build_matrix(sizes, shape, direct_kernel, products) -> np.ndarray:
     matrix = np.zeros((*shape, *sizes))
     for i, o, tap in products:
         matrix[o + i] = direct_kernel[tap]
     return matrix.reshape(shape[0] * shape[1], sizes[0] * sizes[1])
 
 
-def _ramp(shape) -> np.ndarray:
-    """1, 2, 3, ... in reading order."""
-    return np.arange(1.0, 1 + shape[0] * shape[1]).reshape(shape)
-
-
-def _response(kernel, layers) -> tuple[np.ndarray, float]:
-    """The responses in the order of the output's phases, and the checkerboard."""
+def _compute_response(kernel, layers) -> tuple[np.ndarray, float]:
+    """Returns the responses in the order of the output's phases, and their ratio."""
     if not layers[0].transposed:
         return np.full((1, 1), kernel.sum()), 1.0
-    weights = np.asarray(kernel, np.float32)[:, :, None, None]
-    shape = {
-        "strides": [z.s for z in layers],
-        "kernel_dilation": [z.d for z in layers],
-    }
-    response = np.asarray(phase_response(weights, **shape), float)[:, :, 0]
-    # It starts at unit k' - 1 of an output without padding; ours starts at unit p.
+    weights = jnp.asarray(kernel, jnp.float32)[:, :, None, None]
+    strides, dilation = [z.s for z in layers], [z.d for z in layers]
+    response = phase_response(weights, strides=strides, kernel_dilation=dilation)
+    # phase_response starts at unit k' - 1 of the unpadded output; here unit p is first.
     shifts = [arithmetic.effective_padding(z.k, z.p, d=z.d)[0] for z in layers]
-    return np.roll(response, shifts, (0, 1)), float(checkerboard(weights, **shape))
+    ratio = checkerboard(weights, strides=strides, kernel_dilation=dilation)
+    return np.roll(np.asarray(response, float)[:, :, 0], shifts, (0, 1)), float(ratio)

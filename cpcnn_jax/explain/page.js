@@ -1,10 +1,10 @@
-// The page: one state, one `show`. Everything that is seen follows from the state.
+// The page: one state and one function `show` that renders it.
 
 const $ = (id) => document.getElementById(id);
 const state = structuredClone(GIVEN.start);
 Object.assign(state, { at: 0, peek: null, timer: null, changed: "k", shown: null });
 
-// --- what is shown ---
+// --- rendering ---
 
 const current = () => {
   const index = state.peek ?? state.at;
@@ -30,16 +30,16 @@ function show() {
   const last = e.shape[0] * e.shape[1] - 1;
   state.at = Math.min(state.at, last);
   $("scrub").max = last;
-  showWords(e);
+  showTexts(e);
   showTables(e);
   showStep();
 }
 
-// Python's plain letters, as they are set in print.
-const typeset = (words) => words.replaceAll("*", " · ").replace(/(\d)x(?=\d)/g, "$1×")
+// Replaces ASCII notation by typographic symbols.
+const typeset = (text) => text.replaceAll("*", " · ").replace(/(\d)x(?=\d)/g, "$1×")
   .replaceAll("C^T", "Cᵀ").replaceAll(" - ", " − ");
 
-function showWords(e) {
+function showTexts(e) {
   $("preset").value = presetOf(e);
   $("sentence").textContent = typeset(sentence(e));
   $("formula").replaceChildren(...formulas(e).map((line) => {
@@ -51,18 +51,18 @@ function showWords(e) {
   $("way2name").textContent = e.transposed ? "Cᵀ x" : "C x";
   const apart = difference(e);
   $("difference").textContent = apart === 0 ? "The difference is 0."
-    : `They differ by at most ${number(apart)}, which is rounding.`;
+    : `The largest difference is ${number(apart)}, from rounding.`;
   ["phasesection", "codesection", "namesection"].forEach((id) => { $(id).hidden = !e.transposed; });
   const ratio = checkerboard(e);
-  $("phasewords").textContent = `An output's row and column modulo the stride are its phase; `
-    + `each phase sees other taps of the kernel. Largest over smallest response: `
+  $("phasetext").textContent = `An output's row and column modulo the stride are its phase; `
+    + `each phase uses other taps of the kernel. Largest over smallest response: `
     + `${Number.isFinite(ratio) ? number(ratio) : "infinite"}, ${ratio < 1 + 1e-5 ? "no checkerboard." : "a checkerboard."}`;
   const { literal, useful } = e.cost;
   const share = useful / literal;
-  $("costwords").textContent = `Sliding over the zeros too takes ${literal} multiplications for a pair `
-    + `of channels; ${useful} of them (${Math.round(100 * share)} %) meet a true input value.`;
+  $("costtext").textContent = `The definition takes ${literal} multiplications for a pair of channels. `
+    + `Of these, ${useful} (${Math.round(100 * share)} %) have an input value as a factor.`;
   $("useful").style.width = `${100 * share}%`;
-  $("name").textContent = typeset(nameWords(e));
+  $("name").textContent = typeset(describeDeconvolution(e));
   showCode(e);
 }
 
@@ -73,16 +73,16 @@ function showCode(e) {
 function showStep() {
   const e = state.shown;
   const [r, c] = current();
-  const words = outputSum(e, r, c);
-  $("stage").innerHTML = stagePicture(e, r, c);
-  $("stage").setAttribute("aria-label", words);
-  const cut = words.lastIndexOf("=");
-  $("sum").innerHTML = `${typeset(words.slice(0, cut))}<b>${words.slice(cut)}</b>`;
+  const text = outputSum(e, r, c);
+  $("stage").innerHTML = drawStage(e, r, c);
+  $("stage").setAttribute("aria-label", text);
+  const cut = text.lastIndexOf("=");
+  $("sum").innerHTML = `${typeset(text.slice(0, cut))}<b>${text.slice(cut)}</b>`;
   if (!state.timer) $("spoken").textContent = spokenSum(e, r, c);
   const total = e.shape[0] * e.shape[1];
   const index = r * e.shape[1] + c;
   $("scrub").value = index;
-  $("scrub").setAttribute("aria-valuetext", words);
+  $("scrub").setAttribute("aria-valuetext", text);
   $("count").textContent = `${index + 1} of ${total}`;
   const used = terms(e.inputShape, e.layers, r, c);
   mark("x", used.map(({ input }) => input), "lit");
@@ -131,14 +131,14 @@ function usePreset(name) {
   show();
 }
 
-// The example that the state is, if it is one.
+// Name of the example that equals the state, or "".
 const presetOf = (e) => Object.keys(GIVEN.animations).find((name) => {
   const { layers, size } = GIVEN.animations[name];
   const plain = (list) => JSON.stringify(list.map((z) => Object.entries(z).sort()));
   return plain(layers) === plain(e.layers) && by(size) === by(e.inputShape);
 }) ?? "";
 
-// page.html#padding_strides opens on that example: for links in lectures.
+// page.html#padding_strides opens with that example.
 function useLink() {
   const name = location.hash.slice(1);
   if (Object.hasOwn(GIVEN.animations, name)) usePreset(name);
@@ -147,7 +147,7 @@ function useLink() {
 function fill(what) {
   const [target, kind] = what.split(" ");
   const shape = shapeOf(state[target]);
-  // A triangle as wide as the kernel: for k = 2s - s mod 2 that is linear interpolation.
+  // A triangle as wide as the kernel; for k = 2s - s mod 2 it is linear interpolation.
   const triangle = (n, k) => 1 - Math.abs(n - (k - 1) / 2) / Math.ceil(k / 2);
   const value = { ramp: (r, c) => 1 + r * shape[1] + c, ones: () => 1,
     bilinear: (r, c) => triangle(r, shape[0]) * triangle(c, shape[1]) };
@@ -191,7 +191,7 @@ function listen() {
     $(id).addEventListener("input", edit);
     $(id).addEventListener("focusin", (event) => event.target.select?.());
   });
-  document.addEventListener("keydown", arrows);
+  document.addEventListener("keydown", moveByArrow);
   document.addEventListener("keydown", (event) => {
     if (event.key !== " " || event.target.closest("button, input, select, textarea")) return;
     event.preventDefault();

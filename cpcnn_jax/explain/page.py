@@ -1,10 +1,11 @@
-"""The explanation as one HTML page that needs no network.
+"""The explanation as one HTML page without network access.
 
-page.html holds the structure; the style and the scripts beside it are put into it.
-The page computes again, in its own JavaScript, whatever its reader changes.
+page.html holds the structure, and the style and the scripts are inserted. The page
+recomputes the explanation in JavaScript when the user changes a value.
 """
 
 import json
+from typing import Any
 
 from cpcnn_jax.explain import captions, code_samples
 from cpcnn_jax.explain.animations import ANIMATIONS
@@ -24,42 +25,37 @@ PARTS = (
 MAX_CELLS = 1024  # of the output
 
 
-def render(e: Explanation) -> str:
-    """Write the page, which opens on the layer and the numbers of an explanation.
+def render_page(e: Explanation) -> str:
+    """Renders the HTML document, which opens on the layer of an explanation.
 
     Args:
         e: the explanation.
 
-    Returns:
-        The whole HTML document.
-
     Raises:
-        ValueError: the output has more cells than a page can hold.
+        ValueError: the output has more than 1024 cells.
     """
     if e.output.size > MAX_CELLS:
         raise ValueError(
-            f"got an output of {captions.by(*e.output.shape)} cells, expected at most "
-            f"{MAX_CELLS} on a page; take a smaller input or stride"
+            f"got an output of {captions.format_size(*e.output.shape)} cells, expected "
+            f"at most {MAX_CELLS} on a page; take a smaller input or stride"
         )
-    parts = {part: html_io.read_part("cpcnn_jax.explain", part) for part in PARTS}
+    parts = {part: html_io.read_part(__package__, part) for part in PARTS}
     # "<\/" in a JSON string means "</" and cannot close the script.
-    parts["given"] = json.dumps(_given(e)).replace("</", "<\\/")
+    parts["given"] = json.dumps(_collect_data(e)).replace("</", "<\\/")
     parts["theme.css"] = html_io.read_part("cpcnn_jax.io", "theme.css")
-    return html_io.fill_template(
-        html_io.read_part("cpcnn_jax.explain", "page.html"), parts
-    )
+    return html_io.fill_template(html_io.read_part(__package__, "page.html"), parts)
 
 
-def _given(e: Explanation) -> dict:
-    """What the page's script is given."""
+def _collect_data(e: Explanation) -> dict[str, Any]:
+    """Collects the data of the page's script."""
     return {
         "start": {
             "x": e.x.tolist(),
             "kernel": e.kernel.tolist(),
-            "layers": [_layer(z) for z in e.layers],
+            "layers": [_convert_layer(z) for z in e.layers],
         },
         "animations": {
-            name: {"size": [i, i], "layers": [_layer(layer)] * 2}
+            name: {"size": [i, i], "layers": [_convert_layer(layer)] * 2}
             for name, (i, layer) in ANIMATIONS.items()
         },
         "maxCells": MAX_CELLS,
@@ -69,6 +65,5 @@ def _given(e: Explanation) -> dict:
     }
 
 
-def _layer(layer: Layer) -> dict:
-    """One axis, its padding as a pair."""
+def _convert_layer(layer: Layer) -> dict[str, Any]:
     return {**layer._asdict(), "p": list(layer.pads)}

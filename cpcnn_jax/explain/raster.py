@@ -1,54 +1,67 @@
-"""Drawings as PNG and GIF, painted by Pillow at several times the size and reduced."""
+"""Drawings as PNG and GIF, painted by Pillow at a larger scale and reduced."""
 
 import math
-from pathlib import Path
+import os
+from collections.abc import Sequence
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from cpcnn_jax.explain.drawing import PAPER, Drawing, Line, Point, Polygon, Text
+from cpcnn_jax.explain.drawing import PAPER, Drawing, Line, Point, Polygon, Shape, Text
 
-FINE = 3  # painted this many times larger, then reduced: smooth edges
-FRAME = 1000  # milliseconds
+SUPERSAMPLING = 3  # painted this many times larger for smooth edges
+FRAME_DURATION = 1000  # milliseconds
 DASH = 3.0
 
 
 def paint(drawing: Drawing, scale: float = 1.0) -> Image.Image:
-    """Paint one drawing.
+    """Paints one drawing.
 
     Args:
         drawing: the drawing.
-        scale: pixels per unit of the drawing.
+        scale: pixels per drawing unit.
 
     Returns:
         An RGB image of scale times the drawing's width and height.
     """
-    size = round(drawing.width * scale), round(drawing.height * scale)
-    image = Image.new("RGB", (size[0] * FINE, size[1] * FINE), PAPER)
+    width, height = round(drawing.width * scale), round(drawing.height * scale)
+    size = width * SUPERSAMPLING, height * SUPERSAMPLING
+    image = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(image, "RGBA")
     for shape in drawing.shapes:
-        _paint(draw, shape, scale * FINE)
-    return image.reduce(FINE)
+        _paint_shape(draw, shape, scale * SUPERSAMPLING)
+    return image.reduce(SUPERSAMPLING)
 
 
-def sheet(drawings: list[Drawing], columns: int, scale: float = 1.0) -> Image.Image:
-    """Paint drawings of one size side by side, row by row."""
+def paint_sheet(
+    drawings: Sequence[Drawing], columns: int, scale: float = 1.0
+) -> Image.Image:
+    """Paints drawings of one size side by side, row by row.
+
+    Args:
+        drawings: at least one.
+        columns: drawings per row.
+        scale: pixels per drawing unit.
+
+    Returns:
+        An RGB image.
+    """
     images = [paint(drawing, scale) for drawing in drawings]
     width, height = images[0].size
     rows = -(-len(images) // columns)
-    page = Image.new("RGB", (width * columns, height * rows), PAPER)
+    sheet = Image.new("RGB", (width * columns, height * rows), PAPER)
     for index, image in enumerate(images):
-        page.paste(image, (index % columns * width, index // columns * height))
-    return page
+        sheet.paste(image, (index % columns * width, index // columns * height))
+    return sheet
 
 
-def save_gif(path: str | Path, drawings: list[Drawing]) -> None:
-    """Write an endless animation, one second per drawing.
+def save_gif(path: str | os.PathLike[str], drawings: Sequence[Drawing]) -> None:
+    """Writes an endless animation with one second per drawing.
 
     Args:
         path: the file to write.
         drawings: the frames.
     """
-    # One palette for all; without near-white shades, or white is mapped to one.
+    # All frames share one palette. Near-white shades become white before.
     images = [paint(d).point(lambda v: 255 if v > 244 else v) for d in drawings]
     palette = images[-1].quantize(32)
     indexed = [x.quantize(palette=palette, dither=Image.Dither.NONE) for x in images]
@@ -57,37 +70,35 @@ def save_gif(path: str | Path, drawings: list[Drawing]) -> None:
         format="GIF",
         save_all=True,
         append_images=indexed[1:],
-        duration=FRAME,
+        duration=FRAME_DURATION,
         loop=0,
         optimize=False,
     )
 
 
-def _paint(draw: ImageDraw.ImageDraw, shape: Polygon | Line | Text, scale: float):
-    """One shape, scale pixels per unit."""
+def _paint_shape(draw: ImageDraw.ImageDraw, shape: Shape, scale: float) -> None:
     match shape:
         case Polygon(points, fill, stroke, width, dashed, opacity):
-            corners = [_scaled(p, scale) for p in points]
+            corners = [_scale_point(p, scale) for p in points]
             if fill:
                 color = ImageColor.getrgb(fill) + (round(255 * opacity),)
                 draw.polygon(corners, fill=color)
             if stroke:
                 for a, b in zip(corners, [*corners[1:], corners[0]], strict=True):
-                    _line(draw, a, b, stroke, width * scale, dashed, DASH * scale)
+                    _paint_line(draw, a, b, stroke, width * scale, dashed, DASH * scale)
         case Line(start, end, stroke, width):
-            a, b = _scaled(start, scale), _scaled(end, scale)
-            _line(draw, a, b, stroke, width * scale, False, 0.0)
+            a, b = _scale_point(start, scale), _scale_point(end, scale)
+            _paint_line(draw, a, b, stroke, width * scale, False, 0.0)
         case Text(at, text, size, fill):
             font = ImageFont.load_default(size * scale)
-            draw.text(_scaled(at, scale), text, fill, font, anchor="mm")
+            draw.text(_scale_point(at, scale), text, fill, font, anchor="mm")
 
 
-def _scaled(point: Point, scale: float) -> Point:
+def _scale_point(point: Point, scale: float) -> Point:
     return point[0] * scale, point[1] * scale
 
 
-def _line(draw, start, end, color, width, dashed, dash) -> None:
-    """A line, or its dashes: Pillow has none."""
+def _paint_line(draw, start, end, color, width, dashed, dash) -> None:
     if not dashed:
         draw.line([start, end], color, round(width))
         return

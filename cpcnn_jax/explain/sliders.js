@@ -1,5 +1,4 @@
-// The parameters: one slider for each (two, with rows and columns apart), what is possible,
-// and the way out of what is not.
+// Sliders of the parameters, their possible values, and remedies for impossible ones.
 
 const PARAMETERS = [
   ["i", "input size", 1, 8], ["k", "kernel size", 1, 7], ["s", "stride", 1, 4],
@@ -10,7 +9,7 @@ const shapeOf = (values) => [values.length, values[0].length];
 const read = (name, axis) => (name === "i" ? shapeOf(state.x)[axis]
   : name === "p" ? state.layers[axis].p[0] : state.layers[axis][name]);
 
-// The state's layer along one axis with one parameter changed, and the input's size.
+// [input size, layer] of one axis with one parameter changed.
 function changedLayer(name, axis, value) {
   const i = name === "i" ? value : shapeOf(state.x)[axis];
   const z = state.layers[axis];
@@ -18,7 +17,7 @@ function changedLayer(name, axis, value) {
   return [i, { ...z, [name]: name === "p" ? [value, value] : value }];
 }
 
-// New values keep the old ones where there were some.
+// An array of a new shape; existing values are kept.
 const resized = (values, shape) => {
   const fresh = ramp(shape);
   const keep = (r, c) => values[r]?.[c] ?? fresh[r][c];
@@ -34,7 +33,7 @@ function change(name, axes, value) {
   show();
 }
 
-// Columns become as rows are.
+// Gives the columns the parameters of the rows.
 function join() {
   state.layers[1] = structuredClone(state.layers[0]);
   state.x = resized(state.x, [state.x.length, state.x.length]);
@@ -48,23 +47,23 @@ function allowed(name, axis) {
     .filter((v) => !problem(...changedLayer(name, axis, v)));
 }
 
-function allowedWords(name, axis) {
+function describeAllowed(name, axis) {
   const values = allowed(name, axis);
-  if (!values.length) return "no value is possible with these others";
+  if (!values.length) return "no value is possible with the other parameters";
   if (values.length === 1) return `possible: only ${values[0]}`;
   return `possible: ${values[0]} to ${values.at(-1)}`;
 }
 
 function problems() {
-  const found = state.layers.map((z, axis) => problem(shapeOf(state.x)[axis], z));
-  const text = found.find((words) => words) ?? "";
+  const all = state.layers.map((z, axis) => problem(shapeOf(state.x)[axis], z));
+  const text = all.find(Boolean) ?? "";
   if (text) return text;
   const shape = state.layers.map((z, axis) => outputSize(shapeOf(state.x)[axis], z));
   return shape[0] * shape[1] <= GIVEN.maxCells ? ""
-    : `The output would be ${by(shape)}, too many cells to draw. Lower i or s.`;
+    : `The output size would be ${by(shape)}, too many cells to draw. Lower i or s.`;
 }
 
-// What the button of the problem does: the nearest possible value of a parameter.
+// [parameter, axes, nearest possible value] for the button of the problem.
 function remedy() {
   const axes = [0, 1].filter((axis) => problem(shapeOf(state.x)[axis], state.layers[axis]));
   if (!axes.length) return ["i", [0, 1], Math.max(1, Math.min(...shapeOf(state.x)) - 1)];
@@ -76,11 +75,11 @@ function remedy() {
 }
 
 function buildSliders() {
-  $("sliders").innerHTML = PARAMETERS.map(([name, words, low, high]) => {
+  $("sliders").innerHTML = PARAMETERS.map(([name, label, low, high]) => {
     const most = Math.max(high, read(name, 0), read(name, 1));
     const input = (axis) => `<input type="range" id="${name}${axis}" min="${low}" max="${most}"
-      aria-label="${name}, ${words}${axis ? ", columns" : ""}" aria-describedby="${name}note">`;
-    return `<div class="slider" id="${name}slider"><label for="${name}0"><b>${name}</b>${words}
+      aria-label="${name}, ${label}${axis ? ", columns" : ""}" aria-describedby="${name}note">`;
+    return `<div class="slider" id="${name}slider"><label for="${name}0"><b>${name}</b>${label}
       <output id="${name}value" for="${name}0"></output></label>${input(0)}${input(1)}
       <small id="${name}note"></small></div>`;
   }).join("");
@@ -100,7 +99,7 @@ function showSliders() {
     const { p } = state.layers[0];
     const uneven = name === "p" && p[0] !== p[1];
     $(`${name}value`).textContent = uneven ? p.join(":") : apart ? typeset(by(values)) : values[0];
-    const notes = new Set([0, 1].map((axis) => allowedWords(name, axis)));
+    const notes = new Set([0, 1].map((axis) => describeAllowed(name, axis)));
     $(`${name}note`).textContent = [...notes].join("; columns: ");
     const off = name === "a" && !state.layers[0].transposed;
     $(`${name}slider`).classList.toggle("off", off);

@@ -1,4 +1,4 @@
-// The animation's picture, as in drawing.py: the grid below, the output above, four lines.
+// One frame of the animation, as in drawing.py.
 
 const RIGHT = [40, 17], DOWN = [-29, 25], GAP = 54, MARGIN = 14;
 
@@ -9,7 +9,7 @@ const tile = (origin, row, column, height = 1, width = 1) => [
   [0, 0], [0, width], [height, width], [height, 0],
 ].map(([r, c]) => at(origin, row + r, column + c));
 
-// Both planes centred on each other; the box that holds them.
+// Origins of both planes, centered, and their bounding box.
 function planes(output, grid) {
   const depth = output[0] + output[1] + grid[0] + grid[1];
   const drop = GAP + 0.35 * depth * DOWN[1];
@@ -26,12 +26,12 @@ const polygon = (points, classes, more = "") => `<polygon class="${classes}" ${m
   points.map((p) => p.map((v) => v.toFixed(1)).join()).join(" ")}"/>`;
 
 function label([x, y], value, classes) {
-  const words = short(value);
+  const text = short(value);
   return `<text class="${classes}" x="${x.toFixed(1)}" y="${y.toFixed(1)}" font-size="${
-    words.length > 4 ? 10 : words.length > 3 ? 12 : 14}">${words}</text>`;
+    text.length > 4 ? 10 : text.length > 3 ? 12 : 14}">${text}</text>`;
 }
 
-// What a map of the input holds for a cell of the grid.
+// Value of an array of the input's shape at a cell of the grid.
 function valueAt(e, values, r, c) {
   const [row, column] = [r, c].map((q, axis) => {
     const z = e.layers[axis];
@@ -40,7 +40,7 @@ function valueAt(e, values, r, c) {
   return values[row][column];
 }
 
-function stagePicture(e, row, column) {
+function drawStage(e, row, column) {
   const gridShape = [e.grid.length, e.grid[0].length];
   const { above, below, box } = planes(e.shape, gridShape);
   const cells = { dashed: [], solid: [], numbers: [] };
@@ -64,10 +64,10 @@ function stagePicture(e, row, column) {
   const current = row * e.shape[1] + column;
   const output = e.output.flatMap((line, r) => line.map((value, c) => {
     const index = r * e.shape[1] + c;
-    const now = index === current;
-    return polygon(tile(above, r, c), now ? "cell now" : "cell",
+    const isCurrent = index === current;
+    return polygon(tile(above, r, c), isCurrent ? "cell now" : "cell",
       `data-step="${index}" ${tinted(made[r][c])}`)
-      + (index <= current ? label(at(above, r + 0.5, c + 0.5), value, now ? "tnow" : "tdone") : "");
+      + (index <= current ? label(at(above, r + 0.5, c + 0.5), value, isCurrent ? "tnow" : "tdone") : "");
   }));
   return `<svg viewBox="${box.map((v) => v.toFixed(1)).join(" ")}" aria-hidden="true">${
     [...cells.dashed, ...cells.solid, ...window, ...cells.numbers, ...rays, ...output].join("")}</svg>`;

@@ -1,33 +1,19 @@
 """Drawings as SVG."""
 
+from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from cpcnn_jax.explain.drawing import PAPER, Drawing, Line, Polygon, Text
+from cpcnn_jax.explain.drawing import PAPER, Drawing, Line, Polygon, Shape, Text
 
 FAMILY = "system-ui, 'DejaVu Sans', sans-serif"
 
 
-def render(drawing: Drawing) -> str:
-    """Write one drawing as an SVG document.
+def render_sheet(drawings: Sequence[Drawing], columns: int) -> str:
+    """Renders drawings of one size side by side, row by row, as one SVG document.
 
     Args:
-        drawing: the drawing.
-
-    Returns:
-        The document, whose title and label are the drawing's title.
-    """
-    return sheet([drawing], columns=1)
-
-
-def sheet(drawings: list[Drawing], columns: int) -> str:
-    """Write drawings of one size side by side, row by row, as one SVG document.
-
-    Args:
-        drawings: at least one.
-        columns: how many in a row.
-
-    Returns:
-        The document.
+        drawings: at least one. The title of a single drawing becomes the label.
+        columns: drawings per row.
     """
     width, height = drawings[0].width, drawings[0].height
     rows = -(-len(drawings) // columns)
@@ -43,20 +29,19 @@ def sheet(drawings: list[Drawing], columns: int) -> str:
         lines += [
             f'<g transform="translate({x:g} {y:g})">',
             f"<title>{escape(drawing.title)}</title>",
-            *map(_element, drawing.shapes),
+            *map(_render_shape, drawing.shapes),
             "</g>",
         ]
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
-def _element(shape: Polygon | Line | Text) -> str:
-    """One shape."""
+def _render_shape(shape: Shape) -> str:
     match shape:
         case Polygon(points, fill, stroke, width, dashed, opacity):
-            places = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
             dash = ' stroke-dasharray="3 3"' if dashed else ""
             return (
-                f'<polygon points="{places}" fill="{fill or "none"}" '
+                f'<polygon points="{corners}" fill="{fill or "none"}" '
                 f'fill-opacity="{opacity:g}" stroke="{stroke or "none"}" '
                 f'stroke-width="{width:g}" stroke-linejoin="round"{dash}/>'
             )

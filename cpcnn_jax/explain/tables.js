@@ -1,13 +1,13 @@
-// The tables of numbers, the matrix, and the arrow keys in them.
+// Tables of numbers, the matrix, and arrow keys.
 
 function tableOf(id, values, { name, kind = () => "", tint = () => 1, editable, grid } = {}) {
   const form = values[0].length > 8 && !editable ? short : number;
   const cell = (value, r, c) => {
-    const words = form(value);
-    const place = `data-cell="${r},${c}" class="${kind(r, c)}${words.length > 4 ? " long" : ""}" `
+    const text = form(value);
+    const place = `data-cell="${r},${c}" class="${kind(r, c)}${text.length > 4 ? " long" : ""}" `
       + `style="--tint:${(100 * tint(r, c)).toFixed(0)}%"`;
-    if (!editable) return `<td ${place}${grid ? ' tabindex="-1" role="gridcell"' : ""}>${words}</td>`;
-    return `<td ${place}><input type="text" inputmode="decimal" autocomplete="off" value="${words}"
+    if (!editable) return `<td ${place}${grid ? ' tabindex="-1" role="gridcell"' : ""}>${text}</td>`;
+    return `<td ${place}><input type="text" inputmode="decimal" autocomplete="off" value="${text}"
       aria-label="${name}, row ${r + 1}, column ${c + 1}"></td>`;
   };
   const element = document.createElement("table");
@@ -50,8 +50,8 @@ function focusOutput() {
   cellOf("output", r, c)?.focus();
 }
 
-// Arrow keys: in the output they step, in the editable tables they go to the next number.
-function arrows(event) {
+// Arrow keys step in the output and move between numbers in the editable tables.
+function moveByArrow(event) {
   const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   const place = placeOf(event.target);
   if (!moves[event.key] || !place || !state.shown) return;
@@ -70,14 +70,14 @@ function arrows(event) {
 
 function showMatrix(e, row) {
   const [height, width] = shapeOf(e.matrix);
-  const turned = height > width; // long matrices lie on their side
+  const turned = height > width; // tall matrices are drawn transposed
   const [across, down] = turned ? [height, width] : [width, height];
   const size = Math.max(2, Math.min(14, Math.floor(900 / across)));
   const canvas = $("matrix");
   [canvas.width, canvas.height] = [across * size, down * size];
   const draw = canvas.getContext("2d");
   const [cyan, bright, blue, warm] = ["--cyan", "--bright", "--blue", "--warn-line"].map((name) => {
-    canvas.style.color = `var(${name})`; // a canvas does not read light-dark() itself
+    canvas.style.color = `var(${name})`; // a canvas cannot evaluate light-dark()
     return getComputedStyle(canvas).color;
   });
   const box = (r, c) => (turned ? [r * size, c * size, size, size] : [c * size, r * size, size, size]);
@@ -94,8 +94,8 @@ function showMatrix(e, row) {
   });
   const symbol = e.transposed ? "Cᵀ" : "C";
   const filled = e.matrix.flat().filter((v) => v).length;
-  const words = `The matrix ${symbol}, ${by([height, width])}, ${filled} entries that are not zero`;
-  $("matrixname").textContent = `${typeset(words)}; ${
-    turned ? "drawn on its side, a column" : "a row"} for each output`;
-  canvas.setAttribute("aria-label", words);
+  const text = `The matrix ${symbol}, ${by([height, width])}, ${filled} nonzero entries`;
+  $("matrixname").textContent = `${typeset(text)}; ${
+    turned ? "drawn transposed, one column" : "one row"} for each output`;
+  canvas.setAttribute("aria-label", text);
 }

@@ -1,46 +1,49 @@
-"""Files that are replaced whole or not at all: what was there outlives a full disk."""
+"""Atomic file writes: a failed write leaves the previous file unchanged."""
 
 import contextlib
 import errno
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 @contextlib.contextmanager
-def open_atomic(path):
-    """Write a file beside its place and move it there at the end.
+def open_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Opens a temporary file and moves it to `path` at the end of the block.
 
     Args:
-      path: of the file.
+      path: the file to write.
 
     Yields:
-      An open binary file.
+      The temporary file, open for binary writing.
 
     Raises:
-      OSError: it cannot be written, and the text names it; what was there is still.
+      OSError: the file cannot be written; the text names it.
     """
     path = Path(path)
-    half = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(path.name + ".tmp")
     try:
-        with open(half, "wb") as file:
+        with open(temporary, "wb") as file:
             yield file
-        half.replace(path)
+        temporary.replace(path)
     except OSError as error:
         number, text = error.errno or errno.EIO, error.strerror or str(error)
         raise OSError(number, text, str(path)) from None
     finally:
         with contextlib.suppress(OSError):
-            half.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
-def write_atomic(path, data: bytes):
-    """Write a whole file, as `open_atomic` does.
+def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
+    """Writes a file atomically.
 
     Args:
-      path: of the file.
-      data: all that it shall hold.
+      path: the file to write.
+      data: the content of the file.
 
     Raises:
-      OSError: as there.
+      OSError: the file cannot be written; the text names it.
     """
     with open_atomic(path) as file:
         file.write(data)

@@ -1,7 +1,9 @@
-"""A density map as files: numbers for programs, a grey picture for everyone."""
+"""Density maps as files: NumPy arrays, and PNG images with 16-bit gray levels."""
 
 import json
+import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -9,14 +11,14 @@ from PIL import Image
 from cpcnn_jax.io import atomic_write
 
 
-def save_density(path, density):
-    """Write PATH.npy, PATH.png and PATH.json.
+def save_density(path: str | os.PathLike[str], density: np.ndarray) -> None:
+    """Writes PATH.npy, PATH.png and PATH.json.
 
-    The picture has 16-bit grey levels; the JSON beside it says what they mean: people
-    per pixel = offset + scale * level. Estimated densities can be below zero.
+    The PNG has 16-bit gray levels. The JSON holds the count, and the offset and scale
+    of people per pixel = offset + scale * level. A prediction can be negative.
 
     Args:
-      path: without the last suffix; its folder is made.
+      path: the path without the last suffix; its folder is created.
       density: `[H, W]` float32 people per pixel.
     """
     path = Path(path)
@@ -24,32 +26,32 @@ def save_density(path, density):
     with atomic_write.open_atomic(f"{path}.npy") as file:
         np.save(file, density)
     with atomic_write.open_atomic(f"{path}.png") as file:
-        low, scale = write_png(file, density)
-    meaning = {
+        offset, scale = write_png(file, density)
+    description = {
         "count": float(density.sum(dtype=np.float64)),
-        "people per pixel": "offset + scale * grey level",
-        "offset": low,
+        "people per pixel": "offset + scale * gray level",
+        "offset": offset,
         "scale": scale,
     }
     atomic_write.write_atomic(
-        f"{path}.json", (json.dumps(meaning, indent=2) + "\n").encode()
+        f"{path}.json", (json.dumps(description, indent=2) + "\n").encode()
     )
 
 
-def write_png(file, density):
-    """Write a density map as a picture with 16-bit grey levels.
+def write_png(file: BinaryIO, density: np.ndarray) -> tuple[float, float]:
+    """Writes a density map as a PNG image with 16-bit gray levels.
 
     Args:
-      file: open, binary.
+      file: a file open for binary writing.
       density: `[H, W]` float32 people per pixel.
 
     Returns:
-      (offset, scale): people per pixel = offset + scale * level.
+      (offset, scale) with people per pixel = offset + scale * level.
     """
     low, high = float(density.min()), float(density.max())
     scale = (high - low) / 65535 or 1.0
     levels = np.empty(density.shape, np.uint16)
-    for row, values in enumerate(density):  # whole, its steps would need much memory
+    for row, values in enumerate(density):  # row by row to save memory
         levels[row] = np.rint((values - low) / scale).clip(0, 65535)
     Image.fromarray(levels).save(file, format="png")
     return low, scale

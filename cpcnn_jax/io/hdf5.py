@@ -1,15 +1,18 @@
-"""HDF5 files from elsewhere: only arrays that lie in the file itself are read.
+"""HDF5 files of other projects, restricted to arrays stored in the file itself.
 
-Needs h5py: `pip install 'cpcnn_jax[convert]'`.
+Requires h5py: `pip install 'cpcnn_jax[convert]'`.
 """
 
 import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
-def open_hdf5(path):
-    """Opens a file to read; what is wrong with it is a ValueError that names it.
+def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Opens an HDF5 file for reading.
 
     Args:
       path: the file.
@@ -18,40 +21,39 @@ def open_hdf5(path):
       An `h5py.File`.
 
     Raises:
-      ValueError: no such file, h5py is not installed, or it is no HDF5.
+      ValueError: the file does not exist or is not HDF5, or h5py is not installed; the
+        text names the file.
     """
     try:
         import h5py
     except ImportError:
-        raise ValueError(
-            f"reading {path} needs h5py: pip install 'cpcnn_jax[convert]'"
-        ) from None
+        text = f"reading {path} needs h5py: pip install 'cpcnn_jax[convert]'"
+        raise ValueError(text) from None
     if not Path(path).is_file():
         raise ValueError(f"no file at {path}")
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError) as error:  # h5py's words for damage
+    except (OSError, RuntimeError) as error:  # h5py raises both for damaged files
         raise ValueError(f"{path} cannot be read as HDF5: {error}") from None
 
 
-def read_array(file, name):
-    """An array of the file, not yet read.
+def read_array(file: Any, name: str) -> Any:
+    """Finds an array in the file without reading its values.
 
     Args:
-      file: from `open_hdf5`.
-      name: of the array.
+      file: an `h5py.File` from `open_hdf5`.
+      name: the name of the array.
 
     Returns:
-      An `h5py.Dataset`; None where the file has none of that name.
+      An `h5py.Dataset`, or None if the file has no array of that name.
 
     Raises:
-      ValueError: it, or a part of it, lies in another file, which may be any of this
-        machine's.
+      ValueError: the array, or a part of it, lies in another file of this machine.
     """
-    found = file.get(name)
-    if not hasattr(found, "shape"):
+    dataset = file.get(name)
+    if not hasattr(dataset, "shape"):
         return None
-    if found.file != file or found.external or found.is_virtual:
+    if dataset.file != file or dataset.external or dataset.is_virtual:
         raise ValueError(f"{file.filename}: {name} lies in another file; refused")
-    return found
+    return dataset

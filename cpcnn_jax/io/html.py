@@ -1,86 +1,82 @@
-"""HTML documents of one file: their parts, and text that cannot become markup."""
+"""HTML documents in one file, with text escaped so that it cannot become markup."""
 
 import html
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 
 
 class Html(str):
-    """Markup; any other str is text and is escaped before it stands in a document."""
+    """Markup that is inserted unescaped; any other string is escaped."""
 
 
-def tag(name, *children, **attributes):
-    """Write an element.
+def tag(name: str, *children: object, **attributes: object) -> Html:
+    """Writes an element.
 
     Args:
-      name: of the element.
-      children: `Html` as it is, str escaped, None left out.
-      attributes: values are escaped, None and False left out, True written without a
-        value; class_ stands for class, and aria_label for aria-label.
+      name: the name of the element.
+      children: `Html` is inserted unchanged and None is left out. Other values are
+        converted to text and escaped.
+      attributes: values are escaped, None and False are left out, and True is written
+        without a value. class_ is written as class and aria_label as aria-label.
 
     Returns:
-      Html.
+      The markup of the element.
 
     Example:
       >>> print(tag("p", "1 < 2", tag("br"), class_="a", title='"', hidden=True))
       <p class="a" title="&quot;" hidden>1 &lt; 2<br></p>
     """
-    head = name + "".join(_attributes(attributes))
+    head = name + "".join(_format_attributes(attributes))
     if name in ("br", "img", "input", "meta"):
         return Html(f"<{head}>")
     return Html(f"<{head}>{join(children)}</{name}>")
 
 
-def _attributes(attributes):
+def _format_attributes(attributes: Mapping[str, object]) -> Iterator[str]:
     for name, value in attributes.items():
-        word = name.rstrip("_").replace("_", "-")
+        attribute = name.rstrip("_").replace("_", "-")
         if value is True:
-            yield f" {word}"
+            yield f" {attribute}"
         elif value is not None and value is not False:
-            yield f' {word}="{html.escape(str(value))}"'
+            yield f' {attribute}="{html.escape(str(value))}"'
 
 
-def join(children, between=""):
-    """Put markup and text after each other; text is escaped, None left out.
+def join(children: Iterable[object], between: str = "") -> Html:
+    """Concatenates markup and text; text is escaped and None is left out.
 
     Example:
       >>> print(join([tag("b", "a"), None, "&"], between=" "))
       <b>a</b> &amp;
     """
-    shown = [child for child in children if child is not None]
+    present = [child for child in children if child is not None]
     return Html(
-        between.join(c if isinstance(c, Html) else html.escape(str(c)) for c in shown)
+        between.join(c if isinstance(c, Html) else html.escape(str(c)) for c in present)
     )
 
 
-def read_part(package, name):
-    """A file of a package, as text.
+def read_part(package: str, name: str) -> str:
+    """Reads a text file of a package.
 
     Args:
-      package: its full name, such as "cpcnn_jax.evaluation.report".
-      name: of the file.
-
-    Returns:
-      str.
+      package: the full package name, such as "cpcnn_jax.evaluation.report".
+      name: the file name.
     """
     return resources.files(package).joinpath(name).read_text("utf-8")
 
 
-def fill_template(template, parts):
-    """Put parts into the places of a template, all at once.
+def fill_template(template: str, parts: Mapping[str, str]) -> str:
+    """Replaces all placeholders of a template in one pass.
 
     Args:
-      template: text with places `<!-- name -->`.
-      parts: dict of name to what stands there, which is not searched for places again.
-
-    Returns:
-      str.
+      template: text with placeholders `<!-- name -->`.
+      parts: the replacement for each name; placeholders inside it are not replaced.
 
     Raises:
-      KeyError: a place has no part.
+      KeyError: a placeholder has no replacement.
 
     Example:
       >>> fill_template("<i><!-- a --></i><!-- b -->", {"a": "<!-- b -->", "b": "!"})
       '<i><!-- b --></i>!'
     """
-    return re.sub(r"<!-- ([\w.]+) -->", lambda place: parts[place[1]], template)
+    return re.sub(r"<!-- ([\w.]+) -->", lambda match: parts[match[1]], template)

@@ -1,22 +1,24 @@
-"""Any photograph of a user's, read safely, upright and in three colours.
+"""Reading of the user's own images as upright RGB arrays.
 
-Whatever is wrong with it is a ValueError that names it. Only five formats are tried, a
-picture's size is looked at before a pixel is decoded, and half a picture is none.
+Every problem with a file is a ValueError that names the file. The image size is
+checked before any pixel is decoded. Truncated files are refused.
 """
 
 import contextlib
 import os
 import warnings
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import IO, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+ImageSource = str | os.PathLike[str] | IO[bytes] | Image.Image | np.ndarray
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-PIXELS = 170_000_000  # decoded at most; pillow itself gives up at 178,956,970
+MAX_PIXELS = 170_000_000  # below pillow's own limit of 178,956,970
 UNNAMED = "the image"
-_UPRIGHT = {  # what undoes an EXIF orientation
+_UPRIGHT = {  # EXIF orientation -> the transposition that undoes it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -28,31 +30,27 @@ _UPRIGHT = {  # what undoes an EXIF orientation
 
 
 class LoadedImage(NamedTuple):
-    """What was read, and what had to be done to it."""
+    """Pixels of an image, and notes on the conversion."""
 
-    name: str  # of the file, for sentences about it
+    name: str  # of the file, for messages
     pixels: np.ndarray  # [H, W, 3] RGB, uint8 or float32 in [0, 1]
-    size: tuple[int, int]  # (H, W), upright, before it was shrunk
-    notes: tuple[str, ...] = ()  # sentences about what is not as one would think
+    size: tuple[int, int]  # (H, W) in pixels, upright, before resizing
+    notes: tuple[str, ...] = ()  # sentences for the user
 
 
-def read_image(image, *, max_size=None) -> LoadedImage:
-    """Read a photograph from wherever it is.
+def read_image(image: ImageSource, *, max_size: int | None = None) -> LoadedImage:
+    """Reads an image from a file or from memory.
 
-    An EXIF orientation is undone. Transparent places become white. Of several frames
-    the first is taken, which a note says. 16-bit grey is divided by 257. Colour
-    profiles are not applied.
+    The EXIF orientation is undone. Transparent pixels become white. Of several frames
+    the first is read. 16-bit gray levels are divided by 257. No color profile is used.
 
     Args:
       image: a path, an open binary file, a PIL image, or an array `[H, W, 3]` RGB or
-        `[H, W]` grey, uint8 or floating point in [0, 1].
-      max_size: pixels; a longer photograph is shrunk to this. None: never.
-
-    Returns:
-      The `LoadedImage`.
+        `[H, W]` gray, uint8 or floating point in [0, 1].
+      max_size: pixels; an image with a longer side is resized to this.
 
     Raises:
-      ValueError: it cannot be read, or is nothing of the above.
+      ValueError: the image cannot be read, or has none of these types.
 
     Example:
       >>> read_image(np.zeros((80, 120)), max_size=60).pixels.shape
@@ -63,72 +61,72 @@ def read_image(image, *, max_size=None) -> LoadedImage:
     if hasattr(image, "read"):
         return _read_file(image, str(getattr(image, "name", UNNAMED)), max_size)
     if isinstance(image, Image.Image):
-        with _naming(UNNAMED):
-            return _decoded(image, UNNAMED, max_size)
+        with _name_errors(UNNAMED):
+            return _decode(image, UNNAMED, max_size)
     if hasattr(image, "__array__"):
-        return _of_array(np.asarray(image), max_size)
+        return _convert_array(np.asarray(image), max_size)
     raise ValueError(
-        "expected a photograph as a path, an open file, a PIL image or an array, got "
+        "expected an image as a path, an open file, a PIL image or an array, got "
         f"{type(image).__name__}"
     )
 
 
-class _Refused(ValueError):
-    """A sentence of ours."""
+class _ImageError(ValueError):
+    """Error whose text already names the image."""
 
 
 @contextlib.contextmanager
-def _naming(name):
-    """Whatever pillow makes of a file is a sentence that names it."""
+def _name_errors(name: str) -> Iterator[None]:
+    """Turns the errors of pillow into ValueErrors that name the file."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what matters is an error here
+            warnings.simplefilter("ignore")
             yield
-    except _Refused:
+    except _ImageError:
         raise
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise ValueError(f"{name} cannot be opened: {error.strerror}") from None
     except Image.DecompressionBombError:
-        raise ValueError(f"{name} has more than {PIXELS:,} pixels: shrink it") from None
+        text = f"{name} has more than {MAX_PIXELS:,} pixels: shrink it"
+        raise ValueError(text) from None
     except UnidentifiedImageError:
         formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        raise ValueError(f"{name} is no {formats} photograph") from None
-    except Exception as error:  # pillow raises whatever a damaged file leads to
+        raise ValueError(f"{name} is not a {formats} image") from None
+    except Exception as error:  # pillow raises many types for damaged files
         raise ValueError(f"{name} is damaged: {error}") from None
 
 
-def _read_file(file, name, max_size):
-    with _naming(name), Image.open(file, formats=FORMATS) as image:
-        return _decoded(image, name, max_size)
+def _read_file(file, name: str, max_size: int | None) -> LoadedImage:
+    with _name_errors(name), Image.open(file, formats=FORMATS) as image:
+        return _decode(image, name, max_size)
 
 
-def _decoded(image, name, max_size):
+def _decode(image: Image.Image, name: str, max_size: int | None) -> LoadedImage:
     width, height = image.size
-    if width * height > PIXELS:
-        raise _Refused(
-            f"{name} has {width}x{height} pixels, more than {PIXELS:,}: shrink it"
+    if width * height > MAX_PIXELS:
+        raise _ImageError(
+            f"{name} has {width}x{height} pixels, more than {MAX_PIXELS:,}: shrink it"
         )
     frames = getattr(image, "n_frames", 1)
     notes = (f"{name} has {frames} frames: the first is counted",) * (frames > 1)
     image.load()
-    colour = _colour(image, name)
-    turn = image.getexif().get(ExifTags.Base.Orientation)
-    if turn in _UPRIGHT:
-        colour = colour.transpose(_UPRIGHT[turn])
-    size = colour.size[::-1]
-    if max_size and max(size) > max_size:
-        colour = _shrunk(colour, max_size)
-    return LoadedImage(name, np.asarray(colour), size, notes)
+    rgb = _convert_to_rgb(image, name)
+    orientation = image.getexif().get(ExifTags.Base.Orientation)
+    if orientation in _UPRIGHT:
+        rgb = rgb.transpose(_UPRIGHT[orientation])
+    width, height = rgb.size
+    if max_size and max(rgb.size) > max_size:
+        rgb = _shrink(rgb, max_size)
+    return LoadedImage(name, np.asarray(rgb), (height, width), notes)
 
 
-def _colour(image, name):
-    """An image of any mode as one of mode RGB."""
+def _convert_to_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
     if image.mode in ("I", "F"):
-        raise _Refused(
-            f"{name} has 32-bit grey levels, and nothing says which is white: save it "
-            "with 8 or 16 bits"
+        raise _ImageError(
+            f"{name} has 32-bit gray levels without a defined white: save it with 8 or "
+            "16 bits"
         )
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -137,54 +135,58 @@ def _colour(image, name):
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _of_array(array, max_size):
-    shape, kind = array.shape, array.dtype
+def _convert_array(array: np.ndarray, max_size: int | None) -> LoadedImage:
+    shape, dtype = array.shape, array.dtype
     if array.ndim == 2:
         array = np.repeat(array[..., None], 3, axis=2)
     if array.ndim != 3 or array.shape[2] != 3 or not array.size:
         raise ValueError(f"expected an array [H, W, 3] or [H, W], got {shape}")
-    if np.issubdtype(kind, np.floating):
-        if not (array.min() >= 0 and array.max() <= 1):  # also where it holds NaN
+    if np.issubdtype(dtype, np.floating):
+        if not (array.min() >= 0 and array.max() <= 1):  # true for NaN too
             raise ValueError(
                 f"expected floating-point values in [0, 1], got {array.min():g} to "
                 f"{array.max():g}: divide by the value of white"
             )
         array = array.astype(np.float32, copy=False)
-    elif kind != np.uint8:
-        raise ValueError(f"expected an array of uint8 or floating point, got {kind}")
-    size = array.shape[:2]
-    if max_size and max(size) > max_size:
-        array = _shrunk_array(array, max_size)
-    return LoadedImage(UNNAMED, array, size)
+    elif dtype != np.uint8:
+        raise ValueError(f"expected an array of uint8 or floating point, got {dtype}")
+    height, width = array.shape[:2]
+    if max_size and max(height, width) > max_size:
+        array = _shrink_array(array, max_size)
+    return LoadedImage(UNNAMED, array, (height, width))
 
 
-def _shrunk(image, max_size):
+def _shrink(image: Image.Image, max_size: int) -> Image.Image:
     scale = max_size / max(image.size)
-    return image.resize([max(1, round(side * scale)) for side in image.size])
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height))
 
 
-def _shrunk_array(array, max_size):
+def _shrink_array(array: np.ndarray, max_size: int) -> np.ndarray:
     planes = [Image.fromarray(array[..., channel]) for channel in range(3)]
-    shrunk = np.stack([np.asarray(_shrunk(p, max_size)) for p in planes], axis=2)
-    # Bicubic overshoots at an edge; 8-bit planes are clipped by pillow.
+    shrunk = np.stack([np.asarray(_shrink(p, max_size)) for p in planes], axis=2)
+    # Bicubic interpolation overshoots at edges; pillow clips 8-bit planes itself.
     return shrunk.clip(0, 1) if shrunk.dtype == np.float32 else shrunk
 
 
-def padded_shape(pixels):
-    """(H, W) rounded up to multiples of 4, as CPCNN pads a photograph."""
-    return tuple(length + -length % 4 for length in pixels.shape[:2])
+def padded_shape(pixels: np.ndarray) -> tuple[int, int]:
+    """Returns (H, W) rounded up to multiples of 4, the padding of CPCNN."""
+    height, width = pixels.shape[:2]
+    return height + -height % 4, width + -width % 4
 
 
-def padded_window(pixels, rows, columns):
-    """A part of a photograph whose last row and column go on beyond its end.
+def padded_window(
+    pixels: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]
+) -> np.ndarray:
+    """Cuts out a window and repeats the last row and column beyond the image.
 
     Args:
       pixels: `[H, W, 3]` uint8 or float32 in [0, 1].
-      rows: (start, stop) with the start inside.
-      columns: likewise.
+      rows: (start, stop) in pixels; start lies inside the image.
+      columns: (start, stop) in pixels; start lies inside the image.
 
     Returns:
-      `[h, w, 3]` float32 in [0, 1].
+      `[stop - start of rows, stop - start of columns, 3]` float32 in [0, 1].
 
     Example:
       >>> padded_window(np.full((2, 2, 3), 255, np.uint8), (1, 4), (0, 2)).shape
@@ -193,5 +195,5 @@ def padded_window(pixels, rows, columns):
     inside = pixels[slice(*rows), slice(*columns)]
     spans = zip((rows, columns), inside.shape[:2], strict=True)
     missing = [(0, stop - start - length) for (start, stop), length in spans]
-    found = np.pad(inside, (*missing, (0, 0)), mode="edge")
-    return found.astype(np.float32) / 255 if found.dtype == np.uint8 else found
+    window = np.pad(inside, (*missing, (0, 0)), mode="edge")
+    return window.astype(np.float32) / 255 if window.dtype == np.uint8 else window

@@ -1,10 +1,11 @@
-"""Films: their frames as photographs, and frames as a film.
+"""Reading and writing of videos.
 
-Needs PyAV, which brings ffmpeg's libraries: `pip install 'cpcnn_jax[video]'`.
+Requires PyAV, which contains ffmpeg's libraries: `pip install 'cpcnn_jax[video]'`.
 """
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -14,79 +15,80 @@ import numpy as np
 from cpcnn_jax.io import atomic_write
 
 SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
-RATE = Fraction(25)  # frames per second of a film that does not say
+DEFAULT_RATE = Fraction(25)  # frames per second of a video without a frame rate
 
 
 class Frame(NamedTuple):
-    """One picture of a film."""
+    """One frame of a video."""
 
-    number: int  # from 0, of all frames
-    seconds: float  # from the film's start
+    number: int  # index among all frames, from 0
+    seconds: float  # since the start of the video
     pixels: np.ndarray  # [H, W, 3] uint8 RGB, upright
 
 
 class Video(NamedTuple):
-    """A film that is open."""
+    """An open video."""
 
-    every: int  # frames from one that is taken to the next
-    rate: Fraction  # frames that are taken, per second
-    number: int | None  # of frames that will be taken, if the film is as it says
+    frame_step: int  # frames from one yielded frame to the next
+    rate: Fraction  # yielded frames per second
+    number: int | None  # of frames to yield, if the file declares its length
     frames: Iterator[Frame]
 
 
-def is_video(path):
-    """Whether a file's name ends as those of films do.
-
-    Args:
-      path: of any file.
+def is_video(path: str | os.PathLike[str]) -> bool:
+    """Tests whether a file name has a video suffix.
 
     Example:
-      >>> is_film("Square.MP4"), is_video("square.jpg")
+      >>> is_video("Square.MP4"), is_video("square.jpg")
       (True, False)
     """
     return Path(path).suffix.lower() in SUFFIXES
 
 
 @contextlib.contextmanager
-def open_video(path, *, every=None):
-    """Open a film to read.
+def open_video(
+    path: str | os.PathLike[str], *, frame_step: int | None = None
+) -> Iterator[Video]:
+    """Opens a video for reading.
 
     Args:
-      path: of the file.
-      every: take each frame whose number is a multiple of this. None: one per second.
+      path: the file.
+      frame_step: yields the frames whose number is a multiple of this, at least 1. None
+        yields one frame per second.
 
     Yields:
-      The `Video`; its frames raise ValueError where a frame is damaged. One that was
-      cut      short ends where it ends, if its format allows: compare its number.
+      The `Video`. Its frames raise ValueError at a damaged frame. In some formats a
+      truncated video ends early without an error, with fewer frames than `number`.
 
     Raises:
-      ValueError: it is no film, has no pictures, or PyAV is not installed; the text
-        names the file.
+      ValueError: the file is not a video, has no video stream, or PyAV is not
+        installed; the text names the file.
     """
-    av = _av(path)
+    av = _import_av(path)
     try:
         container = av.open(str(path), metadata_errors="replace")
     except av.FFmpegError as error:
-        raise ValueError(f"{path} cannot be read as a film: {error.strerror}") from None
+        text = f"{path} cannot be read as a video: {error.strerror}"
+        raise ValueError(text) from None
     with container:
         if not container.streams.video:
-            raise ValueError(f"{path} has no pictures, only sound or text")
+            raise ValueError(f"{path} has no images, only sound or text")
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        rate = stream.average_rate or RATE
-        every = every or max(1, round(rate))
-        number = -(-stream.frames // every) or None
-        frames = _frames(path, av, container, stream, every, rate)
-        yield Video(every, rate / every, number, frames)
+        rate = stream.average_rate or DEFAULT_RATE
+        frame_step = frame_step or max(1, round(rate))
+        number = -(-stream.frames // frame_step) or None
+        frames = _decode_frames(path, av, container, stream, frame_step, rate)
+        yield Video(frame_step, rate / frame_step, number, frames)
 
 
-def _frames(path, av, container, stream, every, rate):
+def _decode_frames(path, av, container, stream, frame_step, rate) -> Iterator[Frame]:
     number, start = -1, None
     try:
         for number, frame in enumerate(container.decode(stream)):
             time = float(number / rate) if frame.time is None else frame.time
             start = time if start is None else start
-            if number % every == 0:
+            if number % frame_step == 0:
                 pixels = frame.to_ndarray(format="rgb24")
                 upright = np.rot90(pixels, round(frame.rotation / 90))
                 yield Frame(number, time - start, np.ascontiguousarray(upright))
@@ -99,52 +101,54 @@ def _frames(path, av, container, stream, every, rate):
 
 
 @contextlib.contextmanager
-def write_video(path, *, rate):
-    """Write a film (MP4, H.264); it is there when the block ends without an error.
+def write_video(
+    path: str | os.PathLike[str], *, rate: Fraction
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Writes a video (MP4, H.264), atomically at the end of the block.
 
     Args:
-      path: of the file.
-      rate: frames per second, a Fraction.
+      path: the file.
+      rate: frames per second.
 
     Yields:
-      write(pixels): `[H, W, 3]` uint8, of which an odd last row or column is not shown;
-      all are scaled to the size of the first.
+      A function that appends a frame `[H, W, 3]` uint8. An odd last row or column is
+      dropped, and all frames are resized to the first.
 
     Raises:
-      ValueError: it cannot be written, or PyAV is not installed.
-      OSError: likewise, as the disk says it.
+      ValueError: the video cannot be encoded, or PyAV is not installed.
+      OSError: the file cannot be written; the text names it.
     """
-    av = _av(path)
-    with atomic_write.open_atomic(path) as file, _naming(path, av):
+    av = _import_av(path)
+    with atomic_write.open_atomic(path) as file, _name_errors(path, av):
         with av.open(file, "w", format="mp4") as container:
             stream = container.add_stream("libx264", rate=rate, options={"crf": "20"})
             stream.pix_fmt = "yuv420p"
 
-            def write(pixels):
+            def write(pixels: np.ndarray) -> None:
                 height, width = (side // 2 * 2 for side in pixels.shape[:2])
                 if not stream.codec_context.is_open:
                     stream.height, stream.width = height, width
-                shown = np.ascontiguousarray(pixels[:height, :width])
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, "rgb24")))
+                even = np.ascontiguousarray(pixels[:height, :width])
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(even, "rgb24")))
 
             yield write
             container.mux(stream.encode())
 
 
 @contextlib.contextmanager
-def _naming(path, av):
+def _name_errors(path, av) -> Iterator[None]:
     try:
         yield
     except av.FFmpegError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _av(path):
+def _import_av(path):
+    """Imports PyAV and silences its log."""
     try:
         import av
     except ImportError:
-        raise ValueError(
-            f"{path}: films need PyAV: pip install 'cpcnn_jax[video]'"
-        ) from None
-    av.logging.set_level(av.logging.PANIC)  # what matters is an error here
+        text = f"{path}: videos need PyAV: pip install 'cpcnn_jax[video]'"
+        raise ValueError(text) from None
+    av.logging.set_level(av.logging.PANIC)
     return av

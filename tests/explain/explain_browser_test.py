@@ -1,4 +1,4 @@
-"""The page in a real browser: its arithmetic against Python's, and its use by hand."""
+"""The page in a browser: its arithmetic compared with Python, and its controls."""
 
 import itertools
 
@@ -13,16 +13,16 @@ webdriver = pytest.importorskip("selenium.webdriver")
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def page_path(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "page.html"
     main(["--format", "html", "--out", str(path)])
     return path
 
 
 @pytest.fixture
-def page(browser, written):
-    """The page, freshly opened; afterwards its console must be empty."""
-    browser.get(written.as_uri())
+def page(browser, page_path):
+    """The reloaded page; after the test its console must be empty."""
+    browser.get(page_path.as_uri())
     yield browser
     assert browser.get_log("browser") == []
 
@@ -44,8 +44,8 @@ Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 # --- the arithmetic ---
 
 
-def layers_to_try():
-    """A grid of parameters, its axes unlike each other in every second case."""
+def layer_cases():
+    """A grid of layers; every second case has different axes."""
     paddings = (0, 1, 2, 4, (0, 2))
     cases = itertools.product((1, 3), (1, 2, 3), (1, 2, 3), paddings, (0, 1), (1, 2))
     for n, (i, k, s, p, a, d) in enumerate(cases):
@@ -57,7 +57,7 @@ def layers_to_try():
 
 
 def python_side(x, kernel, layers):
-    """What Python's explanation says, or None where there is none."""
+    """The explanation by Python, or None for an impossible layer."""
     try:
         e = explain(x, kernel, layers)
     except ValueError:
@@ -67,13 +67,13 @@ def python_side(x, kernel, layers):
     return {
         **{n: getattr(e, n).tolist() for n in f"{arrays} original returned".split()},
         "cost": e.cost._asdict(),
-        "sentence": captions.sentence(e),
-        "formulas": captions.formulas(e),
-        "sums": [captions.output_sum(e, *cell) for cell in cells],
+        "sentence": captions.describe_layer(e),
+        "formulas": captions.format_formulas(e),
+        "sums": [captions.format_sum(e, *cell) for cell in cells],
         "windows": [sorted(map(list, e.window(*cell))) for cell in cells],
         "checkerboard": str(e.checkerboard),
-        "name": captions.name(e),
-        "calls": code_samples.calls(e) if e.transposed else None,
+        "name": captions.describe_deconvolution(e),
+        "calls": code_samples.format_calls(e) if e.transposed else None,
     }
 
 
@@ -94,23 +94,23 @@ return arguments[0].map(([x, kernel, axes]) => {
     windows: cells.map(([r, c]) => table(rows.k, columns.k, (m, mm) => [
       step(rows) * r + rows.d * m, step(columns) * c + columns.d * mm]).flat()),
     checkerboard: Number.isFinite(ratio) ? ratio : "inf",
-    name: nameWords(e), calls: e.transposed ? calls(e) : null };
+    name: describeDeconvolution(e), calls: e.transposed ? calls(e) : null };
 });
 """
 
 
-def test_javascript_computes_what_python_computes(page):
+def test_javascript_equals_python(page):
     random = np.random.default_rng(0)
     cases, expected = [], []
-    for size, layers in layers_to_try():
+    for size, layers in layer_cases():
         x = random.integers(-9, 10, size).astype(float)
         kernel = random.integers(-9, 10, [z.k for z in layers]).astype(float)
         cases.append([x.tolist(), kernel.tolist(), [list(z) for z in layers]])
         expected.append(python_side(x, kernel, layers))
-    found = page.execute_script(JAVASCRIPT_SIDE, cases)
+    computed = page.execute_script(JAVASCRIPT_SIDE, cases)
     possible = sum(e is not None for e in expected)
     assert possible >= 60 and possible < len(expected)
-    for case, python, javascript in zip(cases, expected, found, strict=True):
+    for case, python, javascript in zip(cases, expected, computed, strict=True):
         if python is None or javascript is None:
             assert python is javascript, case
             continue
@@ -120,27 +120,27 @@ def test_javascript_computes_what_python_computes(page):
             assert javascript[name] == value, (name, case)
 
 
-def test_javascript_explains_what_is_impossible(page):
+def test_javascript_explains_impossible_layers(page):
     script = "return problem(arguments[0], arguments[1])"
     z = dict(k=3, s=2, p=[1, 1], a=2, d=1, transposed=True)
-    words_ = page.execute_script(script, 3, z)
-    assert "it must be below the larger of the stride and the dilation, 2" in words_
-    words_ = page.execute_script(script, 1, {**z, "a": 0, "p": [4, 4]})
-    assert "its size would be -5" in words_
-    words_ = page.execute_script(script, 1, {**z, "transposed": False, "p": [0, 0]})
-    assert "The kernel spans 3 and the padded input only 1" in words_
+    text = page.execute_script(script, 3, z)
+    assert "it must be below the larger of the stride and the dilation, 2" in text
+    text = page.execute_script(script, 1, {**z, "a": 0, "p": [4, 4]})
+    assert "its size would be -5" in text
+    text = page.execute_script(script, 1, {**z, "transposed": False, "p": [0, 0]})
+    assert "The kernel spans 3 and the padded input only 1" in text
 
 
-def test_numbers_are_written_as_python_writes_them(page):
+def test_number_format_equals_python(page):
     values = [0.0, -1.0, 1 / 3, 0.25, -12.3456, 123.456, 999.7, 12345.6, 1.2e-3, 2e-7]
-    found = page.execute_script("return arguments[0].map(number)", values)
-    assert found == [captions.number(v) for v in values]
+    formatted = page.execute_script("return arguments[0].map(number)", values)
+    assert formatted == [captions.format_number(v) for v in values]
 
 
 # --- use ---
 
 
-def test_page_opens_on_the_layer_of_the_command(page):
+def test_page_opens_with_the_given_layer(page):
     assert "3×3 in, 5×5 out" in find(page, "#sentence").text
     assert "relationship 13" in find(page, "#formula").text
     assert find(page, "#preset").get_attribute("value") == "padding_strides_transposed"
@@ -149,7 +149,7 @@ def test_page_opens_on_the_layer_of_the_command(page):
     assert "Dumoulin" in find(page, "#credit").text
 
 
-def test_page_asks_the_network_for_nothing(page):
+def test_page_loads_no_resources(page):
     loaded = page.execute_script(
         "return performance.getEntriesByType('resource').length"
     )
@@ -174,7 +174,7 @@ def test_slider_by_keyboard_changes_the_layer(page):
     assert len(page.find_elements("css selector", "#output td")) == 36
 
 
-def test_impossible_values_are_explained_and_mended(page):
+def test_impossible_values_are_explained_and_corrected(page):
     find(page, "#a0").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     problem = find(page, "#problem")
     assert problem.is_displayed() and problem.get_attribute("role") == "alert"
@@ -187,7 +187,7 @@ def test_impossible_values_are_explained_and_mended(page):
 
 
 def test_no_combination_of_sliders_breaks_the_page(page):
-    found = page.execute_script("""
+    broken = page.execute_script("""
       const broken = [];
       const values = { i: [1, 8], k: [1, 7], s: [1, 4], p: [0, 6], a: [0, 3],
         d: [1, 3] };
@@ -196,16 +196,16 @@ def test_no_combination_of_sliders_breaks_the_page(page):
       for (const i of values.i) for (const k of values.k) for (const s of values.s)
         for (const p of values.p) for (const a of values.a) for (const d of values.d) {
           set("i", i); set("k", k); set("s", s); set("p", p); set("a", a); set("d", d);
-          const said = !$("problem").hidden && $("problem").textContent.length > 30;
+          const refused = !$("problem").hidden && $("problem").textContent.length > 30;
           const shown = $("problem").hidden && difference(state.shown) === 0;
-          if (said === shown) broken.push([i, k, s, p, a, d]);
+          if (refused === shown) broken.push([i, k, s, p, a, d]);
         }
       return broken;
     """)
-    assert found == []
+    assert broken == []
 
 
-def test_remedy_always_ends(page):
+def test_remedies_end_in_a_possible_layer(page):
     left = page.execute_script("""
       const left = [];
       for (const k of [1, 7]) for (const p of [0, 6]) for (const a of [0, 3])
@@ -224,7 +224,7 @@ def test_remedy_always_ends(page):
     assert left == []
 
 
-def test_focus_on_an_output_lights_its_inputs_and_says_the_sum(page):
+def test_focused_output_marks_its_inputs_and_shows_the_sum(page):
     find(page, '#output [data-cell="1,1"]').click()
     lit = page.find_elements("css selector", "#x td.lit")
     assert [cell.get_attribute("data-cell") for cell in lit] == [
@@ -242,7 +242,7 @@ def test_focus_on_an_output_lights_its_inputs_and_says_the_sum(page):
     assert len(page.find_elements("css selector", "#grid td.under")) == 9
 
 
-def test_pointing_shows_and_leaves(page):
+def test_pointer_previews_a_step(page):
     chain = webdriver.ActionChains(page)
     chain.move_to_element(find(page, '#output [data-cell="2,2"]')).perform()
     assert find(page, "#count").text == "13 of 25"
@@ -252,7 +252,7 @@ def test_pointing_shows_and_leaves(page):
     assert len(page.find_elements("css selector", "#output td.stamped")) == 9
 
 
-def test_arrow_keys_walk_the_output(page):
+def test_arrow_keys_move_in_the_output(page):
     find(page, '#output [data-cell="0,0"]').click()
     keys(page, Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_LEFT)
     assert find(page, "#count").text == "11 of 25"
@@ -267,7 +267,7 @@ def test_space_plays_and_pauses(page):
     assert find(page, "#play").text == "Play"
 
 
-def test_playing_steps_and_wraps(page):
+def test_step_buttons_wrap_around(page):
     page.execute_script("goTo(23)")
     find(page, "#next").click()
     assert find(page, "#count").text == "25 of 25"
@@ -281,13 +281,13 @@ def test_numbers_can_be_edited(page):
     cell = find(page, '#x [data-cell="0,0"] input')
     cell.clear()
     cell.send_keys("2.5")
-    assert find(page, '#output [data-cell="0,0"]').text == "12.5"  # the centre tap is 5
+    assert find(page, '#output [data-cell="0,0"]').text == "12.5"  # the center tap is 5
     cell.send_keys("x")
     assert cell.get_attribute("aria-invalid") == "true"
     assert find(page, '#output [data-cell="0,0"]').text == "12.5"
 
 
-def test_arrow_keys_walk_the_editable_numbers(page):
+def test_arrow_keys_move_in_the_kernel(page):
     find(page, '#kernel [data-cell="0,0"] input').click()
     keys(page, Keys.ARROW_DOWN, Keys.ARROW_RIGHT)
     assert page.switch_to.active_element.get_attribute("aria-label") == (
@@ -298,25 +298,25 @@ def test_arrow_keys_walk_the_editable_numbers(page):
 def test_bilinear_kernel_on_the_page_has_no_checkerboard(page):
     find(page, "#k0").send_keys(Keys.ARROW_RIGHT)
     find(page, '[data-fill="kernel bilinear"]').click()
-    assert "no checkerboard" in find(page, "#phasewords").text
+    assert "no checkerboard" in find(page, "#phasetext").text
 
 
-def test_direct_examples_work_too(page):
+def test_direct_example(page):
     page.execute_script("usePreset('dilation')")
     assert "7×7 in, 3×3 out" in find(page, "#sentence").text
     assert "relationship 15" in find(page, "#formula").text
     assert not find(page, "#codesection").is_displayed()
 
 
-def test_a_link_opens_an_example(browser, written):
-    browser.get(written.as_uri() + "#no_padding_strides_transposed")
+def test_link_opens_an_example(browser, page_path):
+    browser.get(page_path.as_uri() + "#no_padding_strides_transposed")
     assert "2×2 in, 5×5 out" in find(browser, "#sentence").text
     browser.execute_script("location.hash = 'padding_strides'")
     browser.execute_async_script("setTimeout(arguments[0], 50)")
     assert "5×5 in, 3×3 out" in find(browser, "#sentence").text
 
 
-def test_rows_and_columns_apart(page):
+def test_separate_rows_and_columns(page):
     find(page, "#apart").click()
     find(page, "#i1").send_keys(Keys.ARROW_RIGHT)
     assert "3×4 in, 5×7 out" in find(page, "#sentence").text
@@ -325,9 +325,9 @@ def test_rows_and_columns_apart(page):
     assert "3×3 in, 5×5 out" in find(page, "#sentence").text
 
 
-def test_code_is_that_of_the_command(page):
+def test_code_samples_equal_python(page):
     layer = Layer(3, 2, 1, transposed=True)
-    sources = code_samples.calls(
+    sources = code_samples.format_calls(
         explain(np.ones((3, 3)), np.ones((3, 3)), (layer, layer))
     )
     for library, source in sources.items():
@@ -336,10 +336,10 @@ def test_code_is_that_of_the_command(page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_theme_follows_the_system_and_the_button(browser, written, scheme):
+def test_theme_follows_the_system_and_the_button(browser, page_path, scheme):
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    browser.get(written.as_uri())
+    browser.get(page_path.as_uri())
     theme = "return document.documentElement.dataset.theme"
     assert browser.execute_script(theme) == scheme
     find(browser, "#theme").click()
@@ -347,10 +347,10 @@ def test_theme_follows_the_system_and_the_button(browser, written, scheme):
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def test_page_fits_a_phone(browser, written):
+def test_page_fits_a_phone(browser, page_path):
     metrics = dict(width=360, height=740, deviceScaleFactor=1, mobile=True)
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    browser.get(written.as_uri())
+    browser.get(page_path.as_uri())
     for example in ("padding_strides_transposed", "full_padding_no_strides"):
         browser.execute_script("usePreset(arguments[0])", example)
         widths = "return [document.documentElement.scrollWidth, innerWidth]"

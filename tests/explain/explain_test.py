@@ -1,4 +1,4 @@
-"""The explanation: its numbers against PyTorch and the guide, formats, flags."""
+"""Explanations compared with PyTorch and the guide; output formats and flags."""
 
 import doctest
 import itertools
@@ -23,8 +23,8 @@ from cpcnn_jax.layers.arithmetic import Layer
 
 ROOT = Path(__file__).parents[2]
 
-# The guide's animations: frames counted in the GIFs that vdumoulin/conv_arithmetic
-# ships (commit af6f818), and their sizes i, o after bin/generate_makefile.
+# (frames, i, o) of the GIFs in vdumoulin/conv_arithmetic (commit af6f818), with the
+# sizes of bin/generate_makefile.
 SHIPPED = {
     "no_padding_no_strides": (4, 4, 2),
     "arbitrary_padding_no_strides": (36, 5, 6),
@@ -43,7 +43,7 @@ SHIPPED = {
     "dilation": (9, 7, 3),
 }
 
-# s, p, a, d along rows and along columns, and the kernel's and the input's sizes.
+# (s, p, a, d) of rows and of columns, kernel size, input size.
 CASES = [
     ((2, 1, 0, 1), (2, 1, 0, 1), (3, 3), (3, 3)),
     ((2, 1, 1, 1), (2, 1, 1, 1), (3, 3), (3, 3)),
@@ -51,12 +51,12 @@ CASES = [
     ((3, 0, 2, 1), (1, 2, 0, 2), (2, 3), (2, 4)),
     ((1, 1, 0, 1), (2, 3, 1, 1), (3, 3), (4, 3)),  # crops: p > k - 1
     ((2, 2, 1, 3), (4, 0, 0, 1), (3, 2), (3, 2)),
-    ((3, 2, 1, 2), (2, 1, 0, 1), (1, 4), (3, 4)),  # k < s: rows that see no input
+    ((3, 2, 1, 2), (2, 1, 0, 1), (1, 4), (3, 4)),  # k < s: rows without input values
 ]
 
 
 def make(case):
-    """An explanation with whole random numbers."""
+    """An explanation with random whole numbers."""
     rows, columns, kernel, size = case
     random = np.random.default_rng(sum(kernel) + sum(size))
     layers = tuple(
@@ -67,7 +67,7 @@ def make(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_three_ways_are_pytorchs(case):
+def test_three_forms_equal_pytorch(case):
     torch = pytest.importorskip("torch")
     e = make(case)
     rows, columns = e.layers
@@ -82,28 +82,28 @@ def test_three_ways_are_pytorchs(case):
     np.testing.assert_array_equal(e.output, expected[0, 0])
     np.testing.assert_array_equal(e.scattered, e.output)
     np.testing.assert_array_equal(e.multiplied, e.output)
-    assert captions.difference(e) == 0
+    assert captions.max_difference(e) == 0
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_windows_and_sums_make_the_output(case):
+def test_windows_and_sums_equal_the_output(case):
     e = make(case)
     for row, column in np.ndindex(e.output.shape):
         window = np.array([e.grid[cell] for cell in e.window(row, column)])
         assert window @ e.kernel.ravel() == e.output[row, column]
         terms = sum(e.x[i] * e.kernel[t] for t, i in e.terms(row, column))
         assert terms == e.output[row, column]
-        line = captions.output_sum(e, row, column)
+        line = captions.format_sum(e, row, column)
         sum_, value = re.fullmatch(r"y\[\d+,\d+\] = (.*?)(?: = (.*))?", line).groups()
         assert eval(sum_) == float(value or sum_) == e.output[row, column]
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_response_is_that_of_an_input_of_ones_far_from_the_borders(case):
+def test_response_equals_the_inner_output_for_ones(case):
     e = make(case)
     s, t = e.response.shape
     inner = explain(np.ones((14, 14)), e.kernel, e.layers).output
-    # The whole period around the middle.
+    # One period around the center.
     start = [(n // 2) // m * m for n, m in zip(inner.shape, (s, t), strict=True)]
     np.testing.assert_array_equal(
         inner[start[0] : start[0] + s, start[1] : start[1] + t], e.response
@@ -125,14 +125,14 @@ def test_transposed_is_not_the_inverse():
     e = make(CASES[0])
     c = e.matrix.T
     np.testing.assert_allclose(e.returned.ravel(), c.T @ c @ e.original.ravel())
-    assert "no layer whatever could give all back" in captions.name(e)
+    assert "no layer can restore all of them" in captions.describe_deconvolution(e)
     layer = Layer(1, 1, 0, transposed=True)
-    assert "is the exception" in captions.name(
+    assert "is an exception" in captions.describe_deconvolution(
         explain(np.ones((2, 2)), np.ones((1, 1)), (layer, layer))
     )
 
 
-def test_roles_tell_inserted_zeros_from_padding():
+def test_roles_of_inserted_zeros_and_padding():
     e = explain(
         np.zeros((2, 2)), np.ones((3, 3)), (Layer(3, 2, 1, 1, transposed=True),) * 2
     )
@@ -146,13 +146,13 @@ def test_roles_tell_inserted_zeros_from_padding():
     ]
 
 
-def test_every_formula_has_the_value_that_it_claims():
+def test_every_formula_evaluates_to_its_result():
     for i, k, s, p, a, d, transposed in itertools.product(
         (3, 5), (1, 2, 3), (1, 2), (0, 1, 2, (0, 1)), (0, 1), (1, 2), (True, False)
     ):
         layer = Layer(k, s, p, a if transposed else 0, d, transposed)
         try:
-            line = captions.formula(layer, i)
+            line = captions.format_formula(layer, i)
         except ValueError:
             continue
         steps = line.removeprefix("o = ").split(", relationship")[0].split(" = ")
@@ -165,7 +165,7 @@ def test_every_formula_has_the_value_that_it_claims():
 # --- the guide's animations ---
 
 
-def test_the_fifteen_animations_have_the_shipped_names_and_sizes():
+def test_animations_have_the_names_and_sizes_of_the_guide():
     assert set(ANIMATIONS) == set(SHIPPED)
     for name, (frames, i, o) in SHIPPED.items():
         e = animation(name)
@@ -180,7 +180,7 @@ def animation(name):
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_animation_frames_show_the_layers_output(name):
+def test_animation_frames_show_the_output(name):
     torch = pytest.importorskip("torch")
     e = animation(name)
     z, f = e.layers[0], torch.nn.functional
@@ -193,7 +193,7 @@ def test_animation_frames_show_the_layers_output(name):
         if z.transposed
         else f.conv2d(x, torch.tensor(e.kernel)[None, None], None, z.s, z.p, z.d)
     )[0, 0].numpy()
-    frames = drawing.frames(e)
+    frames = drawing.draw_frames(e)
     assert len(frames) == SHIPPED[name][0]
     for frame, value in zip(frames, expected.ravel(), strict=True):
         assert frame.title.endswith(f" {value:.0f}")
@@ -215,8 +215,10 @@ def test_gif_has_a_frame_per_step(name, tmp_path):
         assert gif.info["duration"] == 1000
 
 
-def test_drawing_marks_cells_as_the_guide_does():
-    shapes = drawing.draw(animation("padding_strides_odd_transposed"), 0, 0).shapes
+def test_drawing_marks_the_cells():
+    shapes = drawing.draw_frame(
+        animation("padding_strides_odd_transposed"), 0, 0
+    ).shapes
     polygons = [s for s in shapes if isinstance(s, drawing.Polygon)]
     assert sum(s.dashed for s in polygons) == 64 - 9
     assert sum(s.fill == drawing.BLUE for s in polygons) == 9
@@ -227,7 +229,7 @@ def test_drawing_marks_cells_as_the_guide_does():
 
 @pytest.mark.parametrize("case", CASES)
 def test_drawings_stay_on_the_page(case):
-    for frame in drawing.frames(make(case)):
+    for frame in drawing.draw_frames(make(case)):
         for shape in frame.shapes:
             points = getattr(shape, "points", None) or (
                 (shape.at,) if hasattr(shape, "at") else (shape.start, shape.end)
@@ -239,17 +241,17 @@ def test_drawings_stay_on_the_page(case):
 # --- formats ---
 
 
-def test_svg_is_well_formed_and_labelled():
+def test_svg_is_well_formed_and_labeled():
     e = animation("padding_strides_odd_transposed")
-    still = ElementTree.fromstring(svg.render(drawing.draw(e, 1, 1)))
+    still = ElementTree.fromstring(svg.render_sheet([drawing.draw_frame(e, 1, 1)], 1))
     assert still.tag == "{http://www.w3.org/2000/svg}svg"
     assert still.get("aria-label") == "y[1,1] = 1*1 + 2*3 + 4*7 + 5*9 = 80"
-    sheet = ElementTree.fromstring(svg.sheet(drawing.frames(e), 6))
+    sheet = ElementTree.fromstring(svg.render_sheet(drawing.draw_frames(e), 6))
     titles = sheet.findall(".//{http://www.w3.org/2000/svg}title")
     assert len(titles) == 36
 
 
-def test_text_of_the_guides_example(capsys):
+def test_text_equals_the_golden_file(capsys):
     arguments = "--input 3x3 --kernel 3 --stride 2 --padding 1 --format text".split()
     assert main(arguments) == 0
     shown = capsys.readouterr().out
@@ -260,7 +262,7 @@ def test_text_of_the_guides_example(capsys):
 
 
 def test_text_is_ascii_and_complete():
-    shown = text.render(make(CASES[3]))
+    shown = text.render_text(make(CASES[3]))
     assert shown.isascii()
     for title in (
         "The grid",
@@ -272,7 +274,7 @@ def test_text_is_ascii_and_complete():
         assert title in shown
 
 
-def test_png_holds_one_step_or_all(tmp_path):
+def test_png_shows_one_step_or_all(tmp_path):
     one, all_ = tmp_path / "one.png", tmp_path / "all.png"
     main(["--frame", "3", "--out", str(one)])
     main(["--out", str(all_)])
@@ -280,7 +282,7 @@ def test_png_holds_one_step_or_all(tmp_path):
         assert (b.width, b.height) == (5 * a.width, 5 * a.height)
 
 
-def test_page_is_one_file_without_network(tmp_path, capsys):
+def test_page_has_no_outside_references(tmp_path, capsys):
     path = tmp_path / "page.html"
     assert main(["--format", "html", "--out", str(path)]) == 0
     assert capsys.readouterr().out == f"{path}\n"
@@ -295,8 +297,8 @@ def test_page_is_one_file_without_network(tmp_path, capsys):
 # --- equivalent calls ---
 
 
-def run(source, e):
-    """Execute a piece of code with x and w; the output as `[h, w]`."""
+def run_sample(source, e):
+    """The namespace after running a code sample with x and w."""
     names = {
         "x": e.x[None, :, :, None].astype(np.float32),
         "w": e.kernel[:, :, None, None].astype(np.float32),
@@ -309,22 +311,22 @@ def run(source, e):
     "case", [*CASES, ((2, (0, 1), 0, 1), (2, (2, 0), 1, 1), (3, 4), (3, 3))]
 )
 @pytest.mark.parametrize("library", ["cpcnn_jax", "jax.lax", "flax.linen", "torch"])
-def test_equivalent_calls_run_and_agree(library, case):
+def test_code_samples_agree(library, case):
     if library == "torch":
         pytest.importorskip("torch")
     e = make(case)
-    y = np.asarray(run(code_samples.calls(e)[library], e)["y"])
+    y = np.asarray(run_sample(code_samples.format_calls(e)[library], e)["y"])
     np.testing.assert_array_equal(np.squeeze(y), np.squeeze(e.output))
 
 
 @pytest.mark.parametrize("case", CASES[:4])
-def test_equivalent_onnx_node_agrees(case):
+def test_onnx_code_sample_agrees(case):
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper
     from onnx.reference import ReferenceEvaluator
 
     e = make(case)
-    names = run(code_samples.calls(e)["onnx"], e)
+    names = run_sample(code_samples.format_calls(e)["onnx"], e)
     tensors = [
         helper.make_tensor_value_info(n, TensorProto.FLOAT, None)
         for n in ("X", "W", "Y")
@@ -340,11 +342,11 @@ def test_equivalent_onnx_node_agrees(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_equivalent_keras_call_agrees(case, monkeypatch):
+def test_keras_code_sample_agrees(case, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     pytest.importorskip("keras", reason="keras is not installed")
     e = make(case)
-    y = np.asarray(run(code_samples.calls(e)["keras"], e)["y"])
+    y = np.asarray(run_sample(code_samples.format_calls(e)["keras"], e)["y"])
     np.testing.assert_array_equal(y[0, :, :, 0], e.output)
 
 
@@ -361,40 +363,40 @@ def checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize("as_workdir", [True, False])
-def test_trained_layer_and_photograph(checkpoint, as_workdir, tmp_path, capsys):
+def test_trained_kernel_and_image(checkpoint, as_workdir, tmp_path, capsys):
     workdir, kernel = checkpoint
-    photo = tmp_path / "photo.png"
+    image = tmp_path / "image.png"
     Image.fromarray(np.uint8([[0, 255], [255, 0]]).repeat(8, 0).repeat(12, 1)).save(
-        photo
+        image
     )
     path = workdir if as_workdir else workdir / "weights.safetensors"
     main(
         ["--weights", str(path), "--layer", "fcnn/t1", "--channels", "2x1"]
-        + ["--image", str(photo), "--input", "2x3"]
+        + ["--image", str(image), "--input", "2x3"]
     )
     shown = capsys.readouterr().out
     assert "2x3 in, 4x6 out" in shown
     for value in kernel[:, :, 2, 1].ravel():
-        assert captions.number(value) in shown
+        assert captions.format_number(value) in shown
     grid = shown.split("The kernel")[0]
     assert "0.5" in grid and "1" in grid
 
 
-def test_trained_layer_is_the_mean_over_channels(checkpoint, capsys):
+def test_trained_kernel_is_the_mean_over_channels(checkpoint, capsys):
     workdir, kernel = checkpoint
     main(["--weights", str(workdir), "--layer", "fcnn/t1"])
     assert (
-        captions.number(kernel.mean((2, 3), dtype=float)[0, 0])
+        captions.format_number(kernel.mean((2, 3), dtype=float)[0, 0])
         in capsys.readouterr().out
     )
 
 
-def test_a_true_photograph(capsys):
+def test_real_image(capsys):
     root = Path(os.environ.get("CPCNN_DATA", ROOT.parent / "shared" / "data"))
-    photo = next(root.glob("**/*.jpg"), None)
-    if photo is None:
-        pytest.skip(f"no photographs in {root}; set CPCNN_DATA")
-    assert main(["--image", str(photo), "--input", "4x6"]) == 0
+    image = next(root.glob("**/*.jpg"), None)
+    if image is None:
+        pytest.skip(f"no images in {root}; set CPCNN_DATA")
+    assert main(["--image", str(image), "--input", "4x6"]) == 0
     assert "4x6 in, 7x11 out" in capsys.readouterr().out
 
 
@@ -417,21 +419,22 @@ def test_a_true_photograph(capsys):
         ("--weights nowhere", "no weights at nowhere"),
         ("--weights {w} --layer x", "expected one of the layers in"),
         ("--weights {w} --layer fcnn/t1 --channels 3x0", "expected less than 3x2"),
-        ("--weights {w} --layer fcnn/t1 --kernel 3", "kernel's size is its own"),
+        (
+            "--weights {w} --layer fcnn/t1 --kernel 3",
+            "--kernel cannot be combined with --weights",
+        ),
         ("--image nowhere.jpg", "No such file or directory: 'nowhere.jpg'"),
         (
             "--format svg --frame 25 --out {w}/a.svg",
             "--frame: got 25, expected 0 to 24",
         ),
-        ("--input 6 --out {w}/a.gif", "got an output of 11x11, one picture for each"),
+        ("--input 6 --out {w}/a.gif", "got an output of 11x11, one image for each"),
         ("--input 20 --format html", "got an output of 39x39 cells, expected at most"),
         ("--format tex", "argument --format: invalid choice: 'tex'"),
         ("--nope", "unrecognized arguments: --nope"),
     ],
 )
-def test_bad_flags_are_one_sentence_and_status_2(
-    arguments, message, checkpoint, capsys
-):
+def test_invalid_flags_exit_with_status_2(arguments, message, checkpoint, capsys):
     with pytest.raises(SystemExit) as stop:
         main(arguments.format(w=checkpoint[0]).split())
     assert stop.value.code == 2
@@ -440,7 +443,7 @@ def test_bad_flags_are_one_sentence_and_status_2(
     assert error.startswith("explain: ") and error.count("\n") == 1
 
 
-def test_help_names_flags_animations_and_the_guide(capsys):
+def test_help_names_animations_and_the_guide(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["--help"])
     assert stop.value.code == 0
@@ -457,7 +460,7 @@ def test_unknown_command_lists_the_commands(capsys):
     assert __main__.main([]) == 2
 
 
-def test_the_command_runs_as_a_module():
+def test_command_runs_as_a_module():
     flags = "--input 1x4 --kernel 1x3 --stride 1x2 --padding 0x1"
     done = subprocess.run(
         [sys.executable, "-m", "cpcnn_jax", "explain", *flags.split()],

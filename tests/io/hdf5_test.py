@@ -1,4 +1,4 @@
-"""HDF5 from elsewhere: damaged, missing, and with arrays that lie somewhere else."""
+"""HDF5 files that are damaged, missing or refer to other files."""
 
 import sys
 
@@ -19,60 +19,62 @@ def path(tmp_path):
     return tmp_path / "a.h5"
 
 
-def test_an_array_of_the_file_itself(path):
+def test_read_array_returns_an_array_of_the_file(path):
     with hdf5.open_hdf5(path) as file:
-        found = np.asarray(hdf5.read_array(file, "group/own"))
+        array = np.asarray(hdf5.read_array(file, "group/own"))
         assert hdf5.read_array(file, "group") is None
         assert hdf5.read_array(file, "nothing") is None
-    np.testing.assert_array_equal(found, [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(array, [[0, 1, 2], [3, 4, 5]])
 
 
-def link(file, folder):
+def add_link(file, folder):
     file["wrong"] = h5py.ExternalLink(str(folder / "other.h5"), "secret")
 
 
-def link_to_link(file, folder):
+def add_link_to_link(file, folder):
     file["outer"] = h5py.ExternalLink(str(folder / "other.h5"), "/")
     file["wrong"] = h5py.SoftLink("/outer/secret")
 
 
-def stored_outside(file, folder):
+def add_external_data(file, folder):
     (folder / "bytes").write_bytes(bytes(8))
     external = [(str(folder / "bytes"), 0, 8)]
     file.create_dataset("wrong", (1,), np.float64, external=external)
 
 
-def virtual(file, folder):
+def add_virtual(file, folder):
     layout = h5py.VirtualLayout((3,), np.float64)
     layout[:] = h5py.VirtualSource(str(folder / "other.h5"), "secret", (3,))
     file.create_virtual_dataset("wrong", layout)
 
 
-@pytest.mark.parametrize("write", [link, link_to_link, stored_outside, virtual])
-def test_what_lies_in_another_file_is_refused(write, path):
+@pytest.mark.parametrize(
+    "add", [add_link, add_link_to_link, add_external_data, add_virtual]
+)
+def test_array_in_another_file_raises_value_error(add, path):
     with h5py.File(path, "a") as file:
-        write(file, path.parent)
+        add(file, path.parent)
     with pytest.raises(ValueError, match="a.h5: wrong lies in another file; refused"):
         with hdf5.open_hdf5(path) as file:
             hdf5.read_array(file, "wrong")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", "half"])
-def test_a_damaged_file_is_named(content, path):
-    whole = path.read_bytes()
-    path.write_bytes(whole[:700] if content == "half" else content)
+def test_damaged_file_raises_value_error(content, path):
+    data = path.read_bytes()
+    path.write_bytes(data[:700] if content == "half" else content)
     with pytest.raises(ValueError, match=r"a\.h5 cannot be read as HDF5: "):
         with hdf5.open_hdf5(path):
             pass
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_missing_file_raises_value_error(tmp_path):
     with pytest.raises(ValueError, match="no file at .*b.h5"):
         with hdf5.open_hdf5(tmp_path / "b.h5"):
             pass
 
 
-def test_without_h5py_the_error_says_what_to_install(path, monkeypatch):
+def test_missing_h5py_error_names_the_extra(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ValueError, match=r"pip install 'cpcnn_jax\[convert\]'"):
         with hdf5.open_hdf5(path):

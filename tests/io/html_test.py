@@ -1,4 +1,4 @@
-"""Text in a document stays text: read back with the parser of the standard library."""
+"""Escaping of text, checked with the HTML parser of the standard library."""
 
 import pytest
 from html_parser import Reader
@@ -10,7 +10,7 @@ NASTY = ["<script>alert(1)</script>", "\"'><img src=x>", "&lt;b&gt;", "<!-- b --
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_text_and_attributes_come_back_as_they_were(text):
+def test_text_and_attributes_are_escaped(text):
     read = Reader(tag("p", text, title=text))
     assert read.text == text
     assert read.elements == [("p", {"title": text})]
@@ -23,19 +23,19 @@ def test_join_escapes_text_and_keeps_markup(text):
     assert [name for name, _ in read.elements] == ["i"]
 
 
-def test_attributes_that_are_no_text():
-    made = tag("input", class_="a", data_value=0, checked=True, hidden=False, id=None)
-    assert made == '<input class="a" data-value="0" checked>'
-    assert isinstance(made, Html)
+def test_attributes_that_are_not_strings():
+    markup = tag("input", class_="a", data_value=0, checked=True, hidden=False, id=None)
+    assert markup == '<input class="a" data-value="0" checked>'
+    assert isinstance(markup, Html)
 
 
-def test_a_part_is_not_searched_for_places():
+def test_placeholders_inside_a_part_are_kept():
     parts = {"a": "<!-- b -->", "b": "B", "page.css": "p{}"}
     filled = html_io.fill_template("<!-- a -->|<!-- b -->|<!-- page.css -->", parts)
     assert filled == "<!-- b -->|B|p{}"
 
 
-def test_a_place_without_a_part_is_an_error():
+def test_placeholder_without_a_part_raises_key_error():
     with pytest.raises(KeyError, match="missing"):
         html_io.fill_template("<!-- missing -->", {})
 

@@ -1,4 +1,4 @@
-"""Photographs as users have them, and files that are none."""
+"""Images of every format, and files that are not images."""
 
 import io
 
@@ -11,8 +11,8 @@ from cpcnn_jax.io import image as image_io
 
 
 @pytest.fixture
-def colours():
-    """A small picture without symmetry."""
+def pixels():
+    """A small image without symmetry."""
     return np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 
 
@@ -22,84 +22,84 @@ def saved(tmp_path, image, name, **options):
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp"])
-def test_lossless_formats_come_back(tmp_path, colours, suffix):
+def test_lossless_formats_keep_the_pixels(tmp_path, pixels, suffix):
     options = {"lossless": True} if suffix == "webp" else {}
-    file = saved(tmp_path, colours, f"a.{suffix}", **options)
-    found = image_io.read_image(file)
-    np.testing.assert_array_equal(found.pixels, colours)
-    assert found.name == str(file) and found.size == (5, 7) and not found.notes
+    file = saved(tmp_path, pixels, f"a.{suffix}", **options)
+    loaded = image_io.read_image(file)
+    np.testing.assert_array_equal(loaded.pixels, pixels)
+    assert loaded.name == str(file) and loaded.size == (5, 7) and not loaded.notes
     with open(file, "rb") as opened:
-        np.testing.assert_array_equal(image_io.read_image(opened).pixels, colours)
+        np.testing.assert_array_equal(image_io.read_image(opened).pixels, pixels)
     with Image.open(file) as opened:
-        np.testing.assert_array_equal(image_io.read_image(opened).pixels, colours)
+        np.testing.assert_array_equal(image_io.read_image(opened).pixels, pixels)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif", "png", "webp"])
-@pytest.mark.parametrize("turn", range(1, 9))
-def test_orientation_is_undone_as_pillow_does(tmp_path, colours, suffix, turn):
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_undone(tmp_path, pixels, suffix, orientation):
     exif = Image.Exif()
-    exif[0x0112] = turn
-    file = saved(tmp_path, colours, f"a.{suffix}", exif=exif)
+    exif[0x0112] = orientation
+    file = saved(tmp_path, pixels, f"a.{suffix}", exif=exif)
     with Image.open(file) as image:
         upright = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    found = image_io.read_image(file)
-    np.testing.assert_array_equal(found.pixels, upright)
-    assert found.size == upright.shape[:2]
+    loaded = image_io.read_image(file)
+    np.testing.assert_array_equal(loaded.pixels, upright)
+    assert loaded.size == upright.shape[:2]
 
 
-def test_sixteen_bits_are_read_as_eight(tmp_path):
+def test_sixteen_bit_gray_is_divided_by_257(tmp_path):
     levels = np.array([[0, 256], [257, 65535]], np.uint16)
     for name in ("a.png", "a.tif"):
-        found = image_io.read_image(saved(tmp_path, levels, name)).pixels
+        loaded = image_io.read_image(saved(tmp_path, levels, name)).pixels
         expected = np.repeat(np.uint8([[0, 0], [1, 255]])[..., None], 3, axis=2)
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(loaded, expected)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "LAB"])
-def test_every_kind_of_colour_becomes_rgb(tmp_path, colours, mode):
-    whole = Image.fromarray(colours)
-    lab = Image.merge("LAB", whole.split())
-    image = lab if mode == "LAB" else whole.convert(mode)
+def test_every_color_mode_becomes_rgb(tmp_path, pixels, mode):
+    rgb = Image.fromarray(pixels)
+    lab = Image.merge("LAB", rgb.split())
+    image = lab if mode == "LAB" else rgb.convert(mode)
     image.save(tmp_path / "a.tif")
-    found = image_io.read_image(tmp_path / "a.tif")
-    assert found.pixels.shape == (5, 7, 3) and found.pixels.dtype == np.uint8
+    loaded = image_io.read_image(tmp_path / "a.tif")
+    assert loaded.pixels.shape == (5, 7, 3) and loaded.pixels.dtype == np.uint8
     expected = np.asarray(image.convert("RGB"))
-    np.testing.assert_array_equal(found.pixels, expected)
+    np.testing.assert_array_equal(loaded.pixels, expected)
 
 
-def test_transparent_places_are_white(tmp_path):
+def test_transparent_pixels_become_white(tmp_path):
     rgba = np.uint8([[[9, 9, 9, 255], [9, 9, 9, 0], [0, 0, 0, 127]]])
-    found = image_io.read_image(saved(tmp_path, rgba, "a.png")).pixels
-    assert found.tolist() == [[[9] * 3, [255] * 3, [128] * 3]]
+    loaded = image_io.read_image(saved(tmp_path, rgba, "a.png")).pixels
+    assert loaded.tolist() == [[[9] * 3, [255] * 3, [128] * 3]]
     palette = Image.new("P", (2, 1))
     palette.putpalette([1, 2, 3, 4, 5, 6])
     palette.putpixel((1, 0), 1)
     palette.save(tmp_path / "p.png", transparency=0)
-    found = image_io.read_image(tmp_path / "p.png").pixels
-    assert found.tolist() == [[[255] * 3, [4, 5, 6]]]
+    loaded = image_io.read_image(tmp_path / "p.png").pixels
+    assert loaded.tolist() == [[[255] * 3, [4, 5, 6]]]
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.png", "a.tif"])
-def test_of_several_frames_the_first_is_counted_and_said(tmp_path, colours, name):
-    first, second = (Image.fromarray(c) for c in (colours, 255 - colours))
+def test_first_frame_is_read_with_a_note(tmp_path, pixels, name):
+    first, second = (Image.fromarray(c) for c in (pixels, 255 - pixels))
     options = {"lossless": True} if name == "a.webp" else {}
     file = tmp_path / name
     first.save(file, save_all=True, append_images=[second], **options)
-    found = image_io.read_image(file)
-    np.testing.assert_array_equal(found.pixels, colours)
-    assert found.notes == (f"{file} has 2 frames: the first is counted",)
+    loaded = image_io.read_image(file)
+    np.testing.assert_array_equal(loaded.pixels, pixels)
+    assert loaded.notes == (f"{file} has 2 frames: the first is counted",)
 
 
-def jpeg(colours):
+def jpeg(pixels):
     data = io.BytesIO()
-    Image.fromarray(np.tile(colours, (40, 40, 1))).save(data, "jpeg")
+    Image.fromarray(np.tile(pixels, (40, 40, 1))).save(data, "jpeg")
     return data.getvalue()
 
 
 BAD = {
-    "empty.jpg": (lambda _: b"", "is no JPEG, PNG, WEBP, BMP or TIFF photograph"),
-    "text.jpg": (lambda _: b"these are words", "is no JPEG, PNG"),
-    "page.svg": (lambda _: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is no JPEG"),
+    "empty.jpg": (lambda _: b"", "is not a JPEG, PNG, WEBP, BMP or TIFF image"),
+    "text.jpg": (lambda _: b"these are words", "is not a JPEG, PNG"),
+    "page.svg": (lambda _: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not a J"),
     "cut.jpg": (lambda c: jpeg(c)[:900], "is damaged: .*truncated"),
     "bomb.png": (lambda _: bomb(16_000, 11_000), "has 16000x11000 pixels, more than"),
     "bigger.png": (lambda _: bomb(60_000, 60_000), "has more than 170,000,000 pixels"),
@@ -108,38 +108,38 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_photograph_is_named(tmp_path, colours, name):
+def test_invalid_file_raises_value_error(tmp_path, pixels, name):
     make, text = BAD[name]
-    (tmp_path / name).write_bytes(make(colours))
+    (tmp_path / name).write_bytes(make(pixels))
     with pytest.raises(ValueError, match=f"^{tmp_path}/{name} {text}"):
         image_io.read_image(tmp_path / name)
 
 
-def test_other_formats_are_not_tried(tmp_path, colours):
-    file = saved(tmp_path, colours, "a.gif")
-    with pytest.raises(ValueError, match="a.gif is no JPEG"):
+def test_other_formats_raise_value_error(tmp_path, pixels):
+    file = saved(tmp_path, pixels, "a.gif")
+    with pytest.raises(ValueError, match="a.gif is not a JPEG"):
         image_io.read_image(file)
 
 
-def test_grey_levels_without_a_white_are_refused(tmp_path):
+def test_32_bit_gray_raises_value_error(tmp_path):
     file = saved(tmp_path, np.float32([[0.5, 700]]), "a.tif")
-    with pytest.raises(ValueError, match="a.tif has 32-bit grey levels"):
+    with pytest.raises(ValueError, match="a.tif has 32-bit gray levels"):
         image_io.read_image(file)
 
 
-def test_files_that_cannot_be_opened(tmp_path):
+def test_unopenable_path_raises_value_error(tmp_path):
     with pytest.raises(ValueError, match="gone.jpg cannot be opened: No such file"):
         image_io.read_image(tmp_path / "gone.jpg")
     with pytest.raises(ValueError, match=f"{tmp_path} cannot be opened: Is a direct"):
         image_io.read_image(tmp_path)
 
 
-def test_ten_thousand_damaged_files_are_named_or_read(colours, tmp_path):
-    """Bytes changed, cut and repeated; nothing but our own sentence comes out."""
+def test_damaged_files_are_read_or_raise_value_error(pixels, tmp_path):
+    """Ten thousand files with changed, removed and repeated bytes."""
     rng, kinds = np.random.default_rng(1), {}
     for kind in ("jpeg", "png", "webp", "bmp", "tiff"):
         data = io.BytesIO()
-        Image.fromarray(np.tile(colours, (3, 3, 1))).save(data, kind)
+        Image.fromarray(np.tile(pixels, (3, 3, 1))).save(data, kind)
         kinds[kind] = np.frombuffer(data.getvalue(), np.uint8)
     for number in range(10_000):
         data = list(kinds.values())[number % len(kinds)].copy()
@@ -147,20 +147,20 @@ def test_ten_thousand_damaged_files_are_named_or_read(colours, tmp_path):
         data[places] = rng.integers(0, 256, len(places))
         data = data[: rng.integers(1, 2 * len(data))]
         try:
-            found = image_io.read_image(io.BytesIO(data.tobytes()))
+            loaded = image_io.read_image(io.BytesIO(data.tobytes()))
         except ValueError as error:
             assert str(error).startswith("the image ")
         else:
-            assert found.pixels.dtype == np.uint8 and found.pixels.shape[2] == 3
+            assert loaded.pixels.dtype == np.uint8 and loaded.pixels.shape[2] == 3
 
 
-def test_arrays():
-    grey = np.random.default_rng(0).random((4, 6))
-    found = image_io.read_image(grey).pixels
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, np.float32(grey)[..., None].repeat(3, 2))
-    colour = np.zeros((4, 6, 3), np.uint8)
-    assert image_io.read_image(colour).pixels is colour
+def test_arrays_are_accepted():
+    gray = np.random.default_rng(0).random((4, 6))
+    loaded = image_io.read_image(gray).pixels
+    assert loaded.dtype == np.float32
+    np.testing.assert_array_equal(loaded, np.float32(gray)[..., None].repeat(3, 2))
+    rgb = np.zeros((4, 6, 3), np.uint8)
+    assert image_io.read_image(rgb).pixels is rgb
 
 
 @pytest.mark.parametrize(
@@ -176,37 +176,36 @@ def test_arrays():
         ([[0.0]], "got list"),
     ],
 )
-def test_anything_else_is_said(wrong, text):
+def test_wrong_input_raises_value_error(wrong, text):
     with pytest.raises(ValueError, match=text):
         image_io.read_image(wrong)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_longer_photographs_are_shrunk(dtype):
+def test_larger_images_are_shrunk(dtype):
     ramp = np.linspace(0, 255 if dtype == np.uint8 else 1, 400).astype(dtype)
     image = np.tile(ramp[None, :, None], (200, 1, 3))
-    found = image_io.read_image(image, max_size=100)
-    assert found.pixels.shape == (50, 100, 3) and found.size == (200, 400)
+    loaded = image_io.read_image(image, max_size=100)
+    assert loaded.pixels.shape == (50, 100, 3) and loaded.size == (200, 400)
     middle = ramp.reshape(100, 4).mean(axis=1, dtype=float)
-    np.testing.assert_allclose(found.pixels[25, 2:-2, 1], middle[2:-2], atol=1 + 1e-3)
+    np.testing.assert_allclose(loaded.pixels[25, 2:-2, 1], middle[2:-2], atol=1 + 1e-3)
     assert image_io.read_image(image, max_size=400).pixels is image
     line = np.zeros((1, 1000), dtype)
     assert image_io.read_image(line, max_size=100).pixels.shape == (1, 100, 3)
 
 
-def test_a_shrunk_file_leaves_the_user_s_image_alone(tmp_path, colours):
-    image = Image.fromarray(np.tile(colours, (20, 20, 1)))
+def test_shrinking_keeps_the_given_image(tmp_path, pixels):
+    image = Image.fromarray(np.tile(pixels, (20, 20, 1)))
     image.save(tmp_path / "a.png")
     expected = np.asarray(image.resize((70, 50)))
     for given in (image, tmp_path / "a.png"):
-        found = image_io.read_image(given, max_size=70).pixels
-        np.testing.assert_array_equal(found, expected)
+        loaded = image_io.read_image(given, max_size=70).pixels
+        np.testing.assert_array_equal(loaded, expected)
     assert image.size == (140, 100)
 
 
-def test_a_part_beyond_the_end_repeats_the_last_pixels(colours):
-    padded = np.pad(colours, ((0, 3), (0, 1), (0, 0)), mode="edge") / np.float32(255)
-    found = image_io.padded_window(colours, (2, 8), (4, 8))
-    np.testing.assert_array_equal(found, padded[2:8, 4:8])
-    floats = np.float32(colours) / 255
-    np.testing.assert_array_equal(image_io.padded_window(floats, (2, 8), (4, 8)), found)
+def test_padded_window_repeats_the_last_pixels(pixels):
+    padded = np.pad(pixels, ((0, 3), (0, 1), (0, 0)), mode="edge") / np.float32(255)
+    for image in (pixels, np.float32(pixels) / 255):
+        window = image_io.padded_window(image, (2, 8), (4, 8))
+        np.testing.assert_array_equal(window, padded[2:8, 4:8])

@@ -1,4 +1,4 @@
-"""Films written with PyAV come back, upright; files that are none are named."""
+"""Videos written and read with PyAV, and files that are not videos."""
 
 import sys
 from fractions import Fraction
@@ -11,8 +11,8 @@ from cpcnn_jax.io import video as video_io
 av = pytest.importorskip("av")
 
 
-def levels(number, size=(64, 96)):
-    """Frames that are told apart by their grey, with a white upper left corner."""
+def gray_frames(number, size=(64, 96)):
+    """Frames of increasing gray levels, with a white upper left corner."""
     for i in range(number):
         frame = np.full((*size, 3), 20 * i, np.uint8)
         frame[: size[0] // 2, : size[1] // 2] = 255
@@ -32,136 +32,136 @@ def write(path, frames, *, codec="ffv1", rate=10, pixels="bgr0"):
 
 
 @pytest.mark.parametrize(
-    ("every", "numbers"), [(1, range(12)), (5, [0, 5, 10]), (None, [0, 10])]
+    ("frame_step", "numbers"), [(1, range(12)), (5, [0, 5, 10]), (None, [0, 10])]
 )
-def test_every_nth_frame_comes_back(tmp_path, every, numbers):
-    path = write(tmp_path / "a.mkv", levels(12))
-    with video_io.open_video(path, every=every) as found:
-        frames = list(found.frames)
+def test_every_nth_frame_is_read(tmp_path, frame_step, numbers):
+    path = write(tmp_path / "a.mkv", gray_frames(12))
+    with video_io.open_video(path, frame_step=frame_step) as video:
+        frames = list(video.frames)
     assert [frame.number for frame in frames] == list(numbers)
     assert [frame.seconds for frame in frames] == pytest.approx(
         [number / 10 for number in numbers]
     )
-    assert found.rate == Fraction(10, found.every)
-    drawn = list(levels(12))
+    assert video.rate == Fraction(10, video.frame_step)
+    expected = list(gray_frames(12))
     for frame in frames:
-        np.testing.assert_array_equal(frame.pixels, drawn[frame.number])
+        np.testing.assert_array_equal(frame.pixels, expected[frame.number])
 
 
-def test_how_many_frames_there_will_be(tmp_path):
-    path = write(tmp_path / "a.mp4", levels(12), codec="mpeg4", pixels="yuv420p")
-    with video_io.open_video(path, every=5) as found:
-        assert found.number == 3
+def test_number_of_frames_is_announced(tmp_path):
+    path = write(tmp_path / "a.mp4", gray_frames(12), codec="mpeg4", pixels="yuv420p")
+    with video_io.open_video(path, frame_step=5) as video:
+        assert video.number == 3
 
 
-# ISO 14496-12: x' = a x + c y and y' = b x + d y; 90 degrees clockwise, as a phone that
-# is held upright writes, half a turn, and 90 degrees the other way.
+# ISO 14496-12: x' = a x + c y and y' = b x + d y. The rotations are 90 degrees
+# clockwise, as in videos of an upright telephone, 180 degrees, and 90 degrees back.
 @pytest.mark.parametrize(
     ("matrix", "turns"), [((0, 1, -1, 0), 3), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 1)]
 )
-def test_a_turned_film_is_upright(tmp_path, matrix, turns):
-    path = write(tmp_path / "a.mp4", levels(2), codec="mpeg4", pixels="yuv420p")
+def test_rotated_video_is_read_upright(tmp_path, matrix, turns):
+    path = write(tmp_path / "a.mp4", gray_frames(2), codec="mpeg4", pixels="yuv420p")
     data = bytearray(path.read_bytes())
     place = data.index(b"tkhd") + 44
     for offset, value in zip((0, 4, 12, 16), matrix, strict=True):
         number = (value * 65536).to_bytes(4, "big", signed=True)
         data[place + offset : place + offset + 4] = number
     path.write_bytes(data)
-    with video_io.open_video(path, every=1) as found:
-        first = next(found.frames).pixels
-    expected = np.rot90(next(levels(1)), turns)
+    with video_io.open_video(path, frame_step=1) as video:
+        first = next(video.frames).pixels
+    expected = np.rot90(next(gray_frames(1)), turns)
     assert first.shape == expected.shape
     np.testing.assert_allclose(np.int32(first), expected, atol=40)
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_written_video_is_read(tmp_path):
     path = tmp_path / "out.mp4"
     with video_io.write_video(path, rate=Fraction(5, 2)) as add:
-        for frame in levels(6, size=(65, 97)):  # of which H.264 cannot have the last
+        for frame in gray_frames(6, size=(65, 97)):  # H.264 requires even sizes
             add(frame)
-    with video_io.open_video(path, every=1) as found:
-        frames = list(found.frames)
-    assert found.rate == Fraction(5, 2) and len(frames) == 6
-    for frame, drawn in zip(frames, levels(6, size=(65, 97)), strict=True):
+    with video_io.open_video(path, frame_step=1) as video:
+        frames = list(video.frames)
+    assert video.rate == Fraction(5, 2) and len(frames) == 6
+    for frame, expected in zip(frames, gray_frames(6, size=(65, 97)), strict=True):
         assert frame.pixels.shape == (64, 96, 3)
-        assert np.abs(np.int32(frame.pixels) - drawn[:64, :96]).mean() < 3
+        assert np.abs(np.int32(frame.pixels) - expected[:64, :96]).mean() < 3
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_film_that_is_not_finished_replaces_none(tmp_path):
+def test_failed_write_leaves_the_previous_video(tmp_path):
     path = tmp_path / "out.mp4"
-    path.write_text("the film before")
+    path.write_text("the previous video")
     with (
         pytest.raises(RuntimeError),
         video_io.write_video(path, rate=Fraction(5)) as add,
     ):
-        add(next(levels(1)))
+        add(next(gray_frames(1)))
         raise RuntimeError
-    assert path.read_text() == "the film before"
+    assert path.read_text() == "the previous video"
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_unwritable_path_is_named(tmp_path):
     with pytest.raises(OSError, match=f"No such file .*{tmp_path}/none/out.mp4"):
         with video_io.write_video(tmp_path / "none" / "out.mp4", rate=Fraction(5)):
             pass
     path, large = tmp_path / "out.mp4", np.zeros((2, 40_000, 3), np.uint8)
     with pytest.raises(ValueError, match=f"{path} cannot be written: "):
         with video_io.write_video(path, rate=Fraction(5)) as add:
-            add(large)  # H.264 has sides up to 16,384
+            add(large)  # the sides of H.264 are limited to 16,384
     assert not path.exists()
 
 
 def read(path):
-    with video_io.open_video(path, every=1) as found:
-        return [frame.number for frame in found.frames]
+    with video_io.open_video(path, frame_step=1) as video:
+        return [frame.number for frame in video.frames]
 
 
-def test_files_that_are_no_films_are_named(tmp_path):
+def test_file_that_is_not_a_video_raises_value_error(tmp_path):
     text = tmp_path / "words.mp4"
-    with pytest.raises(ValueError, match=f"{text} cannot be read as a film: No such"):
+    with pytest.raises(ValueError, match=f"{text} cannot be read as a video: No such"):
         read(text)
     text.write_text("these are words")
-    with pytest.raises(ValueError, match=f"{text} cannot be read as a film: Invalid"):
+    with pytest.raises(ValueError, match=f"{text} cannot be read as a video: Invalid"):
         read(text)
     text.write_bytes(b"")
-    with pytest.raises(ValueError, match=f"{text} cannot be read as a film: "):
+    with pytest.raises(ValueError, match=f"{text} cannot be read as a video: "):
         read(text)
-    with pytest.raises(ValueError, match=f"{tmp_path} cannot be read as a film: "):
+    with pytest.raises(ValueError, match=f"{tmp_path} cannot be read as a video: "):
         read(tmp_path)
 
 
-def test_a_film_cut_short_is_named(tmp_path):
-    path = write(tmp_path / "a.mp4", levels(12), codec="mpeg4", pixels="yuv420p")
+def test_truncated_video_raises_value_error(tmp_path):
+    path = write(tmp_path / "a.mp4", gray_frames(12), codec="mpeg4", pixels="yuv420p")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])  # the table of the frames is at the end
-    with pytest.raises(ValueError, match=f"{path} cannot be read as a film: Invalid"):
+    with pytest.raises(ValueError, match=f"{path} cannot be read as a video: Invalid"):
         read(path)
 
 
-def test_a_film_damaged_in_its_middle_gives_the_frames_before(tmp_path):
-    path = write(tmp_path / "a.avi", levels(12), codec="png", pixels="rgb24")
+def test_damaged_video_yields_the_frames_before_the_damage(tmp_path):
+    path = write(tmp_path / "a.avi", gray_frames(12), codec="png", pixels="rgb24")
     data = path.read_bytes()
     place = [i for i in range(len(data)) if data.startswith(b"\x89PNG", i)][8]
     path.write_bytes(data[:place] + b"\xff" * 12 + data[place + 12 :])
-    seen = []
-    with video_io.open_video(path, every=1) as found:
+    numbers = []
+    with video_io.open_video(path, frame_step=1) as video:
         with pytest.raises(ValueError, match=f"{path} is damaged after . frames: Inv"):
-            seen.extend(frame.number for frame in found.frames)
-    assert seen == list(range(8))
+            numbers.extend(frame.number for frame in video.frames)
+    assert numbers == list(range(8))
 
 
-def test_sound_is_no_film(tmp_path):
+def test_sound_file_raises_value_error(tmp_path):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
-    with pytest.raises(ValueError, match=f"{path} has no pictures, only sound or text"):
+    with pytest.raises(ValueError, match=f"{path} has no images, only sound or text"):
         read(path)
 
 
-def test_a_film_without_frames(tmp_path):
+def test_video_without_frames_raises_value_error(tmp_path):
     path = tmp_path / "a.avi"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mjpeg", rate=10)
@@ -171,7 +171,7 @@ def test_a_film_without_frames(tmp_path):
         read(path)
 
 
-def test_without_pyav_the_error_says_what_to_install(tmp_path, monkeypatch):
+def test_missing_pyav_error_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(ValueError, match=r"a.mp4: films need PyAV: pip install"):
+    with pytest.raises(ValueError, match=r"a.mp4: videos need PyAV: pip install"):
         read(tmp_path / "a.mp4")
