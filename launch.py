@@ -1,4 +1,4 @@
-"""Train or evaluate one experiment, or a sweep of it. The only place that reads flags.
+"""Trains or evaluates an experiment, or a sweep of it. Only this file reads flags.
 
     python launch.py --config=experiments/demo.py --workdir=runs/demo
     python launch.py --config=experiments/shanghaitech_a.py --workdir=runs/a \
@@ -8,11 +8,10 @@
     python launch.py --config=experiments/demo.py --workdir=runs/demo \
         --cluster=slurm --job.nodes=2 --dry_run
 
-Started again with the same words, it goes on where it was stopped.
-docs/scaling-machines.md: several processes, SLURM, Kubernetes, TPU pods.
+The same command resumes a stopped run. docs/scaling-machines.md describes several
+processes, SLURM, Kubernetes and TPU pods.
 """
 
-import functools
 import shlex
 import sys
 from pathlib import Path
@@ -23,9 +22,9 @@ from ml_collections import config_flags
 from cpcnn_jax.distributed import cluster_jobs
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "The experiment, a file of experiments/.", lock_config=True
+    "config", None, "File with the experiment, of experiments/.", lock_config=True
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "The folder that the run writes to.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run's output.")
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
@@ -39,54 +38,56 @@ _EVAL_SPLIT = flags.DEFINE_enum(
     "Images that the evaluation scores. Choose settings by validation, not by test.",
 )
 _PARALLEL = flags.DEFINE_enum(
-    "parallel", "jit", ["jit", "pmap"], "How a batch is split over the devices."
+    "parallel", "jit", ["jit", "pmap"], "Placement of a batch on the devices."
 )
 _SWEEP = flags.DEFINE_multi_string(
     "sweep",
     [],
-    "FIELD=VALUE,VALUE... of the experiment: a run for each value, in a folder of the "
-    "workdir; given again, for each combination.",
+    "FIELD=VALUE,VALUE... of the experiment: one run per value, each in a folder of "
+    "the workdir. Several flags give one run per combination.",
 )
 _COORDINATOR = flags.DEFINE_string(
-    "coordinator", None, "HOST:PORT of process 0, of several that no cluster starts."
+    "coordinator", None, "HOST:PORT of process 0, for processes started by hand."
 )
-_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many there are.")
-_PROCESS_ID = flags.DEFINE_integer("process_id", None, "The number of this, from 0.")
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Number of processes.")
+_PROCESS_ID = flags.DEFINE_integer(
+    "process_id", None, "Number of this process, from 0."
+)
 _CLUSTER = flags.DEFINE_enum(
     "cluster",
     None,
     ["slurm", "kubernetes", "tpu"],
-    "Run there and not here: slurm submits a job; the others need --dry_run.",
+    "Cluster that runs the command. slurm submits a job; the others need --dry_run.",
 )
 _DRY_RUN = flags.DEFINE_bool(
-    "dry_run", False, "Print what --cluster would be given, and do nothing."
+    "dry_run", False, "Print the job of --cluster and do nothing else."
 )
 flags.mark_flags_as_required(["config", "workdir"])
 
 
-def parse(argv):
-    """Read the flags and the experiment's file; what is wrong with them is one line."""
+def parse(argv: list[str]) -> list[str]:
+    """Reads flags and the experiment's file, or exits with one sentence."""
     try:
         config_flags.DEFINE_config_dataclass(  # reads argv, too
             "job",
             cluster_jobs.Job(),
-            "What is asked of the cluster; fields in cluster.py.",
+            "Resources of the cluster; fields in distributed/cluster_jobs.py.",
         )
         words = flags.FLAGS(argv)[1:]
         getattr(_CONFIG.value, "seed", None)  # raises now if the file was not read
-        wrong = f"not understood: {' '.join(words)}" if words else ""
-    except Exception as error:  # whatever the experiment's file raises, too
-        wrong = _what_is_wrong(error, argv)
-    if wrong:
-        sys.exit(f"launch.py: {wrong} (--help lists the flags)")
+        text = f"not understood: {' '.join(words)}" if words else ""
+    except Exception as error:  # includes errors of the experiment's file
+        text = _error_text(error, argv)
+    if text:
+        sys.exit(f"launch.py: {text} (--help lists the flags)")
     return argv[:1]
 
 
-def _what_is_wrong(error, argv):
-    """A sentence for what reading flags, or an experiment's file, has raised."""
+def _error_text(error, argv):
+    """One sentence for an error of the flags or of the experiment's file."""
     file = next((word for word in argv if word.startswith("--config=")), "--config")
     match error:
-        case KeyError():  # ml_collections' word for an unknown field
+        case KeyError():  # an unknown field
             is_job = "cluster_jobs.Job" in str(error)
             room = "distributed/cluster_jobs" if is_job else "config/experiment"
             text = f"{file}: {error.args[0]}; cpcnn_jax/{room}.py has all fields"
@@ -94,12 +95,12 @@ def _what_is_wrong(error, argv):
             text = str(error)
         case _:
             text = f"{file}: {type(error).__name__}: {error}"
-    first, *more = text.strip().splitlines()  # without the traceback between
+    first, *more = text.strip().splitlines()  # without the traceback
     return " ".join([first, *(line.strip() for line in more[-1:])])
 
 
-def main(_):
-    """Run, and turn what a user can cause into one sentence."""
+def main(_: list[str]) -> None:
+    """Runs the command; errors that a user can cause become one sentence."""
     from cpcnn_jax.distributed import multihost, preemption
 
     if not flags.FLAGS["verbosity"].present:
@@ -108,28 +109,27 @@ def main(_):
         if _CLUSTER.value:
             return _submit()
         if _DRY_RUN.value:
-            raise ValueError("--dry_run needs --cluster, which it prints the job of")
+            raise ValueError("--dry_run prints the job of --cluster, which is missing")
         explicit = (_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
-        joined = multihost.initialize(*explicit)
-        with (
-            multihost.agreed_stop() if joined else preemption.deferred_signals() as stop
-        ):
+        several = multihost.initialize(*explicit)
+        signals = multihost.agreed_stop if several else preemption.deferred_signals
+        with signals() as stop:
             _run_all(stop)
     except preemption.Interrupted as error:
         if multihost.is_main():
             command = shlex.join(["python", *sys.argv])
-            print(f"\n{error}.\nTo go on: {command}", file=sys.stderr)
+            print(f"\n{error}.\nTo resume: {command}", file=sys.stderr)
         sys.exit(128 + error.signum)
     except (ValueError, OSError, FloatingPointError) as error:
         if flags.FLAGS.verbosity > 0:
             raise
         _fail(str(error))
-    except RuntimeError as error:  # JAX's, of a connection that broke
+    except RuntimeError as error:  # a broken connection, in JAX
         if multihost.process_rank()[1] == 1:
             raise
         _fail(
-            f"{str(error).splitlines()[0]}; started again with the same words, all "
-            "processes go on from the last checkpoint"
+            f"{str(error).splitlines()[0]}; the same command resumes all processes "
+            "from the last checkpoint"
         )
 
 
@@ -142,22 +142,22 @@ def _fail(sentence):
 
 
 def _runs():
-    """(experiment, workdir) of what is to be run: one, or a sweep's."""
+    """Pairs (experiment, workdir) of one run or of a sweep."""
     from cpcnn_jax.config import validate
     from cpcnn_jax.training import sweep
 
-    found = [(_CONFIG.value, Path(_WORKDIR.value))]
+    runs = [(_CONFIG.value, Path(_WORKDIR.value))]
     if _SWEEP.value:
-        found = [
+        runs = [
             (
                 _experiment(_overrides(point)),
                 Path(_WORKDIR.value, sweep.folder_name(point)),
             )
             for point in sweep.grid_points(_SWEEP.value)
         ]
-    for config, _ in found:
+    for config, _ in runs:
         validate.check_experiment(config)
-    return found
+    return runs
 
 
 def _overrides(point):
@@ -165,14 +165,14 @@ def _overrides(point):
 
 
 def _experiment(overrides):
-    """The experiment of the command line with further words."""
+    """The experiment of the command line with more flags."""
     words, own = [*sys.argv, *overrides], flags.FlagValues()
     config = config_flags.DEFINE_config_file("config", flag_values=own, sys_argv=words)
     try:
         own(words, known_only=True)
         return config.value
     except (KeyError, flags.Error) as error:
-        raise ValueError(f"--sweep: {_what_is_wrong(error, words)}") from None
+        raise ValueError(f"--sweep: {_error_text(error, words)}") from None
 
 
 def _run_all(stop):
@@ -183,7 +183,7 @@ def _run_all(stop):
     for config, folder in _runs():
         try:
             _run(config, folder, stop)
-        except FloatingPointError as error:  # of one point; others may do better
+        except FloatingPointError as error:  # other points may succeed
             if not _SWEEP.value:
                 raise
             failed = True
@@ -198,34 +198,28 @@ def _run_all(stop):
 
 
 def _run(config, folder, stop):
-    from cpcnn_jax.distributed import data_parallel, multihost, preemption
+    from cpcnn_jax.data.experiment_splits import open_splits
+    from cpcnn_jax.distributed import multihost, preemption
     from cpcnn_jax.evaluation import evaluate, scores
     from cpcnn_jax.training import sweep, train, workdir
     from cpcnn_jax.weights import serialization
 
+    trains, eval_split = _MODE.value == "train", _EVAL_SPLIT.value
     if multihost.is_main():
-        workdir.claim_workdir(folder, config, record=_MODE.value != "evaluate")
+        workdir.claim_workdir(folder, config, record=trains)
     multihost.barrier(f"claimed {folder}")
     workdir.check_shared(folder, config)
-    split = _EVAL_SPLIT.value
-    if _MODE.value != "evaluate":
-        if _SWEEP.value and sweep.is_finished(folder, split):
-            return
-        with preemption.immediate_signals(
-            stop, "before the training: photographs were being read"
-        ):
-            evaluate.open_images(config, split)  # missing ones are said now, not then
-        strategies = {
-            "jit": functools.partial(
-                data_parallel.jit_strategy, shares=config.deterministic_microbatch > 0
-            ),
-            "pmap": data_parallel.pmap_strategy,
-        }
-        train.train(config, folder, strategies[_PARALLEL.value](), stop=stop)
-    found = evaluate.evaluate(config, folder, stop=stop, split=split)
+    if trains and _SWEEP.value and sweep.is_finished(folder, eval_split):
+        return
+    moment = "before the training" if trains else "before the evaluation"
+    with preemption.immediate_signals(stop, f"{moment}: images were being read"):
+        splits = open_splits(config, eval_split)
+    if trains:
+        train.train(config, folder, _strategy(config), splits, stop=stop)
+    result = evaluate.evaluate(config, folder, splits, stop=stop)
     if multihost.is_main():
         print(
-            f"{scores.format_summary(found)}\n"
+            f"{scores.format_summary(result)}\n"
             f"report    {folder}/report.html\n"
             f"pictures  {folder}/pictures\n"
             f"metrics   {folder}/metrics.json, {folder}/predictions.csv\n"
@@ -233,11 +227,19 @@ def _run(config, folder, stop):
         )
 
 
+def _strategy(config):
+    from cpcnn_jax.distributed import data_parallel
+
+    if _PARALLEL.value == "pmap":
+        return data_parallel.pmap_strategy()
+    return data_parallel.jit_strategy(shares=config.deterministic_microbatch > 0)
+
+
 def _submit():
-    """Hand the command over to a cluster, or print what that would be."""
+    """Submits the command to a cluster, or prints its job."""
     from cpcnn_jax.training import sweep
 
-    _runs()  # what is wrong with them is said here and not in the queue
+    _runs()  # reports errors here and not in the queue
     folder, job = Path(_WORKDIR.value), flags.FLAGS.job
     if _CLUSTER.value != "slurm":
         if _SWEEP.value or not _DRY_RUN.value:
@@ -266,7 +268,7 @@ def _submit():
 
 
 def _words(*dropped):
-    """The command line without these flags."""
+    """The command line without some flags."""
     kept, words = [], iter(sys.argv[1:])
     for word in words:
         name, given, _ = word.lstrip("-").partition("=")

@@ -1,21 +1,21 @@
-"""cpcnn_plus_context, its LCE trained on so that it sees what is around each window.
+"""cpcnn_plus_context with an LCE of 256x256 inputs and 80 density classes.
 
     python launch.py --config=experiments/cpcnn_plus_around.py \
         --workdir=runs/plus_around --config.data.root=data/ShanghaiTech
 
-Goes on from the released cpcnn_plus_context, whose GCE and DME it keeps. Needs
+Fine-tunes the pretrained cpcnn_plus_context and keeps its GCE and DME. Needs
 weights/vgg16.safetensors (`make vgg16`).
 
-Departs from the paper as cpcnn_plus_context does, and in that LCE looks at 256x256
-pixels: each of the 16 windows in them has its own class, of 80, and is seen with what
-is around it. Two of three patches are flipped or noised, in other colours, and cut from
-smaller or larger copies.
+Departs from the paper as cpcnn_plus_context does, and in the LCE's input of 256x256
+pixels: each of its 16 windows has its own class, predicted with its surroundings. Two
+of three patches are augmented, with other colors and scales.
 
 Paper's row: MAE 73.6, RMSE 106.4.
-Reached: MAE 78.6 (95% interval 66.8 to 91.5), RMSE 115.3, after 78 minutes on two CPU
-cores with tests beside: 70 for LCE, 4 for the context, 4 for DME and F-CNN. On the
-validation photographs the MAE was 126.3, from 121.5, and LCE's error per window 1.58
-people, from 1.71. Trained at commit 479c7ca.
+Reached: MAE 78.6 (95% interval 66.8 to 91.5), RMSE 115.3.
+Hardware: two shared CPU cores, 78 minutes: 70 for the LCE, 4 for the context scores, 4
+for DME and F-CNN. Trained at commit 479c7ca.
+Validation MAE: 126.3, before 121.5. The LCE's error per window: 1.58 people, before
+1.71.
 """
 
 from experiments import cpcnn_plus_context

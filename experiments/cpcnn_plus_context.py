@@ -1,21 +1,22 @@
-"""cpcnn_plus with a context that counts: 20 density classes, and LCE on VGG-16.
+"""cpcnn_plus with 20 density classes and an LCE on VGG-16.
 
     python launch.py --config=experiments/cpcnn_plus_context.py \
         --workdir=runs/plus_context --config.data.root=data/ShanghaiTech
 
-Takes DME from the released cpcnn_plus. GCE and LCE begin with ImageNet's VGG-16,
-weights/vgg16.safetensors (`make vgg16`), F-CNN as the density that LCE expects.
+Takes the DME of the pretrained cpcnn_plus. GCE and LCE are initialized with ImageNet's
+VGG-16, weights/vgg16.safetensors (`make vgg16`), F-CNN with the LCE's expected density.
 
-Departs from the paper: 20 density classes; LCE is four blocks of VGG-16, of which the
-last learns; F-CNN's first weights; means over cells of 8 and of 64 pixels are compared,
-too; what is kept is a running mean of the weights; no adversary.
+Departs from the paper: 20 density classes; the LCE is four blocks of VGG-16, of which
+the last is trained; F-CNN's initialization; the loss also compares means over cells of
+8 and 64 pixels; the parameters are averaged; no adversary.
 
 Paper's row: MAE 73.6, RMSE 106.4.
-Reached: MAE 93.4 (95% interval 77.8 to 110.9), RMSE 146.9, after 58 minutes on two CPU
-cores, nearly alone: 12 for GCE, 35 for LCE, 6 for the context, 5 for DME and F-CNN. On
-the validation photographs the MAE was 121.5 and 125.8 after 250 and 500 steps of these
-two, from LCE's 123.4; those after 250 are released. GCE was trained at commit 1e35009,
-LCE at 9f67612, the rest at 7535f41, each stage with the settings below.
+Reached: MAE 93.4 (95% interval 77.8 to 110.9), RMSE 146.9.
+Hardware: two CPU cores, 58 minutes: 12 for the GCE, 35 for the LCE, 6 for the context
+scores, 5 for DME and F-CNN.
+Validation MAE: 121.5 and 125.8 after 250 and 500 steps of DME and F-CNN, 123.4 of the
+LCE alone. The parameters after 250 steps are published. GCE was trained at commit
+1e35009, LCE at 9f67612, the rest at 7535f41, each stage with the settings below.
 """
 
 from experiments import cpcnn_plus, shanghaitech_a

@@ -1,9 +1,9 @@
-"""The complete CP-CNN, narrow, on the generated crowd: all stages within minutes.
+"""The complete CP-CNN with few features on synthetic crowds: all stages within minutes.
 
     python launch.py --config=experiments/demo.py --workdir=runs/demo
 
-Not a row of the paper's table: the four networks and the adversary keep the paper's
-structure and have fewer features, and the photographs are drawn.
+Not a row of the paper's table: the four networks and the adversary have the paper's
+structure with fewer features, and the images are drawn.
 """
 
 from cpcnn_jax import config

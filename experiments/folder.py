@@ -1,13 +1,11 @@
-"""CP-CNN on your own photographs, with head points beside them.
+"""CP-CNN on your own images with head points.
 
     python launch.py --config=experiments/folder.py --workdir=runs/mine \
         --config.data.root=data/photographs \
         --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
-The folder holds train and test; cpcnn_jax/data/datasets/folder.py says which
-annotations it may
-hold. Not a row of the paper's table: the networks and the stages are those of
-shanghaitech_a.py, and so is what to raise on an accelerator.
+The folder holds train and test; docs/data.md describes its annotations. Not a row of
+the paper's table: networks and stages are those of shanghaitech_a.py.
 """
 
 from cpcnn_jax import config

@@ -1,23 +1,19 @@
-"""CP-CNN on ShanghaiTech part A: all four networks and the adversary.
+"""CP-CNN on ShanghaiTech A: all four networks and the adversary.
 
     python launch.py --config=experiments/shanghaitech_a.py --workdir=runs/a \
         --config.data.root=data/ShanghaiTech \
         --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
-Paper's row: MAE 73.6, RMSE 106.4.
-Reached: MAE 135.0 (95% interval 117.2 to 154.3), RMSE 186.6, after 45 minutes of
-training and 6 of evaluation on two CPU cores with other work beside them. On the
-validation photographs, where the training mean is off by 387.0, the MAE was 221.2,
-261.9, 207.7, 179.3, 169.1 and 174.9 after 1,000 to 6,000 steps, and 175.8 after the
-adversary's.
-
-Searched on the validation photographs: DME and F-CNN alone, 500 steps, learning rate
-3e-4 311.5, 1e-3 397.9. GCE and LCE stayed near chance in 80 and 120 steps.
-
-Departs from the paper for that time: 6 + 6 crops a photograph instead of 100 + 200.
-With an accelerator raise crops and steps, for instance with the flags
+Departs from the paper because of its hardware: 6 + 6 crops per image instead of 100 +
+200. With an accelerator raise crops and steps, for instance with the flags
 --config.crops.num_plain=100 --config.crops.num_augmented=200
 --config.density.steps=40000 --config.adversary.steps=4000.
+
+Paper's row: MAE 73.6, RMSE 106.4.
+Reached: MAE 135.0 (95% interval 117.2 to 154.3), RMSE 186.6.
+Hardware: two shared CPU cores, 45 minutes of training and 6 of evaluation.
+Validation MAE: 221.2, 261.9, 207.7, 179.3, 169.1 and 174.9 after 1,000 to 6,000 steps,
+and 175.8 after the adversary's stage. The training mean has 387.0.
 """
 
 from cpcnn_jax import config

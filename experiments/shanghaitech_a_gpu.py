@@ -1,16 +1,15 @@
-"""CP-CNN on ShanghaiTech part A with the paper's crops, for one GPU and half an hour.
+"""CP-CNN on ShanghaiTech A with the paper's crops, for one GPU.
 
     python launch.py --config=experiments/shanghaitech_a_gpu.py --workdir=runs/a_gpu \
         --config.data.root=data/ShanghaiTech \
         --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
-All four networks and the adversary, in bfloat16, on the 300 crops of each photograph
-that the paper has: 12 times each. Twelve processes read crops (4 ms of one CPU core
-each); the frozen networks are asked for each crop once.
+All four networks and the adversary, in bfloat16, on the paper's 300 crops per image,
+each used 12 times. Twelve processes read crops.
 
 Paper's row: MAE 73.6, RMSE 106.4.
-Not run: no GPU was at hand. The half hour is computed, from docs/scaling.md: 27 PFLOP
-in all, 16 of them in the density stage, take 23 minutes at 20 TFLOP/s.
+Not run. docs/scaling.md computes 27 PFLOP in all, 16 of them in the density stage,
+which take 23 minutes at 20 TFLOP/s.
 """
 
 from cpcnn_jax import config
@@ -19,7 +18,7 @@ from experiments import shanghaitech_a
 
 def get_config():
     experiment = shanghaitech_a.get_config()
-    experiment.crops = config.Crops()  # 100 plain and 200 changed, as in the paper
+    experiment.crops = config.Crops()  # 100 plain and 200 augmented, as in the paper
     experiment.gce = config.GCEStage(3000, 32, 5e-4, warmup_steps=100)
     experiment.lce = config.LCEStage(6000, 128, 1e-3, warmup_steps=100)
     experiment.density = config.DensityStage(30_000, 32, 3e-4, warmup_steps=500)

@@ -1,19 +1,18 @@
-"""CP-CNN on ShanghaiTech part A, trained on: DME and F-CNN of the released weights.
+"""CP-CNN on ShanghaiTech A, trained longer: DME and F-CNN of the pretrained weights.
 
     python launch.py --config=experiments/shanghaitech_a_longer.py \
         --workdir=runs/a_longer \
         --config.data.root=data/ShanghaiTech
 
-Goes on from shanghaitech_a (experiments/shanghaitech_a.py), whose GCE and LCE it keeps:
-twice as many steps again, on 20 instead of 12 crops of each photograph. Needs
-weights/vgg16.safetensors (`make vgg16`).
+Fine-tunes the pretrained shanghaitech_a and keeps its GCE and LCE: twice as many steps,
+on 20 instead of 12 crops per image. Needs weights/vgg16.safetensors (`make vgg16`).
 
 Paper's row: MAE 73.6, RMSE 106.4.
-Reached: MAE 122.5 (95% interval 104.4 to 141.8), RMSE 177.1, after 18 minutes for the
-context, 84 of training and 9 of evaluation, on little more than one of two CPU cores.
-On the validation photographs the MAE was 242.4, 211.6, 209.3, 195.2, 215.3, 186.4,
-186.5, 165.5, 165.0, 152.3, 156.3 and 158.8 after 1,000 to 12,000 steps, and 150.6
-after the adversary's.
+Reached: MAE 122.5 (95% interval 104.4 to 141.8), RMSE 177.1.
+Hardware: little more than one of two CPU cores, 18 minutes for the context scores, 84
+of training and 9 of evaluation.
+Validation MAE: 242.4, 211.6, 209.3, 195.2, 215.3, 186.4, 186.5, 165.5, 165.0, 152.3,
+156.3 and 158.8 after 1,000 to 12,000 steps, and 150.6 after the adversary's stage.
 """
 
 from experiments import shanghaitech_a

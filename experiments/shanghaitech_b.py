@@ -1,11 +1,11 @@
-"""CP-CNN on ShanghaiTech part B: all four networks and the adversary.
+"""CP-CNN on ShanghaiTech B: all four networks and the adversary.
 
     python launch.py --config=experiments/shanghaitech_b.py --workdir=runs/b \
         --config.data.root=data/ShanghaiTech \
         --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
 Paper's row: MAE 20.1, RMSE 30.1.
-Hardware: as shanghaitech_a.py. Not run yet.
+Not run. Hardware: as for shanghaitech_a.py.
 """
 
 from cpcnn_jax import config

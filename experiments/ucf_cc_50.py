@@ -1,13 +1,13 @@
-"""CP-CNN on UCF_CC_50, all four networks and the adversary: five folds, each a run.
+"""CP-CNN on UCF_CC_50: all four networks and the adversary, one run per fold.
 
     python launch.py --config=experiments/ucf_cc_50.py --workdir=runs/ucf \
         --sweep=data.fold=1,2,3,4,5 --config.data.root=data/UCF_CC_50 \
         --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
-The result is the mean of the folds' MAE and of their RMSE, from the table that ends it.
+The result is the mean of the folds' MAE and RMSE, in the table that ends the sweep.
 
 Paper's row: MAE 295.8, RMSE 320.9.
-Hardware: as shanghaitech_a.py. Not run yet.
+Not run. Hardware: as for shanghaitech_a.py.
 """
 
 from cpcnn_jax import config
@@ -17,7 +17,6 @@ from experiments import shanghaitech_a
 def get_config():
     experiment = shanghaitech_a.get_config()
     experiment.data = config.UcfCc50()
-    experiment.crops.num_plain = experiment.crops.num_augmented = (
-        40  # of only 40 photographs
-    )
+    crops = experiment.crops
+    crops.num_plain = crops.num_augmented = 40  # of only 40 images
     return experiment

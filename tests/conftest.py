@@ -1,4 +1,4 @@
-"""The contract of the tests: eight devices, no silent broadcasting, compile once."""
+"""Common test setup: eight devices, no silent broadcasting, a compilation cache."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ def compile_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def real_data():
-    """The folder of real photographs: CPCNN_DATA, or beside the project."""
+    """Folder of real images: CPCNN_DATA, or beside the project."""
     default = Path(__file__).parents[2] / "shared" / "data"
     folder = Path(os.environ.get("CPCNN_DATA", default))
     if not (folder / "ShanghaiTech").is_dir():
@@ -30,7 +30,7 @@ def real_data():
 
 
 def _run_once(tmp_path_factory, name, *words):
-    """(workdir, stdout) of a run by launch.py, which all workers of xdist share."""
+    """(workdir, stdout) of a run of launch.py that all xdist workers share."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -46,13 +46,13 @@ def _run_once(tmp_path_factory, name, *words):
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory):
-    """(workdir, stdout) of the smallest experiment, run by launch.py without a stop."""
+    """(workdir, stdout) of an unbroken run of the smallest experiment."""
     return _run_once(tmp_path_factory, "whole", tiny_experiment.CONFIG)
 
 
 @pytest.fixture(scope="session")
 def brief(tmp_path_factory):
-    """The workdir of `tiny.BRIEF`, run by launch.py in one process without a stop."""
+    """Workdir of an unbroken run of `tiny_experiment.BRIEF` in one process."""
     return _run_once(tmp_path_factory, "brief", *tiny_experiment.BRIEF)[0]
 
 
@@ -65,7 +65,7 @@ CHROMIUM = (
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    """A driven Chromium, which keeps what its pages write to the console."""
+    """A driven Chromium that records console messages."""
     webdriver = pytest.importorskip("selenium.webdriver")
     if not (shutil.which("chromium") and shutil.which("chromedriver")):
         pytest.skip("Debian's chromium and chromium-driver are not installed")

@@ -1,4 +1,4 @@
-"""launch.py as a user meets it: real processes, real signals, every kind of mistake."""
+"""launch.py as users run it: real processes, real signals, wrong command lines."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ def journal(workdir):
 
 
 def refused(*words):
-    """What launch.py says to words that it does not take."""
+    """The message of launch.py for a wrong command line."""
     status, out, err = tiny_experiment.launch(*words)
     assert status == 1 and not out
     assert err.startswith("launch.py: ") and "Traceback" not in err
@@ -39,7 +39,7 @@ def refused(*words):
 # --- the whole path
 
 
-def test_a_run_says_where_its_results_lie(whole):
+def test_a_run_prints_the_paths_of_its_results(whole):
     workdir, out = whole
     scores = json.loads((workdir / "metrics.json").read_text())
     assert f"MAE {scores['mae']:.1f}, RMSE {scores['rmse']:.1f}" in out
@@ -51,7 +51,7 @@ def test_a_run_says_where_its_results_lie(whole):
         assert (workdir / name).exists()
 
 
-def test_a_run_writes_down_what_it_is(whole):
+def test_a_run_writes_config_and_environment(whole):
     written = json.loads((whole[0] / "config.json").read_text())
     assert written["density"]["steps"] == 4
     assert written["data"]["max_heads"] == 60
@@ -61,7 +61,7 @@ def test_a_run_writes_down_what_it_is(whole):
     assert re.fullmatch("[0-9a-f]{40}|unknown", record["commit"])
 
 
-def test_every_step_has_a_line(whole):
+def test_every_step_has_a_line_in_metrics_jsonl(whole):
     lines = journal(whole[0])
     steps = [(line["stage"], line["step"]) for line in lines]
     assert steps == [(s, n) for s, last in STAGES.items() for n in range(1, last + 1)]
@@ -71,7 +71,7 @@ def test_every_step_has_a_line(whole):
     assert "crop_mae" in lines[-1] and "discriminator" in lines[-1]
 
 
-def test_tensorboard_reads_the_same(whole):
+def test_tensorboard_has_the_same_values(whole):
     board = EventAccumulator(str(whole[0] / "tensorboard"))
     board.Reload()
     read = [event.value for event in board.Scalars("density/loss")]
@@ -81,7 +81,7 @@ def test_tensorboard_reads_the_same(whole):
     assert len(board.Images("density/crop")) == 4
 
 
-def test_scores_are_those_of_the_table(whole):
+def test_scores_are_those_of_the_predictions_table(whole):
     scores = json.loads((whole[0] / "metrics.json").read_text())
     with open(whole[0] / "predictions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -95,7 +95,7 @@ def test_scores_are_those_of_the_table(whole):
         np.testing.assert_allclose(scores[name], mean)
 
 
-def test_pictures_open(whole):
+def test_pictures_are_readable_images(whole):
     pictures = sorted((whole[0] / "pictures").iterdir())
     assert len(pictures) == 2
     for path in pictures:
@@ -104,7 +104,7 @@ def test_pictures_open(whole):
             assert np.asarray(picture).std() > 10
 
 
-def test_evaluation_alone_scores_again_and_says_so(whole, tmp_path):
+def test_evaluation_alone_counts_its_repetitions(whole, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(whole[0], workdir)
     (workdir / "pictures" / "old.png").touch()
@@ -121,7 +121,7 @@ def test_evaluation_alone_scores_again_and_says_so(whole, tmp_path):
     assert len(list((workdir / "pictures").iterdir())) == 1
 
 
-def test_a_search_ends_with_the_validation_photographs(tmp_path):
+def test_eval_split_validation_scores_the_validation_images(tmp_path):
     words = (
         *tiny_experiment.BRIEF,
         f"--workdir={tmp_path / 'run'}",
@@ -129,7 +129,7 @@ def test_a_search_ends_with_the_validation_photographs(tmp_path):
     )
     status, out, err = tiny_experiment.launch(*words, "--config.density.steps=2")
     assert status == 0, err
-    assert "on 1 validation photographs;" in out and "test set" not in out
+    assert "on 1 validation images;" in out and "test set" not in out
     found = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert (found["split"], found["test_evaluations"]) == ("validation", 0)
 
@@ -138,7 +138,7 @@ def test_a_search_ends_with_the_validation_photographs(tmp_path):
 
 
 def stopped(workdir, signum, *, seen):
-    """Start, send a signal once `seen()`, and return (exit status, stderr)."""
+    """Starts, sends a signal after `seen()`, and returns (exit status, stderr)."""
     with tiny_experiment.start(
         tiny_experiment.CONFIG, f"--workdir={workdir}"
     ) as process:
@@ -149,8 +149,8 @@ def stopped(workdir, signum, *, seen):
     return process.returncode, err
 
 
-def test_a_run_stopped_again_and_again_ends_like_one_that_was_not(whole, tmp_path):
-    """SIGTERM, then kill -9, then SIGINT in the evaluation, then left alone."""
+def test_a_repeatedly_stopped_run_ends_like_an_unbroken_one(whole, tmp_path):
+    """SIGTERM, then kill -9, then SIGINT in the evaluation, then no signal."""
     workdir = tmp_path / "run"
 
     def reached(stage, step):
@@ -169,7 +169,7 @@ def test_a_run_stopped_again_and_again_ends_like_one_that_was_not(whole, tmp_pat
     assert "Traceback" not in err
     assert not (workdir / "metrics.json").exists()
 
-    command = shlex.split(err.splitlines()[-1].removeprefix("To go on: "))
+    command = shlex.split(err.splitlines()[-1].removeprefix("To resume: "))
     assert command[0] == "python"
     again = subprocess.run(
         [sys.executable, *command[1:]], cwd=tiny_experiment.ROOT, check=False
@@ -191,8 +191,8 @@ def same_weights(one, other):
         np.testing.assert_array_equal(value, other[name], err_msg=name)
 
 
-def test_a_run_goes_on_from_another_s_weights_without_stages_it_had(whole, tmp_path):
-    """As README says for a user's own photographs."""
+def test_a_run_fine_tunes_weights_of_another_run(whole, tmp_path):
+    """The command of docs/train.md for a user's own images."""
     none = [f"--config.{name}.steps=0" for name in ("gce", "lce", "adversary")]
     workdir = tmp_path / "run"
     words = (f"--workdir={workdir}", f"--config.init_from={whole[0]}", *none)
@@ -207,8 +207,8 @@ def test_a_run_goes_on_from_another_s_weights_without_stages_it_had(whole, tmp_p
 
 
 @pytest.mark.long
-def test_pmap_learns_the_same_as_jit(tmp_path):
-    """The first row of the ablation: the loop and the devices, one network."""
+def test_pmap_trains_the_same_as_jit(tmp_path):
+    """The first row of the ablation, one network."""
     words = [tiny_experiment.CONFIG, "--config.adversary.steps=0"]
     words += [f"--config.model.{n}=false" for n in ("use_gce", "use_lce")]
     for parallel in ("jit", "pmap"):
@@ -242,7 +242,7 @@ def test_pmap_learns_the_same_as_jit(tmp_path):
         (["and", "more"], "not understood: and more"),
     ],
 )
-def test_unknown_words_are_named(words, text, tmp_path):
+def test_unknown_arguments_are_named(words, text, tmp_path):
     err = refused(tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}", *words)
     assert re.search(text.replace("|", r"\|"), err)
     assert err.count("\n") == 1
@@ -260,7 +260,7 @@ def test_unknown_words_are_named(words, text, tmp_path):
         ("def get_config(): return {}", "must return a cpcnn_jax.config.Experiment"),
     ],
 )
-def test_an_experiment_s_file_that_cannot_be_used_is_named(source, text, tmp_path):
+def test_an_unusable_experiment_file_is_named(source, text, tmp_path):
     path = tmp_path / "x.py"
     if source:
         path.write_text(source)
@@ -270,7 +270,7 @@ def test_an_experiment_s_file_that_cannot_be_used_is_named(source, text, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_flags_that_must_be_given(tmp_path):
+def test_required_flags(tmp_path):
     assert "flag --config" in refused(f"--workdir={tmp_path}")
     assert "flag --workdir" in refused(tiny_experiment.CONFIG)
 
@@ -279,7 +279,7 @@ def test_flags_that_must_be_given(tmp_path):
 
 
 def printed(*words):
-    """What launch.py prints to words that it takes; JAX is not asked to compute."""
+    """The output of launch.py for a correct command line; nothing is computed."""
     status, out, err = tiny_experiment.launch(tiny_experiment.CONFIG, *words)
     assert status == 0, err
     return out
@@ -303,7 +303,7 @@ def test_a_dry_run_prints_the_job_and_does_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_jobs_and_sweeps_that_cannot_be(tmp_path):
+def test_invalid_jobs_and_sweeps_are_refused(tmp_path):
     words = (tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}")
     err = refused(*words, "--sweep=density.stps=1,2")
     assert (
@@ -330,8 +330,8 @@ def test_jobs_and_sweeps_that_cannot_be(tmp_path):
 
 
 @pytest.mark.long
-def test_a_sweep_goes_on_after_a_point_that_fails(tmp_path):
-    """One process trains the points in turn; started again, it skips the finished."""
+def test_a_sweep_continues_after_a_failed_point(tmp_path):
+    """One process trains the points in turn and skips finished ones when restarted."""
     words = [
         *tiny_experiment.BRIEF,
         f"--workdir={tmp_path}",
@@ -356,7 +356,7 @@ def test_a_sweep_goes_on_after_a_point_that_fails(tmp_path):
 # --- a configuration, a folder or a file that cannot be used
 
 
-def test_a_value_that_cannot_be_used_leaves_no_trace(tmp_path):
+def test_an_invalid_value_writes_nothing(tmp_path):
     workdir = tmp_path / "run"
     err = refused(
         tiny_experiment.CONFIG, f"--workdir={workdir}", "--config.density.steps=-1"
@@ -365,7 +365,7 @@ def test_a_value_that_cannot_be_used_leaves_no_trace(tmp_path):
     assert not workdir.exists()
 
 
-def test_a_corrected_value_goes_on_in_the_same_folder(tmp_path):
+def test_a_corrected_value_uses_the_same_folder(tmp_path):
     words = (tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}")
     err = refused(*words, "--config.gce.batch_size=12")
     assert "--config.gce.batch_size=12 cannot be split over 8 devices" in err
@@ -374,7 +374,7 @@ def test_a_corrected_value_goes_on_in_the_same_folder(tmp_path):
     assert "python -m cpcnn_jax import-weights vgg16" in err
 
 
-def test_another_experiment_s_folder_stays_as_it_was(whole, tmp_path):
+def test_the_folder_of_another_experiment_is_unchanged(whole, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(whole[0], workdir)
     before = {p: p.stat().st_mtime_ns for p in workdir.rglob("*")}
@@ -408,7 +408,7 @@ def test_evaluation_with_damaged_weights(whole, tmp_path):
 
 @pytest.fixture
 def photographs(tmp_path, monkeypatch):
-    """A small ShanghaiTech folder; flags that use it."""
+    """A small ShanghaiTech folder, and flags that use it."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
     root = write_part(tmp_path / "data")
     experiment = tmp_path / "experiment.py"
@@ -424,7 +424,7 @@ def photographs(tmp_path, monkeypatch):
     return root, (*words, f"--config.data.root={root}")
 
 
-def test_a_missing_data_set_says_where_to_get_it(photographs, tmp_path):
+def test_a_missing_data_set_names_its_download(photographs, tmp_path):
     _, words = photographs
     err = refused(*words, f"--config.data.root={tmp_path / 'none'}")
     assert f"--config.data.root={tmp_path / 'none'} is not a folder" in err
@@ -432,25 +432,25 @@ def test_a_missing_data_set_says_where_to_get_it(photographs, tmp_path):
     assert "train_data/" in err and "ground-truth/GT_IMG_1.mat" in err
 
 
-def test_missing_test_photographs_are_said_before_the_training(photographs, tmp_path):
+def test_missing_test_images_are_reported_before_the_training(photographs, tmp_path):
     root, words = photographs
     shutil.rmtree(root / "part_A" / "test_data")
     assert "has no test_data folder" in refused(*words)
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-def test_damaged_photographs_and_annotations_are_named(photographs):
+def test_damaged_images_and_annotations_are_named(photographs):
     root, words = photographs
     whole = image(root, 2).read_bytes()
     image(root, 2).write_bytes(whole[: len(whole) // 2])
     err = refused(*words)
-    assert "IMG_2.jpg is not a whole JPEG or PNG photograph" in err
+    assert "IMG_2.jpg is not a complete JPEG or PNG image" in err
     image(root, 2).write_bytes(whole)
     annotation(root, 1).write_bytes(b"not a matrix")
     assert "GT_IMG_1.mat holds no head points" in refused(*words)
 
 
-def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     words = [
         tiny_experiment.CONFIG,
         f"--workdir={tmp_path}/run",

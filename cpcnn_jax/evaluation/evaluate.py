@@ -1,152 +1,130 @@
-"""Evaluation: every photograph at its own size, scored and shown.
+"""Evaluation: scores and pictures of whole images at their own size.
 
-The test photographs are for the end. What settings are chosen by are the validation
-photographs, which are kept apart from training.
+The test images are for final results. Choose settings by the validation images, which
+are held out of training.
 """
 
 import hashlib
 import io
 import json
 import math
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from cpcnn_jax import data
-from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.data import splits
+from cpcnn_jax.config import Experiment
+from cpcnn_jax.data.experiment_splits import ExperimentSplits
 from cpcnn_jax.distributed import multihost
-from cpcnn_jax.distributed.preemption import Interrupted, immediate_signals
+from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.evaluation import figures, predictions, scores
 from cpcnn_jax.evaluation.report import page
 from cpcnn_jax.inference import counter
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.weights import serialization
 
-
-def open_images(config, split):
-    """The photographs that `evaluate` scores; worth opening before the training.
-
-    Args:
-      config: `config.Experiment`.
-      split: "test" or "validation".
-
-    Returns:
-      A source; see `cpcnn_jax.data`.
-
-    Raises:
-      ValueError: there are none, or one is too small for the networks.
-    """
-    if split == "test":
-        source = data.open_dataset(config.data, "test")
-    else:
-        known, share = (
-            data.open_dataset(config.data, "train"),
-            config.validation.percent,
-        )
-        source = splits.split(known, share)[1]
-        if not len(source):
-            raise ValueError(
-                f"--config.validation.percent={share} keeps no photographs to choose "
-                "settings by, which --eval_split=validation needs"
-            )
-    for name, (height, width) in zip(source.names, source.shapes, strict=True):
-        if min(height, width) < PATCH:
-            raise ValueError(
-                f"the {split} photograph {name} has {width}x{height} pixels; the "
-                f"networks need at least {PATCH}x{PATCH}"
-            )
-    return source
+Estimate = Callable[[np.ndarray], np.ndarray]
 
 
-def evaluate(config, folder, *, stop, split="test"):
-    """Score the trained networks on whole photographs.
+def evaluate(
+    config: Experiment,
+    folder: str | os.PathLike[str],
+    splits: ExperimentSplits,
+    *,
+    stop: Callable[[], int | None],
+) -> dict[str, Any]:
+    """Scores the trained networks on whole images.
 
-    Several processes share the photographs; the main one writes `predictions.csv`,
-    `metrics.json`, `pictures/` and `report.html` into the folder.
+    Several processes share the images. The main process writes predictions.csv,
+    metrics.json, pictures/ and report.html into the folder.
 
     Args:
-      config: `config.Experiment`.
-      folder: the run's folder, with trained weights.
-      split: of `open_images`.
+      config: the experiment.
+      folder: the workdir, with trained weights.
+      splits: the opened images.
       stop: function, the number of a received signal or None.
 
     Returns:
-      The scores, as in metrics.json but for numbers that JSON has not; in the main
-      process also how often they were computed.
+      The scores of metrics.json, with nan and inf where JSON has null. In the main
+      process also the number of times these weights were scored on the test images.
 
     Raises:
-      Interrupted: asked to stop; earlier results are left as they were.
-      ValueError: no trained weights, or the data cannot be used.
+      Interrupted: a signal was received; earlier results are unchanged.
+      ValueError: there are no trained weights, or the data cannot be used.
     """
     folder = Path(folder)
     file = serialization.weights_file(folder)
     if not file.exists():
         raise ValueError(f"{file} does not exist: train first, with --mode=train")
-    with immediate_signals(stop, "before the evaluation: photographs were being read"):
-        source = open_images(config, split)
-        known = data.open_dataset(config.data, "train")
-    training = [len(points) for points in known.points]
     ready = counter.load(file)
-    thresholds = scores.level_thresholds(training)
 
     def estimate(image):
         return ready.count(image).density
 
-    rows = score_images(source, estimate, config, thresholds, stop=stop)
-    found = scores.summarize(rows, training)
-    found |= {"split": split, "count_reference": config.count_reference}
+    thresholds = scores.level_thresholds(splits.train_counts)
+    rows = score_images(splits.evaluation, estimate, config, thresholds, stop=stop)
+    result = scores.summarize(rows, splits.train_counts)
+    split = splits.eval_split
+    result |= {"split": split, "count_reference": config.count_reference}
     if multihost.is_main():
-        found |= _times_scored(folder / "metrics.json", file, now=split == "test")
+        file_scores = folder / "metrics.json"
+        result |= _test_evaluations(file_scores, file, now=split == "test")
         predictions.write(folder, rows)
-        atomic_write.write_atomic(folder / "metrics.json", _json(found))
-        _draw(folder / "pictures", rows, source, estimate, config)
+        atomic_write.write_atomic(file_scores, _json(result))
+        _draw(folder / "pictures", rows, splits.evaluation, estimate, config)
         page.write(folder)
     multihost.barrier("evaluated")
-    return found
+    return result
 
 
-def score_images(source, estimate, config, thresholds, *, stop):
-    """Score an estimate of every photograph, whichever network made it.
+def score_images(
+    images: Any,
+    estimate: Estimate,
+    config: Experiment,
+    thresholds: np.ndarray,
+    *,
+    stop: Callable[[], int | None],
+) -> list[dict[str, Any]]:
+    """Scores an estimate of every image, whichever network made it.
 
     Args:
-      source: photographs; see `cpcnn_jax.data`.
-      estimate: function, uint8 `[H, W, 3]` to density `[H, W]`.
-      config: `config.Experiment`; how the true maps are drawn, and what is counted.
-      thresholds: of the density levels, from `scores.level_thresholds`.
-      stop: as in `evaluate`.
+      images: the images; see `cpcnn_jax.data`.
+      estimate: function, uint8 `[H, W, 3]` to density `[H, W]`, people per pixel.
+      config: the experiment; decides the target maps and the true counts.
+      thresholds: boundaries of the density levels, from `scores.level_thresholds`.
+      stop: function, the number of a received signal or None.
 
     Returns:
-      A dict per photograph, of all processes; see `scores.score_image`.
+      A dict per image, of all processes; see `scores.score_image`.
 
     Raises:
-      Interrupted: asked to stop.
+      Interrupted: a signal was received.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     bar = tqdm(
-        multihost.local_share(range(len(source))),
+        multihost.local_share(range(len(images))),
         desc="evaluate",
-        unit="photograph",
+        unit="image",
         disable=not multihost.is_main(),
     )
     for index in bar:
         if index is not None:
-            record = source[index]
+            record = images[index]
             density = estimate(record["image"])
             rows.append(scores.score_image(record, density, config, thresholds))
             error = np.mean([abs(row["predicted"] - row["count"]) for row in rows])
             bar.set_postfix(mae=f"{error:.1f}")
-        if stop():
-            raise Interrupted(
-                stop(), f"in the evaluation, after {len(rows)} photographs"
-            )
+        if signal := stop():
+            raise Interrupted(signal, f"in the evaluation, after {len(rows)} images")
     return multihost.gather(rows)
 
 
-def _times_scored(file, trained, *, now):
-    """How often these weights have met the test photographs, with this time."""
-    with open(trained, "rb") as opened:
+def _test_evaluations(file, weights, *, now):
+    """Number of times that these weights were scored on the test images."""
+    with open(weights, "rb") as opened:
         weights_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     try:
         last = json.loads(file.read_text())
@@ -162,7 +140,7 @@ def _json(tree):
 
 
 def _finite(tree):
-    """The tree with null for nan and the infinities, which JSON has not."""
+    """Replaces nan and inf by None."""
     if isinstance(tree, dict):
         return {name: _finite(value) for name, value in tree.items()}
     if isinstance(tree, list):
@@ -170,25 +148,26 @@ def _finite(tree):
     return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
-def _draw(folder, rows, source, run, config):
-    """Pictures from the best count to the worst, evenly over the ranking."""
+def _draw(folder, rows, images, estimate, config):
+    """Draws comparisons, evenly spaced over the ranking of count errors."""
     folder.mkdir(exist_ok=True)
-    before, drawn = set(folder.glob("*.png")), set()
+    old, drawn = set(folder.glob("*.png")), set()
     errors = [abs(row["predicted"] - row["count"]) for row in rows]
     ranking = np.argsort(errors, kind="stable")
-    shown = min(config.num_eval_images, len(rows))
-    for rank in np.linspace(0, len(rows) - 1, shown).round().astype(int):
+    number = min(config.num_eval_images, len(rows))
+    for rank in np.linspace(0, len(rows) - 1, number).round().astype(int):
         index = int(ranking[rank])
-        record, people = source[index], rows[index]["count"]
+        record, people = images[index], rows[index]["count"]
         title = f"{record['name']}: {rank + 1} of {len(rows)}, best first"
-        _, true, found = scores.apply_roi(record, run(record["image"]), config)
+        density = estimate(record["image"])
+        _, true, predicted = scores.apply_roi(record, density, config)
         figure = figures.comparison_figure(
-            record["image"], true, found, people=people, title=title
+            record["image"], true, predicted, people=people, title=title
         )
         file = folder / f"{rank + 1:03d}_{record['name']}.png"
         atomic_write.write_atomic(file, _png(figure))
         drawn.add(file)
-    for file in before - drawn:
+    for file in old - drawn:
         file.unlink()
 
 

@@ -1,7 +1,7 @@
-"""Checkpoints of one stage of training, kept by Orbax: the last two and the best.
+"""Checkpoints of one stage, written by Orbax: the last two and the best.
 
-Orbax takes a flipped bit for another weight. Beside every state lies its checksum, and
-what does not fit its own is never gone on from.
+Orbax does not detect a flipped bit. A checksum is saved with every state, and a state
+that does not match it is never resumed.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import os
 import shutil
 import zlib
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,19 +20,19 @@ from orbax.checkpoint import checkpoint_managers
 
 from cpcnn_jax.distributed import multihost
 
-SCORE = "validation_mae"  # people; what the best checkpoint has least of
+SCORE = "validation_mae"  # people; the best checkpoint has the least
 
-# Of a full disk every one of Orbax's writers would report by itself; ours says it once.
+# Each of Orbax's writers would report a full disk; `_writing` reports it once.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 
 
 class _Manager(ocp.CheckpointManager):
-    """Orbax's, but that it leaves preemption to `multihost.agreed_stop`.
+    """Orbax's manager without its own handling of preemption.
 
-    JAX takes the last number that anyone asked with for how far the process has come.
-    Orbax asks with the step at every save, `agreed_stop` with its own count: after a
-    save the processes would agree on a call that is over, and never stop.
+    JAX takes the last number passed by any caller as the progress of the process. Orbax
+    passes the step at every save and `multihost.agreed_stop` its own count. After a
+    save, the processes would agree on a past call and never stop.
     """
 
     def reached_preemption(self, step):
@@ -46,14 +47,14 @@ class Checkpoints:
       stage: the stage's name.
 
     Attributes:
-      stage: likewise.
+      stage: the stage's name.
 
     Raises:
       ValueError: something in the folder of checkpoints is a link.
     """
 
-    def __init__(self, workdir, stage):
-        """Open, and create where absent."""
+    def __init__(self, workdir: str | os.PathLike[str], stage: str):
+        """Opens the folder and creates it where absent."""
         self.stage = stage
         self._folder = Path(workdir).resolve() / "checkpoints" / stage
         _refuse_links(self._folder)
@@ -72,17 +73,17 @@ class Checkpoints:
         )
         self._manager = _Manager(self._folder, options=options)
 
-    def save(self, step, state, score=None):
-        """Write `state` in the background; a half-written one is never restored.
+    def save(self, step: int, state: Any, score: float | None = None) -> None:
+        """Writes a state in the background; an incomplete one is never restored.
 
         Args:
-          step: steps done.
-          state: pytree of arrays; may be given up (donated) at once.
-          score: its MAE on the validation photographs, or None: not measured.
+          step: number of finished steps.
+          state: pytree of arrays; may be donated after the call.
+          score: MAE on the validation images, people; None: not measured.
 
         Raises:
-          OSError: this one or the one before cannot be written.
-          FloatingPointError: the state is no longer finite; it is not written.
+          OSError: this state or the one before cannot be written.
+          FloatingPointError: the state is not finite; it is not written.
         """
         self._refuse_infinite(step, state)
         checksum = _checksum(state)
@@ -94,48 +95,48 @@ class Checkpoints:
                 custom_metadata={"crc32": checksum},
             )
 
-    def latest(self):
-        """The step of the latest checkpoint, or None."""
+    def latest(self) -> int | None:
+        """Returns the step of the latest checkpoint, or None."""
         return self._manager.latest_step()
 
-    def restore(self, like):
-        """The latest state that is whole, placed as `like`; damaged ones are named.
+    def restore(self, like: Any) -> tuple[int, Any] | None:
+        """Restores the latest undamaged state; damaged ones are renamed and reported.
 
         Args:
           like: a state of the same structure, shapes and placement.
 
         Returns:
-          (step, state), or None where nothing was saved yet.
+          (step, state placed as `like`), or None where nothing was saved.
 
         Raises:
-          ValueError: all that was saved is damaged.
+          ValueError: every checkpoint is damaged.
         """
-        damaged = {}
+        damaged: dict[int, Exception] = {}
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
                 state = self._read(step, like)
-            except Exception as error:  # Orbax raises every kind there is
+            except Exception as error:  # Orbax raises many kinds
                 damaged[step] = error
                 continue
-            for number, error in damaged.items():
-                self._set_aside(number, error)
+            for number, reason in damaged.items():
+                self._set_aside(number, reason)
             return step, state
         if damaged:
             raise ValueError(
                 f"every checkpoint in {self._folder} is damaged "
                 f"({_short(max(damaged.items())[1])}): remove that folder to train "
-                "this stage anew"
+                "this stage again"
             )
         return None
 
-    def best(self, like):
-        """The whole state with the least score, placed as `like`.
+    def best(self, like: Any) -> tuple[int, Any] | None:
+        """Restores the undamaged state with the least score.
 
         Args:
-          like: as in `restore`.
+          like: a state of the same structure, shapes and placement.
 
         Returns:
-          (step, state), or None where no score was ever given.
+          (step, state placed as `like`), or None where no score was saved.
         """
         self._manager.wait_until_finished()
         while (step := self._manager.best_step()) is not None:
@@ -150,7 +151,7 @@ class Checkpoints:
         state = self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
         expected = (self._manager.metadata(step).custom_metadata or {}).get("crc32")
         if expected not in (None, _checksum(state)):
-            raise ValueError("its values do not fit its checksum")
+            raise ValueError("its values do not match its checksum")
         return state
 
     def _refuse_infinite(self, step, state):
@@ -164,7 +165,9 @@ class Checkpoints:
     def _set_aside(self, step, error):
         place = self._folder / str(step)
         aside = place.with_name(f"{step}.damaged")
-        text = "checkpoint %s is damaged (%s) and now called %s: going on without it"
+        text = (
+            "checkpoint %s is damaged (%s) and was renamed to %s: resuming without it"
+        )
         absl_logging.warning(text, place, _short(error), aside.name)
         if multihost.is_main():
             shutil.rmtree(aside, ignore_errors=True)
@@ -172,11 +175,11 @@ class Checkpoints:
         multihost.barrier(f"{place} set aside")
         self._manager.reload()
 
-    def close(self):
-        """Wait until all is written.
+    def close(self) -> None:
+        """Waits until all states are written.
 
         Raises:
-          OSError: the last one cannot be written.
+          OSError: the last state cannot be written.
         """
         with self._writing():
             self._manager.wait_until_finished()
@@ -184,13 +187,13 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _writing(self):
-        """Orbax's own words for a full disk are a screen of text."""
+        """Shortens Orbax's report of a full disk."""
         try:
             yield
         except (ValueError, OSError) as error:
             raise OSError(
                 f"cannot write a checkpoint to {self._folder}: "
-                f"{str(error).rsplit(': ', 1)[-1]}; what was saved before is kept"
+                f"{str(error).rsplit(': ', 1)[-1]}; earlier checkpoints are kept"
             ) from error
 
 
@@ -199,13 +202,13 @@ def _score(scores):
 
 
 def _short(error):
-    """The first words of an error; Orbax's own go on for a screen."""
+    """First words of an error of Orbax."""
     first = str(error).strip().splitlines() or [type(error).__name__]
     return first[0][:100]
 
 
 def _checksum(state):
-    """CRC-32 of all arrays of a state, with their names and types."""
+    """CRC-32 of a state's arrays with their names, dtypes and shapes."""
     total = 0
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
         name, values = jax.tree_util.keystr(path), np.asarray(leaf)
@@ -215,15 +218,15 @@ def _checksum(state):
 
 
 def _refuse_links(folder):
-    """Refuse a checkpoint that would be read or written elsewhere than in its folder.
+    """Refuses checkpoints that would be read or written outside of their folder.
 
-    Reference: google/flax issue 5487, a file of the host's read into an array.
+    Reference: google/flax issue 5487, a host's file read into an array.
     """
     for path in (folder.parent, folder, *_inside(folder)):
         if path.is_symlink():
             raise ValueError(
-                f"{path} is a link, which checkpoints must not hold, since it may lead "
-                "to any file: put what it names in its place"
+                f"{path} is a link, which checkpoints must not hold, because it may "
+                "lead to any file: replace it by its target"
             )
 
 

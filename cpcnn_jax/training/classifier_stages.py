@@ -1,9 +1,11 @@
-"""The stages "GCE" and "LCE": classifiers of how dense an image is, each learned alone.
+"""The stages of GCE and LCE, each trained alone to classify density.
 
 Reference: Sindagi & Patel, ICCV 2017, sections 3.1, 3.2 and 4.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -16,78 +18,99 @@ from cpcnn_jax.training import train_step
 from cpcnn_jax.training.init import params as init_params
 
 
-def gce_stage(run, before):
-    """GCE on crops; only its head and the last convolutions learn."""
+def gce_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.Stage:
+    """Builds the GCE's stage on crops; only its head and VGG-16's last layers train.
+
+    Args:
+      context: the stages' common record.
+      params: flat dict of all parameters.
+    """
     return _classifier_stage(
-        run,
-        before,
+        context,
+        params,
         name="gce",
         counts_of=crops_lib.crop_counts,
         batches_of=functools.partial(
-            input_pipeline.crop_batches, target=run.config.target
+            input_pipeline.crop_batches, target=context.config.target
         ),
     )
 
 
-def lce_stage(run, before):
-    """LCE on patches, window by window; if it has VGG-16's, its last convolutions."""
-    side = run.config.model.lce_input_size
+def lce_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.Stage:
+    """Builds the LCE's stage on patches.
+
+    Args:
+      context: the stages' common record.
+      params: flat dict of all parameters.
+    """
+    side = context.config.model.lce_input_size
     return _classifier_stage(
-        run,
-        before,
+        context,
+        params,
         name="lce",
         counts_of=functools.partial(crops_lib.patch_counts, side=side),
         batches_of=functools.partial(input_pipeline.patch_batches, side=side),
     )
 
 
-def _classifier_stage(run, before, *, name, counts_of, batches_of):
-    network, settings = getattr(run.model, name), getattr(run.config, name)
-    crops, seed = run.config.crops, run.config.seed
-    counts = counts_of(run.source, crops, seed=seed)
-    thresholds = stage_lib.fit_class_thresholds(run, counts)
-    tx = stage_lib.make_adam(settings)
-    if settings.vgg_lr_multiplier != 1:
-        tx = stage_lib.scale_updates(tx, "/vgg16/", settings.vgg_lr_multiplier)
-    frozen = _frozen(name, settings)
-
-    def trains(weight):
-        return weight.startswith(f"{name}/") and not weight.startswith(frozen)
-
-    def labelled(start):
-        order = {"batch_size": settings.batch_size, "seed": seed, "start": start}
-        for batch in batches_of(run.source, crops, reading=run.reading, **order):
-            label = density_classes.density_class(batch["count"], thresholds)
-            yield {"image": batch["image"], "label": label, "crop": batch["crop"]}
-
+def _classifier_stage(
+    context: stage_lib.StageContext,
+    params: dict,
+    *,
+    name: str,
+    counts_of: Callable,
+    batches_of: Callable,
+) -> stage_lib.Stage:
+    network, settings = getattr(context.model, name), getattr(context.config, name)
+    crops, seed = context.config.crops, context.config.seed
+    counts = counts_of(context.source, crops, seed=seed)
+    thresholds = stage_lib.fit_class_thresholds(context, counts)
+    weights = density_classes.class_weights(counts, thresholds)
+    trains = _trained_names(name, settings)
+    tx = _optimizer(settings)
     step = train_step.classification_step(
         network,
         tx,
         scope=f"{name}/",
-        class_weights=jnp.asarray(density_classes.class_weights(counts, thresholds)),
+        class_weights=jnp.asarray(weights),
         key=init_params.purpose_key(seed, f"{name} dropout"),
-        **stage_lib.step_options(run, settings),
+        options=stage_lib.step_options(context, settings),
     )
 
+    def batches(start):
+        options = {"batch_size": settings.batch_size, "seed": seed, "start": start}
+        options["reading"] = context.reading
+        for batch in batches_of(context.source, crops, **options):
+            label = density_classes.density_class(batch["count"], thresholds)
+            yield {"image": batch["image"], "label": label, "crop": batch["crop"]}
+
     @functools.cache
-    def work(shape):
+    def step_flops(shape):
         layers = flops.layer_flops(network, shape)
         return flops.training_flops(layers, lambda layer: trains(f"{name}/{layer}/"))
 
     return stage_lib.Stage(
         name=name,
         steps=settings.steps,
-        state=train_step.new_state(before, tx, trains=trains),
+        state=train_step.new_state(params, tx, trains=trains),
         step=step,
-        batches=labelled,
+        batches=batches,
         result=stage_lib.all_params,
-        photographs=run.source.names,
-        flops=work,
+        image_names=context.source.names,
+        flops=step_flops,
         maps=False,
     )
 
 
-def _frozen(network, settings):
-    """What the names of the convolutions begin with that stay ImageNet's."""
+def _optimizer(settings):
+    tx = stage_lib.make_adam(settings)
+    if settings.vgg_lr_multiplier != 1:
+        tx = stage_lib.scale_updates(tx, "/vgg16/", settings.vgg_lr_multiplier)
+    return tx
+
+
+def _trained_names(network: str, settings: Any) -> Callable[[str], bool]:
+    """Selects a network's parameters, without the VGG-16 layers that stay frozen."""
     first = VGG16_LAYERS.index(settings.first_trainable_layer)
-    return tuple(f"{network}/vgg16/{layer}/" for layer in VGG16_LAYERS[:first])
+    frozen = tuple(f"{network}/vgg16/{layer}/" for layer in VGG16_LAYERS[:first])
+    return lambda name: name.startswith(f"{network}/") and not name.startswith(frozen)

@@ -1,13 +1,14 @@
-"""What the frozen networks say of a photograph or a crop, computed once.
+"""Disk cache of the frozen GCE and LCE scores.
 
-In the joint stage GCE and LCE no longer learn, while every crop comes back in every
-epoch and GCE alone costs more than a step of all that learns. Their scores are
-therefore written to the run's folder, a file per photograph, before the stage begins; a
-run that is stopped goes on after the last whole file. Several processes share the
-photographs, and each reads what the others have written.
+The density stages repeat every crop in every epoch, and the GCE costs more than a step
+of all that is trained. The scores are computed before the stage begins and written to
+the workdir, one file per image. A resumed run continues after the last complete file.
+Several processes share the images, and each reads the files of the others.
 """
 
 import functools
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,109 +17,115 @@ from tqdm import tqdm
 
 from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.distributed import multihost
+from cpcnn_jax.distributed.data_parallel import Strategy
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.models.params import to_variables
+from cpcnn_jax.training.stage import StageContext
 from cpcnn_jax.weights import serialization
 
+Arrays = dict[str, np.ndarray]
 
-def cached_arrays(file, compute):
-    """Arrays from a file that was written before, or computed and written now.
+
+def cached_arrays(file: Path, compute: Callable[[], Arrays]) -> Arrays:
+    """Reads arrays from a file, or computes and writes them.
 
     Args:
-      file: its path.
-      compute: () -> dict of arrays.
-
-    Returns:
-      Dict of numpy arrays.
+      file: path of the cache file; a damaged one is written again.
+      compute: function that returns the arrays.
 
     Raises:
       OSError: the file cannot be written.
     """
     try:
         return serialization.load(file)
-    except ValueError:  # none yet, or a damaged one
-        found = {name: np.asarray(x) for name, x in compute().items()}
-        _write(file, found)
-        return found
+    except ValueError:  # missing or damaged
+        arrays = {name: np.asarray(x) for name, x in compute().items()}
+        _write(file, arrays)
+        return arrays
 
 
-def make_crop_scorer(run, folder, strategy, stop):
-    """The scores of training crops, each a block and its windows.
+def make_crop_scorer(
+    context: StageContext,
+    folder: str | os.PathLike[str],
+    strategy: Strategy,
+    stop: Callable[[], int | None],
+) -> Callable:
+    """Makes a function that computes the scores of training crops.
 
     Args:
-      run: `stage.StageContext`.
-      folder: where they are kept, or will be.
-      strategy: from `parallel`.
+      context: the stages' common record.
+      folder: the folder of the cache.
+      strategy: the placement on devices.
       stop: function, the number of a received signal or None.
 
     Returns:
-      scores(weights, crops): a flat dict of all weights and a set of (i, j), numbers of
-      photograph and crop, to a dict of (i, j) to the crop's `CPCNN.scores` without the
-      B. It raises Interrupted when asked to stop; whole files are kept.
+      scores(params, crops): a flat parameter dict and a set of (i, j), numbers of image
+      and crop, to a dict of (i, j) to the crop's `CPCNN.scores` without the batch axis.
+      It raises Interrupted after a signal; complete files are kept.
     """
-    settings = run.config
+    config, model = context.config, context.model
     read = functools.partial(
-        crops_lib.crop_images, run.source, settings.crops, settings.seed
+        crops_lib.crop_images, context.source, config.crops, config.seed
     )
 
-    def look(weights, image):
-        variables = to_variables(weights)
-        return run.model.apply(variables, image, blocks=1, method="scores")
+    def predict(params, image):
+        # A crop, a quarter of each side of an image, is one block of the GCE.
+        return model.apply(to_variables(params), image, blocks=1, method="scores")
 
-    def scores(weights, crops):
-        if run.model.gce is None and run.model.lce is None:
+    def scores(params, crops):
+        if model.gce is None and model.lce is None:
             return dict.fromkeys(crops, {})
-        looks, size = strategy.answers(look, weights), settings.density.batch_size
-        if (
-            settings.deterministic_microbatch
-        ):  # on each of this process's devices, so that bits stay alike
-            size = (
-                settings.deterministic_microbatch
-                * strategy.num_devices
-                // multihost.process_rank()[1]
-            )
-        return _of_all(Path(folder), crops, read, looks, size, stop)
+        size = config.density.batch_size
+        if microbatch := config.deterministic_microbatch:
+            # One microbatch for each of this process's devices.
+            size = microbatch * strategy.num_devices // multihost.process_rank()[1]
+        batched = strategy.compile_local(predict, params)
+        return _score_all(Path(folder), crops, read, batched, size, stop)
 
     return scores
 
 
-def _of_all(folder, crops, read, look, batch_size, stop):
-    wanted = {}
+def _score_all(folder, crops, read, predict, batch_size, stop):
+    wanted: dict[int, list[int]] = {}
     for i, j in sorted(crops):
         wanted.setdefault(i, []).append(j)
 
     def scores(i):
-        ask = functools.partial(_ask, look, functools.partial(read, i), batch_size)
-        return _of_photograph(folder / f"crops_{i:06d}.safetensors", wanted[i], ask)
+        compute = functools.partial(
+            _in_batches, predict, functools.partial(read, i), batch_size
+        )
+        file = folder / f"crops_{i:06d}.safetensors"
+        return _scores_of_image(file, wanted[i], compute)
 
-    found = {}
-    for i in tqdm(
+    known = {}
+    bar = tqdm(
         multihost.local_share(list(wanted)),
         desc="context",
-        unit="photograph",
+        unit="image",
         disable=not multihost.is_main(),
-    ):
+    )
+    for i in bar:
         if i is not None:
-            found[i] = scores(i)
-        if stop():
-            raise Interrupted(stop(), f"in the context of photograph {i}'s crops")
+            known[i] = scores(i)
+        if signal := stop():
+            raise Interrupted(signal, f"in the context of image {i}'s crops")
     multihost.barrier("context")
-    found |= {i: scores(i) for i in wanted.keys() - found.keys()}  # by the others
-    return {(i, j): of for i, by_crop in found.items() for j, of in by_crop.items()}
+    known |= {i: scores(i) for i in wanted.keys() - known.keys()}  # by other processes
+    return {(i, j): of for i, by_crop in known.items() for j, of in by_crop.items()}
 
 
-def _of_photograph(file, wanted, ask):
-    """{j: scores} of its crops: those in the file, and the others, asked now."""
+def _scores_of_image(file, wanted, compute):
+    """{j: scores} of an image's crops; missing ones are computed and added."""
     try:
         known = serialization.load(file)
-    except ValueError:  # none yet, or a damaged one
+    except ValueError:  # missing or damaged
         known = {"numbers": np.zeros(0, np.int32)}
     if missing := [j for j in wanted if j not in known["numbers"]]:
-        found = ask(missing) | {"numbers": np.array(missing, np.int32)}
+        new = compute(missing) | {"numbers": np.array(missing, np.int32)}
         known = {
             name: np.concatenate([known.get(name, values[:0]), values])
-            for name, values in found.items()
+            for name, values in new.items()
         }
         _write(file, known)
     place = {j: k for k, j in enumerate(known.pop("numbers").tolist())}
@@ -127,18 +134,18 @@ def _of_photograph(file, wanted, ask):
     }
 
 
-def _ask(look, read, batch_size, numbers):
-    """`look` at crops of a photograph; the last batch is filled with repeats."""
+def _in_batches(predict, read, batch_size, numbers):
+    """Scores of an image's crops; the last batch is filled with repeats."""
     images, count = read(numbers), len(numbers)
     rows = np.arange(-(-count // batch_size) * batch_size).clip(max=count - 1)
-    answers = [look(images[part]) for part in rows.reshape(-1, batch_size)]
+    results = [predict(images[part]) for part in rows.reshape(-1, batch_size)]
     return {
-        name: np.concatenate([np.asarray(answer[name]) for answer in answers])[:count]
-        for name in answers[0]
+        name: np.concatenate([np.asarray(result[name]) for result in results])[:count]
+        for name in results[0]
     }
 
 
 def _write(file, arrays):
-    found = {name: np.ascontiguousarray(x) for name, x in arrays.items()}
+    contiguous = {name: np.ascontiguousarray(x) for name, x in arrays.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write.write_atomic(file, serialize(found))
+    atomic_write.write_atomic(file, serialize(contiguous))

@@ -1,11 +1,12 @@
-"""The stages that learn maps: DME and F-CNN together, GCE and LCE frozen.
+"""The stages of DME and F-CNN, with GCE and LCE frozen.
 
-First with the Euclidean loss, then against the discriminator.
+The first stage has the Euclidean loss, the second one the discriminator.
 
 Reference: Sindagi & Patel, ICCV 2017, sections 3.4 and 4.
 """
 
 import functools
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
@@ -22,118 +23,139 @@ from cpcnn_jax.training.init import expected_density
 from cpcnn_jax.training.init import params as init_params
 
 
-def density_stage(run, before):
-    """DME and F-CNN with the Euclidean loss, GCE and LCE frozen."""
-    settings = run.config.density
-    before = _expected(run, before) if settings.fcnn_init_from_lce else before
-    tx = stage_lib.scale_updates(
-        stage_lib.make_adam(settings), "dme/", settings.dme_lr_multiplier
-    )
+def density_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.Stage:
+    """Builds the stage with the Euclidean loss.
+
+    Args:
+      context: the stages' common record.
+      params: flat dict of all parameters.
+    """
+    settings = context.config.density
+    if settings.fcnn_init_from_lce:
+        params = _with_fcnn_from_lce(context, params)
+    tx = stage_lib.make_adam(settings)
+    tx = stage_lib.scale_updates(tx, "dme/", settings.dme_lr_multiplier)
     tx = ema.with_ema(tx, settings.ema_decay)
     step = train_step.density_step(
-        run.model,
+        context.model,
         tx,
         cells=settings.multiscale_loss_sizes,
-        **stage_lib.step_options(run, settings),
+        options=stage_lib.step_options(context, settings),
     )
     return stage_lib.Stage(
         name="density",
         steps=settings.steps,
-        state=train_step.new_state(before, tx, trains=_joint),
+        state=train_step.new_state(params, tx, trains=_is_trained),
         step=step,
-        batches=_density_batches(run, before, settings),
+        batches=_density_batches(context, params, settings),
         result=lambda state: {**ema.ema_params(state), **state.frozen},
-        photographs=run.source.names,
-        flops=functools.cache(functools.partial(_map_flops, run.model)),
+        image_names=context.source.names,
+        flops=functools.cache(functools.partial(_density_flops, context.model)),
     )
 
 
-def adversarial_stage(run, before):
-    """DME and F-CNN against the discriminator, GCE and LCE frozen."""
-    settings = run.config.adversary
-    judge = Discriminator(settings.discriminator_width_multiplier)
+def adversarial_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.Stage:
+    """Builds the stage against the discriminator.
+
+    Args:
+      context: the stages' common record.
+      params: flat dict of all parameters.
+    """
+    settings = context.config.adversary
+    discriminator = Discriminator(settings.discriminator_width_multiplier)
     tx = stage_lib.make_adam(settings)
-    judge_tx = optax.adam(
+    discriminator_tx = optax.adam(
         settings.discriminator_learning_rate, b1=settings.discriminator_beta1
     )
-    judge_weights = init_params.random_params(
-        judge, run.config.seed, "discriminator", channels=1
+    discriminator_params = init_params.random_params(
+        discriminator, context.config.seed, "discriminator", channels=1
     )
     state = train_step.GANState(
-        train_step.new_state(before, tx, trains=_joint),
-        train_step.new_state(judge_weights, judge_tx, trains=lambda name: True),
+        train_step.new_state(params, tx, trains=_is_trained),
+        train_step.new_state(
+            discriminator_params, discriminator_tx, trains=lambda name: True
+        ),
     )
     step = train_step.adversarial_step(
-        run.model,
+        context.model,
         tx,
-        judge,
-        judge_tx,
+        discriminator,
+        discriminator_tx,
         weight=settings.weight,
-        **stage_lib.step_options(run, settings),
+        options=stage_lib.step_options(context, settings),
     )
-
-    @functools.cache
-    def work(shape):
-        layers = flops.layer_flops(judge, (*shape[:3], 1))
-        judged = sum(layers.values())  # true and estimate, then through to the latter
-        return _map_flops(run.model, shape) + 2 * 3 * judged + 2 * judged
-
     return stage_lib.Stage(
         name="adversary",
         steps=settings.steps,
         state=state,
         step=step,
-        batches=_density_batches(run, before, settings),
-        result=lambda rivals: stage_lib.all_params(rivals.generator),
-        photographs=run.source.names,
-        flops=work,
+        batches=_density_batches(context, params, settings),
+        result=lambda state: stage_lib.all_params(state.generator),
+        image_names=context.source.names,
+        flops=functools.cache(
+            functools.partial(_adversarial_flops, context.model, discriminator)
+        ),
     )
 
 
-def _expected(run, before):
-    """F-CNN as the density that LCE expects."""
-    settings = run.config
+def _with_fcnn_from_lce(context, params):
+    """Replaces F-CNN's parameters by those of the density that the LCE implies."""
+    config = context.config
+    side = config.model.lce_input_size
     counts = crops_lib.patch_counts(
-        run.source, settings.crops, settings.seed, side=settings.model.lce_input_size
+        context.source, config.crops, config.seed, side=side
     )
-    return before | expected_density.fcnn_from_lce(
-        before,
+    return params | expected_density.fcnn_from_lce(
+        params,
         counts,
-        stage_lib.fit_class_thresholds(run, counts),
+        stage_lib.fit_class_thresholds(context, counts),
         area=PATCH**2,
-        density_scale=settings.model.density_scale,
+        density_scale=config.model.density_scale,
     )
 
 
-def _map_flops(model, shape):
-    """Of a step of DME and F-CNN alone: the frozen networks were asked before."""
+def _density_flops(model, shape):
+    """FLOPs of a step of DME and F-CNN; the frozen networks' scores are cached."""
     layers = flops.layer_flops(model, shape)
-    learning = {name: work for name, work in layers.items() if _joint(name)}
-    return flops.training_flops(learning, _joint)
+    trained = {name: work for name, work in layers.items() if _is_trained(name)}
+    return flops.training_flops(trained, _is_trained)
 
 
-def _joint(name):
+def _adversarial_flops(model, discriminator, shape):
+    layers = flops.layer_flops(discriminator, (*shape[:3], 1))
+    forward = sum(layers.values())
+    # Its own step on true and predicted maps, then the generator's through it.
+    return _density_flops(model, shape) + 2 * 3 * forward + 2 * forward
+
+
+def _is_trained(name):
     return name.startswith(("dme/", "fcnn/"))
 
 
-def _density_batches(run, before, settings):
-    """Crops with their maps and what the networks that are frozen say of them."""
-    order = {"batch_size": settings.batch_size, "seed": run.config.seed}
-    crops = run.config.crops
-    seen = input_pipeline.crops_used(run.source, crops, steps=settings.steps, **order)
-    scores = run.crop_scores(before, seen)
+def _density_batches(context, params, settings) -> Callable[[int], Iterator]:
+    """Batches of crops with their density maps and the frozen networks' scores."""
+    source, config = context.source, context.config
+    options = {"batch_size": settings.batch_size, "seed": config.seed}
+    used = input_pipeline.crops_used(
+        source, config.crops, steps=settings.steps, **options
+    )
+    scores = context.crop_scores(params, used)
 
     def batches(start):
-        target = run.config.target
         for batch in input_pipeline.crop_batches(
-            run.source, crops, target, start=start, reading=run.reading, **order
+            source,
+            config.crops,
+            config.target,
+            start=start,
+            reading=context.reading,
+            **options,
         ):
             known = [scores[tuple(numbers)] for numbers in batch["crop"].tolist()]
             yield {
                 "image": batch["image"],
                 "density": batch["density"],
                 "crop": batch["crop"],
-                "scores": jax.tree.map(lambda *of_each: np.stack(of_each), *known),
+                "scores": jax.tree.map(lambda *values: np.stack(values), *known),
             }
 
     return batches

@@ -1,12 +1,11 @@
-"""A running mean of the weights, which the optimiser keeps beside its own state.
+"""Exponential moving average of the parameters, kept in the optimizer's state.
 
-Single steps move the gain of a whole map up and down; in the mean that cancels. What is
-trained does not see it: the mean is what is validated and kept.
+Training does not use the average. It is validated and saved instead of the parameters.
 
 Reference: Polyak & Juditsky, SIAM J. Control and Optimization 30(4), 1992.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,50 +13,52 @@ import optax
 
 
 class EMAState(NamedTuple):
-    """The state of an optimiser and of the mean."""
+    """State of an optimizer with an average.
+
+    Attributes:
+      inner: the optimizer's own state.
+      steps: int32, number of averaged steps.
+      mean: the average, a pytree like the parameters.
+    """
 
     inner: optax.OptState
-    count: jax.Array  # int32, weights that are in the mean
-    mean: dict  # as the weights
+    steps: jax.Array
+    mean: Any
 
 
-def with_ema(tx, decay):
-    """An optimiser that makes the same updates, and keeps the mean of what they led to.
+def with_ema(
+    tx: optax.GradientTransformation, decay: float
+) -> optax.GradientTransformation:
+    """Adds an average of the updated parameters to an optimizer.
 
     Args:
-      tx: the optimiser.
-      decay: by how much the weights of a step count less with every further step, 0 to
-        under 1. With 0 no mean is kept.
-
-    Returns:
-      An optimiser.
+      tx: the optimizer; its updates are unchanged.
+      decay: factor on the older parameters in each step, 0 to under 1. The average is
+        corrected for its start at zero. With 0 the optimizer is returned as it is.
     """
     if not decay:
         return tx
 
     def init(params):
-        nothing = optax.tree.zeros_like(params)
-        return EMAState(tx.init(params), jnp.zeros((), jnp.int32), nothing)
+        zeros = optax.tree.zeros_like(params)
+        return EMAState(tx.init(params), jnp.zeros((), jnp.int32), zeros)
 
     def update(updates, state, params):
         updates, inner = tx.update(updates, state.inner, params)
-        count = state.count + 1
-        share = (1 - decay) / (1 - decay**count)  # of the newest: all, if it is alone
+        steps = state.steps + 1
+        share = (1 - decay) / (1 - decay**steps)  # of the newest parameters
         new = optax.apply_updates(params, updates)
         mean = optax.incremental_update(new, state.mean, share)
-        return updates, EMAState(inner, count, mean)
+        return updates, EMAState(inner, steps, mean)
 
     return optax.GradientTransformation(init, update)
 
 
-def ema_params(state):
-    """The mean of the weights where one is kept, else the weights themselves.
+def ema_params(state: Any) -> dict[str, jax.Array]:
+    """Reads the averaged parameters, or the parameters where there is no average.
 
     Args:
-      state: `train_step.State`, after at least one step.
-
-    Returns:
-      Flat dict.
+      state: a `train_step.State` after at least one step.
     """
-    optimiser = state.opt_state
-    return optimiser.mean if isinstance(optimiser, EMAState) else state.params
+    opt_state = state.opt_state
+    return opt_state.mean if isinstance(opt_state, EMAState) else state.params

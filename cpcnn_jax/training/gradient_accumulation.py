@@ -1,11 +1,12 @@
-"""Gradients of a mean over a batch: in one piece, in parts, or in units.
+"""Gradients of a batch: at once, accumulated over parts, or over microbatches.
 
-A device may compute its share in parts, in less memory. In units of a few examples,
-computed alike and added in one order, the gradients are the same to the last bit on any
-number of devices.
+Parts save memory. Microbatches are computed alike and added in one order, so that the
+gradients are equal to the last bit on any number of devices.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,63 +15,67 @@ from flax import linen as nn
 from cpcnn_jax.training import mixed_precision
 
 
-def accumulated_gradients(loss, params, batch, *, parts, unit, axis_name):
-    """((loss, metrics), gradients) of the whole batch, on all devices.
+def accumulated_gradients(
+    loss: Callable,
+    params: Any,
+    batch: Any,
+    *,
+    accum_steps: int,
+    microbatch: int,
+    axis_name: str | None,
+) -> Any:
+    """Computes loss, metrics and gradients of a whole batch on all devices.
 
     Args:
-      loss: (params, batch) -> (the mean over a batch's examples, dict of such means).
-      params: to derive in.
-      batch: this device's share.
-      parts: in which this share is computed, one after the other.
-      unit: examples that are computed together instead; 0: none.
-      axis_name: over which the devices' shares are averaged, or None.
+      loss: (params, batch) -> (mean over the examples, dict of such means).
+      params: pytree, differentiated.
+      batch: this device's share of the batch.
+      accum_steps: number of parts of the share, computed one after the other.
+      microbatch: examples per microbatch, in place of parts; 0: none.
+      axis_name: device axis over which results are averaged, or None.
 
     Returns:
-      The same on all devices.
+      ((loss, metrics), gradients), equal on all devices.
     """
     loss = nn.intercept_methods(mixed_precision.biases_apart)(loss)
-    derived = functools.partial(jax.value_and_grad(loss, has_aux=True), params)
-    if unit:
-        return _mean_of_units(derived, batch, unit, axis_name)
-    return _mean(_mean_of_parts(derived, batch, parts), axis_name)
-
-
-def _mean(tree, axis_name):
-    return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
+    gradient = functools.partial(jax.value_and_grad(loss, has_aux=True), params)
+    if microbatch:
+        return _mean_of_microbatches(gradient, batch, microbatch, axis_name)
+    mean = _mean_of_parts(gradient, batch, accum_steps)
+    return mean if axis_name is None else jax.lax.pmean(mean, axis_name)
 
 
 def _mean_of_parts(function, batch, parts):
-    """The mean of what a function gives for each part of a batch.
+    """Mean of a function over the parts of a batch.
 
-    Every parts-th example goes to one part, so that each device finds its own in all.
+    Every parts-th example belongs to one part, so that no part lies on few devices.
     """
     if parts == 1:
         return function(batch)
-    apart = jax.tree.map(
+    split = jax.tree.map(
         lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), batch
     )
-    first = jax.tree.map(lambda x: x[0], apart)
+    first = jax.tree.map(lambda x: x[0], split)
     zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(function, first))
-    total, _ = jax.lax.scan(
-        lambda sums, part: (jax.tree.map(jnp.add, sums, function(part)), None),
-        zeros,
-        apart,
-    )
+
+    def add(sums, part):
+        return jax.tree.map(jnp.add, sums, function(part)), None
+
+    total, _ = jax.lax.scan(add, zeros, split)
     return jax.tree.map(lambda x: x / parts, total)
 
 
-def _mean_of_units(function, batch, unit, axis_name):
-    """The mean of what a function gives for each unit of the whole batch.
+def _mean_of_microbatches(function, batch, size, axis_name):
+    """Mean of a function over the microbatches of the batch of all devices.
 
-    No sum, inside a unit or over units, depends on how many devices share them. They
-    are written out: in a loop XLA computes convolutions slowly on a CPU, and others.
+    No sum depends on the number of devices. The loop is unrolled because XLA compiles
+    convolutions in loops to slower and different code on a CPU.
     """
-
-    def of_unit(start):
-        return function(jax.tree.map(lambda x: x[start : start + unit], batch))
-
-    found = [of_unit(start) for start in range(0, len(batch["image"]), unit)]
-    found = jax.tree.map(lambda *values: jnp.stack(values), *found)
+    results = [
+        function(jax.tree.map(lambda x, i=start: x[i : i + size], batch))
+        for start in range(0, len(batch["image"]), size)
+    ]
+    stacked = jax.tree.map(lambda *values: jnp.stack(values), *results)
     if axis_name is not None:
-        found = jax.lax.all_gather(found, axis_name, tiled=True)
-    return jax.tree.map(lambda x: functools.reduce(jnp.add, x) / len(x), found)
+        stacked = jax.lax.all_gather(stacked, axis_name, tiled=True)
+    return jax.tree.map(lambda x: functools.reduce(jnp.add, x) / len(x), stacked)

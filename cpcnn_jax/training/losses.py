@@ -1,7 +1,7 @@
-"""The paper's loss functions; means over pixels are theirs, means over a batch are not.
+"""Loss functions of the paper, averaged over pixels and not over the batch.
 
-Maps are `[B, H, W, 1]`, the discriminator's answers `[B, h, w, 1]` probabilities given
-as logits. Every loss returns one number per example, `[B]`: the caller reduces.
+Maps are `[B, H, W, 1]`. The discriminator's outputs are logits `[B, h, w, 1]`. Every
+loss returns one number per example, `[B]`.
 """
 
 import jax
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 
-def euclidean_loss(predicted, target):
+def euclidean_loss(predicted: jax.Array, target: jax.Array) -> jax.Array:
     """L_E: the mean squared difference of two maps, per example.
 
     Departs from the paper: its equation is typeset as a mean of unsquared norms per
@@ -23,7 +23,7 @@ def euclidean_loss(predicted, target):
       `[B]`, that unit squared.
 
     Raises:
-      ValueError: the shapes differ (they would broadcast silently).
+      ValueError: the shapes differ. They would broadcast silently.
 
     Example:
       >>> euclidean_loss(jnp.ones((2, 4, 4, 1)), jnp.zeros((2, 4, 4, 1))).tolist()
@@ -39,20 +39,19 @@ def euclidean_loss(predicted, target):
     return jnp.mean(jnp.square(predicted - target), axis=(1, 2, 3))
 
 
-def multiscale_loss(predicted, target, side):
-    """The mean squared difference of two maps' means over cells, times the cells' side.
+def multiscale_loss(predicted: jax.Array, target: jax.Array, side: int) -> jax.Array:
+    """The mean squared difference of two maps' cell means, times the cells' side.
 
-    Where single heads cannot be told apart yet, L_E is mostly about what lies within a
-    cell, and the count about the rest. Errors that are independent from pixel to pixel
-    lose side^2 of their square in a cell's mean, errors of the count nothing: the
-    factor lies between.
+    Errors that are independent between pixels lose side^2 of their square in a cell's
+    mean, and errors of the count lose nothing. The factor lies between the two.
 
-    Departs from the paper, which has L_E alone.
+    Departs from the paper, which has L_E alone: L_E weights the position of heads more
+    than their number.
 
     Args:
       predicted: `[B, H, W, 1]`, any unit.
       target: `[B, H, W, 1]`, the same unit.
-      side: of a cell, pixels; divides H and W.
+      side: side of a cell, pixels; divides H and W.
 
     Returns:
       `[B]`, that unit squared.
@@ -61,26 +60,26 @@ def multiscale_loss(predicted, target, side):
       ValueError: the shapes differ.
 
     Example:
-      >>> one_right = jnp.zeros((1, 4, 4, 1)).at[:, 0, 0].set(4.0)
-      >>> multiscale_loss(one_right, jnp.full((1, 4, 4, 1), 0.25), 4).tolist()
+      >>> one_head = jnp.zeros((1, 4, 4, 1)).at[:, 0, 0].set(4.0)
+      >>> multiscale_loss(one_head, jnp.full((1, 4, 4, 1), 0.25), 4).tolist()
       [0.0]
     """
 
-    def cells(x):
+    def cell_means(x):
         blocks = x.reshape(len(x), x.shape[1] // side, side, -1, side)
         return jnp.mean(blocks, axis=(2, 4))[..., None]
 
-    return side * euclidean_loss(cells(predicted), cells(target))
+    return side * euclidean_loss(cell_means(predicted), cell_means(target))
 
 
-def adversarial_loss(fake_logits):
-    """L_A = -log D(estimate): what the estimate pays for being told apart.
+def adversarial_loss(fake_logits: jax.Array) -> jax.Array:
+    """L_A = -log D(prediction), the generator's adversarial loss.
 
     Args:
-      fake_logits: `[B, h, w, 1]`, the discriminator before its sigmoid, on estimates.
+      fake_logits: `[B, h, w, 1]`, the discriminator's logits of predicted maps.
 
     Returns:
-      `[B]`, nats, the mean over the h x w answers.
+      `[B]`, nats, the mean over the h x w outputs.
 
     Example:
       >>> round(float(adversarial_loss(jnp.zeros((1, 2, 2, 1)))[0]), 4)
@@ -91,7 +90,9 @@ def adversarial_loss(fake_logits):
     return jnp.mean(-jax.nn.log_sigmoid(fake_logits), axis=(1, 2, 3))
 
 
-def total_loss(euclidean, adversarial, *, weight):
+def total_loss(
+    euclidean: float | jax.Array, adversarial: float | jax.Array, *, weight: float
+) -> float | jax.Array:
     """L_T = L_E + lambda_a L_A, with `weight` as lambda_a.
 
     Example:
@@ -103,19 +104,19 @@ def total_loss(euclidean, adversarial, *, weight):
     return euclidean + weight * adversarial
 
 
-def discriminator_loss(real_logits, fake_logits):
-    """What the discriminator pays: half of -log D(truth) - log(1 - D(estimate)).
+def discriminator_loss(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
+    """The discriminator's loss: half of -log D(truth) - log(1 - D(prediction)).
 
     Args:
-      real_logits: `[B, h, w, 1]`, before the sigmoid, on true maps.
-      fake_logits: `[B, h, w, 1]`, on estimates.
+      real_logits: `[B, h, w, 1]`, logits of true maps.
+      fake_logits: `[B, h, w, 1]`, logits of predicted maps.
 
     Returns:
-      `[B]`, nats; log 2 where it cannot tell.
+      `[B]`, nats; log 2 where all probabilities are 1/2.
 
     Example:
-      >>> unsure = jnp.zeros((1, 2, 2, 1))
-      >>> round(float(discriminator_loss(unsure, unsure)[0]), 4)
+      >>> undecided = jnp.zeros((1, 2, 2, 1))
+      >>> round(float(discriminator_loss(undecided, undecided)[0]), 4)
       0.6931
 
     Reference: Goodfellow et al., NeurIPS 2014, equation 1; the half as in ID-CGAN,
@@ -124,12 +125,13 @@ def discriminator_loss(real_logits, fake_logits):
     return (adversarial_loss(real_logits) + adversarial_loss(-fake_logits)) / 2
 
 
-def classification_loss(logits, labels, weights):
-    """Cross-entropy of the density class, weighted by class.
+def classification_loss(
+    logits: jax.Array, labels: jax.Array, weights: jax.Array
+) -> jax.Array:
+    """Softmax cross-entropy of the density class, weighted by class.
 
     Departs from the paper: it is recalled to put a sigmoid after the last layer and a
-    cross-entropy over five classes behind it, which do not go together; this is the
-    softmax cross-entropy.
+    cross-entropy over five classes behind it, which do not go together.
 
     Args:
       logits: `[..., K]`.

@@ -1,23 +1,22 @@
-"""Computing in bfloat16 with weights and sums in float32.
+"""Mixed precision: networks in bfloat16, parameters and sums in float32.
 
-Arrays are cast, but for vectors: a bias is added and a slope multiplied in float32, so
-that their gradients, sums over all pixels, are computed in float32 too. In bfloat16 a
-sum stands still where the next term is under a 256th of it.
+Vectors stay in float32. A bias is added in float32, so that its gradient, a sum over
+all pixels, is accumulated in float32: a bfloat16 sum ignores terms below 1/256 of it.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 
-def cast_floats(tree, dtype):
-    """Floating-point arrays in the dtype of the computation, but for vectors.
+def cast_floats(tree: Any, dtype: Any) -> Any:
+    """Casts the floating-point arrays of a pytree, except vectors and scalars.
 
     Args:
-      tree: of arrays.
-      dtype: None leaves all as they are.
-
-    Returns:
-      The tree.
+      tree: pytree of arrays.
+      dtype: the new dtype; None returns the tree unchanged.
 
     Example:
       >>> kernel, bias = cast_floats((jnp.ones((2, 2)), jnp.ones(2)), jnp.bfloat16)
@@ -27,22 +26,22 @@ def cast_floats(tree, dtype):
     if dtype is None:
         return tree
 
-    def narrow(x):
+    def cast(x):
         floats = jnp.issubdtype(x.dtype, jnp.floating)
         return x.astype(dtype) if floats and x.ndim > 1 else x
 
-    return jax.tree.map(narrow, tree)
+    return jax.tree.map(cast, tree)
 
 
-def to_float32(x):
-    """What a network computed, in float32 or wider, for the losses."""
+def to_float32(x: Any) -> jax.Array:
+    """Casts to float32 where the dtype is narrower."""
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
-def biases_apart(method, args, kwargs, context):
-    """Add a layer's bias in its own dtype, if that is wider than the layer's input.
+def biases_apart(method: Callable, args: tuple, kwargs: dict, context: Any) -> Any:
+    """Adds a layer's bias in the bias's dtype if the layer's input is narrower.
 
-    For `nn.intercept_methods`.
+    An interceptor for `flax.linen.intercept_methods`.
     """
     module = context.module
     if context.method_name != "__call__" or not getattr(module, "use_bias", False):

@@ -1,64 +1,65 @@
-"""A loss that is no number: noticed at the next line of the log, named by its batch.
+"""Detection of losses that are not finite, with the batch that caused them.
 
-Asking the device after every step would keep it waiting. What the steps answered stays
-there until a line is due, and then all of it is looked at.
+Metrics stay on the device until a line of the log is due, so that steps do not wait.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 
 import jax
+import numpy as np
 
 
 class NanGuard:
-    """The metrics of the steps since the last look.
+    """Metrics of the steps since the last check.
 
     Args:
-      stage: its name.
-      names: of the photographs that it learns from.
+      stage: the stage's name.
+      names: names of the training images.
     """
 
-    def __init__(self, stage, names):
-        """Nothing was seen."""
-        self._stage, self._names, self._seen = stage, names, []
+    def __init__(self, stage: str, names: Sequence[str]):
+        """Starts without metrics."""
+        self._stage, self._names = stage, names
+        self._recorded: list[tuple[int, Mapping, np.ndarray]] = []
 
-    def record(self, step, metrics, crops):
-        """Keep what a step answered, wherever it lies.
+    def record(self, step: int, metrics: Mapping, crops: np.ndarray) -> None:
+        """Keeps the metrics of a step.
 
         Args:
-          step: its number.
+          step: number of the step.
           metrics: dict of scalars, on any device.
-          crops: int `[B, 2]`, the numbers of photograph and crop of its batch.
+          crops: int `[B, 2]`, numbers of image and crop of the batch.
         """
-        self._seen.append((step, metrics, crops))
+        self._recorded.append((step, metrics, crops))
 
-    def check(self):
-        """The metrics of the last step, now that all since the last look are numbers.
+    def check(self) -> dict[str, float]:
+        """Checks all recorded metrics and forgets them.
 
         Returns:
-          Dict of floats; empty where nothing was noted.
+          Metrics of the last step; empty where nothing was recorded.
 
         Raises:
-          FloatingPointError: naming the first step that answered otherwise, and the
-            crops that it had learned from.
+          FloatingPointError: a metric is not finite. The text names the first such step
+            and the crops of its batch.
         """
-        values, seen, self._seen = {}, self._seen, []
-        answers = jax.device_get([metrics for _, metrics, _ in seen])
-        for (step, _, crops), metrics in zip(seen, answers, strict=True):
+        values, recorded, self._recorded = {}, self._recorded, []
+        on_host = jax.device_get([metrics for _, metrics, _ in recorded])
+        for (step, _, crops), metrics in zip(recorded, on_host, strict=True):
             values = {name: float(value) for name, value in metrics.items()}
-            wrong = [n for n, value in values.items() if not math.isfinite(value)]
-            if wrong:
-                found = ", ".join(f"{name} {values[name]}" for name in wrong)
+            bad = [f"{n} {v}" for n, v in values.items() if not math.isfinite(v)]
+            if bad:
                 raise FloatingPointError(
-                    f"stage {self._stage}, step {step}: {found} is not finite, after "
-                    f"{self._of(crops)}"
+                    f"stage {self._stage}, step {step}: {', '.join(bad)} is not "
+                    f"finite, after {self._describe(crops)}"
                 )
         return values
 
-    def _of(self, crops):
-        numbers = {}
+    def _describe(self, crops):
+        numbers: dict[str, list[str]] = {}
         for i, j in crops.tolist():
             numbers.setdefault(self._names[i], []).append(str(j))
         return ", ".join(
-            f"{name} (crop {' and '.join(of_name)})"
-            for name, of_name in numbers.items()
+            f"{name} (crop {' and '.join(of_image)})"
+            for name, of_image in numbers.items()
         )

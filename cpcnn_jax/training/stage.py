@@ -1,8 +1,8 @@
-"""What the stages of a training are made of, whatever they learn.
+"""Records and optimizers shared by all training stages.
 
-GCE, then LCE, each a classifier of density (`context_stages`); then DME and F-CNN
-together with both frozen, first with the Euclidean loss, then with the adversary
-(`map_stages`).
+The GCE and the LCE are trained first, each as a classifier (`classifier_stages`). Then
+both are frozen, and DME and F-CNN are trained together, first with the Euclidean loss
+and then against the discriminator (`density_stages`).
 
 Reference: Sindagi & Patel, ICCV 2017, section 4.
 """
@@ -10,74 +10,100 @@ Reference: Sindagi & Patel, ICCV 2017, section 4.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from cpcnn_jax import config
 from cpcnn_jax.data import density_classes, input_pipeline
 from cpcnn_jax.models import cpcnn
+from cpcnn_jax.training.train_step import State, StepOptions
 
 
 class Stage(NamedTuple):
-    """One stage, ready to run."""
+    """One stage, ready to run.
+
+    Attributes:
+      name: field of `config.Experiment`.
+      steps: number of steps.
+      state: state at step 0.
+      step: (state, batch) -> (state, metrics).
+      batches: first step -> endless iterator of batches.
+      result: state -> flat dict of all parameters.
+      image_names: names of the images that a batch's "crop" numbers.
+      flops: shape of a batch's images -> model FLOPs of a step.
+      maps: whether the stage trains density maps, which are validated.
+    """
 
     name: str
     steps: int
-    state: Any  # at step 0
-    step: Callable  # (state, batch) -> (state, metrics)
-    batches: Callable[[int], Iterator]  # first step -> endless iterator of batches
-    result: Callable  # state -> flat dict of all weights
-    photographs: Sequence[str]  # the names of those that a batch's "crop" numbers
-    flops: Callable  # shape of a batch's images -> model FLOPs of a step
-    maps: bool = True  # whether it learns maps, to look at and to validate
+    state: Any
+    step: Callable
+    batches: Callable[[int], Iterator]
+    result: Callable
+    image_names: Sequence[str]
+    flops: Callable
+    maps: bool = True
 
 
 class StageContext(NamedTuple):
-    """What all stages share."""
+    """The record that all stages of a run share.
+
+    Attributes:
+      config: the experiment.
+      model: the networks.
+      source: the training images; see `cpcnn_jax.data`.
+      axis_name: device axis of the strategy, or None.
+      reading: how images are read.
+      crop_scores: function of `context_cache.make_crop_scorer`.
+    """
 
     config: config.Experiment
     model: cpcnn.CPCNN
-    source: Any  # the training photographs
-    axis_name: str | None  # of the device strategy
-    reading: input_pipeline.ReadOptions = input_pipeline.HERE
-    crop_scores: Callable | None = None  # of `context_cache.make_crop_scorer`
+    source: Any
+    axis_name: str | None
+    reading: input_pipeline.ReadOptions = input_pipeline.ONE_HOST
+    crop_scores: Callable | None = None
 
 
-def step_options(run, settings):
-    """How a stage's step is computed, whatever it computes."""
-    dtype = jnp.bfloat16 if run.config.compute_dtype == "bfloat16" else None
-    return {
-        "axis_name": run.axis_name,
-        "dtype": dtype,
-        "parts": settings.accum_steps,
-        "unit": run.config.deterministic_microbatch,
-    }
+def step_options(context: StageContext, settings: config.Stage) -> StepOptions:
+    """Collects the choices of a stage's step that do not change its equation."""
+    bfloat16 = context.config.compute_dtype == "bfloat16"
+    return StepOptions(
+        axis_name=context.axis_name,
+        dtype=jnp.bfloat16 if bfloat16 else None,
+        accum_steps=settings.accum_steps,
+        microbatch=context.config.deterministic_microbatch,
+    )
 
 
-def all_params(state):
-    """All weights, as a flat dict: those that learn and those that rest."""
+def all_params(state: State) -> dict[str, jax.Array]:
+    """Joins trained and frozen parameters in one flat dict."""
     return {**state.params, **state.frozen}
 
 
-def make_adam(settings):
-    """Adam with a rate that warms up and then falls along a cosine to 0."""
+def make_adam(settings: config.Stage) -> optax.GradientTransformation:
+    """Makes Adam with a linear warmup and a cosine decay to 0."""
     rate = optax.warmup_cosine_decay_schedule(
         0.0, settings.learning_rate, settings.warmup_steps, settings.steps
     )
     return optax.adam(rate)
 
 
-def scale_updates(tx, part, rate):
-    """Weights that have `part` in their names move `rate` times as far."""
-    slow = optax.masked(
-        optax.scale(rate), lambda params: {name: part in name for name in params}
+def scale_updates(
+    tx: optax.GradientTransformation, part: str, factor: float
+) -> optax.GradientTransformation:
+    """Multiplies the updates of parameters whose names contain `part`."""
+    scaled = optax.masked(
+        optax.scale(factor), lambda params: {name: part in name for name in params}
     )
-    return optax.chain(tx, slow)
+    return optax.chain(tx, scaled)
 
 
-def fit_class_thresholds(run, counts):
-    """The boundaries of the density classes that the configuration asks for."""
-    model = run.config.model
+def fit_class_thresholds(context: StageContext, counts: np.ndarray) -> np.ndarray:
+    """Fits the boundaries of the experiment's density classes, `[K - 1]` people."""
+    model = context.config.model
     return density_classes.fit_thresholds(
         counts, num_classes=model.num_classes, binning=model.class_binning
     )

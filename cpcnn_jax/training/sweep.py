@@ -1,44 +1,46 @@
-"""A sweep: one experiment at every combination of some fields' values, one table.
+"""Sweeps: one experiment at every combination of some fields' values.
 
-    python -m cpcnn_jax sweep runs/rates
-
-prints the table of what is finished, best first, and writes it to sweep.csv.
-`launch.py --sweep` runs the points, each in a folder of the sweep's workdir that is
-named after its values.
+`launch.py --sweep` runs the points, each in a folder of the sweep's workdir with the
+name of its values. `cpcnn_jax sweep WORKDIR` prints the table of the finished points.
 """
 
 import csv
 import io
 import itertools
 import json
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cpcnn_jax.io import atomic_write
 
-# From metrics.json, and how many decimals of each are printed.
+# Scores of metrics.json, and the decimals of each in the table.
 SCORES = {"mae": 2, "rmse": 2, "psnr": 2, "ssim": 3, "num_images": 0}
 
+Point = dict[str, str]
 
-def grid_points(sweeps):
-    """Every combination of the values.
+
+def grid_points(sweeps: Sequence[str]) -> list[Point]:
+    """Lists every combination of the values.
 
     Args:
-      sweeps: list of "FIELD=VALUE,VALUE...", fields of `config.Experiment`.
+      sweeps: "FIELD=VALUE,VALUE...", with fields of `config.Experiment`.
 
     Returns:
-      A list of dicts of field to value, str; the last field turns fastest.
+      A dict of field to value for each point; the last field changes fastest.
 
     Raises:
-      ValueError: one is not so written, or a field comes twice.
+      ValueError: a text has another form, or a field is given twice.
 
     Example:
       >>> grid_points(["seed=0,1", "gce.steps=5"])
       [{'seed': '0', 'gce.steps': '5'}, {'seed': '1', 'gce.steps': '5'}]
     """
-    axes = {}
+    axes: dict[str, list[str]] = {}
     for text in sweeps:
-        field, _, values = text.partition("=")
-        values = values.split(",")
+        field, _, joined = text.partition("=")
+        values = joined.split(",")
         if not field or "" in values or "/" in text or len({*values}) < len(values):
             raise ValueError(
                 f"--sweep={text} must be FIELD=VALUE,VALUE... with different values, "
@@ -51,8 +53,8 @@ def grid_points(sweeps):
     return [dict(zip(axes, values, strict=True)) for values in combinations]
 
 
-def folder_name(point):
-    """A point's folder, from which `read_rows` reads the point again.
+def folder_name(point: Mapping[str, str]) -> str:
+    """Names a point's folder.
 
     Example:
       >>> folder_name({"seed": "0", "density.steps": "9"})
@@ -61,38 +63,43 @@ def folder_name(point):
     return ",".join(f"{field}={value}" for field, value in point.items())
 
 
-def is_finished(folder, split=None):
-    """Whether a point's run has been trained and scored, on a split if one is given."""
+def is_finished(folder: str | os.PathLike[str], split: str | None = None) -> bool:
+    """Tests whether a point was evaluated.
+
+    Args:
+      folder: the point's workdir.
+      split: "test" or "validation", the evaluated images; None: either.
+    """
     file = Path(folder) / "metrics.json"
     if split is None or not file.exists():
         return file.exists()
     try:
         return json.loads(file.read_text()).get("split") == split
-    except (ValueError, AttributeError):  # damaged: it is scored again
+    except (ValueError, AttributeError):  # damaged; it is evaluated again
         return False
 
 
-def read_rows(workdir):
-    """The finished points.
+def read_rows(workdir: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Reads the finished points of a sweep.
 
     Args:
-      workdir: of the sweep.
+      workdir: the sweep's folder.
 
     Returns:
-      A dict a point, the least MAE first: its fields, str, then its scores, numbers
-      or, where a score does not exist, None.
+      A dict per point, the least MAE first: its fields as str, then its scores, numbers
+      or None.
 
     Raises:
-      ValueError: no point is finished, or its metrics.json is damaged.
+      ValueError: no point is finished, or a metrics.json is damaged.
     """
-    found = []
+    rows: list[dict[str, Any]] = []
     for folder in sorted(Path(workdir).glob("*=*")):
         if is_finished(folder):
             point = dict(part.split("=", 1) for part in folder.name.split(","))
-            found.append(point | _scores(folder / "metrics.json"))
-    if not found:
+            rows.append(point | _scores(folder / "metrics.json"))
+    if not rows:
         raise ValueError(f"{workdir} has no finished run of a sweep")
-    return sorted(found, key=lambda row: row["mae"])
+    return sorted(rows, key=lambda row: row["mae"])
 
 
 def _scores(file):
@@ -105,32 +112,32 @@ def _scores(file):
         ) from None
 
 
-def write_table(workdir):
-    """Write `sweep.csv` into the sweep's folder.
+def write_table(workdir: str | os.PathLike[str]) -> str:
+    """Writes sweep.csv into the sweep's folder.
 
     Args:
-      workdir: of the sweep.
+      workdir: the sweep's folder.
 
     Returns:
-      The table, a str of several lines.
+      The table as text of several lines.
 
     Raises:
-      ValueError: as in `read_rows`.
+      ValueError: no point is finished, or a metrics.json is damaged.
     """
-    found = read_rows(workdir)
-    columns = list(dict.fromkeys(name for row in found for name in row))
+    rows = read_rows(workdir)
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(found)
+    writer.writerows(rows)
     atomic_write.write_atomic(Path(workdir) / "sweep.csv", text.getvalue().encode())
-    return _in_words(found, columns)
+    return _format(rows, columns)
 
 
-def _in_words(found, columns):
+def _format(rows, columns):
     lines = [
         columns,
-        *([_cell(name, row.get(name)) for name in columns] for row in found),
+        *([_cell(name, row.get(name)) for name in columns] for row in rows),
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

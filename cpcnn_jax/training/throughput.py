@@ -1,48 +1,48 @@
-"""Where the time of a stage goes: how fast it is, and how long it waits for data."""
+"""Throughput of a stage and its share of waiting for data."""
 
 import contextlib
 import time
+from collections.abc import Iterator
 
 
 class Throughput:
-    """Runs from its making on, but for the time in which it is stopped."""
+    """A stopwatch that starts when it is made."""
 
     def __init__(self):
-        """Start."""
-        self._images = self._flops = 0
+        """Starts the watch."""
+        self._images, self._flops = 0, 0.0
         self._began = time.monotonic()
         self._waited = 0.0
 
     @contextlib.contextmanager
-    def waiting(self):
-        """The time within is spent on waiting for data."""
+    def waiting(self) -> Iterator[None]:
+        """Counts the time of the block as waiting for data."""
         before = time.monotonic()
         yield
         self._waited += time.monotonic() - before
 
     @contextlib.contextmanager
-    def stopped(self):
-        """The time within does not count."""
+    def stopped(self) -> Iterator[None]:
+        """Excludes the time of the block."""
         before = time.monotonic()
         yield
         self._began += time.monotonic() - before
 
-    def count(self, images, flops):
-        """What a step has done.
+    def count(self, images: int, flops: float) -> None:
+        """Adds the work of one step.
 
         Args:
-          images: in its batch.
-          flops: model FLOPs, from `flops`.
+          images: examples of the batch, on all processes.
+          flops: model FLOPs of the step.
         """
         self._images += images
         self._flops += flops
 
-    def values(self):
-        """What the log says of the time so far.
+    def values(self) -> dict[str, float]:
+        """Computes the rates so far.
 
         Returns:
-          {"images_per_second": float, "model_flops_per_second": float, "wait_share": 0
-          to 1 of the time}.
+          images_per_second, model_flops_per_second, and wait_share from 0 to 1.
         """
         passed = time.monotonic() - self._began
         return {

@@ -1,34 +1,43 @@
 """The equations of training: pure functions (state, batch) -> (state, metrics).
 
-A factory closes over what is static (the network, the optimiser, numbers); the step it
-returns takes arrays only, so that `parallel` can place it on any devices. `axis_name`
-is the axis over which a step's batch is split, if each device runs it on its share. A
-device may compute its share in `parts`, one after the other: the step is the same, in
-less memory. Or in units of `unit` examples, whose gradients are added in one order: the
-step is then the same to the last bit on any number of devices. Networks compute in
-`dtype`, where it is given; their weights, the losses, the sums over parts and the
-optimisers keep the weights' own.
-
-Weights are flat dicts "gce/vgg16/conv1_1/kernel" -> array throughout, divided into
-those that a stage trains and those that it leaves alone.
+A factory closes over what is static (the network, the optimizer, numbers). The step
+that it returns takes arrays only, so that `data_parallel` can place it on any devices.
+Parameters are flat dicts "gce/vgg16/conv1_1/kernel" -> array, divided into those that a
+stage trains and those that are frozen.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from flax import linen as nn
 
+from cpcnn_jax.models.cpcnn import CPCNN
+from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.params import to_variables
-from cpcnn_jax.training import gradient_accumulation, losses, mixed_precision
+from cpcnn_jax.training import gradient_accumulation, losses
+from cpcnn_jax.training.mixed_precision import cast_floats, to_float32
+
+Params = Mapping[str, jax.Array]
+Batch = Mapping[str, Any]
+Step = Callable[[Any, Batch], tuple[Any, dict[str, jax.Array]]]
 
 
 class State(NamedTuple):
-    """What a stage carries from step to step, and what a checkpoint holds."""
+    """The state of a stage, and the content of its checkpoints.
 
-    step: jax.Array  # int32, steps done
-    params: dict  # flat; being trained
-    frozen: dict  # flat; as earlier stages left them
+    Attributes:
+      step: int32, number of finished steps.
+      params: flat dict of trained parameters.
+      frozen: flat dict of the other parameters.
+      opt_state: the optimizer's state.
+    """
+
+    step: jax.Array
+    params: dict[str, jax.Array]
+    frozen: dict[str, jax.Array]
     opt_state: optax.OptState
 
 
@@ -39,28 +48,222 @@ class GANState(NamedTuple):
     discriminator: State
 
 
-def new_state(weights, tx, *, trains):
-    """The state at step 0.
+class StepOptions(NamedTuple):
+    """Choices that change how a step is computed, and not its equation.
+
+    Attributes:
+      axis_name: device axis over which the batch is split; None: one device.
+      dtype: dtype of the networks' computation; None: the parameters' own.
+      accum_steps: parts of a device's share, computed one after the other.
+      microbatch: examples per deterministic microbatch; 0: none. Replaces
+        `accum_steps`.
+    """
+
+    axis_name: str | None = None
+    dtype: Any = None
+    accum_steps: int = 1
+    microbatch: int = 0
+
+
+DEFAULT = StepOptions()
+
+
+def new_state(
+    params: Params, tx: optax.GradientTransformation, *, trains: Callable[[str], bool]
+) -> State:
+    """Makes the state at step 0.
 
     Args:
-      weights: flat dict of arrays.
-      tx: the optimiser.
-      trains: name -> bool, whether the weight of that name is trained.
+      params: flat dict of all parameters.
+      tx: the optimizer.
+      trains: function of a parameter's name, True where it is trained.
+    """
+    trained = {name: value for name, value in params.items() if trains(name)}
+    frozen = {name: value for name, value in params.items() if not trains(name)}
+    return State(jnp.zeros((), jnp.int32), trained, frozen, tx.init(trained))
+
+
+def example_keys(
+    key: jax.Array, step: jax.Array, count: int, axis_name: str | None
+) -> jax.Array:
+    """Derives a key per example from the step and its place in the whole batch.
+
+    Args:
+      key: key of the stage.
+      step: int32 scalar.
+      count: examples on this device.
+      axis_name: device axis over which the batch is split, or None.
 
     Returns:
-      A `State`.
+      `[count]` keys, equal for any number of devices.
     """
-    params = {name: value for name, value in weights.items() if trains(name)}
-    frozen = {name: value for name, value in weights.items() if not trains(name)}
-    return State(jnp.zeros((), jnp.int32), params, frozen, tx.init(params))
-
-
-def example_keys(key, step, count, axis_name):
-    """A key for each example, from its place in the whole batch and the step alone."""
     first = 0 if axis_name is None else jax.lax.axis_index(axis_name) * count
     places = first + jnp.arange(count)
-    return jax.vmap(jax.random.fold_in, (None, 0))(
-        jax.random.fold_in(key, step), places
+    step_key = jax.random.fold_in(key, step)
+    return jax.vmap(jax.random.fold_in, (None, 0))(step_key, places)
+
+
+def classification_step(
+    network: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    scope: str,
+    class_weights: jax.Array,
+    key: jax.Array,
+    options: StepOptions = DEFAULT,
+) -> Step:
+    """Makes the step of the GCE's and LCE's stages: the cross-entropy of a class.
+
+    Args:
+      network: GlobalContextEstimator or LocalContextEstimator.
+      tx: the optimizer.
+      scope: prefix of the network's parameters, "gce/" or "lce/".
+      class_weights: `[K]`, the loss's weight of each density class.
+      key: key of the dropout.
+      options: how the step is computed.
+
+    Returns:
+      step(State, {"image": `[B, H, W, 3]`, "label": int32 `[B]`, or `[B, n, m]` of the
+      windows}) -> (State, metrics).
+    """
+
+    def loss(trained, frozen, batch):
+        params = cast_floats((trained, frozen), options.dtype)
+        image = cast_floats(batch["image"], options.dtype)
+        variables = to_variables(*params, scope=scope)
+        logits = network.apply(variables, image, dropout_keys=batch["key"])
+        logits = to_float32(logits)
+        correct = jnp.argmax(logits, axis=-1) == batch["label"]
+        per_example = losses.classification_loss(logits, batch["label"], class_weights)
+        return jnp.mean(per_example), {"accuracy": jnp.mean(correct)}
+
+    def step(state, batch):
+        count = len(batch["label"])
+        keys = example_keys(key, state.step, count, options.axis_name)
+        (value, metrics), grads = _gradients(
+            lambda trained, part: loss(trained, state.frozen, part),
+            state.params,
+            {**batch, "key": keys},
+            options,
+        )
+        return _update(state, grads, tx), {"loss": value, **metrics}
+
+    return step
+
+
+def density_step(
+    model: CPCNN,
+    tx: optax.GradientTransformation,
+    *,
+    cells: Sequence[int] = (),
+    options: StepOptions = DEFAULT,
+) -> Step:
+    """Makes the step of the density stage: L_E of DME's and F-CNN's density map.
+
+    Args:
+      model: the networks.
+      tx: the optimizer.
+      cells: sides of the cells of `losses.multiscale_loss`, pixels.
+      options: how the step is computed.
+
+    Returns:
+      step(State, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`, "scores": of
+      `CPCNN.scores`}) -> (State, metrics).
+    """
+
+    def loss(params, batch):
+        density = _predict(model, params, batch, options.dtype)
+        scale = model.density_scale
+        predicted, true = scale * density, scale * batch["density"]
+        per_example = losses.euclidean_loss(predicted, true)
+        for side in cells:
+            per_example += losses.multiscale_loss(predicted, true, side)
+        return jnp.mean(per_example), {"crop_mae": _crop_mae(density, batch)}
+
+    def step(state, batch):
+        (value, metrics), grads = _gradients(loss, state.params, batch, options)
+        return _update(state, grads, tx), {"loss": value, **metrics}
+
+    return step
+
+
+def adversarial_step(
+    model: CPCNN,
+    tx: optax.GradientTransformation,
+    discriminator: Discriminator,
+    discriminator_tx: optax.GradientTransformation,
+    *,
+    weight: float,
+    options: StepOptions = DEFAULT,
+) -> Step:
+    """Makes the step of the adversarial stage: the discriminator's, then L_T's.
+
+    Both parts need the same prediction, which the compiler computes once.
+
+    Args:
+      model: the generator.
+      tx: the generator's optimizer.
+      discriminator: the discriminator.
+      discriminator_tx: the discriminator's optimizer.
+      weight: lambda_a.
+      options: how the step is computed.
+
+    Returns:
+      step(GANState, batch of `density_step`) -> (GANState, metrics).
+
+    Reference: Sindagi & Patel, ICCV 2017, section 3.4; one step each as in ID-CGAN.
+    """
+    scale, dtype = model.density_scale, options.dtype
+
+    def logits(params, density):
+        variables = to_variables(cast_floats(params, dtype))
+        return to_float32(discriminator.apply(variables, cast_floats(density, dtype)))
+
+    def discriminator_loss(params, generator_params, batch):
+        fake = scale * _predict(model, generator_params, batch, dtype)
+        real_logits = logits(params, scale * batch["density"])
+        fake_logits = logits(params, fake)
+        return jnp.mean(losses.discriminator_loss(real_logits, fake_logits)), {}
+
+    def generator_loss(params, discriminator_params, batch):
+        density = _predict(model, params, batch, dtype)
+        fake_logits = logits(discriminator_params, scale * density)
+        per_example = losses.euclidean_loss(scale * density, scale * batch["density"])
+        euclidean = jnp.mean(per_example)
+        adversarial = jnp.mean(losses.adversarial_loss(fake_logits))
+        total = losses.total_loss(euclidean, adversarial, weight=weight)
+        metrics = {"euclidean": euclidean, "adversarial": adversarial}
+        return total, metrics | {"crop_mae": _crop_mae(density, batch)}
+
+    def step(state, batch):
+        generator, critic = state
+        (critic_loss, _), grads = _gradients(
+            lambda params, part: discriminator_loss(params, generator.params, part),
+            critic.params,
+            batch,
+            options,
+        )
+        critic = _update(critic, grads, discriminator_tx)
+        (total, metrics), grads = _gradients(
+            lambda params, part: generator_loss(params, critic.params, part),
+            generator.params,
+            batch,
+            options,
+        )
+        metrics = {"loss": total, **metrics, "discriminator": critic_loss}
+        return GANState(_update(generator, grads, tx), critic), metrics
+
+    return step
+
+
+def _gradients(loss, params, batch, options):
+    return gradient_accumulation.accumulated_gradients(
+        loss,
+        params,
+        batch,
+        accum_steps=options.accum_steps,
+        microbatch=options.microbatch,
+        axis_name=options.axis_name,
     )
 
 
@@ -70,181 +273,17 @@ def _update(state, grads, tx):
     return state._replace(step=state.step + 1, params=params, opt_state=opt_state)
 
 
-def classification_step(
-    network,
-    tx,
-    *,
-    scope,
-    class_weights,
-    key,
-    axis_name=None,
-    dtype=None,
-    parts=1,
-    unit=0,
-):
-    """A step of the stages "GCE" and "LCE": learn the density class of an image.
-
-    Args:
-      network: GlobalContextEstimator or LocalContextEstimator.
-      tx: the optimiser.
-      scope: the prefix of the network's weights, "gce/" or "lce/".
-      class_weights: `[K]`, the loss's weight of each class.
-      key: of the dropout.
-      axis_name: see above.
-      dtype: see above.
-      parts: see above.
-      unit: see above.
-
-    Returns:
-      step(state, {"image": `[B, H, W, 3]`, "label": int32 `[B]`, or of
-        each window `[B, n, m]`}) -> (state, metrics).
-    """
-
-    def loss(params, frozen, batch):
-        weights = to_variables(
-            *mixed_precision.cast_floats((params, frozen), dtype), scope=scope
-        )
-        image = mixed_precision.cast_floats(batch["image"], dtype)
-        logits = mixed_precision.to_float32(
-            network.apply(weights, image, dropout_keys=batch["key"])
-        )
-        right = jnp.argmax(logits, axis=-1) == batch["label"]
-        per_example = losses.classification_loss(logits, batch["label"], class_weights)
-        return jnp.mean(per_example), {"accuracy": jnp.mean(right)}
-
-    def step(state, batch):
-        keys = example_keys(key, state.step, len(batch["label"]), axis_name)
-        (value, metrics), grads = gradient_accumulation.accumulated_gradients(
-            lambda params, part: loss(params, state.frozen, part),
-            state.params,
-            {**batch, "key": keys},
-            parts=parts,
-            unit=unit,
-            axis_name=axis_name,
-        )
-        return _update(state, grads, tx), {"loss": value, **metrics}
-
-    return step
+def _predict(model, params, batch, dtype):
+    """Density of a batch, with the cached scores of the frozen networks."""
+    variables = to_variables(cast_floats(params, dtype))
+    image = cast_floats(batch["image"], dtype)
+    context = model.apply(variables, batch["scores"], image, method="spread")
+    context = cast_floats(context, dtype)
+    density, _ = model.apply(variables, image, context=context)
+    return to_float32(density)
 
 
-def _estimate(model, params, batch, dtype):
-    """The joint stage's forward pass, with what the frozen networks had said."""
-    weights = to_variables(mixed_precision.cast_floats(params, dtype))
-    image = mixed_precision.cast_floats(batch["image"], dtype)
-    context = model.apply(weights, batch["scores"], image, method="spread")
-    density, _ = model.apply(
-        weights, image, context=mixed_precision.cast_floats(context, dtype)
-    )
-    return mixed_precision.to_float32(density)
-
-
-def _crop_error(density, batch):
-    """Mean absolute error of the crops' counts, in people."""
+def _crop_mae(density, batch):
+    """Mean absolute error of the crops' counts, people."""
     people = jnp.sum(density - batch["density"], axis=(1, 2, 3))
     return jnp.mean(jnp.abs(people))
-
-
-def density_step(model, tx, *, cells=(), axis_name=None, dtype=None, parts=1, unit=0):
-    """A step of the joint stage with L_E: DME and F-CNN learn the density map.
-
-    Args:
-      model: CPCNN.
-      tx: the optimiser.
-      cells: sides in pixels of the cells over which `losses.multiscale_loss` is added.
-      axis_name: see above.
-      dtype: see above.
-      parts: see above.
-      unit: see above.
-
-    Returns:
-      step(state, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`, "scores": of
-      `CPCNN.scores`}) -> (state, metrics).
-    """
-
-    def loss(params, batch):
-        density = _estimate(model, params, batch, dtype)
-        maps = [model.density_scale * x for x in (density, batch["density"])]
-        per_example = losses.euclidean_loss(*maps)
-        per_example += sum(losses.multiscale_loss(*maps, side) for side in cells)
-        return jnp.mean(per_example), {"crop_mae": _crop_error(density, batch)}
-
-    def step(state, batch):
-        (value, metrics), grads = gradient_accumulation.accumulated_gradients(
-            loss, state.params, batch, parts=parts, unit=unit, axis_name=axis_name
-        )
-        return _update(state, grads, tx), {"loss": value, **metrics}
-
-    return step
-
-
-def adversarial_step(
-    model, tx, judge, judge_tx, *, weight, axis_name=None, dtype=None, parts=1, unit=0
-):
-    """A step of the joint stage with L_T: first the discriminator, then DME and F-CNN.
-
-    Both ask for the same estimate; in one part the compiler computes it once.
-
-    Args:
-      model: CPCNN, the generator.
-      tx: the generator's optimiser.
-      judge: Discriminator.
-      judge_tx: its optimiser.
-      weight: lambda_a.
-      axis_name: see above.
-      dtype: see above.
-      parts: see above.
-      unit: see above.
-
-    Returns:
-      step(Rivals, batch as in `density_step`) -> (Rivals, metrics).
-
-    Reference: Sindagi & Patel, ICCV 2017, section 3.4; one step each as in ID-CGAN.
-    """
-    scale = model.density_scale
-
-    def judgement(params, density):
-        weights = to_variables(mixed_precision.cast_floats(params, dtype))
-        return mixed_precision.to_float32(
-            judge.apply(weights, mixed_precision.cast_floats(density, dtype))
-        )
-
-    def judge_loss(params, generator_params, batch):
-        fake = scale * _estimate(model, generator_params, batch, dtype)
-        real_logits = judgement(params, scale * batch["density"])
-        fake_logits = judgement(params, fake)
-        return jnp.mean(losses.discriminator_loss(real_logits, fake_logits)), {}
-
-    def generator_loss(params, judge_params, batch):
-        density = _estimate(model, params, batch, dtype)
-        fake_logits = judgement(judge_params, scale * density)
-        per_example = losses.euclidean_loss(scale * density, scale * batch["density"])
-        euclidean = jnp.mean(per_example)
-        adversarial = jnp.mean(losses.adversarial_loss(fake_logits))
-        total = losses.total_loss(euclidean, adversarial, weight=weight)
-        metrics = {"euclidean": euclidean, "adversarial": adversarial}
-        return total, metrics | {"crop_mae": _crop_error(density, batch)}
-
-    def step(rivals, batch):
-        generator, discriminator = rivals
-        (judged, _), grads = gradient_accumulation.accumulated_gradients(
-            lambda params, part: judge_loss(params, generator.params, part),
-            discriminator.params,
-            batch,
-            parts=parts,
-            unit=unit,
-            axis_name=axis_name,
-        )
-        discriminator = _update(discriminator, grads, judge_tx)
-        (total, metrics), grads = gradient_accumulation.accumulated_gradients(
-            lambda params, part: generator_loss(params, discriminator.params, part),
-            generator.params,
-            batch,
-            parts=parts,
-            unit=unit,
-            axis_name=axis_name,
-        )
-        generator = _update(generator, grads, tx)
-        metrics = {"loss": total, **metrics, "discriminator": judged}
-        return GANState(generator, discriminator), metrics
-
-    return step

@@ -1,95 +1,101 @@
-"""Which checkpoint is the best: the one that counts the validation photographs best.
+"""Validation during training: the count error that chooses the best checkpoint.
 
-GCE and LCE are frozen while maps are learned, so that their scores of a photograph are
-kept (`context_cache.cached_arrays`) and a validation costs DME and F-CNN alone.
+GCE and LCE are frozen while DME and F-CNN are trained. Their scores of the validation
+images are therefore computed once and kept on disk.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from cpcnn_jax.distributed import multihost
 from cpcnn_jax.evaluation import figures, metrics
-from cpcnn_jax.inference import context_scores, tiling
-from cpcnn_jax.io import image as image_io
+from cpcnn_jax.inference.estimator import WholeImageEstimator
 from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import context_cache
+from cpcnn_jax.training.stage import StageContext
+
+Params = Mapping[str, jax.Array]
 
 
 class Validator(NamedTuple):
-    """What is asked of the weights while maps are learned."""
+    """Functions that rate parameters while density maps are trained.
 
-    mae: Callable  # of `make_validator`
-    preview: Callable  # of `make_preview`
+    Attributes:
+      mae: the result of `make_validator`.
+      preview: the result of `make_preview`.
+    """
+
+    mae: Callable[[Params], float]
+    preview: Callable[[Params, Any], np.ndarray]
 
 
-def make_validator(run, source, folder):
-    """Mean absolute error of whole photographs' counts, against annotated heads.
+def make_validator(
+    context: StageContext, images: Any, folder: str | os.PathLike[str]
+) -> Callable[[Params], float]:
+    """Makes a function that computes the MAE of counts on validation images.
 
-    Where a photograph has a region of interest, only what lies in it counts.
+    Only the region of interest counts in images that have one.
 
     Args:
-      run: `stage.StageContext`.
-      source: the photographs held out, at least 1; see `cpcnn_jax.data`.
-      folder: where their scores are kept.
+      context: the stages' common record.
+      images: the validation images, at least one; see `cpcnn_jax.data`.
+      folder: the folder of the cached scores.
 
     Returns:
-      mae(weights): a flat dict of weights to people.
+      mae(params): a flat parameter dict to people.
     """
-    score, estimate = (
-        context_scores.context_estimator(run.model),
-        tiling.density_estimator(run.model),
-    )
+    blocks = context.config.crops.side_divisor
+    estimator = WholeImageEstimator(context.model, blocks=blocks)
 
-    def predicted(weights, i):
-        record = source[i]
+    def predicted_count(params, i):
+        record = images[i]
         image = record["image"]
-        shape = image_io.padded_shape(image)
-        grids = run.model.grids(shape, blocks=run.config.crops.side_divisor)
         scores = context_cache.cached_arrays(
             Path(folder) / f"validation_{i:06d}.safetensors",
-            lambda: score(weights, image, grids),
+            lambda: estimator.scores(params, image),
         )
-        context = context_scores.spread_scores(scores, grids, shape)
-        density = estimate(weights, image, context) * record.get("roi", 1)
+        density = estimator.density(params, image, scores) * record.get("roi", 1)
         return density.sum(dtype="float64")
 
-    def mae(weights):
-        weights = jax.device_put(jax.device_get(weights))  # on one device
-        ours = multihost.local_share(range(len(source)))
-        counts = multihost.gather(
-            [predicted(weights, i) for i in ours if i is not None]
-        )
-        return metrics.mae(counts, [len(points) for points in source.points])
+    def mae(params):
+        params = jax.device_put(jax.device_get(params))  # on one device
+        share = multihost.local_share(range(len(images)))
+        counts = [predicted_count(params, i) for i in share if i is not None]
+        true = [len(points) for points in images.points]
+        return metrics.mae(multihost.gather(counts), true)
 
     return mae
 
 
-def make_preview(run):
-    """A batch's first crop, its true map and the estimate, as pixels.
+def make_preview(context: StageContext) -> Callable[[Params, Any], np.ndarray]:
+    """Makes a function that draws the first crop of a batch with both density maps.
 
     Args:
-      run: `stage.StageContext`.
+      context: the stages' common record.
 
     Returns:
-      preview(weights, batch): a flat dict of weights and a batch of a stage that learns
-      maps, to uint8 `[H, W, 3]`.
+      preview(params, batch): a flat parameter dict and a batch of a density stage, to
+      uint8 `[H, W, 3]`.
     """
 
     @jax.jit
-    def estimate(weights, batch):
-        variables = to_variables(weights)
+    def estimate(params, batch):
+        variables = to_variables(params)
         image = batch["image"]
-        context = run.model.apply(variables, batch["scores"], image, method="spread")
-        return run.model.apply(variables, image, context=context)[0]
+        scores = batch["scores"]
+        spread = context.model.apply(variables, scores, image, method="spread")
+        return context.model.apply(variables, image, context=spread)[0]
 
-    def draw(weights, batch):
+    def draw(params, batch):
         first = jax.tree.map(lambda values: values[:1], batch)
-        guess = estimate(jax.device_get(weights), first)[0, ..., 0]
+        predicted = estimate(jax.device_get(params), first)[0, ..., 0]
         image, true = first["image"][0], first["density"][0, ..., 0]
-        figure = figures.comparison_figure(image, true, guess, people=true.sum())
+        figure = figures.comparison_figure(image, true, predicted, people=true.sum())
         return figures.figure_pixels(figure)
 
     return draw

@@ -1,17 +1,19 @@
-"""A run's folder: who may write there, and under which names things lie in it."""
+"""The folder of a run: its owner, and the record of what runs where."""
 
 import dataclasses
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from cpcnn_jax import config
 from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.io import atomic_write
 
-# What may differ between two starts of one run: none of it changes what is trained.
+# Fields that may change when a run is resumed, because they do not change its result.
 _FREE = (
     "data.root",
     "workers",
@@ -20,23 +22,27 @@ _FREE = (
     "num_eval_images",
     "count_reference",
 )
-# What may differ between the processes of one run.
+# Fields that may differ between the processes of a run.
 _FREE_OF_A_PROCESS = ("data.root", "workers")
-_OURS = {"config.json", "environment.json"}
+_RECORDS = {"config.json", "environment.json"}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
+PathLike = str | os.PathLike[str]
 
-def claim_workdir(workdir, experiment: config.Experiment, *, record=True):
-    """Make the folder this experiment's, and write down what runs and where.
+
+def claim_workdir(
+    workdir: PathLike, experiment: config.Experiment, *, record: bool = True
+) -> None:
+    """Makes a folder the workdir of an experiment and writes its records.
 
     Args:
-      workdir: the folder; made where absent.
-      experiment: goes to config.json, with the kind of its data set.
-      record: whether this machine goes to environment.json: that of the training stays
-        when a run is only evaluated.
+      workdir: the folder; created where absent.
+      experiment: written to config.json with the kind of its data set.
+      record: whether environment.json is written. An evaluation keeps that of the
+        training.
 
     Raises:
-      ValueError: the folder belongs to another experiment.
+      ValueError: the folder belongs to another experiment or version.
     """
     workdir = Path(workdir)
     try:
@@ -46,53 +52,49 @@ def claim_workdir(workdir, experiment: config.Experiment, *, record=True):
             f"--workdir={workdir} cannot be made ({error.strerror}): choose a folder "
             "that may be written"
         ) from None
-    ours = _ours(experiment)
-    if any(path.name not in _OURS for path in workdir.iterdir()):  # a run has begun
-        default = config.Experiment(data=type(experiment.data)())
-        _refuse_another(workdir, ours, absent=_tree(default))
-    atomic_write.write_atomic(workdir / "config.json", _json(ours))
+    tree = _tree(experiment)
+    if any(path.name not in _RECORDS for path in workdir.iterdir()):  # a run has begun
+        defaults = _tree(config.Experiment(data=type(experiment.data)()))
+        _refuse_other_experiment(workdir, tree, defaults)
+    atomic_write.write_atomic(workdir / "config.json", _json(tree))
     if record or not (workdir / "environment.json").exists():
-        atomic_write.write_atomic(workdir / "environment.json", _json(_environment()))
+        environment = _json(_environment())
+        atomic_write.write_atomic(workdir / "environment.json", environment)
 
 
-def check_shared(workdir, experiment: config.Experiment):
-    """Refuse where a process does not find what the main one has claimed.
+def check_shared(workdir: PathLike, experiment: config.Experiment) -> None:
+    """Checks that a process shares workdir and experiment with the main process.
 
     Args:
-      workdir: as each of the processes was told.
-      experiment: likewise.
+      workdir: the folder, as this process names it.
+      experiment: the experiment of this process.
 
     Raises:
-      ValueError: they are not told the same, or have no folder in common.
+      ValueError: the experiments differ, or the processes share no folder.
     """
     file = Path(workdir) / "config.json"
     try:
-        theirs = json.loads(file.read_text())
+        main = json.loads(file.read_text())
     except (OSError, ValueError):
         raise ValueError(
             f"{file}, which process 0 has written, cannot be read here: choose a "
             "--workdir that all machines share"
         ) from None
-    if found := _differences(theirs, _ours(experiment), free=_FREE_OF_A_PROCESS):
+    if text := _differences(main, _tree(experiment), free=_FREE_OF_A_PROCESS):
         raise ValueError(
-            f"{file} is of process 0 and says that {found}: start all processes with "
+            f"{file} is of process 0 and says that {text}: start all processes with "
             "the same --config"
         )
 
 
-def _ours(experiment):
-    """The experiment as config.json has it."""
-    tree = _tree(experiment)
+def _tree(experiment):
+    """The experiment as config.json stores it."""
+    tree = json.loads(_json(dataclasses.asdict(experiment)))
     tree["data"]["kind"] = type(experiment.data).__name__
     return tree
 
 
-def _tree(experiment):
-    return json.loads(_json(dataclasses.asdict(experiment)))
-
-
-def _refuse_another(workdir, ours, absent):
-    """`absent`: what the run meant by fields that config.py did not have yet."""
+def _refuse_other_experiment(workdir, tree, defaults):
     file = workdir / "config.json"
     advice = "nothing was changed in it: choose another folder"
     if not file.exists():
@@ -101,13 +103,21 @@ def _refuse_another(workdir, ours, absent):
             f"{advice}"
         )
     try:
-        theirs = json.loads(file.read_text())
+        stored = json.loads(file.read_text())
     except ValueError as error:
         raise ValueError(f"{file} is damaged ({error}); {advice}") from None
-    theirs = dict(_leaves(absent)) | dict(_leaves(theirs))
-    if found := _differences(theirs, ours):
+    stored = dict(_leaves(stored))
+    known = dict(_leaves(tree)).keys()
+    if unknown := sorted(n for n in stored.keys() - known if n[:5] != "data."):
         raise ValueError(
-            f"--workdir={workdir} holds another experiment ({found}); {advice}"
+            f"--workdir={workdir} holds a run of another version of cpcnn_jax (this "
+            f"one has no config.{unknown[0]}); {advice}"
+        )
+    # Fields that are newer than the run had their defaults.
+    stored = dict(_leaves(defaults)) | stored
+    if text := _differences(stored, tree):
+        raise ValueError(
+            f"--workdir={workdir} holds another experiment ({text}); {advice}"
         )
 
 
@@ -115,15 +125,15 @@ def _json(tree):
     return (json.dumps(tree, indent=2) + "\n").encode()
 
 
-def _differences(theirs, ours, free=_FREE):
-    theirs, ours = dict(_leaves(theirs)), dict(_leaves(ours))
-    found = [
-        f"config.{name} was {theirs.get(name)}, now {ours.get(name)}"
-        for name in sorted({*theirs, *ours} - {*free})
-        if theirs.get(name) != ours.get(name)
+def _differences(stored, new, free=_FREE):
+    old, new = dict(_leaves(stored)), dict(_leaves(new))
+    changes = [
+        f"config.{name} was {old.get(name)}, now {new.get(name)}"
+        for name in sorted({*old, *new} - {*free})
+        if old.get(name) != new.get(name)
     ]
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-    return "; ".join(found[:3]) + more
+    more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+    return "; ".join(changes[:3]) + more
 
 
 def _leaves(tree, prefix=""):
@@ -134,7 +144,7 @@ def _leaves(tree, prefix=""):
             yield f"{prefix}{name}", value
 
 
-def _environment():
+def _environment() -> dict[str, Any]:
     commit = subprocess.run(
         ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
         capture_output=True,

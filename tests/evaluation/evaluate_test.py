@@ -1,4 +1,4 @@
-"""Scores against the definition, photograph by photograph."""
+"""Scores of whole images against their definition."""
 
 import csv
 import dataclasses
@@ -13,6 +13,7 @@ import tiny_experiment
 
 from cpcnn_jax import config, data
 from cpcnn_jax.data import splits
+from cpcnn_jax.data.experiment_splits import open_splits
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.evaluation import evaluate, predictions
 from cpcnn_jax.inference import counter
@@ -27,7 +28,12 @@ def folder(whole, tmp_path):
     return tmp_path / "run"
 
 
-def test_predictions_are_sums_of_maps_of_whole_photographs(folder):
+def evaluated(experiment, folder, split="test", stop=tiny_experiment.never):
+    splits = open_splits(experiment, split)
+    return evaluate.evaluate(experiment, folder, splits, stop=stop)
+
+
+def test_predictions_are_sums_of_maps_of_whole_images(folder):
     experiment = tiny_experiment.get_config()
     trained = serialization.load(folder / "weights.safetensors")
     estimate = tiny_experiment.in_one_piece(cpcnn.build(experiment.model), blocks=4)
@@ -42,7 +48,7 @@ def test_predictions_are_sums_of_maps_of_whole_photographs(folder):
         assert int(row["count"]) == len(record["points"])
 
 
-def test_the_constant_answer_is_the_training_mean(folder):
+def test_the_constant_prediction_is_the_training_mean(folder):
     settings = tiny_experiment.get_config().data
     heads = [len(p) for p in data.open_dataset(settings, "train").points]
     true = [len(p) for p in data.open_dataset(settings, "test").points]
@@ -52,9 +58,9 @@ def test_the_constant_answer_is_the_training_mean(folder):
     np.testing.assert_allclose(scores["mae_of_training_mean"], error)
 
 
-def test_pictures_go_from_the_best_count_to_the_worst(folder):
+def test_pictures_are_ranked_by_count_error(folder):
     experiment = dataclasses.replace(tiny_experiment.get_config(), num_eval_images=3)
-    scores = evaluate.evaluate(experiment, folder, stop=tiny_experiment.never)
+    scores = evaluated(experiment, folder)
     assert scores["test_evaluations"] == 2  # the first was the run's own
     with open(folder / "predictions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -63,24 +69,20 @@ def test_pictures_go_from_the_best_count_to_the_worst(folder):
     assert sorted(p.name for p in (folder / "pictures").iterdir()) == expected
 
 
-def test_a_stop_leaves_earlier_results(folder):
+def test_a_stop_keeps_earlier_results(folder):
     before = (folder / "metrics.json").read_text()
-    text = "SIGTERM: stopped in the evaluation, after 2 photographs"
+    text = "SIGTERM: stopped in the evaluation, after 2 images"
     with pytest.raises(Interrupted, match=text):
-        evaluate.evaluate(
-            tiny_experiment.get_config(), folder, stop=tiny_experiment.stop_at(1 + 2)
-        )
+        evaluated(tiny_experiment.get_config(), folder, stop=tiny_experiment.stop_at(2))
     assert (folder / "metrics.json").read_text() == before
 
 
-def test_no_weights(tmp_path):
+def test_missing_weights_are_refused(tmp_path):
     with pytest.raises(ValueError, match="weights.safetensors does not exist: train"):
-        evaluate.evaluate(
-            tiny_experiment.get_config(), tmp_path, stop=tiny_experiment.never
-        )
+        evaluated(tiny_experiment.get_config(), tmp_path)
 
 
-def test_a_search_leaves_the_test_photographs_alone(folder, monkeypatch):
+def test_a_validation_evaluation_does_not_open_the_test_images(folder, monkeypatch):
     experiment, opened = tiny_experiment.get_config(), []
     open_source = data.open_dataset
 
@@ -89,9 +91,7 @@ def test_a_search_leaves_the_test_photographs_alone(folder, monkeypatch):
         return open_source(settings, split)
 
     monkeypatch.setattr(data, "open_dataset", watched)
-    found = evaluate.evaluate(
-        experiment, folder, stop=tiny_experiment.never, split="validation"
-    )
+    found = evaluated(experiment, folder, "validation")
     assert set(opened) == {"train"}
     assert (found["split"], found["num_images"]) == ("validation", 1)
     assert found["test_evaluations"] == 1  # the run's own
@@ -106,28 +106,33 @@ def test_a_search_leaves_the_test_photographs_alone(folder, monkeypatch):
     assert "These are validation photographs" in text
 
 
-def test_a_search_needs_photographs_to_search_on():
+def test_a_validation_evaluation_needs_validation_images():
     experiment = tiny_experiment.get_config()
     experiment.validation.percent = 0
-    text = "--config.validation.percent=0 keeps no photographs .* --eval_split"
+    text = "--config.validation.percent=0 holds out no images, which --eval_split"
     with pytest.raises(ValueError, match=text):
-        evaluate.open_images(experiment, "validation")
+        open_splits(experiment, "validation")
 
 
-def test_photographs_too_small_are_named_before_the_training(monkeypatch):
+def test_images_too_small_are_named_before_the_training(monkeypatch):
     class Small:
         names, shapes = ["IMG_1", "IMG_2"], [(64, 64), (90, 63)]
 
-    monkeypatch.setattr(data, "open_dataset", lambda settings, split: Small)
+    opened = data.open_dataset
+    monkeypatch.setattr(
+        data,
+        "open_dataset",
+        lambda d, split: Small if split == "test" else opened(d, split),
+    )
     with pytest.raises(ValueError, match="IMG_2 has 63x90 pixels; .* at least 64x64"):
-        evaluate.open_images(config.Experiment(), "test")
+        open_splits(config.Experiment())
 
 
 # --- what is written, for five scenes with a region and an answer that needs no network
 
 
 class Flat:
-    """The networks that see a hundredth of a person on every pixel."""
+    """A counter that predicts 0.01 people on every pixel."""
 
     def __init__(self, file):
         assert file.name == "weights.safetensors"
@@ -150,7 +155,7 @@ def scenes(tmp_path, monkeypatch):
 
     def scored(**fields):
         experiment = config.Experiment(data=settings, num_eval_images=1, **fields)
-        evaluate.evaluate(experiment, run, stop=tiny_experiment.never)
+        evaluated(experiment, run)
         return json.loads(
             (run / "metrics.json").read_text(), parse_constant=pytest.fail
         )
@@ -161,7 +166,7 @@ def scenes(tmp_path, monkeypatch):
 REGION = 51 * 46 * 0.01  # people that `Flat` sees within the corners
 
 
-def test_scenes_are_scored_in_their_regions(scenes, tmp_path):
+def test_scenes_are_scored_in_their_regions_of_interest(scenes, tmp_path):
     found = scenes()
     with open(tmp_path / "run" / "predictions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -179,8 +184,8 @@ def test_scenes_are_scored_in_their_regions(scenes, tmp_path):
     assert found["num_images"] == 5 and found["count_reference"] == "points"
 
 
-def test_scores_that_do_not_exist_are_null(scenes):
-    """Some level has no photograph, and the fullest no end."""
+def test_undefined_scores_are_null(scenes):
+    """A level has no image, and the highest no upper end."""
     levels = scenes()["mae_per_level"]
     assert [level["to"] is None for level in levels] == [False] * 4 + [True]
     without = [level["num_images"] == 0 for level in levels]
@@ -190,7 +195,7 @@ def test_scores_that_do_not_exist_are_null(scenes):
     assert sum(level["num_images"] for level in levels) == 5
 
 
-def test_counts_are_held_against_maps_on_request(scenes, tmp_path):
+def test_count_reference_maps_compares_with_true_maps(scenes, tmp_path):
     points, maps = scenes(), scenes(count_reference="maps")
     assert maps["count_reference"] == "maps"
     assert maps["training_mean"] == points["training_mean"]
@@ -202,7 +207,7 @@ def test_counts_are_held_against_maps_on_request(scenes, tmp_path):
     assert {row["count"] % 1 for row in rows} != {0}
 
 
-def test_each_time_that_weights_are_scored_is_counted(scenes, tmp_path):
+def test_evaluations_of_the_same_weights_are_counted(scenes, tmp_path):
     assert [scenes()["test_evaluations"] for _ in range(3)] == [1, 2, 3]
     file = tmp_path / "run" / "weights.safetensors"
     serialization.save(file, {"a": np.ones(1)}, config.Model())

@@ -30,11 +30,11 @@ def restored(folder):
     return found
 
 
-def test_nothing_was_saved_yet(tmp_path):
+def test_restore_without_checkpoints_returns_none(tmp_path):
     assert restored(tmp_path) is None
 
 
-def test_the_last_of_two_kept_comes_back(tmp_path):
+def test_the_latest_of_two_checkpoints_is_restored(tmp_path):
     saved(tmp_path, 1, 2, 3)
     step, found = restored(tmp_path)
     assert step == 3
@@ -43,7 +43,7 @@ def test_the_last_of_two_kept_comes_back(tmp_path):
     assert kept == {"2", "3"}
 
 
-def test_the_best_is_kept_beside_the_last_two_and_survives_a_restart(tmp_path):
+def test_the_best_checkpoint_is_kept_beside_the_last_two(tmp_path):
     checkpoints = Checkpoints(tmp_path, "density")
     for step, score in enumerate((9.0, 4.0, 7.0, None, 5.0, None), start=1):
         checkpoints.save(step, state(float(step)), score)
@@ -67,14 +67,14 @@ def test_without_scores_there_is_no_best(tmp_path):
     checkpoints.close()
 
 
-def test_stages_have_their_own(tmp_path):
+def test_stages_have_their_own_checkpoints(tmp_path):
     saved(tmp_path, 1)
     other = Checkpoints(tmp_path, "gce")
     assert other.restore(like=state(0.0)) is None
     other.close()
 
 
-def test_a_state_given_up_at_once_is_saved_as_it_was(tmp_path):
+def test_a_state_donated_after_save_is_saved_unchanged(tmp_path):
     """The step donates its state while the checkpoint is still being written."""
     strategy = data_parallel.jit_strategy()
     step = strategy.wrap(lambda s, b: (jax.tree.map(lambda x: x + 1, s), b.sum()))
@@ -93,7 +93,7 @@ def test_a_state_given_up_at_once_is_saved_as_it_was(tmp_path):
     assert found["params"]["a/b"].sharding == now["params"]["a/b"].sharding
 
 
-def test_a_half_written_one_is_not_restored(tmp_path):
+def test_an_incomplete_checkpoint_is_not_restored(tmp_path):
     saved(tmp_path, 1)
     folder = tmp_path / "checkpoints" / "density"
     (folder / "2.orbax-checkpoint-tmp").mkdir()
@@ -109,7 +109,7 @@ def test_a_checkpoint_that_cannot_be_written_is_one_sentence(tmp_path, monkeypat
     monkeypatch.setattr(checkpoints._manager, "save", full)
     text = (
         f"^cannot write a checkpoint to {tmp_path}/checkpoints/density: No space left "
-        r"on device \[28\]; what was saved before is kept$"
+        r"on device \[28\]; earlier checkpoints are kept$"
     )
     with pytest.raises(OSError, match=text):
         checkpoints.save(1, state(1.0))
@@ -120,7 +120,7 @@ def test_a_checkpoint_that_cannot_be_written_is_one_sentence(tmp_path, monkeypat
 
 
 def files(tmp_path, step):
-    """The files of a checkpoint that hold arrays or say what they are, by kind."""
+    """Files of a checkpoint that hold or describe arrays, by kind."""
     folder = tmp_path / "checkpoints" / "density" / str(step)
     found = [path for path in folder.rglob("*") if path.is_file()]
     kinds = {"_METADATA": [], "manifest.ocdbt": [], "d": []}
@@ -131,7 +131,7 @@ def files(tmp_path, step):
 
 
 def flip(path):
-    """One bit, in the middle."""
+    """Flips one bit in the middle of a file."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x10
     path.write_bytes(bytes(content))
@@ -153,7 +153,9 @@ OTHERS_FAIL = pytest.mark.filterwarnings(
 
 @OTHERS_FAIL
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_last_one_falls_back_to_the_one_before(tmp_path, damage, caplog):
+def test_a_damaged_latest_checkpoint_falls_back(
+    tmp_path, damage, caplog
+):
     saved(tmp_path, 1, 2, 3)
     for path in files(tmp_path, 3)["d"]:
         DAMAGES[damage](path)
@@ -162,9 +164,7 @@ def test_a_damaged_last_one_falls_back_to_the_one_before(tmp_path, damage, caplo
     assert step == 2
     jax.tree.map(np.testing.assert_array_equal, found, state(2.0))
     folder = tmp_path / "checkpoints" / "density"
-    said = (
-        rf"checkpoint {folder}/3 is damaged \(.+\) and now called 3.damaged: going on"
-    )
+    said = rf"checkpoint {folder}/3 is damaged \(.+\) and was renamed to 3.damaged: res"
     assert any(re.match(said, record.getMessage()) for record in caplog.records)
     saved(tmp_path, 3)  # the step is done again
     assert restored(tmp_path)[0] == 3
@@ -172,8 +172,8 @@ def test_a_damaged_last_one_falls_back_to_the_one_before(tmp_path, damage, caplo
 
 
 @OTHERS_FAIL
-def test_any_damaged_file_leaves_the_right_values(tmp_path):
-    """The files that Orbax can do without may be damaged and change nothing."""
+def test_damage_to_any_file_never_changes_restored_values(tmp_path):
+    """Damage to files that Orbax does not need changes nothing."""
     saved(tmp_path, 1, 2)
     for kind, paths in files(tmp_path, 2).items():
         assert paths, kind
@@ -191,7 +191,7 @@ def test_any_damaged_file_leaves_the_right_values(tmp_path):
 
 
 @OTHERS_FAIL
-def test_where_all_are_damaged_none_is_touched(tmp_path):
+def test_if_all_checkpoints_are_damaged_none_is_changed(tmp_path):
     saved(tmp_path, 1, 2)
     for step in (1, 2):
         for path in files(tmp_path, step)["d"]:
@@ -204,7 +204,7 @@ def test_where_all_are_damaged_none_is_touched(tmp_path):
 
 
 @OTHERS_FAIL
-def test_a_damaged_best_one_is_not_taken(tmp_path):
+def test_a_damaged_best_checkpoint_is_not_used(tmp_path):
     checkpoints = Checkpoints(tmp_path, "density")
     for step, score in enumerate((4.0, 9.0, 5.0), start=1):
         checkpoints.save(step, state(float(step)), score)
@@ -218,7 +218,7 @@ def test_a_damaged_best_one_is_not_taken(tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_no_number_is_not_written(tmp_path, value):
+def test_a_state_that_is_not_finite_is_not_written(tmp_path, value):
     checkpoints = Checkpoints(tmp_path, "density")
     checkpoints.save(1, state(1.0))
     ruined = state(2.0)
@@ -236,7 +236,7 @@ def test_what_is_no_number_is_not_written(tmp_path, value):
 
 @pytest.mark.parametrize("inside", ["1", "1/default/d", "1/default/_METADATA", ""])
 def test_links_are_refused_before_anything_is_read(tmp_path, inside):
-    """google/flax issue 5487: a link in a stranger's checkpoint reads any file."""
+    """google/flax issue 5487: a link in a foreign checkpoint reads any file."""
     saved(tmp_path / "run", 1)
     place = tmp_path / "run" / "checkpoints" / "density" / inside
     elsewhere = place.rename(tmp_path / "elsewhere")
@@ -254,7 +254,7 @@ def test_the_workdir_itself_may_be_a_link(tmp_path):
 
 @OTHERS_FAIL
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-def test_on_a_full_disk_the_last_good_one_stays_whole(tmp_path):
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path):
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("no small disk can be mounted here")

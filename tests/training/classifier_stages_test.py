@@ -1,4 +1,4 @@
-"""The classifiers' stages: how they begin, and which of their layers learn."""
+"""The classifiers' stages: their initial state and their trained layers."""
 
 import contextlib
 
@@ -12,7 +12,7 @@ from cpcnn_jax.training import classifier_stages
 from cpcnn_jax.training import stage as stage_lib
 
 
-def test_of_an_lce_on_vgg16_the_asked_layers_learn():
+def test_an_lce_on_vgg16_trains_the_configured_layers():
     experiment = tiny_experiment.get_config()
     experiment.model.lce_vgg_blocks = 4
     experiment.lce.first_trainable_layer = "conv4_2"

@@ -1,4 +1,4 @@
-"""Scores of crops: what the networks say, kept whole, gone on with after a stop."""
+"""Cached scores of crops: values, resuming and damaged files."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def scores(run, found, folder, stop=tiny_experiment.never, crops=CROPS):
     return context_cache.make_crop_scorer(run, folder, strategy, stop)(found, crops)
 
 
-def test_they_are_of_the_crop_as_one_block(run, found, tmp_path):
+def test_scores_are_those_of_the_crop_as_one_block(run, found, tmp_path):
     experiment = run.config
     kept = scores(run, found, tmp_path)
     assert kept.keys() == CROPS
@@ -53,7 +53,7 @@ def test_they_are_of_the_crop_as_one_block(run, found, tmp_path):
             np.testing.assert_allclose(kept[i, j][name], value[0], rtol=1e-4)
 
 
-def test_a_stopped_run_goes_on_after_the_last_whole_file(run, found, tmp_path):
+def test_a_stopped_run_resumes_after_the_last_complete_file(run, found, tmp_path):
     text = "SIGTERM: stopped in the context of photograph 2's crops"
     with pytest.raises(Interrupted, match=text):
         scores(run, found, tmp_path, tiny_experiment.stop_at(2))
@@ -76,8 +76,8 @@ def test_a_damaged_file_is_computed_again(run, found, tmp_path):
     assert load_file(file)["global"].shape == (1, 1, 1, 5)
 
 
-def test_further_crops_are_added_to_those_known(run, found, tmp_path):
-    """The adversarial stage sees other crops than the stage before, or fewer."""
+def test_new_crops_are_added_to_the_cached_ones(run, found, tmp_path):
+    """The adversarial stage uses other crops than the stage before, or fewer."""
     few = {(2, 3), (4, 0)}
     first = scores(run, found, tmp_path, crops=few)
     kept = scores(run, found, tmp_path)

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: the run that is started again ends with the same bytes."""
+"""kill -9 at any moment: the restarted run ends with the same bytes."""
 
 import contextlib
 import dataclasses
@@ -13,6 +13,7 @@ import pytest
 import tiny_experiment
 
 from cpcnn_jax import config
+from cpcnn_jax.data.experiment_splits import open_splits
 from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.training import train, workdir
 
@@ -36,20 +37,24 @@ def experiment():
 
 
 def run(folder, cache):
-    """A training run, in a process that has imported all and used no device yet."""
+    """Runs a training in a process that has imported everything and used no device."""
     jax.config.update("jax_num_cpu_devices", 2)
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     settings = experiment()
     workdir.claim_workdir(folder, settings)
     train.train(
-        settings, folder, data_parallel.jit_strategy(), stop=tiny_experiment.never
+        settings,
+        folder,
+        data_parallel.jit_strategy(),
+        open_splits(settings),
+        stop=tiny_experiment.never,
     )
 
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
-    """start(folder): a running process, which need not import anything any more."""
+    """start(folder): a running process with all modules imported."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         ["cpcnn_jax.training.train", "cpcnn_jax.data.datasets.synthetic", "grain"]
@@ -70,14 +75,14 @@ def ended(process):
 
 
 def results(folder):
-    """The weights' bytes and the losses of every step."""
+    """Bytes of the weights, and the losses of every step."""
     lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     losses = {(line["stage"], line["step"]): line["loss"] for line in lines}
     return (folder / "weights.safetensors").read_bytes(), losses
 
 
 def half_written(folder):
-    """The half-written checkpoints; two of one name are different files."""
+    """Incomplete checkpoints; two of one name are different files."""
     found = set()
     for path in (folder / "checkpoints").glob("*/*.orbax-checkpoint-tmp*"):
         with contextlib.suppress(FileNotFoundError):
@@ -86,7 +91,7 @@ def half_written(folder):
 
 
 def wait(process, dice, folder, *, during_save, longest):
-    """Until a moment of the run that nobody knows before, or a moment of a save."""
+    """Waits until a random moment of the run, or of a save."""
     if during_save:
         before = half_written(folder)
         while process.is_alive() and half_written(folder) <= before:
@@ -96,7 +101,7 @@ def wait(process, dice, folder, *, during_save, longest):
 
 
 @pytest.mark.long
-def test_killed_at_fifty_moments_a_run_ends_like_one_that_was_not(start, tmp_path):
+def test_a_run_killed_at_fifty_moments_ends_like_an_unbroken_one(start, tmp_path):
     """Half of the moments are anywhere, half within a checkpoint's writing."""
     assert ended(start(tmp_path / "first")) == 0  # compiles
     began = time.monotonic()

@@ -11,19 +11,19 @@ def _maps(seed, shape=(3, 8, 12, 1)):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def test_euclidean_is_the_mean_square_per_example():
+def test_euclidean_loss_is_the_mean_square_per_example():
     x, y = _maps(0), _maps(1)
     expected = [((a - b) ** 2).mean() for a, b in zip(x, y, strict=True)]
     np.testing.assert_allclose(losses.euclidean_loss(x, y), expected, rtol=1e-6)
 
 
-def test_euclidean_refuses_to_broadcast():
+def test_euclidean_loss_refuses_to_broadcast():
     with pytest.raises(ValueError, match=r"\(3, 8, 12\) predicted and \(3, 8, 12, 1\)"):
         losses.euclidean_loss(_maps(0)[..., 0], _maps(1))
 
 
 @pytest.mark.parametrize("side", [1, 2, 4])
-def test_coarse_is_the_side_times_the_square_of_pooled_maps(side):
+def test_multiscale_loss_is_the_side_times_the_square_of_pooled_maps(side):
     x, y = _maps(0), _maps(1)
     pooled = [
         torch.nn.functional.avg_pool2d(torch.tensor(z[..., 0]), side).double()
@@ -33,7 +33,7 @@ def test_coarse_is_the_side_times_the_square_of_pooled_maps(side):
     np.testing.assert_allclose(losses.multiscale_loss(x, y, side), expected, rtol=1e-5)
 
 
-def test_coarse_refuses_to_broadcast():
+def test_multiscale_loss_refuses_to_broadcast():
     with pytest.raises(
         ValueError, match=r"\(1, 2, 3, 1\) predicted and \(3, 2, 3, 1\)"
     ):
@@ -59,7 +59,7 @@ def test_adversarial_is_finite_where_sigmoid_underflows():
     assert np.isfinite(grad).all()
 
 
-def test_total_weighs_the_adversary():
+def test_total_loss_weights_the_adversarial_loss():
     assert losses.total_loss(1.0, 10.0, weight=0.25) == 3.5
 
 

@@ -10,7 +10,7 @@ def lines(folder):
     return [json.loads(t) for t in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_lines_are_on_the_disk_at_once_and_a_second_run_appends(tmp_path):
+def test_lines_are_on_disk_at_once_and_a_second_run_appends(tmp_path):
     log = MetricWriter(tmp_path)
     log.write_scalars("gce", 10, {"loss": 0.5, "accuracy": 1.0})
     (line,) = lines(tmp_path)
@@ -23,7 +23,7 @@ def test_lines_are_on_the_disk_at_once_and_a_second_run_appends(tmp_path):
     assert [line["step"] for line in lines(tmp_path)] == [10, 20]
 
 
-def test_tensorboard_reads_numbers_and_pictures(tmp_path):
+def test_tensorboard_reads_scalars_and_images(tmp_path):
     log = MetricWriter(tmp_path)
     log.write_scalars("density", 3, {"loss": 0.5})
     log.write_image("density", 3, np.full((4, 6, 3), 200, np.uint8))

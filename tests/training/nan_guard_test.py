@@ -1,4 +1,4 @@
-"""What is no number is found at the next look, however many steps later."""
+"""Metrics that are not finite are found at the next check, however late."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ NAMES = ("IMG_1", "IMG_2", "IMG_3")
 CROPS = np.array([[0, 4], [2, 1], [0, 7]])
 
 
-def test_a_look_gives_the_last_step_s_metrics_once():
+def test_check_returns_the_metrics_of_the_last_step_once():
     watch = nan_guard.NanGuard("density", NAMES)
     watch.record(1, {"loss": np.float32(3)}, CROPS)
     watch.record(2, {"loss": np.float32(2.5)}, CROPS)
@@ -18,7 +18,7 @@ def test_a_look_gives_the_last_step_s_metrics_once():
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
-def test_the_first_step_that_is_no_number_is_named_with_its_crops(value):
+def test_the_first_step_that_is_not_finite_is_named_with_its_crops(value):
     watch = nan_guard.NanGuard("density", NAMES)
     watch.record(7, {"loss": np.float32(1), "crop_mae": np.float32(2)}, CROPS[1:2])
     watch.record(8, {"loss": np.float32(1), "crop_mae": np.float32(value)}, CROPS)

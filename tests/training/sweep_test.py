@@ -1,4 +1,4 @@
-"""Sweeps: which points, in which folders, and the table of what they reached."""
+"""Sweeps: their points, folders and table of results."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ def test_every_combination_is_a_point():
         (["seed=1", "seed=2"], "--sweep=seed=... is given twice: join its values"),
     ],
 )
-def test_sweeps_that_cannot_be(sweeps, text):
+def test_invalid_sweeps_are_refused(sweeps, text):
     with pytest.raises(ValueError, match=text):
         sweep.grid_points(sweeps)
 
@@ -56,7 +56,7 @@ def test_the_table_has_the_finished_points_best_first(tmp_path, capsys):
     assert float(rows[1]["mae"]) == 12.345 and rows[1]["psnr"] == ""
 
 
-def test_a_search_is_not_finished_for_the_test_photographs(tmp_path):
+def test_a_validation_run_is_not_finished_for_the_test_split(tmp_path):
     finished(tmp_path, "seed=0", split="validation")
     folder = tmp_path / "seed=0"
     assert sweep.is_finished(folder) and sweep.is_finished(folder, "validation")
@@ -66,7 +66,7 @@ def test_a_search_is_not_finished_for_the_test_photographs(tmp_path):
     assert not sweep.is_finished(folder, "test")
 
 
-def test_nothing_finished_or_damaged_is_one_sentence(tmp_path, capsys):
+def test_no_finished_run_or_a_damaged_one_is_one_sentence(tmp_path, capsys):
     assert sweep_command.main([str(tmp_path)]) == 1
     said = f"sweep: {tmp_path} has no finished run of a sweep\n"
     assert capsys.readouterr().err == said

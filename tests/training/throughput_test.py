@@ -1,4 +1,4 @@
-"""Rates and shares from a time that the test sets."""
+"""Rates and shares from a clock that the test sets."""
 
 import pytest
 
@@ -7,13 +7,13 @@ from cpcnn_jax.training import throughput
 
 @pytest.fixture
 def time(monkeypatch):
-    """`time(t)` makes it t seconds."""
+    """time(t) sets the clock to t seconds."""
     now = [100.0]
     monkeypatch.setattr(throughput.time, "monotonic", lambda: now[0])
     return lambda seconds: now.__setitem__(0, seconds)
 
 
-def test_rates_and_share_leave_out_what_is_stopped(time):
+def test_rates_and_share_exclude_stopped_time(time):
     watch = throughput.Throughput()
     with watch.waiting():
         time(101.0)

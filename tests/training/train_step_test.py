@@ -14,6 +14,7 @@ from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import losses, mixed_precision, train_step
+from cpcnn_jax.training.train_step import StepOptions
 
 
 @functools.cache
@@ -29,7 +30,7 @@ def _networks(fusion=False):
         )
     )
     tree = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
-    judge = Discriminator(width=0.125)
+    judge = Discriminator(width_multiplier=0.125)
     judge_tree = jax.jit(judge.init)(jax.random.key(1), jnp.zeros((1, 64, 64, 1)))
     return model, _flat(tree), judge, _flat(judge_tree)
 
@@ -41,7 +42,7 @@ def _flat(tree):
 
 @pytest.fixture(autouse=True)
 def double_precision():
-    """Equalities are then of formulas, not of rounding."""
+    """Compares formulas without rounding, in float64."""
     with jax.enable_x64(True):
         yield
 
@@ -58,7 +59,7 @@ def _batch(size=8):
 
 
 def _patches(size=8):
-    """Patches as bright as their class."""
+    """Patches with the brightness of their class."""
     label = np.arange(size, dtype=np.int32) % 5
     noise = np.random.default_rng(1).random((size, 64, 64, 3))
     return {"image": (noise + label[:, None, None, None]) / 5, "label": label}
@@ -68,25 +69,31 @@ def _joint(name):
     return name.startswith(("dme/", "fcnn/"))
 
 
-def _density_setup(**way):
+def _density_setup(cells=(), **options):
     model, flat, _, _ = _networks(fusion=True)
     tx = optax.adam(1e-3)
     state = train_step.new_state(flat, tx, trains=_joint)
-    return train_step.density_step(model, tx, **way), state, _batch()
+    step = train_step.density_step(
+        model, tx, cells=cells, options=StepOptions(**options)
+    )
+    return step, state, _batch()
 
 
-def _adversarial_setup(weight=0.5, **way):
+def _adversarial_setup(weight=0.5, **options):
     model, flat, judge, judge_flat = _networks()
     tx, judge_tx = optax.adam(1e-3), optax.sgd(1e-2)
     rivals = train_step.GANState(
         train_step.new_state(flat, tx, trains=_joint),
         train_step.new_state(judge_flat, judge_tx, trains=lambda name: True),
     )
-    step = train_step.adversarial_step(model, tx, judge, judge_tx, weight=weight, **way)
+    options = StepOptions(**options)
+    step = train_step.adversarial_step(
+        model, tx, judge, judge_tx, weight=weight, options=options
+    )
     return step, rivals, _batch()
 
 
-def _classifier_setup(**way):
+def _classifier_setup(**options):
     model, flat, _, _ = _networks()
     tx = optax.adam(3e-3)
     state = train_step.new_state(flat, tx, trains=lambda name: name.startswith("lce/"))
@@ -96,7 +103,7 @@ def _classifier_setup(**way):
         scope="lce/",
         class_weights=jnp.arange(1.0, 6.0),
         key=jax.random.key(7),
-        **way,
+        options=StepOptions(**options),
     )
     return step, state, _patches()
 
@@ -112,7 +119,7 @@ SETUPS = [_density_setup, _adversarial_setup, _classifier_setup]
         (_classifier_setup, "loss"),
     ],
 )
-def test_twenty_steps_on_one_batch_teach(setup, learner):
+def test_twenty_steps_on_one_batch_reduce_the_loss(setup, learner):
     step, state, batch = setup()
     step = jax.jit(step)
     batch = jax.tree.map(lambda value: value[:4], batch)
@@ -126,7 +133,7 @@ def test_twenty_steps_on_one_batch_teach(setup, learner):
 @pytest.mark.long
 @pytest.mark.parametrize("setup", SETUPS)
 def test_jit_mesh_and_pmap_equal_one_device(setup):
-    """Adversary and dropout included: keys belong to examples, not to devices."""
+    """With adversary and dropout, whose keys depend on examples, not on devices."""
     step, state, batch = setup()
     single = jax.jit(step)
     mesh, pmap = data_parallel.jit_strategy(), data_parallel.pmap_strategy()
@@ -143,7 +150,7 @@ def test_jit_mesh_and_pmap_equal_one_device(setup):
         assert max(jax.tree.leaves(gap)) < 1e-10
 
 
-def test_frozen_weights_stay_and_the_others_move():
+def test_frozen_parameters_stay_and_the_others_change():
     step, state, batch = _density_setup()
     after, _ = jax.jit(step)(state, batch)
     assert int(after.step) == 1
@@ -154,7 +161,7 @@ def test_frozen_weights_stay_and_the_others_move():
     assert all(moved)
 
 
-def test_euclidean_loss_is_of_scaled_maps_with_the_crop_as_one_block():
+def test_the_loss_is_that_of_scaled_maps_with_the_crop_as_one_block():
     step, state, batch = _density_setup()
     model, flat, _, _ = _networks(fusion=True)
     weights = to_variables(flat)
@@ -167,7 +174,7 @@ def test_euclidean_loss_is_of_scaled_maps_with_the_crop_as_one_block():
     np.testing.assert_allclose(metrics["crop_mae"], np.abs(people).mean(), rtol=1e-10)
 
 
-def test_means_over_cells_are_compared_where_asked_for():
+def test_cells_add_the_multiscale_loss():
     plain, state, batch = _density_setup()
     step, _, _ = _density_setup(cells=(4, 32))
     model, flat, _, _ = _networks(fusion=True)
@@ -183,7 +190,7 @@ def test_means_over_cells_are_compared_where_asked_for():
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
-def test_without_weight_the_adversary_changes_nothing():
+def test_weight_zero_disables_the_adversary():
     model, flat, _, _ = _networks()
     tx, batch = optax.adam(1e-3), _batch(2)
     state = train_step.new_state(flat, tx, trains=_joint)
@@ -195,8 +202,8 @@ def test_without_weight_the_adversary_changes_nothing():
     np.testing.assert_allclose(metrics["loss"], metrics["euclidean"])
 
 
-def test_the_generator_s_gradient_is_of_the_updated_discriminator():
-    """L_T after the discriminator's step, differentiated directly, not by pull-back."""
+def test_the_generator_uses_the_updated_discriminator():
+    """L_T after the discriminator's step, differentiated numerically."""
     model, flat, judge, judge_flat = _networks()
     tx, judge_tx, batch = optax.sgd(1.0), optax.sgd(0.1), _batch(2)
     rivals = train_step.GANState(
@@ -231,8 +238,8 @@ def test_dropout_depends_on_seed_and_step_only():
     assert again[0] == again[1] != later
 
 
-def test_scores_computed_before_are_those_of_the_crop_as_one_block():
-    """`frozen.py` asks all devices; what they say does not depend on their number."""
+def test_cached_scores_are_those_of_the_crop_as_one_block():
+    """The scores of the context cache do not depend on the number of devices."""
     model, flat, _, _ = _networks()
     batch = _batch()
 
@@ -241,14 +248,14 @@ def test_scores_computed_before_are_those_of_the_crop_as_one_block():
         return model.apply(variables, image, blocks=1, method="scores")
 
     for strategy in (data_parallel.jit_strategy(), data_parallel.pmap_strategy()):
-        found = strategy.answers(look, flat)(batch["image"])
+        found = strategy.compile_local(look, flat)(batch["image"])
         assert found.keys() == batch["scores"].keys() == {"local"}
         assert found["local"].shape == (8, 1, 1, 5)
         np.testing.assert_allclose(found["local"], batch["scores"]["local"], rtol=1e-10)
 
 
 def _single(tree):
-    """In float32, as a run has it."""
+    """Restores float32, the dtype of a run."""
     floats = jax.tree.map(lambda x: x.dtype == np.float64, tree)
     return jax.tree.map(lambda x, f: np.float32(x) if f else x, tree, floats)
 
@@ -275,7 +282,7 @@ def _jit_on_shares(devices):
 
 
 def _learned(setup, strategy, count, *, steps=20, **way):
-    """The weights after so many steps on one batch on so many devices."""
+    """Parameters after some steps on one batch on `count` devices."""
     devices = jax.devices()[:count]
     strategy = strategy(devices)
     step, state, batch = setup(axis_name=strategy.axis_name, **way)
@@ -300,8 +307,8 @@ COUNTS = [8, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2, 4))]
         (_classifier_setup, False),
     ],
 )
-def test_any_number_of_devices_learns_the_same_in_twenty_steps(setup, double, count):
-    """By jit and by pmap, against jit on one; with dropout.
+def test_twenty_steps_agree_on_any_number_of_devices(setup, double, count):
+    """Compares jit and pmap with jit on one device, with dropout.
 
     Two players and Adam let the adversary's roundings of float32 grow to 3e-4 on eight
     devices: it is in float64 here, and in units below.
@@ -321,12 +328,12 @@ def test_any_number_of_devices_learns_the_same_in_twenty_steps(setup, double, co
         pytest.param(_classifier_setup, marks=pytest.mark.long),
     ],
 )
-def test_in_units_twenty_steps_are_the_same_to_the_last_bit(setup, count):
-    """In float32, by jit and by pmap, against jit on one device."""
+def test_with_microbatches_twenty_steps_are_equal_to_the_last_bit(setup, count):
+    """Compares jit and pmap with jit on one device, in float32."""
     with jax.enable_x64(False):
-        one = _learned(setup, _jit_on_shares, 1, unit=1)
+        one = _learned(setup, _jit_on_shares, 1, microbatch=1)
         for strategy in (_jit_on_shares, data_parallel.pmap_strategy):
-            other = _learned(setup, strategy, count, unit=1)
+            other = _learned(setup, strategy, count, microbatch=1)
             jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
@@ -338,18 +345,18 @@ def test_in_units_twenty_steps_are_the_same_to_the_last_bit(setup, count):
         pytest.param(_classifier_setup, marks=pytest.mark.long),
     ],
 )
-def test_in_units_of_two_a_step_is_that_of_the_whole_batch(setup):
+def test_a_step_with_microbatches_is_that_of_the_whole_batch(setup):
     step, state, batch = setup()
     expected = _params(jax.jit(step)(state, batch)[0])
-    found = _learned(setup, _jit_on_shares, 2, steps=1, unit=2)
+    found = _learned(setup, _jit_on_shares, 2, steps=1, microbatch=2)
     close = functools.partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-11)
     jax.tree.map(close, found, expected)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("setup", SETUPS)
-def test_in_parts_a_step_is_the_same(setup):
-    """In four on one device by jit, in two on two by pmap and on four by jit."""
+def test_accumulation_does_not_change_a_step(setup):
+    """Four parts on one device by jit, two on two by pmap and on four by jit."""
     step, state, batch = setup()
     expected = jax.jit(step)(state, batch)
     for strategy, count, parts in [
@@ -358,24 +365,24 @@ def test_in_parts_a_step_is_the_same(setup):
         (data_parallel.jit_strategy, 4, 2),
     ]:
         strategy = strategy(jax.devices()[:count])
-        step, _, _ = setup(axis_name=strategy.axis_name, parts=parts)
+        step, _, _ = setup(axis_name=strategy.axis_name, accum_steps=parts)
         start = strategy.place_state(jax.tree.map(jnp.copy, state))
         found = strategy.wrap(step)(start, strategy.place_batch(batch))
         close = functools.partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-11)
         jax.tree.map(close, found, expected)
 
 
-def test_in_parts_a_step_takes_less_memory():
+def test_accumulation_reduces_the_memory_of_a_step():
     def memory(parts):
-        step, state, batch = _density_setup(parts=parts)
+        step, state, batch = _density_setup(accum_steps=parts)
         program = jax.jit(step).lower(state, batch).compile()
         return program.memory_analysis().temp_size_in_bytes
 
     assert memory(4) < memory(1) / 2
 
 
-def test_the_adversary_s_step_computes_the_estimate_once():
-    """What the compiler kept: one step of the maps and what the discriminator adds."""
+def test_the_adversarial_step_computes_the_prediction_once():
+    """FLOPs of the compiled program: one density step and the discriminator."""
 
     def work(step, *args):
         return jax.jit(step).lower(*args).compile().cost_analysis()["flops"]
@@ -415,8 +422,8 @@ def _products(jaxpr):
     ("setup", "estimates"),
     [(_density_setup, 1), (_adversarial_setup, 2), (_classifier_setup, 0)],
 )
-def test_in_bfloat16_all_products_are_and_all_that_is_kept_is_not(setup, estimates):
-    """But for the two that spread the frozen LCE's scores over their windows."""
+def test_bfloat16_is_used_in_all_products_and_in_no_state(setup, estimates):
+    """Except in the two products that spread the frozen LCE's scores."""
     with jax.enable_x64(False):
         step, state, batch = setup(dtype=jnp.bfloat16)
         jaxpr = jax.make_jaxpr(step)(_single(state), _single(batch))
@@ -434,8 +441,8 @@ def test_in_bfloat16_all_products_are_and_all_that_is_kept_is_not(setup, estimat
         pytest.param(_classifier_setup, 0.4, marks=pytest.mark.long),
     ],
 )
-def test_bfloat16_s_gradients_are_those_of_float32_with_roundings(setup, bound):
-    """Biases included, whose sums over all pixels are in float32: half was measured of
+def test_bfloat16_gradients_equal_float32_up_to_rounding(setup, bound):
+    """Includes biases, whose sums over all pixels are in float32. Half was measured of
     the maps' when they were not. Adam's first moment is a tenth of the first gradient.
     """
 
@@ -450,8 +457,8 @@ def test_bfloat16_s_gradients_are_those_of_float32_with_roundings(setup, bound):
         assert 1e-4 < _gap(exact, found) < bound
 
 
-def test_in_bfloat16_a_slope_s_and_a_bias_s_gradient_are_sums_in_float32():
-    """Of the discriminator's answers on an empty map: all alike but for the borders."""
+def test_bfloat16_sums_gradients_of_biases_and_slopes_in_float32():
+    """Uses the discriminator on an empty map, whose outputs differ only at borders."""
     _, _, judge, flat = _networks()
 
     def gradients(dtype):
@@ -474,7 +481,7 @@ def test_in_bfloat16_a_slope_s_and_a_bias_s_gradient_are_sums_in_float32():
     assert max(gap.values()) < 0.05, gap
 
 
-def test_batches_that_do_not_divide_are_refused_with_both_numbers():
+def test_indivisible_batches_are_refused_with_both_numbers():
     text = r"--config.density.batch_size=6 cannot be split over 4 devices"
     with pytest.raises(ValueError, match=text):
         data_parallel.check_batch(6, 4, name="density")
@@ -482,6 +489,8 @@ def test_batches_that_do_not_divide_are_refused_with_both_numbers():
     text += " in 3 parts each: choose a multiple of 12"
     with pytest.raises(ValueError, match=text.replace("=6", "=8")):
         data_parallel.check_batch(8, 4, name="density", parts=3)
-    with pytest.raises(ValueError, match="4 devices in units of 3: choose a multiple"):
-        data_parallel.check_batch(8, 4, name="density", unit=3)
+    with pytest.raises(
+        ValueError, match="4 devices in microbatches of 3: choose a multiple"
+    ):
+        data_parallel.check_batch(8, 4, name="density", microbatch=3)
     data_parallel.check_batch(24, 4, name="density", parts=3)

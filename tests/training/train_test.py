@@ -1,4 +1,4 @@
-"""The loop of training without a process: stopped at chosen calls, and refusals."""
+"""The training loop without a process of its own: stops and refusals."""
 
 import contextlib
 import dataclasses
@@ -12,6 +12,7 @@ import tiny_experiment
 from safetensors.numpy import load_file
 
 from cpcnn_jax import config, data
+from cpcnn_jax.data.experiment_splits import open_splits
 from cpcnn_jax.distributed import data_parallel, preemption
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.models import cpcnn
@@ -22,7 +23,14 @@ from cpcnn_jax.training.init import params as init_params
 
 def trained(folder, experiment, stop=tiny_experiment.never):
     workdir.claim_workdir(folder, experiment)
-    return train.train(experiment, folder, data_parallel.jit_strategy(), stop=stop)
+    return train_with(data_parallel.jit_strategy(), folder, experiment, stop)
+
+
+def train_with(strategy, folder, experiment, stop=tiny_experiment.never):
+    """Opens the images and trains, as launch.py does."""
+    with preemption.immediate_signals(stop, "before the training: images were read"):
+        splits = open_splits(experiment)
+    return train.train(experiment, folder, strategy, splits, stop=stop)
 
 
 def stopped(folder, experiment, *, call):
@@ -31,8 +39,8 @@ def stopped(folder, experiment, *, call):
     return str(error.value)
 
 
-def test_stops_in_and_between_stages_change_nothing(whole, tmp_path):
-    """Asked before reading, before each stage, after each step and photograph."""
+def test_stops_within_and_between_stages_do_not_change_the_result(whole, tmp_path):
+    """Stops before reading, before each stage, after each step and image."""
     experiment = tiny_experiment.get_config()
     before = dataclasses.asdict(tiny_experiment.get_config())
     words = stopped(tmp_path, experiment, call=1 + 1 + 2)  # the last step of the first
@@ -54,8 +62,8 @@ def test_stops_in_and_between_stages_change_nothing(whole, tmp_path):
 
 
 @pytest.mark.long
-def test_a_run_goes_on_on_another_number_of_devices(whole, tmp_path):
-    """Begun on two devices, gone on with on one, ended on four; unbroken on eight."""
+def test_a_run_resumes_on_another_number_of_devices(whole, tmp_path):
+    """Begins on two devices, resumes on one, ends on four; unbroken on eight."""
     experiment, devices = tiny_experiment.get_config(), jax.devices()
     legs = [
         (
@@ -73,11 +81,11 @@ def test_a_run_goes_on_on_another_number_of_devices(whole, tmp_path):
     for strategy, call, words in legs:
         workdir.claim_workdir(tmp_path, experiment)
         if call is None:
-            train.train(experiment, tmp_path, strategy, stop=tiny_experiment.never)
+            train_with(strategy, tmp_path, experiment)
         else:
             with pytest.raises(Interrupted, match=words):
-                train.train(
-                    experiment, tmp_path, strategy, stop=tiny_experiment.stop_at(call)
+                train_with(
+                    strategy, tmp_path, experiment, tiny_experiment.stop_at(call)
                 )
     one, other = (load_file(f / "weights.safetensors") for f in (tmp_path, whole[0]))
     for name, value in one.items():
@@ -86,8 +94,8 @@ def test_a_run_goes_on_on_another_number_of_devices(whole, tmp_path):
 
 
 @pytest.mark.long
-def test_in_units_a_run_is_the_same_to_the_last_bit_on_other_devices(tmp_path):
-    """All stages, and what the frozen networks say of crops."""
+def test_with_microbatches_a_run_is_bit_equal_on_other_devices(tmp_path):
+    """All stages, with the cached scores of the frozen networks."""
     experiment = tiny_experiment.get_config()
     experiment.deterministic_microbatch = 1
     devices, found = jax.devices(), []
@@ -97,13 +105,13 @@ def test_in_units_a_run_is_the_same_to_the_last_bit_on_other_devices(tmp_path):
     ):
         folder = tmp_path / str(strategy.num_devices)
         workdir.claim_workdir(folder, experiment)
-        file = train.train(experiment, folder, strategy, stop=tiny_experiment.never)
+        file = train_with(strategy, folder, experiment)
         found.append(load_file(file))
     for name, value in found[0].items():
         np.testing.assert_array_equal(value, found[1][name], err_msg=name)
 
 
-def test_a_signal_while_a_step_is_compiled_is_a_step_done_and_saved(tmp_path):
+def test_a_signal_during_compilation_finishes_and_saves_the_step(tmp_path):
     strategy = data_parallel.jit_strategy()
 
     def wrap(step):
@@ -117,11 +125,11 @@ def test_a_signal_while_a_step_is_compiled_is_a_step_done_and_saved(tmp_path):
     workdir.claim_workdir(tmp_path, experiment)
     with preemption.deferred_signals() as stop:
         with pytest.raises(Interrupted, match="after step 1 of the stage gce"):
-            train.train(experiment, tmp_path, strategy._replace(wrap=wrap), stop=stop)
+            train_with(strategy._replace(wrap=wrap), tmp_path, experiment, stop)
     assert os.listdir(tmp_path / "checkpoints" / "gce") == ["1"]
 
 
-def test_only_the_asked_layers_of_the_gce_learn(whole):
+def test_only_the_configured_layers_of_the_gce_train(whole):
     experiment = tiny_experiment.get_config()
     first = init_params.initial_params(cpcnn.build(experiment.model), experiment)
     last = load_file(whole[0] / "weights.safetensors")
@@ -134,8 +142,8 @@ def test_only_the_asked_layers_of_the_gce_learn(whole):
     assert len(still) == 22  # eleven kernels and eleven biases
 
 
-def test_training_goes_on_from_weights_of_the_same_networks(whole):
-    """For a user's own photographs: what is left out is not trained again."""
+def test_init_from_loads_weights_of_the_same_networks(whole):
+    """Fine-tuning on a user's images: a stage of 0 steps is left out."""
     experiment = tiny_experiment.get_config()
     experiment.init_from = str(whole[0])
 
@@ -161,7 +169,7 @@ def test_training_goes_on_from_weights_of_the_same_networks(whole):
         first()
 
 
-def test_stages_are_those_of_the_configuration():
+def test_stages_follow_the_configuration():
     def plan(**changes):
         model = config.Model(**changes.pop("model", {}))
         experiment = config.Experiment(model=model, **changes)
@@ -170,8 +178,8 @@ def test_stages_are_those_of_the_configuration():
             stage.__name__.removesuffix("_stage") for stage in train.plan_stages(run)
         ]
 
-    assert plan() == ["global", "local", "density", "adversarial"]
-    assert plan(adversary=config.Adversary(0)) == ["global", "local", "density"]
+    assert plan() == ["gce", "lce", "density", "adversarial"]
+    assert plan(adversary=config.Adversary(0)) == ["gce", "lce", "density"]
     known = {"gce": config.GCEStage(0), "lce": config.LCEStage(0)}
     assert plan(start="run", **known) == ["density", "adversarial"]
     alone = {"use_gce": False, "use_lce": False}
@@ -179,7 +187,7 @@ def test_stages_are_those_of_the_configuration():
 
 
 def density_stage_of(experiment):
-    """The stage of a model without context."""
+    """A density stage of a model without context networks."""
     source = data.open_dataset(experiment.data, "train")
     model = cpcnn.build(experiment.model)
     run = stage_lib.StageContext(experiment, model, source, None)
@@ -187,8 +195,8 @@ def density_stage_of(experiment):
     return density_stages.density_stage(run, tiny_experiment.drawn(model))
 
 
-def test_the_dme_learns_at_its_own_rate():
-    """A first step of Adam moves a weight by its rate, whatever the gradient."""
+def test_the_dme_has_its_own_learning_rate():
+    """The first step of Adam changes a parameter by the learning rate."""
     experiment = tiny_experiment.get_config()
     experiment.model.use_gce = experiment.model.use_lce = False
     experiment.density.dme_lr_multiplier = 0.25
@@ -205,8 +213,8 @@ def test_the_dme_learns_at_its_own_rate():
         assert largest == pytest.approx(rate, rel=0.02), name
 
 
-def test_the_mean_of_the_weights_is_what_a_stage_gives():
-    """By its definition, the sum of decay^(n - k) w_k over that of decay^(n - k)."""
+def test_a_stage_returns_the_averaged_parameters():
+    """The definition: the sum of decay^(n - k) w_k over that of decay^(n - k)."""
     experiment = tiny_experiment.get_config()
     experiment.model.use_gce = experiment.model.use_lce = False
     found = {}
@@ -231,7 +239,7 @@ def test_the_mean_of_the_weights_is_what_a_stage_gives():
         )
 
 
-def test_what_cannot_be_trained_is_said_before_anything_is_written(tmp_path):
+def test_untrainable_configurations_are_refused_before_writing(tmp_path):
     experiment = dataclasses.replace(
         tiny_experiment.get_config(), lce=config.LCEStage(2, 12)
     )

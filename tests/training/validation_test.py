@@ -20,7 +20,7 @@ def run():
     )
 
 
-def test_mae_is_of_whole_photographs_as_in_the_evaluation(run, whole, tmp_path):
+def test_mae_is_that_of_whole_images_in_the_evaluation(run, whole, tmp_path):
     trained = serialization.load(whole[0] / "weights.safetensors")
     source = data.open_dataset(run.config.data, "test")
     mae = validation_lib.make_validator(run, source, tmp_path)
@@ -33,8 +33,8 @@ def test_mae_is_of_whole_photographs_as_in_the_evaluation(run, whole, tmp_path):
     assert mae(trained) == pytest.approx(expected, rel=1e-4)  # from kept scores
 
 
-def test_only_what_learns_may_change_between_validations(run, whole, tmp_path):
-    """Kept scores are of GCE and LCE; DME and F-CNN are asked anew."""
+def test_cached_scores_are_reused_while_dme_and_fcnn_change(run, whole, tmp_path):
+    """GCE and LCE are cached; DME and F-CNN are computed each time."""
     trained = serialization.load(whole[0] / "weights.safetensors")
     source = data.open_dataset(run.config.data, "test")
     mae = validation_lib.make_validator(run, source, tmp_path)
@@ -44,7 +44,7 @@ def test_only_what_learns_may_change_between_validations(run, whole, tmp_path):
 
 
 class Regions:
-    """The first photographs of a source, each with a region and its heads in it."""
+    """The first images of a data set, with a region of interest and its heads."""
 
     def __init__(self, source):
         self._source = source
@@ -60,7 +60,7 @@ class Regions:
         return record | {"roi": roi, "points": self.points[i]}
 
 
-def test_outside_a_region_of_interest_nothing_counts(run, whole, tmp_path):
+def test_density_outside_a_region_of_interest_is_ignored(run, whole, tmp_path):
     trained = serialization.load(whole[0] / "weights.safetensors")
     source = Regions(data.open_dataset(run.config.data, "test"))
     estimate = tiny_experiment.in_one_piece(run.model, blocks=4)
@@ -71,7 +71,7 @@ def test_outside_a_region_of_interest_nothing_counts(run, whole, tmp_path):
     assert mae(trained) == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_preview_is_a_picture(run, whole):
+def test_a_preview_is_an_image(run, whole):
     trained = serialization.load(whole[0] / "weights.safetensors")
     batch = {
         "image": np.random.default_rng(0).random((2, 64, 96, 3), np.float32),

@@ -8,13 +8,13 @@ from cpcnn_jax.training import workdir
 
 
 def begun(folder, experiment=None):
-    """A folder in which a run has begun."""
+    """A workdir of a run that has begun."""
     workdir.claim_workdir(folder, experiment or Experiment())
     (folder / "metrics.jsonl").touch()
     return folder
 
 
-def test_folders_of_two_kinds_of_data_are_two_experiments(tmp_path):
+def test_another_kind_of_data_set_is_another_experiment(tmp_path):
     mine = config.Experiment(data=config.UcfQnrf(root="a"))
     workdir.claim_workdir(tmp_path, mine)
     (tmp_path / "metrics.jsonl").touch()
@@ -25,7 +25,7 @@ def test_folders_of_two_kinds_of_data_are_two_experiments(tmp_path):
         )
 
 
-def test_an_evaluation_elsewhere_leaves_the_record_of_the_training(tmp_path):
+def test_an_evaluation_keeps_the_training_s_environment_record(tmp_path):
     workdir.claim_workdir(tmp_path, config.Experiment(), record=False)
     record = json.loads((tmp_path / "environment.json").read_text())
     assert record["devices"]
@@ -45,7 +45,7 @@ def test_config_and_environment_are_written(tmp_path):
     assert set(record) == {"commit", "python", "platform", "devices", "packages"}
 
 
-def test_the_same_experiment_may_come_back(tmp_path):
+def test_the_same_experiment_may_claim_a_workdir_again(tmp_path):
     folder = begun(tmp_path / "run")
     workdir.claim_workdir(
         folder, Experiment(checkpoint_every=7, log_every=3, count_reference="maps")
@@ -53,7 +53,7 @@ def test_the_same_experiment_may_come_back(tmp_path):
     assert json.loads((folder / "config.json").read_text())["checkpoint_every"] == 7
 
 
-def test_another_experiment_is_refused_by_its_fields(tmp_path):
+def test_another_experiment_is_refused_with_its_fields(tmp_path):
     folder = begun(tmp_path / "run")
     before = (folder / "config.json").read_text()
     other = Experiment(seed=1, crops=config.Crops(num_plain=7), gce=config.GCEStage(3))
@@ -67,7 +67,7 @@ def test_another_experiment_is_refused_by_its_fields(tmp_path):
     assert (folder / "config.json").read_text() == before
 
 
-def test_a_field_that_there_was_not_yet_has_its_default(tmp_path):
+def test_a_field_newer_than_the_run_has_its_default(tmp_path):
     folder = begun(tmp_path / "run", Experiment(data=config.ShanghaiTech()))
     old = json.loads((folder / "config.json").read_text())
     del old["crops"]["zoom"], old["density"], old["data"]["on_invalid"]
@@ -92,7 +92,7 @@ def test_many_differences_are_counted(tmp_path):
         )
 
 
-def test_other_data_is_another_experiment_but_another_root_is_not(tmp_path):
+def test_another_data_root_is_the_same_experiment(tmp_path):
     folder = begun(tmp_path / "run", Experiment(data=config.ShanghaiTech(root="a")))
     workdir.claim_workdir(folder, Experiment(data=config.ShanghaiTech(root="b")))
     with pytest.raises(ValueError, match="config.data.part was A, now B"):
@@ -101,20 +101,20 @@ def test_other_data_is_another_experiment_but_another_root_is_not(tmp_path):
         workdir.claim_workdir(folder, Experiment())
 
 
-def test_a_run_that_never_began_may_be_corrected(tmp_path):
+def test_a_run_that_never_began_may_change_its_configuration(tmp_path):
     workdir.claim_workdir(tmp_path, Experiment(seed=1))
     workdir.claim_workdir(tmp_path, Experiment(seed=2))
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 2
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path):
+def test_a_folder_without_a_run_is_refused(tmp_path):
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(ValueError, match="is not empty and holds no config.json"):
         workdir.claim_workdir(tmp_path, Experiment())
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_damaged_record_is_named(tmp_path):
+def test_a_damaged_config_json_is_named(tmp_path):
     folder = begun(tmp_path / "run")
     (folder / "config.json").write_text('{"seed": ')
     with pytest.raises(ValueError, match=r"run/config.json is damaged \(Expecting"):
@@ -122,14 +122,14 @@ def test_a_damaged_record_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("below", ["", "run"])
-def test_a_file_is_no_folder(tmp_path, below):
+def test_a_file_as_workdir_is_refused(tmp_path, below):
     (tmp_path / "file").touch()
     text = r"^--workdir=.*file.* cannot be made \(.*\): choose a folder that may be"
     with pytest.raises(ValueError, match=text):
         workdir.claim_workdir(tmp_path / "file" / below, Experiment())
 
 
-def test_a_process_that_does_not_find_what_the_main_one_claimed(tmp_path):
+def test_processes_must_share_workdir_and_experiment(tmp_path):
     experiment = config.Experiment()
     with pytest.raises(ValueError, match="choose a --workdir that all machines share"):
         workdir.check_shared(tmp_path / "elsewhere", experiment)

@@ -1,72 +1,84 @@
-"""What a training starts from: drawn weights, ImageNet's, an earlier training's."""
+"""Initial parameters: random, ImageNet's, or those of an earlier training."""
 
 import zlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
+from cpcnn_jax.config import Experiment
+from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.training.init import split_classes
 from cpcnn_jax.weights import pretrained, serialization
 
+Params = dict[str, Any]
 
-def initial_params(model, settings):
-    """All weights of the four networks before training.
+
+def initial_params(model: CPCNN, config: Experiment) -> Params:
+    """Makes the parameters of the four networks before training.
 
     Args:
-      model: `CPCNN`.
-      settings: `config.Experiment`.
+      model: the networks.
+      config: the experiment; its seed, `gce.pretrained_vgg16` and `init_from` decide.
 
     Returns:
       A flat dict.
 
     Raises:
-      ValueError: the weights to start from are not there, or of other networks.
+      ValueError: a weights file is missing or belongs to other networks.
     """
-    before = random_params(model, settings.seed, "weights")
-    found = before
-    if settings.gce.pretrained_vgg16:
-        found = serialization.insert_vgg16(found, settings.gce.pretrained_vgg16)
-    if settings.init_from:
-        found = found | _continued(settings, before)
-    return found
+    drawn = random_params(model, config.seed, "weights")
+    params = drawn
+    if config.gce.pretrained_vgg16:
+        params = serialization.insert_vgg16(params, config.gce.pretrained_vgg16)
+    if config.init_from:
+        params = params | _fine_tuned_params(config, drawn)
+    return params
 
 
-def random_params(network, seed, purpose, channels=3):
-    """Weights of a network from the key of a purpose, as a flat dict.
+def random_params(
+    network: nn.Module, seed: int, purpose: str, channels: int = 3
+) -> Params:
+    """Draws a network's parameters from the key of a purpose.
 
-    Optimising many random draws takes longer than drawing.
+    Args:
+      network: a Flax module of an image.
+      seed: the run's seed.
+      purpose: name of the use, such as "weights".
+      channels: channels of the image.
+
+    Returns:
+      A flat dict.
     """
+    # Optimizing the program of the many random draws takes longer than drawing.
     init = jax.jit(network.init, compiler_options={"xla_backend_optimization_level": 0})
-    tree = init(purpose_key(seed, purpose), jnp.zeros((1, 64, 64, channels)))
+    image = jnp.zeros((1, 64, 64, channels))
+    tree = init(purpose_key(seed, purpose), image)
     return flatten_dict(tree["params"], sep="/")
 
 
-def purpose_key(seed, purpose):
-    """The key of one purpose, from the run's seed alone."""
+def purpose_key(seed: int, purpose: str) -> jax.Array:
+    """Derives the key of one purpose from the run's seed."""
     return jax.random.fold_in(jax.random.key(seed), zlib.crc32(purpose.encode()))
 
 
-def _continued(settings, before):
-    """Weights of an earlier training, if they are of these networks.
-
-    Where all four are taken, these may have finer classes; see `finer`.
-    """
-    path, taken = (
-        settings.init_from,
-        tuple(f"{name}/" for name in settings.init_modules),
-    )
-    before = {name: x for name, x in before.items() if name.startswith(taken)}
-    found = pretrained.load_params(path)
-    found = {name: x for name, x in found.items() if name.startswith(taken)}
-    found = split_classes.split_classes(found, before)
-    for name in sorted(before.keys() | found.keys()):
+def _fine_tuned_params(config: Experiment, drawn: Params) -> Params:
+    """Loads the networks that `init_from` initializes, and checks their shapes."""
+    path = config.init_from
+    prefixes = tuple(f"{name}/" for name in config.init_modules)
+    drawn = {name: x for name, x in drawn.items() if name.startswith(prefixes)}
+    loaded = pretrained.load_params(path)
+    loaded = {name: x for name, x in loaded.items() if name.startswith(prefixes)}
+    loaded = split_classes.split_classes(loaded, drawn)
+    for name in sorted(drawn.keys() | loaded.keys()):
         want, got = (
-            tree[name].shape if name in tree else "nothing" for tree in (before, found)
+            tree[name].shape if name in tree else "nothing" for tree in (drawn, loaded)
         )
         if want != got:
             raise ValueError(
-                f"--config.init_from={path} is of other networks: {name} is {got} "
+                f"--config.init_from={path} holds other networks: {name} is {got} "
                 f"there, {want} in this experiment"
             )
-    return found
+    return loaded

@@ -1,51 +1,57 @@
-"""Networks with finer density classes than those of the training that they go on from.
+"""Initialization of networks with finer density classes than the pretrained ones.
 
-Each class becomes a few classes that are as likely as each other, and F-CNN looks at
-each of these as it looked at the whole: before any training the networks count just as
-they did. Training then finds out what the parts are.
+Each class is split into equally likely classes, and F-CNN weights each part as it
+weighted the whole. The networks' predictions do not change.
 
-Departs from the paper if asked for: its classes are five.
+Departs from the paper, which has five classes.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-LOGITS = "head/logits/"  # of GCE and LCE
-LOOKS = "fcnn/conv1/kernel"  # at DME's features, then at the scores of GCE and LCE
+LOGITS = "head/logits/"  # last layer of GCE and LCE
+FUSION = "fcnn/conv1/kernel"  # input: DME's features, then the scores of GCE and LCE
 
 
-def split_classes(known, before):
-    """Divide the classes of trained networks into those of new ones.
+def split_classes(
+    pretrained: dict[str, Any], target: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Splits the density classes of pretrained parameters.
 
     Args:
-      known: flat dict of a trained CP-CNN's weights, with K classes.
-      before: flat dict of a new one's, with a multiple of K.
+      pretrained: flat dict of parameters with K classes.
+      target: flat dict of the new networks' parameters, with a multiple of K classes.
 
     Returns:
-      The trained weights with as many classes as the new ones; as they were, if they
-      are of other networks.
+      The pretrained parameters with the new number of classes; unchanged where the two
+      dicts belong to different networks.
 
     Raises:
-      ValueError: the new classes are no multiple of K.
+      ValueError: the new number of classes is not a multiple of K.
 
     Example:
-      >>> known = {"gce/head/logits/bias": np.array([1.0, 2.0]), LOOKS: np.eye(5)[None]}
-      >>> before = {"gce/head/logits/bias": np.zeros(4), LOOKS: np.zeros((1, 7, 5))}
-      >>> split_classes(known, before)["gce/head/logits/bias"]
+      >>> old = {"gce/head/logits/bias": np.array([1.0, 2.0]), FUSION: np.eye(5)[None]}
+      >>> new = {"gce/head/logits/bias": np.zeros(4), FUSION: np.zeros((1, 7, 5))}
+      >>> split_classes(old, new)["gce/head/logits/bias"]
       array([1., 1., 2., 2.])
     """
-    logits = {name: x for name, x in known.items() if LOGITS in name}
-    if not logits or LOOKS not in known or known.keys() != before.keys():
-        return known
-    coarse, fine = (tree[next(iter(logits))].shape[-1] for tree in (known, before))
-    times, rest = divmod(fine, coarse)
+    logits = {name: x for name, x in pretrained.items() if LOGITS in name}
+    if not logits or FUSION not in pretrained or pretrained.keys() != target.keys():
+        return pretrained
+    first = next(iter(logits))
+    old, new = pretrained[first].shape[-1], target[first].shape[-1]
+    factor, rest = divmod(new, old)
     if rest:
         raise ValueError(
-            f"--config.init_from has {coarse} density classes, of which "
-            f"--config.model.num_classes={fine} must be a multiple"
+            f"--config.init_from has {old} density classes, of which "
+            f"--config.model.num_classes={new} must be a multiple"
         )
-    found = {name: np.repeat(x, times, axis=-1) for name, x in logits.items()}
-    kernel = known[LOOKS]
+    split = {name: np.repeat(x, factor, axis=-1) for name, x in logits.items()}
+    kernel = pretrained[FUSION]
     scores = sum(x.shape[-1] for name, x in logits.items() if name.endswith("bias"))
     features, classes = np.split(kernel, [kernel.shape[-2] - scores], axis=-2)
-    parts = np.repeat(classes, times, axis=-2)
-    return known | found | {LOOKS: np.concatenate([features, parts], axis=-2)}
+    classes = np.repeat(classes, factor, axis=-2)
+    fusion = np.concatenate([features, classes], axis=-2)
+    return {**pretrained, **split, FUSION: fusion}

@@ -1,4 +1,4 @@
-"""F-CNN that begins as its context: the map is the mean of what GCE and LCE expect."""
+"""F-CNN initialized to the LCE's expected density."""
 
 import doctest
 
@@ -24,7 +24,7 @@ def test_docstrings():
 
 
 @pytest.mark.parametrize("use_gce", [True, False])
-def test_the_map_is_lce_s_expectation(use_gce):
+def test_the_map_is_the_expected_density_of_the_lce(use_gce):
     settings = tiny_experiment.get_config().model
     settings.use_gce = use_gce
     model = cpcnn.build(settings)
@@ -47,7 +47,7 @@ def test_the_map_is_lce_s_expectation(use_gce):
     assert density.sum() == pytest.approx(16 * cells.sum(), rel=0.05)
 
 
-def test_the_joint_stage_begins_there_and_learns():
+def test_the_density_stage_starts_there_and_trains():
     experiment = tiny_experiment.get_config()
     experiment.density.fcnn_init_from_lce = True
     source = data.open_dataset(experiment.data, "train")

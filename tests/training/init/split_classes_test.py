@@ -1,4 +1,4 @@
-"""Finer density classes begin as parts of the coarser ones, and change no map."""
+"""Splitting density classes changes no prediction."""
 
 import dataclasses
 
@@ -39,7 +39,7 @@ def image():
 @pytest.mark.parametrize(
     "changes", [{}, {"use_gce": False}, {"use_fcnn": False}], ids=str
 )
-def test_the_map_stays_and_each_class_is_shared_by_its_parts(changes, image):
+def test_the_map_stays_and_each_class_is_split_equally(changes, image):
     coarse, known = with_classes(5, **changes)
     fine, before = with_classes(20, **changes)
     found = split_classes.split_classes(known, before)
@@ -53,7 +53,7 @@ def test_the_map_stays_and_each_class_is_shared_by_its_parts(changes, image):
     np.testing.assert_allclose(parts, np.repeat(scores / 4, 4, axis=-1), atol=1e-6)
 
 
-def test_as_many_classes_stay():
+def test_equally_many_classes_stay():
     known = with_classes(5)[1]
     found = split_classes.split_classes(known, with_classes(5)[1])
     assert found.keys() == known.keys()
@@ -62,18 +62,18 @@ def test_as_many_classes_stay():
 
 
 @pytest.mark.parametrize("number", [2, 7])
-def test_what_cannot_be_divided_is_refused(number):
+def test_indivisible_class_numbers_are_refused(number):
     text = f"has 5 density classes, of which .*num_classes={number} must be a multiple"
     with pytest.raises(ValueError, match=text):
         split_classes.split_classes(with_classes(5)[1], with_classes(number)[1])
 
 
-def test_weights_of_other_networks_stay():
+def test_parameters_of_other_networks_stay():
     known, before = with_classes(5)[1], with_classes(20, use_lce=False)[1]
     assert split_classes.split_classes(known, before) is known
 
 
-def test_an_experiment_goes_on_with_finer_classes(tmp_path):
+def test_an_experiment_fine_tunes_with_more_classes(tmp_path):
     _, known = with_classes(5)
     serialization.save(tmp_path / "weights.safetensors", known, COARSE)
     settings = config.Experiment(init_from=str(tmp_path))

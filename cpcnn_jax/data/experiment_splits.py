@@ -1,0 +1,63 @@
+"""The images of one experiment: training, validation and evaluation, opened once."""
+
+from typing import Any, NamedTuple
+
+from cpcnn_jax import data
+from cpcnn_jax.config import Experiment
+from cpcnn_jax.config.constants import PATCH
+from cpcnn_jax.data.splits import split
+
+class ExperimentSplits(NamedTuple):
+    """Data sets of an experiment.
+
+    Attributes:
+      train: the images that the networks are trained on.
+      validation: training images that are held out; may be empty.
+      evaluation: the images that the evaluation scores.
+      eval_split: "test" or "validation", the kind of `evaluation`.
+      train_counts: head counts of all training images, held-out ones included.
+    """
+
+    train: Any
+    validation: Any
+    evaluation: Any
+    eval_split: str
+    train_counts: list[int]
+
+
+def open_splits(config: Experiment, eval_split: str = "test") -> ExperimentSplits:
+    """Opens all images that a run reads.
+
+    Args:
+      config: the experiment.
+      eval_split: "test" or "validation".
+
+    Returns:
+      The data sets, with every evaluation image at least 64x64 pixels.
+
+    Raises:
+      ValueError: images are missing or damaged, an evaluation image is too small, or no
+        images are held out for an evaluation on them.
+    """
+    known = data.open_dataset(config.data, "train")
+    train, validation = split(known, config.validation.percent)
+    evaluation: Any = validation
+    if eval_split == "test":
+        evaluation = data.open_dataset(config.data, "test")
+    elif not len(validation):
+        raise ValueError(
+            f"--config.validation.percent={config.validation.percent} holds out no "
+            "images, which --eval_split=validation needs"
+        )
+    _check_sizes(evaluation, eval_split)
+    counts = [len(points) for points in known.points]
+    return ExperimentSplits(train, validation, evaluation, eval_split, counts)
+
+
+def _check_sizes(images, name):
+    for image, (height, width) in zip(images.names, images.shapes, strict=True):
+        if min(height, width) < PATCH:
+            raise ValueError(
+                f"the {name} image {image} has {width}x{height} pixels; the networks "
+                f"need at least {PATCH}x{PATCH}"
+            )
