@@ -1,6 +1,6 @@
-"""Defects of other crowd counters, each with the test that would find it here.
+"""Regression tests for defects of other crowd counters.
 
-Named after where each was found; all concern data, targets or scores.
+Each docstring names the project and its defect in data, targets or scores.
 """
 
 import numpy as np
@@ -22,16 +22,16 @@ def total(people):
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_csrnet_crashes_for_two_or_three_heads(number):
-    """Asks the KD-tree for three neighbours, and takes their infinite distances."""
+def test_adaptive_map_of_up_to_four_heads(number):
+    """CSRNet uses infinite distances to three neighbors that do not exist."""
     points = [[20, 20], [60, 50], [90, 30], [40, 70]][:number]
     people = density_map.density_map(points, shape=SHAPE, sigma="adaptive")
     assert total(people) == pytest.approx(number, abs=1e-4)
-    assert all(people[y, x] > 1.5 * people.mean() for x, y in points)  # it is not flat
+    assert all(people[y, x] > 1.5 * people.mean() for x, y in points)  # not flat
 
 
-def test_csrnet_merges_heads_that_share_a_pixel():
-    """Sets the head's pixel to 1 where it should add 1; CLIP-EBC does so, too."""
+def test_heads_that_share_a_pixel_are_all_counted():
+    """CSRNet and CLIP-EBC set the head's pixel to 1 instead of adding 1."""
     points = np.random.default_rng(0).uniform(40, 50, (400, 2))
     assert len(np.unique(np.floor(points), axis=0)) < 101
     for sigma in (4.0, "adaptive"):
@@ -39,7 +39,8 @@ def test_csrnet_merges_heads_that_share_a_pixel():
         assert total(people) == pytest.approx(400, abs=1e-4)
 
 
-def test_csrnet_loses_what_lies_beyond_the_border():
+def test_heads_at_the_border_are_counted_once():
+    """CSRNet loses the part of a Gaussian beyond the border."""
     points = np.random.default_rng(0).uniform(0, 1, (30, 2)) * (128, 96)
     points[:4] = [[0, 0], [127.9, 0], [0, 95.9], [127.9, 95.9]]
     for sigma in (4.0, "adaptive"):
@@ -47,8 +48,8 @@ def test_csrnet_loses_what_lies_beyond_the_border():
         assert total(people) == pytest.approx(30, abs=1e-4)
 
 
-def test_csrnet_resizes_targets_by_cubic_interpolation():
-    """Of narrow kernels that reads 4 of 8 pixels: people appear, some negative."""
+def test_resized_narrow_gaussians_keep_the_count():
+    """CSRNet's cubic interpolation reads 4 of 8 pixels and adds negative people."""
     points = np.random.default_rng(0).uniform(0, 1, (200, 2)) * (128, 96)
     people = density_map.density_map(points, shape=SHAPE, sigma=1.5)
     small = density_resize.resize_density(people, (12, 16))
@@ -56,8 +57,8 @@ def test_csrnet_resizes_targets_by_cubic_interpolation():
     assert small.min() >= 0
 
 
-class Photographs:
-    """A source of grey photographs with heads along a diagonal."""
+class DiagonalSource:
+    """A source of plain images with heads along a diagonal."""
 
     def __init__(self, shapes, heads):
         self.shapes, self.names = shapes, [f"grey_{i}" for i in range(len(shapes))]
@@ -74,39 +75,41 @@ class Photographs:
         return {"name": self.names[i], "image": image, "points": self.points[i]}
 
 
-def scored(source, estimate):
+def score(source, estimate):
     experiment, levels = config.Experiment(), [10, 50, 100, 500]
     return evaluate.score_images(
         source, estimate, experiment, levels, stop=lambda: None
     )
 
 
-def test_mcnn_counts_the_sum_of_a_resized_map_as_the_truth():
-    """Its factor is an integer division, so that 94 % of all sizes are too low."""
-    source = Photographs([(67, 101), (200, 213), (683, 1018)], [5, 40, 711])
-    rows = scored(source, lambda image: np.zeros(image.shape[:2], np.float32))
+def test_true_count_is_the_number_of_points():
+    """MCNN's true count is the sum of a resized map, too low for 94 % of sizes."""
+    source = DiagonalSource([(67, 101), (200, 213), (683, 1018)], [5, 40, 711])
+    rows = score(source, lambda image: np.zeros(image.shape[:2], np.float32))
     assert [row["count"] for row in rows] == [5, 40, 711]
 
 
-def test_mcnn_scales_the_resized_map_by_an_integer_division():
-    random = np.random.default_rng(0)
-    for shape in random.integers(200, 1024, (40, 2)):
-        people = random.gamma(0.3, 0.01, shape // 4).astype(np.float32)
+def test_resized_map_keeps_the_count_at_any_size():
+    """MCNN scales a resized map by an integer division."""
+    rng = np.random.default_rng(0)
+    for shape in rng.integers(200, 1024, (40, 2)):
+        people = rng.gamma(0.3, 0.01, shape // 4).astype(np.float32)
         for into in (shape, shape // 8):
             resized = density_resize.resize_density(people, into)
             assert total(resized) == pytest.approx(total(people), abs=1e-4)
 
 
 @pytest.mark.parametrize("head", [(1, 40), (126, 40), (60, 2), (60, 94), (2, 93)])
-def test_c3_framework_moves_the_peak_of_a_head_at_the_border(head):
-    """Makes a new kernel in the middle of what the border leaves of its window."""
+def test_head_at_the_border_keeps_its_peak(head):
+    """C-3 Framework centers a new kernel in the window that the border leaves."""
     people = density_map.density_map([head], shape=SHAPE)
     assert np.unravel_index(people.argmax(), SHAPE) == head[::-1]
     assert total(people) == pytest.approx(1, abs=1e-4)
 
 
 @pytest.mark.parametrize("into", [(24, 32), (192, 256), (31, 57)])
-def test_clip_ebc_multiplies_a_resized_map_by_the_inverse_factor(into):
+def test_map_resized_to_any_shape_keeps_the_count(into):
+    """CLIP-EBC multiplies a resized map by the inverse factor."""
     points = np.random.default_rng(0).uniform(0, 1, (50, 2)) * (128, 96)
     resized = density_resize.resize_density(
         density_map.density_map(points, shape=SHAPE), into
@@ -114,34 +117,34 @@ def test_clip_ebc_multiplies_a_resized_map_by_the_inverse_factor(into):
     assert total(resized) == pytest.approx(50, abs=1e-4)
 
 
-def test_p2pnet_and_lwcc_resize_the_photograph():
-    """To multiples of 128, or up to 1,000 pixels; the points stay where they were."""
+def test_images_are_scored_at_their_own_size():
+    """P2PNet and LWCC resize the image but not its points."""
     shapes = [(67, 101), (200, 213), (300, 1500)]
-    seen = []
+    estimated = []
 
     def estimate(image):
-        seen.append(image.shape[:2])
+        estimated.append(image.shape[:2])
         return np.zeros(image.shape[:2], np.float32)
 
-    scored(Photographs(shapes, [5, 40, 7]), estimate)
-    assert list(dict.fromkeys(seen)) == shapes
+    score(DiagonalSource(shapes, [5, 40, 7]), estimate)
+    assert list(dict.fromkeys(estimated)) == shapes
 
 
-def test_lwcc_cuts_names_at_the_first_dot(tmp_path, monkeypatch):
-    """So that of cam.1.jpg and cam.2.jpg one result is left."""
+def test_names_with_dots_stay_distinct(tmp_path, monkeypatch):
+    """LWCC cuts names at the first dot, so cam.1.jpg and cam.2.jpg share a result."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
     names = ["100156_C09.split.1", "100156_C09.split.2"]
     write_world_expo(tmp_path, names)
     source = data.open_dataset(config.WorldExpo(root=str(tmp_path)), "train")
     assert sorted(source.names) == names
-    rows = scored(source, lambda image: np.zeros(image.shape[:2], np.float32))
+    rows = score(source, lambda image: np.zeros(image.shape[:2], np.float32))
     assert {row["name"]: row["count"] for row in rows} == dict(
         zip(names, (1, 2), strict=True)
     )
 
 
 def write_world_expo(root, names):
-    """Frames of one scene with 1, 2, ... heads, and those that the layout demands."""
+    """Writes frames of one scene with 1, 2, ... heads, and a frame per test scene."""
     tests = [f"{scene}_C09" for scene in ("104207 200608 200702 202201 500717".split())]
     for split, frames in (("train", names), ("test", tests)):
         for number, name in enumerate(frames, 1):
@@ -159,22 +162,22 @@ def write_world_expo(root, names):
             savemat(labels / "roi.mat", corners)
 
 
-def test_peekingduck_rounds_counts_up():
-    """An empty scene then shows somebody, and its test allows eight."""
-    source = Photographs([(64, 80), (64, 80)], [0, 3])
-    rows = scored(source, lambda image: np.full((64, 80), 0.25 / (64 * 80)))
+def test_counts_are_not_rounded():
+    """PeekingDuck rounds counts up, so an empty scene has people."""
+    source = DiagonalSource([(64, 80), (64, 80)], [0, 3])
+    rows = score(source, lambda image: np.full((64, 80), 0.25 / (64 * 80)))
     assert [row["predicted"] for row in rows] == pytest.approx([0.25, 0.25])
 
 
 @pytest.mark.parametrize("heads", [0, 3])
-@pytest.mark.parametrize("estimate", ["true", "nobody", "somebody"])
-def test_nwpu_sample_s_psnr_is_a_word(heads, estimate):
-    """Gives the string "NaN"; users with another package got other values."""
+@pytest.mark.parametrize("estimate", ["true", "empty", "constant"])
+def test_psnr_is_a_number(heads, estimate):
+    """The NWPU-Crowd sample code returns the string "NaN"."""
     true = density_map.density_map([[30, 30], [60, 30], [90, 60]][:heads], shape=SHAPE)
-    maps = {"true": true, "nobody": 0 * true, "somebody": np.full(SHAPE, 1e-3)}
-    found = metrics.psnr(maps[estimate], true)
-    assert isinstance(found, float) and not np.isnan(found)
+    maps = {"true": true, "empty": 0 * true, "constant": np.full(SHAPE, 1e-3)}
+    value = metrics.psnr(maps[estimate], true)
+    assert isinstance(value, float) and not np.isnan(value)
     if not np.array_equal(maps[estimate], true):
         peak = true.max(initial=0) or 1
         pair = (np.float64(true) / peak, np.float64(maps[estimate]) / peak)
-        assert found == pytest.approx(peak_signal_noise_ratio(*pair, data_range=1))
+        assert value == pytest.approx(peak_signal_noise_ratio(*pair, data_range=1))

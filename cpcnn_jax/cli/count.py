@@ -111,7 +111,7 @@ def _parser():
     add(
         "--weights",
         metavar="WEIGHTS",
-        help=f"{pretrained.ANY} (default: {counter.USUAL})",
+        help=f"{pretrained.ANY} (default: {counter.DEFAULT_TEXT})",
     )
     add(
         "--model",
@@ -185,7 +185,7 @@ def _check(args):
             print(
                 f"count: with {args.weights}, a small network that has seen only "
                 "generated crowds; `make vgg16` lets it take "
-                f"{counter.RELEASED}, trained on photographs",
+                f"{pretrained.DEFAULT}, trained on photographs",
                 file=sys.stderr,
             )
     if args.model:

@@ -1,4 +1,4 @@
-"""python -m cpcnn_jax doctor: does it work here, and with what?"""
+"""`cpcnn_jax doctor`: versions, devices and data, and the count of one image."""
 
 import importlib.metadata
 import os
@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -33,40 +34,32 @@ NARROW = config.Model(
 )
 
 
-def main(argv):
-    """Print what is here, and count one photograph.
-
-    Args:
-      argv: see --help.
-
-    Returns:
-      The exit status: 0 if the photograph was counted, 1 if not.
-    """
+def main(argv: Sequence[str]) -> int:
+    """Runs the command; exit status 0 if the image was counted, 1 otherwise."""
     parser = Parser(
         prog="python -m cpcnn_jax doctor",
-        description="Print devices, versions, data, disk and compiled programs, then "
-        "count the people in one generated photograph.",
+        description="Print versions, devices, data, disk and compiled programs, then "
+        "count the people in one synthetic image.",
     )
     parser.add_argument(
         "--weights",
         metavar="WEIGHTS",
-        help=f"to count with, {pretrained.ANY} (default: untrained, narrow ones)",
+        help=f"weights to count with, {pretrained.ANY} (default: an untrained, narrow "
+        "network)",
     )
     args = parser.parse_args(argv)
-    kept = compilation_cache.enable()
+    cache_enabled = compilation_cache.enable()
     _print("python", f"{platform.python_version()} on {platform.platform()}")
     _print("packages", ", ".join(map(_version, PACKAGES)))
     _print("devices", ", ".join(data_parallel.device_names()))
-    for line in _data() or ["none prepared, none in its default folder"]:
+    for line in _data_lines() or ["none prepared, none in its default folder"]:
         _print("data", line)
-    _print("disk", _disk(Path.cwd()))
-    _print(
-        "programs",
-        _programs() if kept else f"{compilation_cache.folder()} cannot be written",
-    )
+    _print("disk", _disk_space(Path.cwd()))
+    unwritable = f"{compilation_cache.folder()} cannot be written"
+    _print("programs", _cached_programs() if cache_enabled else unwritable)
     try:
-        _print("inference", _inference(args.weights))
-    except Exception as error:  # whatever an ill installation leads to
+        _print("inference", _count_image(args.weights))
+    except Exception as error:  # a broken installation can raise any type
         print(f"doctor: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -83,51 +76,51 @@ def _version(package):
         return f"{package} is missing"
 
 
-def _data():
-    """Lines: prepared copies, then data sets in their default folders."""
+def _data_lines():
+    """Prepared copies, then data sets in their default folders."""
     root = Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
     infos = sorted((root / "cpcnn_jax").glob("*/**/dataset_info.json"))
-    found = [f"prepared: {info.parent}" for info in infos]
+    lines = [f"prepared: {info.parent}" for info in infos]
     for kind in typing.get_args(config.DataSet):
         folder = getattr(kind(), "root", None)
         if folder and Path(folder).is_dir():
-            found.append(f"{kind.__name__}: {folder}")
-    return found
+            lines.append(f"{kind.__name__}: {folder}")
+    return lines
 
 
-def _disk(folder):
+def _disk_space(folder):
     usage = shutil.disk_usage(folder)
     return f"{usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB free at {folder}"
 
 
-def _programs():
+def _cached_programs():
     files = [file for file in compilation_cache.folder().glob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6
     return f"{len(files)} files, {size:.1f} MB in {compilation_cache.folder()}"
 
 
-def _inference(path):
-    """Count one photograph twice: the first time compiles."""
+def _count_image(path):
+    """Counts one image twice, the first time with compilation."""
     settings = config.SyntheticCrowd(num_test=1, height=480, width=640)
     record = data.open_dataset(settings, "test")[0]
-    ready = counter.load(path) if path else _untrained()
+    people_counter = counter.load(path) if path else _untrained_counter()
     seconds = []
     for _ in range(2):
-        began = time.monotonic()
-        found = ready.count(record["image"])
-        seconds.append(time.monotonic() - began)
+        start = time.monotonic()
+        result = people_counter.count(record["image"])
+        seconds.append(time.monotonic() - start)
     return (
-        f"{seconds[0]:.2f} s, then {seconds[1]:.2f} s for a generated photograph of "
+        f"{seconds[0]:.2f} s, then {seconds[1]:.2f} s for a synthetic image of "
         f"640x480 pixels and {len(record['points'])} people; "
-        + (f"{path} counts {found.count:.1f}" if path else "untrained, so no count")
+        + (f"{path} counts {result.count:.1f}" if path else "untrained, so no count")
     )
 
 
-def _untrained():
-    """Narrow networks with drawn weights; an initialisation would take longest."""
+def _untrained_counter():
+    """Narrow networks with random weights, faster than model.init."""
     model, image = cpcnn.build(NARROW), jnp.zeros((1, 64, 64, 3))
     shapes = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
-    draw = np.random.default_rng(0)
-    drawn = jax.tree.map(lambda leaf: draw.normal(0, 0.05, leaf.shape), shapes)
-    flat = flatten_dict(jax.tree.map(np.float32, drawn), sep="/")
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(lambda leaf: rng.normal(0, 0.05, leaf.shape), shapes)
+    flat = flatten_dict(jax.tree.map(np.float32, params), sep="/")
     return counter.Counter(model, flat, blocks=4)

@@ -1,10 +1,13 @@
-"""python -m cpcnn_jax export: trained networks for programs that know nothing of us."""
+"""python -m cpcnn_jax export: writes trained networks as StableHLO or ONNX."""
 
+import argparse
 import hashlib
 import importlib.util
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 from tqdm import tqdm
@@ -17,21 +20,21 @@ from cpcnn_jax.inference import compilation_cache, counter, input_files
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.weights import pretrained
 
+MODULES = {"stablehlo": "stablehlo", "onnx": "onnx_model"}  # in cpcnn_jax.export
 NEEDS = {"stablehlo": ("flatbuffers",), "onnx": ("onnx", "onnxruntime")}
-SIDE = 1024  # pixels: longer photographs are shrunk, since files compute them at once
-# Sides that are no multiples of anything.
-GENERATED = config.SyntheticCrowd(num_test=3, height=301, width=403)
+SIDE = 1024  # pixels; files compute an image at once, so larger ones are reduced
+SYNTHETIC = config.SyntheticCrowd(num_test=3, height=301, width=403)
 
 
-def main(argv):
-    """Write a file, after it has counted some photographs as the networks do.
+def main(argv: Sequence[str]) -> int:
+    """Writes the file if its counts of some images equal the networks'.
 
     Args:
       argv: see --help.
 
     Returns:
-      The exit status: 0 when the file was written, 1 if not; what was in its place
-      is there still.
+      The exit status: 0 when the file was written, 1 otherwise. An existing file stays
+      unchanged in that case.
     """
     args = _parser().parse_args(argv)
     compilation_cache.enable()
@@ -44,48 +47,37 @@ def main(argv):
 
 
 def _export(args):
-    """Do it; a sentence about it."""
-    _check(args)
-    images = _images(args.photographs)
-    ready = counter.load(args.weights)
-    if isinstance(ready, counter.Baseline):
+    """Exports, compares and writes; returns a sentence for the terminal."""
+    _check_args(args)
+    images = _list_images(args.images)
+    networks = counter.load(args.weights)
+    if isinstance(networks, counter.BaselineCounter):
         raise ValueError(
             f"{args.weights} holds no CP-CNN, and nothing else is exported"
         )
-    exporter, weights = _exporter(args.format), jax.device_get(ready.weights)
-    made = exporter.whole(ready.model, weights, blocks=ready.blocks)
-    run = exporter.runner(made)
-    found = [
-        parity.compare(ready, run, name, image, max_size=args.max_size)
+    exporter = importlib.import_module(f"cpcnn_jax.export.{MODULES[args.format]}")
+    weights = jax.device_get(networks.weights)
+    content = exporter.export_model(networks.model, weights, blocks=networks.blocks)
+    run = exporter.make_runner(content)
+    differences = [
+        parity.compare(networks, run, name, image, max_size=args.max_size)
         for name, image in tqdm(images, desc="compare", delay=2, disable=None)
     ]
     if args.report:
         about = {
             "file": args.out,
             "format": args.format,
-            "bytes": len(made),
-            "sha256": hashlib.sha256(made).hexdigest(),
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
             "weights": args.weights,
         }
-        report = parity.report(found, **about)
-        atomic_write.write_atomic(
-            args.report, (json.dumps(report, indent=2) + "\n").encode()
-        )
-    atomic_write.write_atomic(args.out, made)
-    return f"{args.out} ({len(made) / 1e6:.1f} MB): {parity.sentence(found)}"
+        report = json.dumps(parity.make_report(differences, **about), indent=2)
+        atomic_write.write_atomic(args.report, f"{report}\n".encode())
+    atomic_write.write_atomic(args.out, content)
+    return f"{args.out} ({len(content) / 1e6:.1f} MB): {parity.summarize(differences)}"
 
 
-def _exporter(format):
-    """The module that knows a format; it imports what others need not have."""
-    if format == "onnx":
-        from cpcnn_jax.export import onnx_model as exporter
-    else:
-        from cpcnn_jax.export import stablehlo as exporter
-    return exporter
-
-
-def _check(args):
-    """Whatever can be wrong before anything is computed."""
+def _check_args(args):
     for package in NEEDS[args.format]:
         if importlib.util.find_spec(package) is None:
             raise ValueError(
@@ -103,49 +95,45 @@ def _check(args):
         raise ValueError(f"--max-size: expected at least {PATCH}, got {args.max_size}")
 
 
-def _images(words):
-    """(name, image) of the photographs named, or of generated ones."""
-    if words:
-        return [(file, file) for word in words for file in input_files.find_files(word)]
-    source = data.open_dataset(GENERATED, "test")
-    return [(record["name"], record["image"]) for record in source]
+def _list_images(paths: Sequence[str]) -> list[tuple[str, Any]]:
+    """Lists (name, image) of the paths, or of synthetic crowds without paths."""
+    if paths:
+        return [(file, file) for path in paths for file in input_files.find_files(path)]
+    dataset = data.open_dataset(SYNTHETIC, "test")
+    records = [dataset[i] for i in range(len(dataset))]
+    return [(record["name"], record["image"]) for record in records]
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m cpcnn_jax export",
-        description="Write trained networks as one file that takes an image [1, H, W, "
-        "3], float32 RGB in [0, 1], of any height and width from what the LCE looks at "
-        "(64 pixels, of some weights more), and gives its density [1, H, W, 1] in "
-        "people per pixel, context and all. First the file counts some photographs; "
-        "unless it does so as the networks do, nothing is written. It computes an "
-        "image at once, not in tiles.",
+        description="Write trained networks as one file. It takes an image [1, H, W, "
+        "3], float32 RGB in [0, 1], both sides at least the LCE's input size (64 "
+        "pixels, more for some weights), and computes its density [1, H, W, 1] in "
+        "people per pixel. First the file counts some images; it is written only if "
+        "its densities equal the networks'. It computes an image at once, not in "
+        "tiles.",
         epilog="StableHLO: jax.export.deserialize(data).call(image), with jax alone. "
         "ONNX: onnxruntime, and onnxruntime-web in a browser; see docs/export.md.",
     )
     add = parser.add_argument
     add(
-        "photographs",
+        "images",
         nargs="*",
-        metavar="PHOTOGRAPH",
-        help="to compare on: a photograph, a folder or a pattern in quotes (default: "
-        f"{GENERATED.num_test} generated crowds)",
+        metavar="PATH",
+        help="images to compare on: an image, a folder or a quoted pattern (default: "
+        f"{SYNTHETIC.num_test} synthetic crowds)",
     )
-    add(
-        "--weights",
-        required=True,
-        metavar="WEIGHTS",
-        help=pretrained.ANY,
-    )
+    add("--weights", required=True, metavar="WEIGHTS", help=pretrained.ANY)
     add("--format", required=True, choices=NEEDS, help="%(choices)s")
     add("--out", required=True, metavar="FILE", help="the file to write")
-    add("--report", metavar="FILE.json", help="write each photograph's differences")
+    add("--report", metavar="FILE.json", help="write each image's differences")
     add(
         "--max-size",
         type=int,
         default=SIDE,
         metavar="N",
-        help="shrink longer photographs to N pixels before they are compared (default: "
+        help="reduce larger images to N pixels before the comparison (default: "
         "%(default)s)",
     )
     return parser

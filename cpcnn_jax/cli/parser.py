@@ -1,12 +1,13 @@
-"""The parser of the commands' flags: argparse, with errors of one line."""
+"""Argument parser of all commands, with error messages of one line."""
 
 import argparse
+from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that answers a wrong command line with one sentence and status 2."""
+    """An argparse parser that reports a wrong command line in one sentence."""
 
-    def error(self, message):
-        """End with "COMMAND: what is wrong", without the usage above it."""
+    def error(self, message: str) -> NoReturn:
+        """Exits with status 2 and "COMMAND: message", without the usage text."""
         command = self.prog.rpartition(" ")[2]
         self.exit(2, f"{command}: {message} (--help lists the flags)\n")

@@ -1,20 +1,21 @@
-"""python -m cpcnn_jax report: an evaluated run as one HTML page."""
+"""`cpcnn_jax report`: an evaluated run as one HTML page."""
 
 import sys
+from collections.abc import Sequence
 
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.evaluation.report import page
 
 
-def main(argv):
-    """The command; returns the exit status."""
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns the exit status."""
     parser = Parser(
         prog="python -m cpcnn_jax report",
-        description="Write an evaluated run as one HTML page: its results next to what "
-        "papers print, its training curves, every photograph, and pictures of some.",
+        description="Write the report of an evaluated run as one HTML page: scores "
+        "beside published results, training curves, all images, and pictures of some.",
     )
     parser.add_argument("run", help="a workdir with metrics.json and predictions.csv")
-    parser.add_argument("--out", help="the file to write; default: RUN/report.html")
+    parser.add_argument("--out", help="output file (default: RUN/report.html)")
     args = parser.parse_args(argv)
     try:
         print(page.write(args.run, args.out))

@@ -1,56 +1,56 @@
-"""python -m cpcnn_jax serve: the counter as a local page and an HTTP endpoint."""
+"""`cpcnn_jax serve`: people counted on a local web page and at an HTTP endpoint."""
 
+import argparse
 import contextlib
 import importlib.util
 import ipaddress
 import socket
 import sys
+from collections.abc import Sequence
 
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.inference import compilation_cache, counter, tiling
-from cpcnn_jax.serve.limits import Limits
+from cpcnn_jax.serve.request_queue import Limits
 from cpcnn_jax.weights import pretrained
 
 EXTRA = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
 MIB = 2**20
 
 
-def main(argv):
-    """Serve until Ctrl-C or SIGTERM.
+def main(argv: Sequence[str]) -> int:
+    """Serves until Ctrl-C or SIGTERM.
 
     Args:
-      argv: see --help.
+      argv: arguments; see --help.
 
     Returns:
       The exit status, 0 after Ctrl-C.
 
     Raises:
-      SystemExit: status 2 and one sentence, where the command line is wrong, the
-        weights cannot be used, the port is taken or the extra is not installed.
+      SystemExit: status 2 with one sentence. The command line is wrong, the weights
+        cannot be used, the port is taken or the extra is not installed.
     """
-    parser = _parser()
+    parser = _make_parser()
     args = parser.parse_args(argv)
     compilation_cache.enable()
     with contextlib.ExitStack() as stack:
         try:
             _check(args)
             weights = args.weights or counter.default_weights()
-            listening = stack.enter_context(_listen(args.host, args.port))
-            server = _server(
-                counter.load(weights, tile_size=args.tile_size), weights, args
-            )
+            listener = stack.enter_context(_listen(args.host, args.port))
+            server = _make_server(weights, args)
         except (ValueError, OSError) as error:
             parser.error(str(error))
-        words = f"serve: {_address(listening)} counts with {weights}; Ctrl-C ends it"
-        print(words, flush=True)
-        with contextlib.suppress(KeyboardInterrupt):  # raised when all is in order
-            server.run(sockets=[listening])
+        address = _format_address(listener)
+        print(f"serve: {address} counts with {weights}; Ctrl-C stops it", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):  # raised after a clean shutdown
+            server.run(sockets=[listener])
     return 0
 
 
 def _check(args):
-    """Whatever can be wrong before the weights are read."""
+    """Checks all that can be wrong before the weights are read."""
     missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
     if missing:
         raise ValueError(f"{missing[0]} is missing: pip install 'cpcnn_jax[serve]'")
@@ -68,93 +68,82 @@ def _check(args):
 def _listen(host, port):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
-        text = error.strerror.partition(" (")[0]  # what follows is said by us
+        # create_server repeats the address in parentheses.
+        text = str(error.strerror).partition(" (")[0]
         raise ValueError(f"cannot listen on {host}, port {port}: {text}") from None
-    if not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
-        print(f"serve: {host} lets others in, and nothing asks who", file=sys.stderr)
-    return listening
+    if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+        text = "is open to other computers, without authentication"
+        print(f"serve: {host} {text}", file=sys.stderr)
+    return listener
 
 
-def _address(listening):
-    host, port = listening.getsockname()[:2]
+def _format_address(listener):
+    host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _server(ready, weights, args):
-    """The server, once one photograph is counted: this compiles and tries weights."""
-    import uvicorn
+def _make_server(weights, args):
+    from cpcnn_jax.serve import app
 
-    from cpcnn_jax.serve import app, examples
-
-    ready.count(examples.source()[0]["image"])
     limits = Limits(args.max_queue, args.timeout, args.max_body * MIB, args.max_size)
-    settings = uvicorn.Config(
-        app.application(ready, weights=weights, limits=limits),
-        http="h11",
-        loop="asyncio",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=5,
-    )
-    return uvicorn.Server(settings)
+    loaded = counter.load(weights, tile_size=args.tile_size)
+    return app.make_server(loaded, weights=weights, limits=limits)
 
 
-def _parser():
+def _make_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m cpcnn_jax serve",
-        description="Count the people in photographs on a local web page, and for "
-        "programs at POST /count; docs/serve.md says how.",
+        description="Count the people in images on a local web page, and for programs "
+        "at POST /count; docs/serve.md describes both.",
     )
-    add, usual = parser.add_argument, Limits()
+    add = parser.add_argument
     add(
         "--weights",
         metavar="WEIGHTS",
-        help=f"{pretrained.ANY} (default: {counter.USUAL})",
+        help=f"{pretrained.ANY} (default: {counter.DEFAULT_TEXT})",
     )
     add(
         "--host",
         default="127.0.0.1",
         help="address to listen on (default: %(default)s, this computer alone)",
     )
-    add("--port", type=int, default=8000, help="default: %(default)s; 0: any free one")
+    add("--port", type=int, default=8000, help="default: %(default)s; 0: any free port")
     add(
         "--max-queue",
         type=int,
-        default=usual.places,
+        default=Limits.max_queue,
         metavar="N",
-        help="requests that are counted or wait; more are told to try again (default: "
+        help="requests that are counted or wait; further ones are rejected (default: "
         "%(default)s)",
     )
     add(
         "--timeout",
         type=float,
-        default=usual.seconds,
+        default=Limits.timeout,
         metavar="SECONDS",
-        help="for sending, waiting and counting together (default: %(default)g)",
+        help="limit for upload, wait and count together (default: %(default)g)",
     )
     add(
         "--max-body",
         type=int,
-        default=usual.body // MIB,
+        default=Limits.max_body // MIB,
         metavar="MIB",
-        help="the largest request (default: %(default)s)",
+        help="largest size of a request (default: %(default)s)",
     )
     add(
         "--max-size",
         type=int,
         metavar="N",
-        help="shrink longer photographs to N pixels first (default: never)",
+        help="reduce images with a longer side to N pixels first (default: never)",
     )
     add(
         "--tile-size",
         type=int,
         default=tiling.TILE,
         metavar="N",
-        help="side of what is computed at once, %(default)s pixels; less needs less "
-        "memory and more time, the result is the same",
+        help="largest side of a tile, %(default)s pixels; smaller tiles need less "
+        "memory and more time, with the same result",
     )
     return parser

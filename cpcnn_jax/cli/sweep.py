@@ -1,19 +1,20 @@
 """`cpcnn_jax sweep`: the table of a sweep's finished runs."""
 
 import sys
+from collections.abc import Sequence
 
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.training import sweep
 
 
-def main(argv):
-    """The command; returns the exit status."""
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns the exit status."""
     parser = Parser(
         prog="python -m cpcnn_jax sweep",
-        description="Print the finished runs of a sweep as a table, the least MAE "
-        "first, and write it to WORKDIR/sweep.csv.",
+        description="Print the finished runs of a sweep as a table in ascending order "
+        "of MAE, and write it to WORKDIR/sweep.csv.",
     )
-    parser.add_argument("workdir", help="of launch.py --sweep")
+    parser.add_argument("workdir", help="the workdir of launch.py --sweep")
     try:
         print(sweep.write_table(parser.parse_args(argv).workdir))
     except (ValueError, OSError) as error:

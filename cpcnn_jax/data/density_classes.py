@@ -1,25 +1,33 @@
 """Density classes of counts, the labels of GCE and LCE."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def fit_thresholds(counts, *, num_classes=5, binning="equal_width"):
-    """The boundaries of density classes over 0 .. the largest count.
+def fit_thresholds(
+    counts: Sequence[float] | np.ndarray,
+    *,
+    num_classes: int = 5,
+    binning: str = "equal_width",
+) -> np.ndarray:
+    """Computes the thresholds between density classes from counts.
 
-    The paper gives no boundaries (as far as we could read it); equal widths are the
-    rule of the author's CMTL code. GCE's are fitted on crops, LCE's on 64x64 patches.
-    Equal widths leave the upper classes almost empty: see class_weights.
+    The paper gives no thresholds, as far as we could read it. The author's CMTL code
+    uses equal widths from 0 to the largest count [I], which leave the upper classes
+    almost empty; see `class_weights`.
 
     Args:
-      counts: `[N]` people per crop or patch, at least one.
+      counts: `[N]` people per crop (GCE) or 64x64 patch (LCE), N at least 1.
       num_classes: K, at least 2.
-      binning: "equal_width" or "quantile", equally many counts in each class.
+      binning: "equal_width" or "quantile" (equally many counts in each class).
 
     Returns:
-      `[K - 1]` float32, ascending, people.
+      `[K - 1]` float32 people, ascending.
 
     Raises:
-      ValueError: no counts, fewer than 2 classes, or another rule.
+      ValueError: no counts, fewer than 2 classes, or an unknown binning.
 
     Example:
       >>> fit_thresholds([0, 3, 50], num_classes=5)
@@ -42,15 +50,15 @@ def fit_thresholds(counts, *, num_classes=5, binning="equal_width"):
     )
 
 
-def density_class(count, thresholds):
-    """The class of a count: the number of boundaries below it.
+def density_class(count: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
+    """Classifies counts; the class is the number of thresholds below the count.
 
-    Departs from the author's code, which rounds count / width to the nearest class and
-    so makes the first class half as wide as the others and the last one wider.
+    Departs from the author's code, which rounds count / width to the nearest class. Its
+    first class is half as wide as the others, and its last one is wider.
 
     Args:
       count: `[...]` people.
-      thresholds: `[K - 1]` ascending, from fit_thresholds.
+      thresholds: `[K - 1]` people, ascending.
 
     Returns:
       `[...]` int32 in 0..K-1; class k holds thresholds[k-1] < count <= thresholds[k].
@@ -62,15 +70,18 @@ def density_class(count, thresholds):
     return np.searchsorted(thresholds, count, side="left").astype(np.int32)
 
 
-def class_weights(counts, thresholds):
-    """What each class weighs in the cross-entropy: 1 - n_k / N, scaled to sum 1.
+def class_weights(
+    counts: Sequence[float] | np.ndarray, thresholds: Sequence[float] | np.ndarray
+) -> np.ndarray:
+    """Computes the weight of each class in the cross-entropy.
 
-    As in the author's CMTL code: n_k of the N counts fall into class k. A rare class
-    weighs at most 1 / (K - 1), a class that holds every count weighs 0.
+    The weight is 1 - n_k / N, scaled to sum 1, as in the author's CMTL code; n_k of the
+    N counts are of class k. A rare class has at most the weight 1 / (K - 1). A class of
+    all counts has the weight 0.
 
     Args:
       counts: `[N]` people per crop or patch.
-      thresholds: `[K - 1]` ascending, from fit_thresholds.
+      thresholds: `[K - 1]` people, ascending.
 
     Returns:
       `[K]` float32 of sum 1.
@@ -79,10 +90,6 @@ def class_weights(counts, thresholds):
       >>> class_weights([1, 2, 3, 25], [10, 20])
       array([0.125, 0.5  , 0.375], dtype=float32)
     """
-    share = _class_counts(counts, thresholds) / len(counts)
-    return ((1 - share) / (1 - share).sum()).astype(np.float32)
-
-
-def _class_counts(counts, thresholds):
     classes = density_class(counts, thresholds)
-    return np.bincount(classes, minlength=len(thresholds) + 1)
+    weights = 1 - np.bincount(classes, minlength=len(thresholds) + 1) / len(counts)
+    return (weights / weights.sum()).astype(np.float32)

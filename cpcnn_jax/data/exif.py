@@ -1,16 +1,17 @@
-"""On which pixels heads were marked: as the file stores them, or as EXIF turns them.
+"""Conversion of head points between stored pixels and the upright image of EXIF.
 
-A photograph's file may ask to be shown turned or mirrored (EXIF's Orientation, 2 to 8).
-Here pixels are used as stored and points are (x, y) on them; most annotation tools show
-the turned photograph and write points on that. The two cannot always be told apart.
+An EXIF orientation of 2 to 8 tells a viewer to rotate or mirror the stored pixels; the
+result is the upright image. Data sets use the stored pixels, and points are (x, y) on
+them. Most annotation tools display the upright image and write points on that. The two
+cases cannot always be distinguished.
 """
 
 import numpy as np
 
-from cpcnn_jax.data import density_map
+from cpcnn_jax.data import density_map, readers
 
 SWAPPED = range(5, 9)  # the orientations that exchange width and height
-_FLIPS = {  # of an orientation: x mirrored, y mirrored, both as stored; then swapped?
+_FLIPS = {  # {orientation: (mirror x, mirror y)} on stored pixels, before the exchange
     1: (False, False),
     2: (True, False),
     3: (True, True),
@@ -22,53 +23,58 @@ _FLIPS = {  # of an orientation: x mirrored, y mirrored, both as stored; then sw
 }
 
 
-def upright_shape(shape, orientation):
-    """(height, width) of the photograph as EXIF turns it."""
-    return shape[::-1] if orientation in SWAPPED else tuple(shape)
+def upright_shape(shape: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Returns (height, width) of the upright image from that of the stored pixels."""
+    return (shape[1], shape[0]) if orientation in SWAPPED else shape
 
 
-def is_turned(points, size, seen):
-    """Whether the heads are marked on the photograph as EXIF turns it.
+def is_turned(
+    points: np.ndarray, size: tuple[int, int] | None, header: readers.ImageHeader
+) -> bool:
+    """Whether head points lie on the upright image and not on the stored pixels.
 
     Args:
-      points: `[N, 2]` (x, y), pixels, of which some may not be finite.
-      size: (width, height) of the photograph in the annotation's words, or None.
-      seen: the photograph, a `readers.ImageHeader`.
+      points: `[N, 2]` (x, y), pixels; values may be infinite or NaN.
+      size: (width, height) that the annotation states, or None.
+      header: header of the image.
 
     Returns:
-      True if only so does the size agree, or, without one, do all heads lie inside.
+      True if only the upright shape equals `size` or, without a size, if only the
+      upright image contains all finite points.
 
     Raises:
-      ValueError: the annotation is of a photograph of another size.
+      ValueError: the annotation describes an image of another size.
     """
-    shapes = seen.shape, upright_shape(seen.shape, seen.orientation)
+    shapes = header.shape, upright_shape(header.shape, header.orientation)
     if size is not None:
         fits = [(size[1], size[0]) == shape for shape in shapes]
         if not any(fits):
-            height, width = seen.shape
+            height, width = header.shape
             raise ValueError(
-                f"the annotation is of a photograph of {size[0]}x{size[1]} pixels, not "
-                f"of {width}x{height}"
+                f"the annotation is of an image of {size[0]}x{size[1]} pixels, not of "
+                f"{width}x{height}"
             )
     else:
         finite = points[np.isfinite(points).all(axis=1)]
-        fits = [density_map.points_inside(finite, shape).all() for shape in shapes]
-    return bool(fits[1] and not fits[0])
+        fits = [all(density_map.points_inside(finite, shape)) for shape in shapes]
+    return fits[1] and not fits[0]
 
 
-def upright(points, shape, orientation):
-    """Takes heads to the photograph as EXIF turns it: to the pixel where theirs goes.
+def to_upright(
+    points: np.ndarray, shape: tuple[int, int], orientation: int
+) -> np.ndarray:
+    """Moves each head point with its pixel to the upright image.
 
     Args:
-      points: `[N, 2]` (x, y) on the pixels as stored.
-      shape: (height, width) as stored.
-      orientation: EXIF's, 1 to 8.
+      points: `[N, 2]` (x, y) on the stored pixels.
+      shape: (height, width) of the stored pixels.
+      orientation: EXIF orientation, 1 to 8.
 
     Returns:
-      `[N, 2]` (x, y) on the turned pixels.
+      `[N, 2]` float64 (x, y) on the upright image, pixels.
 
     Example:
-      >>> upright(np.array([[0, 0], [89.5, 10]]), (81, 90), 6)
+      >>> to_upright(np.array([[0, 0], [89.5, 10]]), (81, 90), 6)
       array([[80. ,  0. ],
              [70. , 89.5]])
     """
@@ -80,5 +86,5 @@ def upright(points, shape, orientation):
 
 
 def _mirror(x, size):
-    """A place on the pixel floor(x), on the pixel size - 1 - floor(x)."""
+    """Moves a position on pixel floor(x) to pixel size - 1 - floor(x)."""
     return size - 1 - np.floor(x) + np.where(x == np.floor(x), 0, np.ceil(x) - x)

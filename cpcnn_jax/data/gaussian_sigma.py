@@ -1,21 +1,24 @@
-"""How wide each head's Gaussian is: fixed, by its neighbours, or by the perspective."""
+"""Widths of the heads' Gaussians: fixed, geometry-adaptive, or by perspective."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial import KDTree
 
 RADIUS = 7  # pixels: the author's 15x15 window around a head, for a fixed sigma
-BETA, NEIGHBOURS = 0.3, 3  # MCNN's geometry-adaptive kernel
-TRUNCATE = 4.0  # a Gaussian that is not fixed ends at this many sigmas
-SMALLEST_SIGMA = 0.5  # pixels: coincident heads have no distance to take a width from
+BETA, NEIGHBORS = 0.3, 3  # MCNN's geometry-adaptive kernel
+TRUNCATE = 4.0  # radius of the other Gaussians in sigmas
+SMALLEST_SIGMA = 0.5  # pixels, for heads at the same point
 
 
-def gaussian_widths(points, shape, sigma):
-    """The sigma of each head, and where its Gaussian ends.
+def gaussian_widths(
+    points: ArrayLike, shape: tuple[int, int], sigma: float | str | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Computes the sigma and the radius of each head's Gaussian.
 
     Args:
-      points: `[N, 2]` heads (x, y) inside the image, pixels.
+      points: `[N, 2]` head points (x, y) inside the image, pixels.
       shape: (height, width) of the image, pixels.
-      sigma: as for `density_map.density_map`.
+      sigma: pixels, "adaptive", or `[H, W]` pixels; see `density_map.density_map`.
 
     Returns:
       `[N]` float sigmas and `[N]` int radii, pixels.
@@ -30,29 +33,29 @@ def gaussian_widths(points, shape, sigma):
     """
     points = np.asarray(points, np.float64)
     if np.ndim(sigma) == 2:
-        sigmas = _at_heads(points, shape, np.asarray(sigma))
+        sigmas = _sample_map(points, shape, np.asarray(sigma))
     elif sigma == "adaptive":
-        sigmas = _by_neighbours(points, shape)
+        sigmas = _adaptive_sigmas(points, shape)
     elif not isinstance(sigma, str) and sigma > 0:
         return np.full(len(points), float(sigma)), np.full(len(points), RADIUS)
     else:
         raise ValueError(f"sigma must be positive pixels or 'adaptive'; got {sigma}.")
     sigmas = np.maximum(sigmas, SMALLEST_SIGMA)
-    ends = np.minimum(TRUNCATE * sigmas + 0.5, max(shape))  # beyond that all is outside
-    return sigmas, ends.astype(int)
+    radii = np.minimum(TRUNCATE * sigmas + 0.5, max(shape))  # at most the whole image
+    return sigmas, radii.astype(int)
 
 
-def _by_neighbours(points, shape):
-    """`[N]` 0.3 times the mean distance to the nearest other heads, pixels."""
-    neighbours = min(NEIGHBOURS, len(points) - 1)
-    if neighbours < 1:
+def _adaptive_sigmas(points, shape):
+    """`[N]` pixels, 0.3 times the mean distance to the nearest other heads."""
+    neighbors = min(NEIGHBORS, len(points) - 1)
+    if neighbors < 1:
         return np.full(len(points), np.mean(shape) / 4)
-    distance, _ = KDTree(points).query(points, k=neighbours + 1)  # the first is itself
+    distance, _ = KDTree(points).query(points, k=neighbors + 1)  # the first is itself
     return BETA * distance[:, 1:].mean(axis=1)
 
 
-def _at_heads(points, shape, sigma):
-    """`[N]` what a map of sigmas says at each head's pixel."""
+def _sample_map(points, shape, sigma):
+    """`[N]` pixels, the values of a map of sigmas at the heads' pixels."""
     if sigma.shape != tuple(shape):
         raise ValueError(f"a map of sigmas must be {tuple(shape)}; got {sigma.shape}.")
     x, y = np.floor(points).astype(int).T

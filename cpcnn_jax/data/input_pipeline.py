@@ -1,149 +1,161 @@
-"""The training sets of the paper's section 4 [R]: D_dme (crops), D_lc (64x64 patches).
+"""Batches of the training sets [R, section 4]: D_dme (crops), D_lc (64x64 patches).
 
-`examples` says what each of them holds; here they come in batches. Photographs whose
-crops have one size form a bucket; a batch comes from one bucket, the buckets take turns
-in proportion to their crops, and each is shuffled anew in every epoch. Batch k is thus
-a pure function of (configuration, seed, k): a run is resumed with `start=k`, and
-nothing else need be saved.
+`crops` makes the examples. Images with the same crop size form a bucket. A batch comes
+from one bucket, the buckets alternate in proportion to their crops, and each bucket is
+shuffled anew in every epoch. Batch k is therefore a pure function of (configuration,
+seed, k): a run is resumed with `start=k` and saves no other state.
 
-Threads read ahead, or worker processes; of several hosts each reads its own part of
-every batch. Grain does both, and is imported when first needed.
+Threads or worker processes read ahead. Each host reads its own rows of every batch.
+Grain implements both and is imported at first use.
 """
 
 import functools
 import os
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from cpcnn_jax.config import Crops, Target
 from cpcnn_jax.config.constants import PATCH
+from cpcnn_jax.data import Dataset
 from cpcnn_jax.data import crops as crops_lib
 
-ENDLESS = 2**32  # epochs; more, or none, and Grain cannot batch them one by one
+ENDLESS = 2**32  # epochs; Grain cannot batch more, or an endless repetition, one by one
+
+Batch = dict[str, np.ndarray]
 
 
 class ReadOptions(NamedTuple):
-    """How batches are read; it changes nothing in them."""
+    """Options of reading, which do not change the batches."""
 
-    workers: int = 0  # processes that read ahead; 0: threads of this one
-    host: int = 0  # this one of `hosts`: it reads the rows of its devices
-    hosts: int = 1
-
-
-HERE = ReadOptions()  # all of it, by threads of this process
+    workers: int = 0  # processes that read ahead; 0: threads of this process
+    host: int = 0  # index of this host, which reads the rows of its devices
+    hosts: int = 1  # number of hosts
 
 
-def crop_batches(source, crops, target, *, batch_size, seed, start=0, reading=HERE):
-    """Endless batches of D_dme: random crops, and further ones flipped or noised.
+ONE_HOST = ReadOptions()
 
-    Of the further ones every second is flipped and the others are noised [I]; the paper
-    says "horizontal flip and noise addition" [R].
+
+def crop_batches(
+    dataset: Dataset,
+    crops: Crops,
+    target: Target,
+    *,
+    batch_size: int,
+    seed: int,
+    start: int = 0,
+    reading: ReadOptions = ONE_HOST,
+) -> Iterator[Batch]:
+    """Yields endless batches of D_dme: random crops, and flipped or noisy crops.
+
+    The augmented crops are flipped and noisy in turn [I]; the paper says "horizontal
+    flip and noise addition" [R].
 
     Args:
-      source: photographs; see `cpcnn_jax.data`.
-      crops: `config.Crops`.
-      target: `config.Target`, how the density maps are drawn.
-      batch_size: B, of all hosts together.
-      seed: fixes the crops and their order.
+      dataset: training images.
+      crops: the crops' settings.
+      target: the density maps' settings.
+      batch_size: B, over all hosts.
+      seed: seed of the crops and their order.
       start: number of the first batch.
-      reading: a `ReadOptions`.
+      reading: options of reading.
 
     Returns:
-      A generator of {"image": `[B, h, w, 3]` float32 in 0..1, "density": `[B, h, w, 1]`
-      float32 people per pixel, "count": `[B]` float32 heads inside, "crop": int32 `[B,
-      2]`, the numbers (i, j) of photograph and crop}; of several hosts, each has its
-      rows. Its `close()` ends the reading ahead.
+      A generator of {"image": `[B, h, w, 3]` float32 in [0, 1], "density": `[B, h, w,
+      1]` float32 people per pixel, "count": `[B]` float32 people, "crop": int32 `[B,
+      2]`, the indices (i, j) of image and crop}. Of several hosts, each yields its
+      rows. `close()` ends the reading ahead.
 
     Raises:
-      ValueError: a photograph has a side under 64 pixels.
+      ValueError: an image has a side under 64 pixels.
     """
-    order = _crop_order(source, crops, batch_size, seed)
-    read = functools.partial(crops_lib.read_crop, source, crops, target, seed)
-    return _batches(order, read, batch_size, start, reading)
+    order = _crop_order(dataset, crops, batch_size, seed)
+    read = functools.partial(crops_lib.read_crop, dataset, crops, target, seed)
+    return _read_batches(order, read, batch_size, start, reading)
 
 
-def crops_used(source, crops, *, batch_size, seed, steps):
-    """Which crops the first batches of `crop_batches` hold.
-
-    Args:
-      source: photographs; see `cpcnn_jax.data`.
-      crops: `config.Crops`.
-      batch_size: B.
-      seed: as in `crop_batches`.
-      steps: number of batches.
-
-    Returns:
-      A set of (i, j), the numbers of photograph and crop.
-
-    Raises:
-      ValueError: as in `crop_batches`.
-    """
-    order = _crop_order(source, crops, batch_size, seed)
-    return {tuple(pair) for k in range(steps) for pair in order[k].tolist()}
+def crops_used(
+    dataset: Dataset, crops: Crops, *, batch_size: int, seed: int, steps: int
+) -> set[tuple[int, int]]:
+    """Lists (i, j), image and crop, of the first `steps` batches of `crop_batches`."""
+    order = _crop_order(dataset, crops, batch_size, seed)
+    return {(i, j) for k in range(steps) for i, j in order[k].tolist()}
 
 
 def patch_batches(
-    source, crops, *, batch_size, seed, start=0, reading=HERE, side=PATCH
-):
-    """Endless batches of D_lc: patches at random places, of 64x64 pixels in the paper.
+    dataset: Dataset,
+    crops: Crops,
+    *,
+    batch_size: int,
+    seed: int,
+    start: int = 0,
+    reading: ReadOptions = ONE_HOST,
+    side: int = PATCH,
+) -> Iterator[Batch]:
+    """Yields endless batches of D_lc: random patches, 64x64 pixels in the paper.
 
     Args:
-      source: photographs; see `cpcnn_jax.data`.
-      crops: `config.Crops`.
-      batch_size: B, of all hosts together.
-      seed: fixes the patches and their order.
+      dataset: training images.
+      crops: the patches' settings.
+      batch_size: B, over all hosts.
+      seed: seed of the patches and their order.
       start: number of the first batch.
-      reading: a `ReadOptions`.
-      side: pixels, a multiple of 64; smaller photographs are enlarged.
+      reading: options of reading.
+      side: pixels, a multiple of 64; smaller images are enlarged.
 
     Returns:
-      As `crop_batches`, with images `[B, side, side, 3]` and without their density;
-      "count" is of each 64x64 pixels, `[B, side / 64, side / 64]`, or `[B]` for one.
+      A generator of {"image": `[B, side, side, 3]` float32 in [0, 1], "count": `[B,
+      side / 64, side / 64]` float32 people, or `[B]` for a side of 64, "crop": int32
+      `[B, 2]`, the indices (i, j) of image and patch}; see `crop_batches`.
 
     Raises:
-      ValueError: a photograph has a side under 64 pixels.
+      ValueError: an image has a side under 64 pixels.
     """
-    bucket = [i for bucket in _buckets(source, crops) for i in bucket]
-    each = crops_lib.patches_per_image(crops)
-    order = _order([bucket], each, batch_size, seed)
-    read = functools.partial(crops_lib.read_patch, source, crops, seed, side=side)
-    return _batches(order, read, batch_size, start, reading)
+    indices = [i for bucket in _make_buckets(dataset, crops) for i in bucket]
+    number = crops_lib.patches_per_image(crops)
+    order = _make_order([indices], number, batch_size, seed)
+    read = functools.partial(crops_lib.read_patch, dataset, crops, seed, side=side)
+    return _read_batches(order, read, batch_size, start, reading)
 
 
-def _buckets(source, crops):
-    """Photographs, by number, grouped by the size of their crops."""
-    crops_lib.check_sizes(source)
-    buckets = {}
-    for i, shape in enumerate(source.shapes):
+def _make_buckets(dataset: Dataset, crops: Crops) -> list[list[int]]:
+    """Indices of images, grouped by the size of their crops."""
+    crops_lib.check_sizes(dataset)
+    buckets: dict[tuple[int, int], list[int]] = {}
+    for i, shape in enumerate(dataset.shapes):
         buckets.setdefault(crops_lib.crop_size(shape, crops), []).append(i)
     return list(buckets.values())
 
 
-def _crop_order(source, crops, batch_size, seed):
-    each = crops_lib.crops_per_image(crops)
-    return _order(_buckets(source, crops), each, batch_size, seed)
+def _crop_order(dataset, crops, batch_size, seed):
+    number = crops_lib.crops_per_image(crops)
+    return _make_order(_make_buckets(dataset, crops), number, batch_size, seed)
 
 
-def _order(buckets, each, batch_size, seed):
-    """The endless sequence of batches, each `[B, 2]`: photographs and windows."""
+def _make_order(buckets, number, batch_size, seed):
+    """The endless sequence of batches, each `[B, 2]`, indices of image and window."""
     import grain
 
     def batches_of(bucket):
-        windows = grain.MapDataset.range(len(bucket) * each).seed(seed).shuffle()
-        numbers = windows.repeat(ENDLESS).map(lambda n: (bucket[n // each], n % each))
-        return numbers.map(np.array).batch(batch_size)
+        windows = grain.MapDataset.range(len(bucket) * number).seed(seed).shuffle()
+        windows = windows.repeat(ENDLESS)
+        pairs = windows.map(lambda n: np.array((bucket[n // number], n % number)))
+        return pairs.batch(batch_size)
 
     weights = [len(bucket) for bucket in buckets]
     return grain.MapDataset.mix([batches_of(bucket) for bucket in buckets], weights)
 
 
-def _batches(order, read, batch_size, start, reading):
-    """Reads what an order names, from batch number `start` on, and ahead."""
+def _read_batches(
+    order: Any, read: Callable, batch_size: int, start: int, reading: ReadOptions
+) -> Iterator[Batch]:
+    """Reads the batches of an order ahead, from batch `start` on."""
     import grain
 
-    rows = batch_size // reading.hosts
-    ours = slice(reading.host * rows, (reading.host + 1) * rows)
-    batches = order[start:].map(lambda numbers: _stack(read, numbers[ours]))
+    number = batch_size // reading.hosts
+    rows = slice(reading.host * number, (reading.host + 1) * number)
+    batches = order[start:].map(lambda pairs: _stack(read, pairs[rows]))
     threads = min(os.cpu_count() or 1, 16)
     ahead = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)
     batches = batches.to_iter_dataset(ahead)
@@ -157,6 +169,6 @@ def _batches(order, read, batch_size, start, reading):
         iterator.close()
 
 
-def _stack(read, numbers):
-    elements = [read(i, j) for i, j in numbers.tolist()]
+def _stack(read, pairs):
+    elements = [read(i, j) for i, j in pairs.tolist()]
     return {name: np.stack([e[name] for e in elements]) for name in elements[0]}

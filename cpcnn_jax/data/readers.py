@@ -1,11 +1,13 @@
-"""Files from elsewhere, each believed only once it is read: photographs and heads.
+"""Validating readers of image files and of head points in MATLAB files.
 
-Whatever is wrong with a file is a ValueError that names it.
+Every error of a file is a ValueError that names the file.
 """
 
 import re
 import warnings
-from typing import NamedTuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from absl import logging
@@ -14,48 +16,47 @@ from scipy.io import loadmat
 
 from cpcnn_jax.data import density_map
 
-FORMATS = ("JPEG", "PNG")  # all that pillow may try on a file from elsewhere
-MOST_PIXELS = Image.MAX_IMAGE_PIXELS  # 89 million, where pillow warns of a bomb
+FORMATS = ("JPEG", "PNG")  # the only decoders that Pillow may try
+MAX_PIXELS = Image.MAX_IMAGE_PIXELS  # 89 million, Pillow's decompression-bomb warning
+T = TypeVar("T")
 
 
 class ImageHeader(NamedTuple):
-    """What a photograph's file says, every pixel of it decoded."""
+    """Properties of an image file whose pixels were decoded once."""
 
-    shape: tuple  # (height, width) as stored, pixels
-    orientation: int  # EXIF's, 1 (as stored) to 8
-    mode: str  # pillow's; "L" is grey
+    shape: tuple[int, int]  # (height, width) of the stored pixels
+    orientation: int  # EXIF orientation, 1 (as stored) to 8
+    mode: str  # Pillow's; "L" is grayscale
 
 
-def list_numbered(folder, first):
-    """The photographs of a folder that are named like its `first`, in order."""
+def list_numbered(folder: Path, first: str) -> list[Path]:
+    """Lists the JPEG files of a folder with the name pattern of `first`, sorted."""
     pattern = re.sub(r"\d+$", r"\\d+", first) + r"\.jpe?g"
     images = [p for p in folder.glob("*") if re.fullmatch(pattern, p.name, re.I)]
     if not images:
-        raise ValueError(f"{folder} holds no photographs {first}.jpg, ...")
+        raise ValueError(f"{folder} holds no images {first}.jpg, ...")
     return sorted(images)
 
 
-def check_image(path):
-    """Decodes a photograph once; `ImageHeader`, or a ValueError that names it."""
+def check_image(path: Path) -> ImageHeader:
+    """Decodes an image once; raises a ValueError unless it has 8 bits per channel."""
     image = decode_image(path, path)
     if image.mode[0] in "IF":
         raise ValueError(f"{path} has more than 8 bits a channel: save it with 8.")
     turn = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return ImageHeader(image.size[::-1], turn if turn in range(1, 9) else 1, image.mode)
+    width, height = image.size
+    return ImageHeader((height, width), turn if turn in range(1, 9) else 1, image.mode)
 
 
-def decode_image(file, name):
-    """The pixels of a file, unless it declares more than `MOST_PIXELS`.
+def decode_image(file: Any, name: str | Path) -> Image.Image:
+    """Decodes a JPEG or PNG file of at most `MAX_PIXELS` pixels.
 
     Args:
-      file: its path, or opened.
-      name: of it, in the errors.
-
-    Returns:
-      A pillow image.
+      file: path or open binary file.
+      name: name of the file in error messages.
 
     Raises:
-      ValueError: not a whole JPEG or PNG, or too large a one.
+      ValueError: not a complete JPEG or PNG, or too many pixels.
     """
     try:
         with warnings.catch_warnings():
@@ -63,20 +64,19 @@ def decode_image(file, name):
             image = Image.open(file, formats=FORMATS)
         with image:
             image.load()
-            image.getexif()  # read while the file is open
+            image.getexif()  # reads EXIF while the file is open
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ValueError(
-            f"{name} declares more than {MOST_PIXELS:,} pixels and was not decoded."
+            f"{name} declares more than {MAX_PIXELS:,} pixels and was not decoded."
         ) from None
-    except Exception as error:  # pillow raises whatever a damaged file leads to
-        raise ValueError(
-            f"{name} is not a whole JPEG or PNG photograph: {error}."
-        ) from error
+    except Exception as error:  # Pillow raises many types for damaged files
+        text = f"{name} is not a complete JPEG or PNG image: {error}."
+        raise ValueError(text) from error
     return image
 
 
-def as_points(points, annotation):
-    """`[N, 2]`, whatever the shape of no heads; other shapes are refused."""
+def as_points(points: np.ndarray, annotation: str | Path) -> np.ndarray:
+    """Returns `[N, 2]` points, `[0, 2]` for any empty array; rejects other shapes."""
     points = np.zeros((0, 2), np.float32) if points.size == 0 else points
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(
@@ -85,47 +85,51 @@ def as_points(points, annotation):
     return points
 
 
-def keep_inside(points, shape, annotation):
-    """The heads inside the photograph; says in one line how many were not."""
+def keep_inside(
+    points: np.ndarray, shape: tuple[int, int], annotation: str | Path
+) -> np.ndarray:
+    """Drops the `[N, 2]` points outside an image of (height, width) with a warning."""
     try:
-        kept = density_map.points_inside(points, shape)
+        inside = density_map.points_inside(points, shape)
     except ValueError as error:
         raise ValueError(f"{annotation}: {error}") from None
-    if not kept.all():
-        outside, size = (~kept).sum(), f"{shape[1]}x{shape[0]}"
-        text = "%s: %d of %d heads lie outside the photograph of %s pixels; dropped."
-        logging.warning(text, annotation, outside, len(kept), size)
-    return points[kept]
+    if not inside.all():
+        outside, size = (~inside).sum(), f"{shape[1]}x{shape[0]}"
+        text = "%s: %d of %d heads lie outside the image of %s pixels; dropped."
+        logging.warning(text, annotation, outside, len(inside), size)
+    return points[inside]
 
 
-def read_mat(path, take, holding, what="head points"):
-    """What `take` makes of the variables of a MATLAB file (up to version 7).
+def read_mat(
+    path: Path, take: Callable[[dict], T], holding: str, what: str = "head points"
+) -> T:
+    """Reads a MATLAB file (up to version 7) and extracts a value from its variables.
 
     Args:
       path: the file.
-      take: the function from its variables, a dict, to the result.
-      holding: what `take` expects, in the words of the error.
-      what: what the result is, likewise.
+      take: function from the dict of variables to the value.
+      holding: description of the expected variables, for the error message.
+      what: description of the value, for the error message.
 
     Raises:
-      ValueError: no such file, a damaged one, or one with other variables.
+      ValueError: missing or damaged file, or other variables.
     """
     try:
         return take(loadmat(path))
-    except Exception as error:  # SciPy's reader raises whatever a damaged file leads to
+    except Exception as error:  # SciPy raises many types for damaged files
         raise ValueError(
             f"{path} holds no {what}: expected a MATLAB file with {holding} "
             f"({type(error).__name__}: {error})."
         ) from error
 
 
-def read_points(path, variable="annPoints"):
-    """`[N, 2]` float32 (x, y): one variable of a MATLAB file."""
+def read_points(path: Path, variable: str = "annPoints") -> np.ndarray:
+    """Reads `[N, 2]` float32 (x, y) from one variable of a MATLAB file."""
     return read_mat(
         path, lambda mat: np.asarray(mat[variable], np.float32), f"{variable} [N, 2]"
     )
 
 
-def image_info(mat):
-    """`[N, 2]` float32 (x, y) in the variables of a GT_IMG_n.mat of ShanghaiTech."""
+def image_info(mat: dict[str, Any]) -> np.ndarray:
+    """Extracts `[N, 2]` float32 (x, y) from ShanghaiTech's GT_IMG_n.mat variables."""
     return np.asarray(mat["image_info"][0, 0][0, 0][0], np.float32)

@@ -1,61 +1,62 @@
-"""A photograph and the file that says where its heads are, before either is read."""
+"""An image file paired with its annotation, before either is read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from cpcnn_jax.data import exif
+import numpy as np
 
+from cpcnn_jax.data import exif, readers
+
+Reader = Callable[[Any], np.ndarray]  # annotation to `[N, 2]` float32 (x, y), pixels
 TURNED = (
-    "the heads are marked on the photograph as its EXIF orientation %d turns it, not "
-    "on the pixels as stored; `python -m cpcnn_jax check-data FOLDER --write COPY` "
-    "writes both upright"
+    "the head points are on the upright image of EXIF orientation %d, not on the "
+    "stored pixels; `python -m cpcnn_jax check-data FOLDER --write COPY` writes both "
+    "upright"
 )
 
 
 class Sample(NamedTuple):
-    """One photograph and where its heads are written."""
+    """One image file and its annotation."""
 
     image: Path
-    annotation: Path | str  # as messages name it
-    read: Callable | None  # of the annotation: `[N, 2]` float32 (x, y), pixels
-    size: tuple | None = None  # (width, height) that the annotation says it is of
+    annotation: Path | str  # a str describes it in error messages
+    read: Reader | None  # reader of `annotation`; None without an annotation
+    size: tuple[int, int] | None = None  # (width, height) that the annotation states
 
 
-def make_samples(images, annotation, read):
-    """A `Sample` for each image; `check_files` sees if all are there.
+def make_samples(
+    images: Iterable[Path], annotation: Callable[[Path], Path], read: Reader
+) -> list[Sample]:
+    """Pairs each image with its annotation file; `check_files` checks that both exist.
 
     Args:
-      images: paths.
-      annotation: the function from an image's path to its annotation's.
-      read: the function from an annotation's path to `[N, 2]` float32.
+      images: image files.
+      annotation: function from an image file to its annotation file.
+      read: reader of the annotation file.
     """
     return [Sample(image, annotation(image), read) for image in images]
 
 
-def check_files(photograph, check):
-    """Refuses a photograph without its files, or with others than they should be.
-
-    Args:
-      photograph: `Sample`.
-      check: of `checksums.make_checker`.
+def check_files(sample: Sample, check: Callable[[Path], Path]) -> None:
+    """Checks that the files of a sample exist and pass `checksums.make_checker`.
 
     Raises:
       ValueError: a file is missing, leads out of the folder, or has another checksum.
     """
-    image, annotation, read, _ = photograph
-    written = isinstance(annotation, Path)
-    for path in (image, annotation) if written else (image,):
-        check(path)
+    image, annotation, read, _ = sample
+    check(image)
+    if isinstance(annotation, Path):
+        check(annotation)
     if not image.is_file():
         raise ValueError(f"{image} is missing.")
-    if read is None or (written and not annotation.is_file()):
+    if read is None or (isinstance(annotation, Path) and not annotation.is_file()):
         raise ValueError(f"{image} has no annotation: {annotation} is missing.")
 
 
-def is_turned(photograph, points, seen):
-    """`exif.is_turned` of a photograph's heads; its ValueError names the file."""
+def is_turned(sample: Sample, points: np.ndarray, header: readers.ImageHeader) -> bool:
+    """Applies `exif.is_turned` to a sample; its ValueError names the image."""
     try:
-        return exif.is_turned(points, photograph.size, seen)
+        return exif.is_turned(points, sample.size, header)
     except ValueError as error:
-        raise ValueError(f"{photograph.image}: {error}.") from None
+        raise ValueError(f"{sample.image}: {error}.") from None

@@ -1,62 +1,65 @@
-"""Training photographs held out for validation: which ones, and the two sources.
+"""Split of the training images into a training set and a validation set.
 
-The choice is a function of the names alone: whoever has the data set has the same
-validation photographs, whatever the seed, the machine or the order of the files.
+The choice depends on the images' names alone: the same data set has the same validation
+images with every seed, on every machine and in every order of the files.
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from cpcnn_jax.data import Dataset
+
 
 class Subset:
-    """Some photographs of a source, as a source.
+    """Some images of a data set, as a `Dataset`.
 
     Args:
-      source: photographs; see `cpcnn_jax.data`.
-      numbers: which of them, in their order here.
+      dataset: all images.
+      numbers: their indices in this subset's order.
     """
 
-    def __init__(self, source, numbers):
-        """Reads nothing."""
-        self._source, self._numbers = source, numbers
-        self.skipped = source.skipped
-        self.names, self.shapes, self.points = (
-            [values[i] for i in numbers]
-            for values in (source.names, source.shapes, source.points)
-        )
+    def __init__(self, dataset: Dataset, numbers: Sequence[int]) -> None:
+        """Reads no image."""
+        self._dataset, self._numbers = dataset, numbers
+        self.skipped: Sequence[str] = dataset.skipped
+        self.names: Sequence[str] = [dataset.names[i] for i in numbers]
+        self.points: Sequence[np.ndarray] = [dataset.points[i] for i in numbers]
+        self.shapes: Sequence[tuple[int, int]] = [dataset.shapes[i] for i in numbers]
 
-    def __len__(self):
-        """Number of photographs."""
+    def __len__(self) -> int:
+        """Number of images."""
         return len(self._numbers)
 
-    def __getitem__(self, i):
-        """Photograph i."""
-        return self._source[self._numbers[i]]
+    def __getitem__(self, i: int) -> Mapping[str, Any]:
+        """Record of image i."""
+        return self._dataset[self._numbers[i]]
 
 
-def split(source, share):
-    """Divides training photographs into those to learn from and those to validate on.
+def split(dataset: Dataset, percent: int) -> tuple[Subset, Subset]:
+    """Splits training images into a training set and a validation set.
 
-    The photographs whose names have the smallest SHA-256 hashes are held out.
+    The images whose names have the smallest SHA-256 hashes are held out.
 
     Args:
-      source: the training photographs; see `cpcnn_jax.data`.
-      share: per cent that is held out, rounded up; 0 to under 100.
+      dataset: all training images.
+      percent: percentage of images that are held out, rounded up; 0 to under 100.
 
     Returns:
-      (to learn from, to validate on), two sources.
+      (training set, validation set).
 
     Raises:
-      ValueError: nothing would be left to learn from.
+      ValueError: no image is left for training.
     """
-    hashes = [hashlib.sha256(name.encode()).hexdigest() for name in source.names]
-    held = -(-len(source) * share // 100)
-    if held >= len(source):
+    hashes = [hashlib.sha256(name.encode()).hexdigest() for name in dataset.names]
+    number = -(-len(dataset) * percent // 100)
+    if number >= len(dataset):
         raise ValueError(
-            f"--config.validation.percent={share} holds out {held} of {len(source)} "
-            "training photographs: none is left to learn from"
+            f"--config.validation.percent={percent} holds out {number} of "
+            f"{len(dataset)} training images: none is left to train on"
         )
-    held_out = np.sort(np.argsort(hashes, kind="stable")[:held])
-    learning = np.setdiff1d(np.arange(len(source)), held_out)
-    return Subset(source, learning.tolist()), Subset(source, held_out.tolist())
+    held_out = np.sort(np.argsort(hashes, kind="stable")[:number])
+    training = np.setdiff1d(np.arange(len(dataset)), held_out)
+    return Subset(dataset, training.tolist()), Subset(dataset, held_out.tolist())

@@ -1,4 +1,4 @@
-"""check-data on small folders with known faults, on real ones, on its own copies."""
+"""The command check-data on small folders with known faults and on real data."""
 
 import collections
 import json
@@ -11,21 +11,20 @@ from scipy.io import savemat
 
 from cpcnn_jax import __main__ as command
 from cpcnn_jax import config, data
-from cpcnn_jax.cli import check_data
-from cpcnn_jax.data.checks import faults
+from cpcnn_jax.data.checks import faults, report
 
 SIZE = (90, 70)  # (width, height)
 
 
 @pytest.fixture(autouse=True)
-def prepared_here(tmp_path, monkeypatch):
+def prepare_in_tmp_path(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
 
 
 def write_image(path, size=SIZE, mode="RGB", orientation=None):
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw = np.random.default_rng([*path.as_posix().encode()])
-    pixels = draw.integers(0, 256, (*size[::-1], 3), np.uint8)
+    rng = np.random.default_rng([*path.as_posix().encode()])
+    pixels = rng.integers(0, 256, (*size[::-1], 3), np.uint8)
     exif = Image.Exif()
     if orientation:
         exif[ExifTags.Base.Orientation] = orientation
@@ -39,7 +38,7 @@ def write_heads(path, *points):
 
 @pytest.fixture
 def root(tmp_path):
-    """Three photographs without a fault."""
+    """Three images without a fault."""
     root = tmp_path / "photographs"
     for name in ("train/IMG_1", "train/IMG_2", "test/IMG_3"):
         write_image(root / f"{name}.jpg")
@@ -47,15 +46,15 @@ def root(tmp_path):
     return root
 
 
-def run(capsys, *words):
-    """(status, stdout, stderr) of the command."""
-    status = command.main(["check-data", *map(str, words)])
+def run(capsys, *args):
+    """Runs the command and returns (status, stdout, stderr)."""
+    status = command.main(["check-data", *map(str, args)])
     return status, *capsys.readouterr()
 
 
-def found(capsys, root, status):
-    """[(kind, text without the folder)] of all faults, once it was run."""
-    path = root.parent / "found.json"
+def find_faults(capsys, root, status):
+    """Runs the command and returns [(kind, text without the folder)] of all faults."""
+    path = root.parent / "report.json"
     assert run(capsys, root, "--json", path)[::2] == (status, "")
     listed = json.loads(path.read_text())["faults"]
     assert status == any(fault["must_be_mended"] for fault in listed)
@@ -68,13 +67,13 @@ def contents(folder):
     return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_nothing_is_wrong(root, capsys):
-    before = contents(root)
+def test_folder_without_faults(root, capsys):
+    original = contents(root)
     status, out, err = run(capsys, root)
     assert (status, err) == (0, "")
     assert out.splitlines() == [
         "",
-        "Your own photographs",
+        "Your own images",
         "  train: 2 photographs, 4 heads",
         "  test: 1 photographs, 2 heads",
         "",
@@ -83,16 +82,16 @@ def test_nothing_is_wrong(root, capsys):
         "",
         " No fault was found.",
     ]
-    assert contents(root) == before
+    assert contents(root) == original
 
 
 def write_fault(root, what):
-    """Makes IMG_1 of train faulty in one way; returns the sentence's beginning."""
+    """Gives IMG_1 of train one fault; returns the beginning of the fault's text."""
     image, heads = root / "train" / "IMG_1.jpg", root / "train" / "IMG_1.csv"
     match what:
         case "truncated":
             image.write_bytes(image.read_bytes()[:700])
-            return "train/IMG_1.jpg is not a whole JPEG or PNG photograph: "
+            return "train/IMG_1.jpg is not a complete JPEG or PNG image: "
         case "outside":
             write_heads(heads, (89.9, 69.9), (90, 5), (5, -0.1), (1, 1))
             return "train/IMG_1.jpg: 2 of 4 heads lie outside its 90x70 pixels"
@@ -114,16 +113,16 @@ def write_fault(root, what):
         case "turned":
             write_image(image, orientation=6)
             write_heads(heads, (60, 80))
-            return "train/IMG_1.jpg: the heads are marked on the photograph as its EXIF"
+            return "train/IMG_1.jpg: the head points are on the upright image of EXIF"
         case "gone":
             (root / "SHA256SUMS").write_text(f"{'0' * 64}  train/IMG_9.jpg\n")
             return "train/IMG_9.jpg is missing, and SHA256SUMS names it"
         case "exif":
             write_image(image, orientation=6)
-            return "train/IMG_1.jpg is turned by EXIF orientation 6; its heads are"
+            return "train/IMG_1.jpg has EXIF orientation 6; its head points are"
         case "grey":
             write_image(image, mode="L")
-            return "train/IMG_1.jpg is greyscale"
+            return "train/IMG_1.jpg is grayscale"
         case "empty":
             write_heads(heads)
             return "train/IMG_1.jpg has no heads"
@@ -132,7 +131,7 @@ def write_fault(root, what):
             return "train/IMG_1.jpg is the same file as train/IMG_2.jpg"
         case "stray":
             write_heads(root / "train" / "IMG_9.csv", (1, 1))
-            return "train/IMG_9.csv marks heads on IMG_9, which is not there"
+            return "train/IMG_9.csv marks heads on IMG_9, which does not exist"
 
 
 KIND = {"truncated": "unusable", "no annotation": "unusable", "gone": "unusable"}
@@ -144,53 +143,53 @@ FAULTS = (
 
 
 @pytest.mark.parametrize("what", FAULTS + NOTES)
-def test_each_fault_is_found_named_and_judged(root, what, capsys):
+def test_each_fault_is_reported(root, what, capsys):
     begins = write_fault(root, what)
-    ((kind, text),) = found(capsys, root, status=int(what in FAULTS))
+    ((kind, text),) = find_faults(capsys, root, status=int(what in FAULTS))
     assert kind == KIND.get(what, what) and text.startswith(begins)
     _, out, _ = run(capsys, root)
     level = "fault" if what in FAULTS else "note "
     assert out.replace(f"{root}/", "").startswith(f"{level}  {begins}")
     assert out.splitlines()[-2] == " files  of"
-    assert out.splitlines()[-1] == f"     1  {(faults.MUST | faults.NOTES)[kind]}"
+    assert out.splitlines()[-1] == f"     1  {(faults.ERRORS | faults.NOTES)[kind]}"
 
 
-def test_all_faults_are_listed_at_once(root, capsys):
+def test_all_faults_are_reported_at_once(root, capsys):
     image = root / "train" / "IMG_1.jpg"
     write_fault(root, "truncated")
     (root / "train" / "IMG_1.csv").write_text("x,y\n1,b")
     write_image(root / "test" / "IMG_3.jpg", size=(70, 60), mode="L")
     write_heads(root / "test" / "IMG_3.csv", (80, 1), ("nan", 2))
     (root / "train" / "IMG_2.csv").unlink()
-    kinds = [kind for kind, _ in found(capsys, root, status=1)]
+    kinds = [kind for kind, _ in find_faults(capsys, root, status=1)]
     assert kinds == ["unusable"] * 3 + ["small", "grey", "not finite", "outside"]
     assert image.is_file()
 
 
-def test_a_folder_without_splits_is_checked_too(root, capsys):
-    assert found(capsys, root / "train", status=0) == []
+def test_folder_without_splits_is_checked(root, capsys):
+    assert find_faults(capsys, root / "train", status=0) == []
     _, out, _ = run(capsys, root / "train")
     assert "  (no train or test): 2 photographs, 4 heads" in out
 
 
-def test_a_damaged_file_for_many_is_said(root, capsys):
+def test_damaged_annotation_of_all_images_is_reported(root, capsys):
     (root / "all.json").write_text("{")
     status, out, err = run(capsys, root)
     assert (status, out) == (1, "")
-    assert err.startswith(f"check-data: {root}/all.json: it is not whole JSON")
+    assert err.startswith(f"check-data: {root}/all.json: it is not valid JSON")
 
 
-def test_a_histogram_is_numpys():
+def test_histogram_equals_numpy():
     counts = np.random.default_rng(0).integers(0, 12_000, 500)
     counts[:30] = np.arange(30)
-    rows = check_data.histogram(counts)
+    rows = report.count_histogram(counts)
     edges = [low for low, _, _ in rows] + [10**6]
     assert [number for *_, number in rows] == np.histogram(counts, edges)[0].tolist()
     tops = [top for _, top, _ in rows]
     assert tops == [edge - 1 for edge in edges[1:-1]] + [None]
 
 
-def test_a_copy_has_no_fault(root, tmp_path, capsys):
+def test_copy_has_no_fault(root, tmp_path, capsys):
     for n, what in enumerate(FAULTS[:-1] + NOTES):
         one = tmp_path / "one"
         for split, name in (("train", "IMG_1"), ("train", "IMG_2"), ("test", "IMG_3")):
@@ -202,11 +201,15 @@ def test_a_copy_has_no_fault(root, tmp_path, capsys):
                 (root / split).mkdir(exist_ok=True)
                 path.rename(root / split / f"{path.stem}_{n}{path.suffix}")
         shutil.rmtree(one)
-    before, copy = contents(root), tmp_path / "copy"
+    original, copy = contents(root), tmp_path / "copy"
     status, out, _ = run(capsys, root, "--write", copy)
-    assert status == 1 and contents(root) == before
-    assert {k for k, _ in found(capsys, copy, status=0)} <= {"grey", "empty", "copy"}
-    left_out = {  # and the rest is there
+    assert status == 1 and contents(root) == original
+    assert {k for k, _ in find_faults(capsys, copy, status=0)} <= {
+        "grey",
+        "empty",
+        "copy",
+    }
+    left_out = {  # all others are copied
         *(f"IMG_1_{FAULTS.index(what)}" for what in ("truncated", "no annotation")),
         *(f"IMG_1_{FAULTS.index(what)}" for what in ("small", "in two splits")),
     }
@@ -232,7 +235,7 @@ def test_a_copy_has_no_fault(root, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_copy_is_upright_and_heads_stay_on_their_pixel(tmp_path, orientation, capsys):
+def test_copy_is_upright_and_heads_stay_on_their_pixel(tmp_path, orientation, capsys):
     image = write_image(tmp_path / "a" / "IMG.png", size=(80, 120))
     pixels = np.zeros((120, 80, 3), np.uint8)
     pixels[100, 7] = 255
@@ -250,7 +253,7 @@ def test_a_copy_is_upright_and_heads_stay_on_their_pixel(tmp_path, orientation, 
     assert upright[y, x, 0].tolist() == [255, 255, 0] and upright.sum() == 3 * 255
 
 
-def test_heads_marked_on_the_turned_photograph_stay_where_they_are(tmp_path, capsys):
+def test_points_of_the_upright_image_are_copied_unchanged(tmp_path, capsys):
     write_image(tmp_path / "a" / "IMG.jpg", size=(80, 120), orientation=6)
     write_heads(tmp_path / "a" / "IMG.csv", (100, 7))
     assert run(capsys, tmp_path / "a", "--write", tmp_path / "b")[0] == 1
@@ -259,7 +262,7 @@ def test_heads_marked_on_the_turned_photograph_stay_where_they_are(tmp_path, cap
         assert file.size == (120, 80)
 
 
-def test_a_photograph_that_nothing_turns_is_the_same_file(root, tmp_path, capsys):
+def test_image_without_orientation_is_copied_unchanged(root, tmp_path, capsys):
     copy = tmp_path / "new" / "copy"
     assert run(capsys, root, "--write", copy)[0] == 0
     for path in root.rglob("*.jpg"):
@@ -267,47 +270,47 @@ def test_a_photograph_that_nothing_turns_is_the_same_file(root, tmp_path, capsys
     assert {path.name for path in copy.parent.iterdir()} == {"copy"}
 
 
-def refused(capsys, *words):
-    status, out, err = run(capsys, *words)
+def usage_error(capsys, *args):
+    status, out, err = run(capsys, *args)
     assert (status, out) == (2, "") and err.count("\n") == 1
     return err
 
 
-def test_usage(root, tmp_path, capsys):
+def test_wrong_usage_has_status_2(root, tmp_path, capsys):
     none = tmp_path / "none"
-    assert refused(capsys, none) == f"check-data: {none} is not a folder\n"
+    assert usage_error(capsys, none) == f"check-data: {none} is not a folder\n"
     (tmp_path / "empty").mkdir()
-    words = f"check-data: {tmp_path}/empty holds no photographs .jpg, .jpeg or .png\n"
-    assert refused(capsys, tmp_path / "empty") == words
-    before = contents(root)
-    words = f"check-data: --write={root} is there and not empty: name a new folder\n"
-    assert refused(capsys, root, "--write", root) == words
+    error = f"check-data: {tmp_path}/empty holds no images .jpg, .jpeg or .png\n"
+    assert usage_error(capsys, tmp_path / "empty") == error
+    original = contents(root)
+    error = f"check-data: --write={root} exists and is not empty: name a new folder\n"
+    assert usage_error(capsys, root, "--write", root) == error
     file = root / "train" / "IMG_1.csv"
-    assert "is there and not empty" in refused(capsys, root, "--write", file)
-    words = f"check-data: --write={root}/new lies in {root}, which is never written to"
-    assert refused(capsys, root, "--write", root / "new") == words + "\n"
-    assert contents(root) == before
-    with pytest.raises(SystemExit) as error:
+    assert "exists and is not empty" in usage_error(capsys, root, "--write", file)
+    error = f"check-data: --write={root}/new lies in {root}, which the command never "
+    assert usage_error(capsys, root, "--write", root / "new") == error + "changes\n"
+    assert contents(root) == original
+    with pytest.raises(SystemExit) as exit_info:
         run(capsys)
-    assert error.value.code == 2 and "folder" in capsys.readouterr().err
+    assert exit_info.value.code == 2 and "folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--json", "--write"])
-def test_a_place_that_cannot_be_written_is_named(root, tmp_path, option, capsys):
+def test_unwritable_file_is_named_in_the_error(root, tmp_path, option, capsys):
     (tmp_path / "file").write_text("in the way")
     status, _, err = run(capsys, root, option, tmp_path / "file" / "new")
     assert status == 1 and err.startswith("check-data: ") and err.count("\n") == 1
     assert f"{tmp_path}/file" in err
 
 
-def test_a_data_set_as_distributed(tmp_path, capsys):
+def test_distributed_data_set(tmp_path, capsys):
     root = tmp_path / "UCF_CC_50"
     for number in range(1, 51):
         write_image(root / f"{number}.jpg")
         savemat(root / f"{number}_ann.mat", {"annPoints": [[number, 5.0]]})
     (root / "7.jpg").unlink()
     savemat(root / "8_ann.mat", {"other": 1})
-    texts = found(capsys, root, status=1)
+    texts = find_faults(capsys, root, status=1)
     assert texts[0] == ("unusable", "7.jpg is missing.")
     assert texts[1][1].startswith("8_ann.mat holds no head points: expected a MATLAB")
     assert len(texts) == 2
@@ -316,11 +319,11 @@ def test_a_data_set_as_distributed(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("part", ["part_A", "part_B_final"])
-def test_a_part_of_shanghaitech_and_the_folder_above(tmp_path, part, capsys):
+def test_part_of_shanghaitech_is_detected_from_each_folder(tmp_path, part, capsys):
     images = tmp_path / "ShanghaiTech" / part / "train_data" / "images"
     write_image(images / "IMG_1.jpg")
     for folder in (images.parents[1], images.parents[2], images.parents[3]):
-        ((kind, text),) = found(capsys, folder, status=1)
+        ((kind, text),) = find_faults(capsys, folder, status=1)
         place = images.relative_to(folder).parent
         truth = f"{place}/ground-truth/GT_IMG_1.mat"
         expected = f"{place}/images/IMG_1.jpg has no annotation: {truth} is missing."
@@ -328,7 +331,7 @@ def test_a_part_of_shanghaitech_and_the_folder_above(tmp_path, part, capsys):
 
 
 @pytest.mark.parametrize(
-    "name, kinds, words",
+    "name, kinds, sentences",
     [
         (
             "ShanghaiTech/part_A",
@@ -345,12 +348,10 @@ def test_a_part_of_shanghaitech_and_the_folder_above(tmp_path, part, capsys):
         ),
     ],
 )
-def test_the_faults_of_real_photographs(
-    real_data, tmp_path, name, kinds, words, capsys
-):
-    path = tmp_path / "found.json"
+def test_faults_of_real_data(real_data, tmp_path, name, kinds, sentences, capsys):
+    path = tmp_path / "report.json"
     assert run(capsys, real_data / name, "--json", path)[0] == 1
     listed = json.loads(path.read_text())["faults"]
     assert collections.Counter(fault["kind"] for fault in listed) == kinds
-    for sentence in words:
+    for sentence in sentences:
         assert any(f"{name}/{sentence}" in fault["text"] for fault in listed)

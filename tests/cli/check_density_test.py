@@ -1,4 +1,4 @@
-"""check-density on maps that hold their heads and on maps with the peers' faults."""
+"""The command check-density on correct maps and on maps with common faults."""
 
 import csv
 
@@ -9,9 +9,8 @@ from scipy.io import savemat
 from scipy.ndimage import gaussian_filter, zoom
 
 from cpcnn_jax import __main__ as commands
-from cpcnn_jax.cli import check_density
 from cpcnn_jax.data import density_map
-from cpcnn_jax.data.checks import density_audit, external_maps
+from cpcnn_jax.data.checks import density_audit, density_report, external_maps
 from cpcnn_jax.inference import density_resize
 
 SHAPE = (96, 128)
@@ -21,12 +20,12 @@ def crowd(number=60):
     return np.random.default_rng(number).uniform(0, 1, (number, 2)) * (128, 96)
 
 
-def right_map(points):
+def correct_map(points):
     return density_map.density_map(points, shape=SHAPE)
 
 
 def recipe_map(points):
-    """The usual public recipe: heads set to 1, one filter, mass lost at the border."""
+    """The common public recipe: heads set to 1, one filter, loss at the border."""
     heads = np.zeros(SHAPE)
     x, y = np.floor(points).astype(int).T
     heads[y, x] = 1
@@ -35,31 +34,31 @@ def recipe_map(points):
 
 @pytest.fixture
 def folder(tmp_path):
-    """ShanghaiTech's layout with maps beside the points: one right, one drifting."""
+    """ShanghaiTech's layout with maps beside the points: one correct."""
     truth = tmp_path / "ground_truth"
     truth.mkdir()
     (tmp_path / "images").mkdir()
-    for number, draw in ((2, right_map), (10, recipe_map)):
+    for number, draw in ((2, correct_map), (10, recipe_map)):
         np.save(truth / f"IMG_{number}.npy", draw(crowd()))
         savemat(truth / f"IMG_{number}_ann.mat", {"annPoints": crowd()})
         Image.new("L", SHAPE[::-1]).save(tmp_path / "images" / f"IMG_{number}.jpg")
     return truth
 
 
-def check(*words):
-    return commands.main(["check-density", *map(str, words)])
+def check(*args):
+    return commands.main(["check-density", *map(str, args)])
 
 
-def test_each_map_has_its_line_and_the_drift_its_status(folder, capsys):
+def test_each_map_has_a_line_and_drift_sets_the_status(folder, capsys):
     assert check(folder) == 1
-    header, right, wrong, _, total = capsys.readouterr().out.splitlines()
+    header, correct, drifting, _, total = capsys.readouterr().out.splitlines()
     assert header.split() == (
         ["map", "size", "scale", "sum", "heads", "drift", "percent", "negative"]
     )
     expected = ["IMG_2.npy", "128x96", "1/1", "60.00", "60", "+0.00", "+0.00", "0.00"]
-    assert right.split() == expected
+    assert correct.split() == expected
     people = recipe_map(crowd()).sum()
-    assert wrong.split() == [
+    assert drifting.split() == [
         *("IMG_10.npy", "128x96", "1/1", f"{people:.2f}", "60", f"{people - 60:+.2f}"),
         *(f"{100 * (people - 60) / 60:+.2f}", "0.00", "drifts"),
     ]
@@ -71,30 +70,31 @@ def test_each_map_has_its_line_and_the_drift_its_status(folder, capsys):
     assert check(folder / "IMG_2.npy") == 0
 
 
-def test_the_tolerance_is_percent_of_the_heads(folder):
+def test_tolerance_is_percent_of_the_heads(folder):
     drift = 100 * (1 - recipe_map(crowd()).sum() / 60)
     assert 1 < drift < 20
     assert check(folder, "--tolerance", drift + 0.01) == 0
     assert check(folder, "--tolerance", drift - 0.01) == 1
 
 
-def test_the_table_as_csv(folder, tmp_path):
+def test_csv_table(folder, tmp_path):
     check(folder, "--csv", tmp_path / "table.csv")
     with open(tmp_path / "table.csv", newline="") as file:
-        right, wrong = csv.DictReader(file)
-    assert tuple(right) == check_density.COLUMNS
-    assert wrong["map"] == str(folder / "IMG_10.npy")
-    assert float(wrong["sum"]) == pytest.approx(recipe_map(crowd()).sum())
-    assert (wrong["heads"], wrong["scale"], wrong["faults"]) == ("60", "1", "drifts")
-    assert right["faults"] == "" and abs(float(right["drift"])) < 1e-4
+        correct, drifting = csv.DictReader(file)
+    assert tuple(correct) == density_report.COLUMNS
+    assert drifting["map"] == str(folder / "IMG_10.npy")
+    assert float(drifting["sum"]) == pytest.approx(recipe_map(crowd()).sum())
+    values = [drifting[name] for name in ("heads", "scale", "faults")]
+    assert values == ["60", "1", "drifts"]
+    assert correct["faults"] == "" and abs(float(correct["drift"])) < 1e-4
 
 
-def test_a_table_that_cannot_be_written(folder, tmp_path, capsys):
+def test_unwritable_table_has_status_1(folder, tmp_path, capsys):
     assert check(folder / "IMG_2.npy", "--csv", tmp_path / "no" / "table.csv") == 1
     assert capsys.readouterr().err.startswith("check-density: [Errno 2]")
 
 
-def test_points_and_photographs_elsewhere(folder, tmp_path, capsys):
+def test_points_and_images_in_other_folders(folder, tmp_path, capsys):
     (tmp_path / "points").mkdir()
     for number in (2, 10):
         (folder / f"IMG_{number}_ann.mat").unlink()
@@ -103,21 +103,21 @@ def test_points_and_photographs_elsewhere(folder, tmp_path, capsys):
     assert check(folder / "IMG_2.npy") == 1
     expected = f"{folder}/IMG_2.npy needs one file of points in {folder} (or --points)"
     assert expected in capsys.readouterr().out
-    words = ("--points", tmp_path / "points", "--images", folder)
-    assert check(folder / "IMG_2.npy", *words) == 0
-    assert " - " in capsys.readouterr().out  # no photograph there, so no scale
+    args = ("--points", tmp_path / "points", "--images", folder)
+    assert check(folder / "IMG_2.npy", *args) == 0
+    assert " - " in capsys.readouterr().out  # no image there, so no scale
 
 
-def test_two_files_of_points_are_one_too_many(folder):
+def test_two_files_of_points_raise_value_error(folder):
     savemat(folder / "GT_IMG_2.mat", {"annPoints": crowd()})
     with pytest.raises(ValueError, match="holds GT_IMG_2.mat and IMG_2_ann.mat"):
         external_maps.find_heads(folder / "IMG_2.npy")
 
 
-def test_a_name_with_dots_is_not_cut_at_the_first(folder, capsys):
+def test_name_with_dots_keeps_its_points(folder, capsys):
     for name in ("cam.1", "cam.2"):
         points = crowd(30 + int(name[-1]))
-        np.save(folder / f"{name}.npy", right_map(points))
+        np.save(folder / f"{name}.npy", correct_map(points))
         savemat(folder / f"{name}.mat", {"annPoints": points})
     assert check(folder / "cam.1.npy", folder / "cam.2.npy") == 0
     lines = capsys.readouterr().out.splitlines()
@@ -125,7 +125,7 @@ def test_a_name_with_dots_is_not_cut_at_the_first(folder, capsys):
 
 
 @pytest.mark.parametrize(
-    "words, error",
+    "args, error",
     [
         ([], "arguments are required: maps"),
         (["nowhere"], "check-density: no file or folder nowhere"),
@@ -135,16 +135,16 @@ def test_a_name_with_dots_is_not_cut_at_the_first(folder, capsys):
         ([__file__, "--tolerance", "much"], "much must be a number of at least 0"),
     ],
 )
-def test_a_wrong_command_line_is_status_2(words, error, capsys, tmp_path, monkeypatch):
+def test_wrong_command_line_has_status_2(args, error, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     try:
-        status = check(*words)
-    except SystemExit as done:  # argparse's own
-        status = done.code
+        status = check(*args)
+    except SystemExit as exit_info:  # raised by argparse
+        status = exit_info.code
     assert status == 2 and error in capsys.readouterr().err
 
 
-def test_a_damaged_map_is_named_and_the_others_are_checked(folder, capsys):
+def test_damaged_map_is_named_and_the_others_are_checked(folder, capsys):
     (folder / "IMG_10.npy").write_bytes(b"half")
     assert check(folder) == 1
     out = capsys.readouterr().out
@@ -152,73 +152,74 @@ def test_a_damaged_map_is_named_and_the_others_are_checked(folder, capsys):
     assert "1 maps sum to 60.00 for 60 heads" in out and "1 more could not be" in out
 
 
-def found(tmp_path, people, points, photograph=True):
+def audit(tmp_path, people, points, with_image=True):
     np.save(tmp_path / "a.npy", people)
     np.save(tmp_path / "points.npy", points)
     Image.new("L", SHAPE[::-1]).save(tmp_path / "a.png")
-    image = tmp_path / "a.png" if photograph else None
-    return density_audit.audit(tmp_path / "a.npy", tmp_path / "points.npy", image)
+    image = tmp_path / "a.png" if with_image else None
+    return density_audit.audit_map(tmp_path / "a.npy", tmp_path / "points.npy", image)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4, 8])
-def test_maps_at_a_part_of_the_size_are_right(scale, tmp_path):
+def test_reduced_map_has_no_fault(scale, tmp_path):
     small = density_resize.resize_density(
-        right_map(crowd()), (96 // scale, 128 // scale)
+        correct_map(crowd()), (96 // scale, 128 // scale)
     )
-    one = found(tmp_path, small, crowd())
-    assert one.scale == scale and one.faults(0.1) == []
+    result = audit(tmp_path, small, crowd())
+    assert result.scale == scale and result.faults(0.1) == []
 
 
-def test_cubic_resizing_drifts(tmp_path):
+def test_cubically_resized_map_drifts(tmp_path):
     points = crowd(200)
     narrow = density_map.density_map(points, shape=SHAPE, sigma=1.0)
     options = {"order": 3, "mode": "grid-constant", "grid_mode": True}
     small = zoom(narrow, 1 / 8, **options) * 64
-    one = found(tmp_path, small, points)
-    assert one.scale == 8 and one.faults(0.1) == ["drifts"]
-    assert one.people == pytest.approx(small.sum(dtype=np.float64))
-    assert one.negative == pytest.approx(small.clip(max=0).sum(dtype=np.float64))
-    assert one.negative < 0  # as cubic interpolation is, though by little here
+    result = audit(tmp_path, small, points)
+    assert result.scale == 8 and result.faults(0.1) == ["drifts"]
+    assert result.people == pytest.approx(small.sum(dtype=np.float64))
+    assert result.negative == pytest.approx(small.clip(max=0).sum(dtype=np.float64))
+    assert result.negative < 0  # a small value here
 
 
-def test_a_map_may_be_negative_by_no_more_than_the_tolerance(tmp_path):
-    people = right_map(crowd())
-    people[0, :2] += [-0.3, 0.3]  # of 60 heads: 0.5 percent
-    one = found(tmp_path, people, crowd())
-    assert one.negative == pytest.approx(people.clip(max=0).sum(dtype=np.float64))
-    assert one.faults(0.1) == ["negative"] and one.faults(0.6) == []
+def test_negative_sum_beyond_the_tolerance_is_a_fault(tmp_path):
+    people = correct_map(crowd())
+    people[0, :2] += [-0.3, 0.3]  # 0.5 percent of 60 heads
+    result = audit(tmp_path, people, crowd())
+    assert result.negative == pytest.approx(people.clip(max=0).sum(dtype=np.float64))
+    assert result.faults(0.1) == ["negative"] and result.faults(0.6) == []
 
 
-def test_cells_that_are_not_finite_are_counted_and_not_summed(tmp_path):
-    people = right_map(crowd())
+def test_cells_that_are_not_finite_are_not_summed(tmp_path):
+    people = correct_map(crowd())
     empty = np.argwhere(people == 0)
     people[tuple(empty[0])], people[tuple(empty[1])] = np.nan, np.inf
-    one = found(tmp_path, people, crowd())
-    assert one.faults(0.1) == ["2 cells not finite"] and abs(one.drift) < 1e-4
+    result = audit(tmp_path, people, crowd())
+    assert result.faults(0.1) == ["2 cells not finite"] and abs(result.drift) < 1e-4
 
 
-def test_another_size_is_a_fault(tmp_path):
-    one = found(tmp_path, right_map(crowd()).T, crowd())
-    assert one.faults(0.1) == ["no 1/1, 1/2, 1/4 or 1/8 of 128x96"]
-    one = found(tmp_path, right_map(crowd()).T, crowd(), photograph=False)
-    assert one.faults(0.1) == [] and one.scale is None
+def test_map_of_another_size_is_a_fault(tmp_path):
+    result = audit(tmp_path, correct_map(crowd()).T, crowd())
+    assert result.faults(0.1) == ["no 1/1, 1/2, 1/4 or 1/8 of 128x96"]
+    result = audit(tmp_path, correct_map(crowd()).T, crowd(), with_image=False)
+    assert result.faults(0.1) == [] and result.scale is None
 
 
-def test_heads_outside_the_photograph_do_not_count(tmp_path):
+def test_heads_outside_the_image_are_not_counted(tmp_path):
     points = np.concatenate([crowd(), [[128, 5], [-1, 5]]])
-    one = found(tmp_path, right_map(crowd()), points)
-    assert (one.heads, one.outside, one.faults(0.1)) == (60, 2, [])
-    one = found(tmp_path, right_map(crowd()), points, photograph=False)
-    assert (one.heads, one.outside, one.faults(0.1)) == (61, 1, ["drifts"])
+    result = audit(tmp_path, correct_map(crowd()), points)
+    assert (result.heads, result.outside, result.faults(0.1)) == (60, 2, [])
+    result = audit(tmp_path, correct_map(crowd()), points, with_image=False)
+    assert (result.heads, result.outside, result.faults(0.1)) == (61, 1, ["drifts"])
 
 
-def test_an_empty_scene_may_hold_nobody(tmp_path):
-    one = found(tmp_path, np.zeros(SHAPE), np.zeros((0, 2)))
-    assert one.percent == 0 and one.faults(0) == []
-    one = found(tmp_path, np.full(SHAPE, 0.5 / 96 / 128), np.zeros((0, 2)))
-    assert one.percent == pytest.approx(50) and one.faults(0.1) == ["drifts"]
+def test_empty_image_has_a_drift_in_percent_of_one_head(tmp_path):
+    result = audit(tmp_path, np.zeros(SHAPE), np.zeros((0, 2)))
+    assert result.drift_percent == 0 and result.faults(0) == []
+    result = audit(tmp_path, np.full(SHAPE, 0.5 / 96 / 128), np.zeros((0, 2)))
+    assert result.drift_percent == pytest.approx(50)
+    assert result.faults(0.1) == ["drifts"]
 
 
-def test_points_that_are_not_finite_are_named(tmp_path):
+def test_points_that_are_not_finite_raise_value_error(tmp_path):
     with pytest.raises(ValueError, match="points.npy: 1 of 2 head points are not fin"):
-        found(tmp_path, right_map(crowd()), [[1, 2], [np.nan, 3]])
+        audit(tmp_path, correct_map(crowd()), [[1, 2], [np.nan, 3]])

@@ -1,4 +1,4 @@
-"""compare on real small files, as the evaluation writes them."""
+"""The compare command on small files of an evaluation."""
 
 import csv
 import json
@@ -17,14 +17,14 @@ def level_of(count):
 
 
 def write(folder, bias=0.0, true=TRUE, seed=0, level=level_of):
-    """predictions.csv of a run that errs by `bias` and a little noise."""
-    draw = np.random.default_rng(seed)
+    """Writes predictions.csv with errors of `bias` plus noise."""
+    rng = np.random.default_rng(seed)
     folder.mkdir(exist_ok=True)
     with open(folder / "predictions.csv", "w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["name", "count", "predicted", "psnr", "level"])
         for name, count in true.items():
-            people = count + bias + draw.normal()
+            people = count + bias + rng.normal()
             table.writerow([name, count, people, 20.5, level(count)])
     return folder
 
@@ -34,24 +34,25 @@ def runs(tmp_path):
     return write(tmp_path / "a", bias=2), write(tmp_path / "b", bias=9, seed=1)
 
 
-def compare(capsys, *words):
-    status = command.main(["compare", *map(str, words)])
+def compare(capsys, *args):
+    status = command.main(["compare", *map(str, args)])
     out, err = capsys.readouterr()
     return status, out, err
 
 
-def refused(capsys, *words):
-    status, out, err = compare(capsys, *words)
+def fail(capsys, *args):
+    """Runs the command, which must fail with one line on stderr."""
+    status, out, err = compare(capsys, *args)
     assert (status, out) == (1, "") and err.startswith("compare: ")
     assert err.count("\n") == 1
     return err
 
 
-def test_the_table(runs, capsys):
+def test_table_has_scores_and_intervals(runs, capsys):
     status, out, err = compare(capsys, *runs)
     assert (status, err) == (0, "")
     header, _, titles, a, b, difference, *_, test, meaning, how = out.splitlines()
-    assert header.startswith("20 photographs")
+    assert header.startswith("20 images")
     assert titles.split() == ["MAE", "95%", "interval", "RMSE"]
     name_a, mae_a, low_a, _, high_a, rmse_a = a.split()
     name_b, mae_b, *_ = b.split()
@@ -61,11 +62,11 @@ def test_the_table(runs, capsys):
     assert float(mean) == pytest.approx(float(mae_a) - float(mae_b), abs=0.011)
     assert float(low) < float(mean) < float(high) < 0
     assert float(test.split("p = ")[1]) == pytest.approx(2 / 2**20, rel=0.05)
-    assert f"{runs[0]} errs less" in meaning
+    assert f"smaller error of {runs[0]}." in meaning
     assert "10,000 resamples, seed 0" in how
 
 
-def test_columns_stand_under_each_other(runs, capsys):
+def test_columns_are_aligned(runs, capsys):
     titles, a, b, difference = compare(capsys, *runs)[1].splitlines()[2:6]
     end = titles.index("interval") + len("interval")
     for line in (a, b, difference):
@@ -79,44 +80,44 @@ def test_each_level_has_its_mae(runs, capsys):
     assert [level[:2] for level in levels] == [["lo", "9"], ["hi", "11"]]
     rows = [predictions.read(run) for run in runs]
     for name, _, *mae, difference in levels:
-        for found, run in zip(mae, rows, strict=True):
+        for printed, run in zip(mae, rows, strict=True):
             errors = [
                 abs(row["predicted"] - row["count"])
                 for row in run
                 if row["level"] == name
             ]
-            assert found == f"{sum(errors) / len(errors):.2f}"
+            assert printed == f"{sum(errors) / len(errors):.2f}"
         assert float(difference) == pytest.approx(
             float(mae[0]) - float(mae[1]), abs=0.011
         )
 
 
 @pytest.mark.parametrize("level", [lambda count: "", lambda count: "lo"])
-def test_levels_of_two_kinds_are_not_compared(runs, tmp_path, capsys, level):
+def test_different_levels_are_not_compared(runs, tmp_path, capsys, level):
     other = write(tmp_path / "other", level=level)
     status, out, _ = compare(capsys, runs[0], other)
-    assert status == 0 and "photographs  " not in out
+    assert status == 0 and "images  " not in out
     assert "No MAE per density level: the runs do not have the same levels.\n" in out
 
 
-def test_the_numbers_as_json(runs, tmp_path, capsys):
-    file = tmp_path / "found.json"
+def test_json_has_the_printed_numbers(runs, tmp_path, capsys):
+    file = tmp_path / "result.json"
     status, out, _ = compare(capsys, *runs, "--json", file)
-    found = json.loads(file.read_text())
-    assert status == 0 and [run["run"] for run in found["runs"]] == [*map(str, runs)]
-    assert found["num_images"] == 20 and found["bootstrap"]["confidence"] == 0.95
-    for run in found["runs"]:
+    result = json.loads(file.read_text())
+    assert status == 0 and [run["run"] for run in result["runs"]] == [*map(str, runs)]
+    assert result["num_images"] == 20 and result["bootstrap"]["confidence"] == 0.95
+    for run in result["runs"]:
         low, high = run["mae_interval"]
         assert low < run["mae"] < high and run["mae"] < run["rmse"]
         assert f"{run['mae']:.2f}" in out and f"{low:.2f} to {high:.2f}" in out
-    a, b = (run["mae"] for run in found["runs"])
-    assert found["difference"]["mean"] == pytest.approx(a - b)
-    levels = found["mae_per_level"]
+    a, b = (run["mae"] for run in result["runs"])
+    assert result["difference"]["mean"] == pytest.approx(a - b)
+    levels = result["mae_per_level"]
     assert [level["level"] for level in levels] == ["lo", "hi"]
-    whole = sum(level["num_images"] * level["mae"][0] for level in levels) / 20
-    assert whole == pytest.approx(a)
-    nowhere = tmp_path / "no" / "found.json"
-    assert str(nowhere) in refused(capsys, *runs, "--json", nowhere)
+    mean = sum(level["num_images"] * level["mae"][0] for level in levels) / 20
+    assert mean == pytest.approx(a)
+    nowhere = tmp_path / "no" / "result.json"
+    assert str(nowhere) in fail(capsys, *runs, "--json", nowhere)
 
 
 def test_rows_are_paired_by_name(runs, tmp_path, capsys):
@@ -128,23 +129,23 @@ def test_rows_are_paired_by_name(runs, tmp_path, capsys):
     assert "+0.00 to +0.00" in same and same.count("p = 1\n") == 1
 
 
-def test_other_photographs_are_named(runs, tmp_path, capsys):
+def test_unpaired_images_are_named(runs, tmp_path, capsys):
     fewer = {name: count for name, count in TRUE.items() if name != "IMG_7"}
     other = write(tmp_path / "other", true={**fewer, "IMG_99": 3})
-    expected = "only one run has the photographs IMG_7, IMG_99\n"
-    assert expected in refused(capsys, runs[0], other)
+    expected = "only one run has the images IMG_7, IMG_99\n"
+    assert expected in fail(capsys, runs[0], other)
     none = write(tmp_path / "none", true={"X": 1, "Y": 2})
-    assert "IMG_13 and 17 more" in refused(capsys, runs[0], none)
+    assert "IMG_13 and 17 more" in fail(capsys, runs[0], none)
 
 
-def test_other_true_counts_are_named(runs, tmp_path, capsys):
+def test_different_true_counts_are_named(runs, tmp_path, capsys):
     other = write(tmp_path / "other", true={**TRUE, "IMG_3": 36})
-    expected = "the runs hold different true counts of IMG_3\n"
-    assert expected in refused(capsys, runs[0], other)
+    expected = "the runs have different true counts: IMG_3\n"
+    assert expected in fail(capsys, runs[0], other)
 
 
-def test_a_missing_file_is_named(runs, tmp_path, capsys):
-    err = refused(capsys, runs[0], tmp_path / "nothing")
+def test_missing_file_is_named(runs, tmp_path, capsys):
+    err = fail(capsys, runs[0], tmp_path / "nothing")
     assert f"{tmp_path / 'nothing' / 'predictions.csv'} does not exist" in err
     assert "--mode=evaluate" in err
 
@@ -154,7 +155,7 @@ def test_a_missing_file_is_named(runs, tmp_path, capsys):
     [
         ("", "has no column name, count, predicted"),
         ("name,count\nx,1\n", "has no column predicted"),
-        ("name,count,predicted\n", "expected at least 2 photographs, got 0"),
+        ("name,count,predicted\n", "expected at least 2 images, got 0"),
         ("name,count,predicted\nx,1,2\nx,1,2\n", "has x twice"),
         ("name,count,predicted\nx,1,2\ny,1,\n", "line 3: expected two numbers"),
         ("name,count,predicted\nx,1,nan\n", "line 2: expected two numbers"),
@@ -162,14 +163,14 @@ def test_a_missing_file_is_named(runs, tmp_path, capsys):
         (b"\xff\xfe\x00", "cannot be read"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named(runs, capsys, text, reason):
+def test_invalid_file_is_named(runs, capsys, text, reason):
     file = runs[1] / "predictions.csv"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    err = refused(capsys, *runs)
+    err = fail(capsys, *runs)
     assert str(file) in err and reason in err
 
 
-def test_a_wrong_command_line_is_status_2(runs, capsys):
+def test_missing_argument_is_status_2(runs, capsys):
     with pytest.raises(SystemExit) as error:
         compare(capsys, runs[0])
     assert error.value.code == 2

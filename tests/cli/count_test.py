@@ -122,9 +122,9 @@ def test_bad_files_are_named_and_the_others_counted(run, photographs, tmp_path):
     assert failed == {
         str(photographs / "dot.png"): f"{photographs}/dot.png has 1x1 pixels; the "
         "networks need at least 64x64",
-        str(photographs / "empty.png"): f"{photographs}/empty.png is no JPEG, PNG, "
-        "WEBP, BMP or TIFF photograph",
-        str(text): f"{text} is no JPEG, PNG, WEBP, BMP or TIFF photograph",
+        str(photographs / "empty.png"): f"{photographs}/empty.png is not a JPEG, PNG, "
+        "WEBP, BMP or TIFF image",
+        str(text): f"{text} is not a JPEG, PNG, WEBP, BMP or TIFF image",
         str(photographs / "gone.jpg"): f"{photographs}/gone.jpg cannot be opened: No "
         "such file or directory",
         str(tmp_path / "none"): f"{tmp_path}/none holds no photographs (.jpg, .jpeg, "
@@ -173,7 +173,7 @@ def test_standard_input(run, photographs, ready, monkeypatch, tmp_path):
     assert (tmp_path / "standard_input.npy").exists()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"words")))
     status, _, complaints = run("-")
-    assert (status, complaints[:40]) == (1, "count: standard input is no JPEG, PNG, W")
+    assert (status, complaints[:40]) == (1, "count: standard input is not a JPEG, PNG")
 
 
 def test_what_was_done_to_a_photograph_is_said(run, tmp_path):

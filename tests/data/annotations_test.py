@@ -1,4 +1,4 @@
-"""Files as the tools write them, heads computed by hand; and files that are no such."""
+"""Annotation files in the tools' formats with hand-computed heads; invalid files."""
 
 import io
 import json
@@ -19,7 +19,7 @@ def read(tmp_path, content, name="file"):
     return annotations.read(path)
 
 
-def refused(tmp_path, content, name="file"):
+def read_error(tmp_path, content, name="file"):
     with pytest.raises(ValueError) as error:
         read(tmp_path, content, name)
     text = str(error.value)
@@ -27,14 +27,14 @@ def refused(tmp_path, content, name="file"):
     return text.removeprefix(str(tmp_path / name))
 
 
-def check(found, expected):
-    """Names, points and sizes."""
-    assert found.keys() == expected.keys()
+def check(heads, expected):
+    """Compares names, points and sizes with {name: (points, size)}."""
+    assert heads.keys() == expected.keys()
     for name, (points, size) in expected.items():
-        assert found[name].points.dtype == np.float32
-        assert found[name].points.shape == (len(points), 2)
-        np.testing.assert_array_equal(found[name].points.tolist(), points)
-        assert found[name].size == size
+        assert heads[name].points.dtype == np.float32
+        assert heads[name].points.shape == (len(points), 2)
+        np.testing.assert_array_equal(heads[name].points.tolist(), points)
+        assert heads[name].size == size
 
 
 def labelme(*shapes, **fields):
@@ -101,18 +101,18 @@ BOX = '<box label="head" occluded="0" xtl="10" ytl="20" xbr="13" ybr="30" z_orde
 ELLIPSE = '<ellipse label="head" occluded="0" cx="5.5" cy="6" rx="2" ry="3"/>'
 
 
-def test_csv_of_several_photographs(tmp_path):
+def test_csv_of_several_images(tmp_path):
     text = "who,y,image,x\nA,2.5,IMG_1.jpg,1\nB,4,sub/IMG_2.png,3\nA,6,IMG_1.jpg,5\n"
     expected = {"IMG_1": ([[1, 2.5], [5, 6]], None), "IMG_2": ([[3, 4]], None)}
     check(read(tmp_path, text), expected)
 
 
-def test_csv_says_that_nobody_is_there(tmp_path):
+def test_csv_of_an_image_without_heads(tmp_path):
     check(read(tmp_path, "image,x,y\nIMG_1.jpg,,\n"), {"IMG_1": ([], None)})
     check(read(tmp_path, "x,y\n", "IMG_1.csv"), {"IMG_1": ([], None)})
 
 
-def test_csv_of_one_photograph_has_its_name(tmp_path):
+def test_csv_of_one_image_has_its_name(tmp_path):
     expected = {"IMG.1": ([[1, 2]], None)}
     check(read(tmp_path, b"\xef\xbb\xbfx,y\r\n1,2\r\n", "IMG.1.csv"), expected)
 
@@ -120,26 +120,23 @@ def test_csv_of_one_photograph_has_its_name(tmp_path):
 @pytest.mark.parametrize(
     "text, reason",
     [
-        (
-            "",
-            "it has no columns x and y; understood are CSV whose first",
-        ),
-        ("1,2\n3,4\n", "no columns x and y; understood are CSV"),
+        ("", "it has no columns x and y; supported are CSV whose first"),
+        ("1,2\n3,4\n", "no columns x and y; supported are CSV"),
         ("x;y\n1;2\n", "it has no columns x and y"),
         (b"\x00\xff\xfe\x80" * 9, "it has no columns x and y"),
         ("x,y\n1,2\n3\n", "line 3: x='3', y=None are not two numbers"),
         ("x,y\n,\n", "line 2: x='', y='' are not two numbers"),
         ("image,x,y\na.jpg,1,two\n", "line 2: x='1', y='two' are not two numbers"),
         ("image,x,y\na.jpg,1,\n", "line 2: x='1', y='' are not two numbers"),
-        ("image,x,y\na/b.jpg,1,2\nc/b.jpg,1,2\n", "it speaks of two photographs b"),
+        ("image,x,y\na/b.jpg,1,2\nc/b.jpg,1,2\n", "it lists two images named b"),
         ("x,y\n" + '"' + "1" * 200_000, "line 1: field larger than field limit"),
     ],
 )
-def test_what_is_no_csv_is_refused(text, reason, tmp_path):
-    assert reason in refused(tmp_path, text)
+def test_invalid_csv_raises_value_error(text, reason, tmp_path):
+    assert reason in read_error(tmp_path, text)
 
 
-def test_labelme(tmp_path):
+def test_labelme_shapes(tmp_path):
     tree = labelme(
         ("point", [[1.5, 2]]),
         ("rectangle", [[30, 40], [10, 20]]),
@@ -153,13 +150,13 @@ def test_labelme(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["polygon", "line", "linestrip", "mask", None])
-def test_a_labelme_shape_that_is_no_head_is_refused(kind, tmp_path):
+def test_labelme_shape_without_center_raises_value_error(kind, tmp_path):
     tree = labelme(("point", [[1, 2]]), (kind, [[1, 2], [3, 4], [5, 6]]))
     expected = f": shape 2 is a {kind} of 3 points; heads are points, rectangles or"
-    assert refused(tmp_path, tree).startswith(expected)
+    assert read_error(tmp_path, tree).startswith(expected)
 
 
-def test_coco_boxes(tmp_path):
+def test_coco_box_centers(tmp_path):
     tree = coco([{"bbox": [10, 20, 4, 7]}, {"bbox": [0, 0, 1, 1], "keypoints": []}])
     points = [[12, 23.5], [0.5, 0.5]]
     check(read(tmp_path, tree), {"IMG_1": (points, (640, 480)), "IMG_2": ([], None)})
@@ -168,16 +165,16 @@ def test_coco_boxes(tmp_path):
 @pytest.mark.parametrize(
     "names, keypoints, head",
     [
-        (["point"], [5, 6, 2], [5, 6]),  # one keypoint, whatever it is called
+        (["point"], [5, 6, 2], [5, 6]),  # one keypoint of any name
         (None, [5, 6, 1], [5, 6]),
         (["foot", "head"], [1, 1, 2, 8, 9, 2], [8, 9]),
         (["nose", "left_eye", "hip"], [2, 2, 2, 4, 8, 1, 90, 90, 2], [3, 5]),
         (["nose", "left_eye", "hip"], [2, 2, 2, 0, 0, 0, 90, 90, 2], [2, 2]),
-        (["nose", "hip"], [0, 0, 0, 90, 90, 2], [12, 23.5]),  # unseen: the box
+        (["nose", "hip"], [0, 0, 0, 90, 90, 2], [12, 23.5]),  # not labeled: the box
         (["a", "b"], [2, 2, 2, 4, 8, 1], [3, 5]),
     ],
 )
-def test_coco_keypoints(names, keypoints, head, tmp_path):
+def test_coco_head_is_the_mean_of_its_keypoints(names, keypoints, head, tmp_path):
     tree = coco([{"bbox": [10, 20, 4, 7], "keypoints": keypoints}], names)
     check(read(tmp_path, tree), {"IMG_1": ([head], (640, 480)), "IMG_2": ([], None)})
 
@@ -187,20 +184,20 @@ def test_coco_keypoints(names, keypoints, head, tmp_path):
     [
         ({"bbox": [1, 2, 3, 4], "iscrowd": 1}, "annotation 0 is a group (iscrowd)"),
         ({"image_id": 99}, "annotation 0 is of no image listed: 99"),
-        ({"segmentation": []}, "annotation 0 has no labelled keypoint and no bbox"),
+        ({"segmentation": []}, "annotation 0 has no labeled keypoint and no bbox"),
         ({"keypoints": [1, 2]}, "cannot reshape array of size 2"),
     ],
 )
-def test_a_coco_annotation_that_is_no_head_is_refused(annotation, reason, tmp_path):
-    assert reason in refused(tmp_path, coco([annotation]))
+def test_coco_annotation_without_head_raises_value_error(annotation, reason, tmp_path):
+    assert reason in read_error(tmp_path, coco([annotation]))
 
 
-def test_two_images_of_one_coco_name_are_refused(tmp_path):
+def test_two_coco_images_of_one_name_raise_value_error(tmp_path):
     tree = coco([], file_name="IMG_2.png")
-    assert "two of its images have one file_name" in refused(tmp_path, tree)
+    assert "two of its images have one file_name" in read_error(tmp_path, tree)
 
 
-def test_via(tmp_path):
+def test_via_shapes(tmp_path):
     shapes = (
         {"name": "point", "cx": 1, "cy": 2},
         {"name": "circle", "cx": 3.5, "cy": 4, "r": 9},
@@ -213,58 +210,52 @@ def test_via(tmp_path):
     check(read(tmp_path, both), expected)
     project = {"_via_settings": {}, "_via_img_metadata": both, "_via_attributes": {}}
     check(read(tmp_path, project), expected)
-    old = via(*shapes)
-    file = old["IMG_1.jpg1234"]
+    version_1 = via(*shapes)
+    file = version_1["IMG_1.jpg1234"]
     file["regions"] = {str(n): region for n, region in enumerate(file["regions"])}
-    check(read(tmp_path, old), {"IMG_1": (points, None)})
+    check(read(tmp_path, version_1), {"IMG_1": (points, None)})
 
 
-def test_a_via_polygon_is_refused(tmp_path):
+def test_via_polygon_and_repeated_file_raise_value_error(tmp_path):
     shape = {"name": "polygon", "all_points_x": [1, 2, 3], "all_points_y": [1, 2, 1]}
     expected = (
         ": IMG_1.jpg has a polygon; heads are points, circles, ellipses or rects."
     )
-    assert refused(tmp_path, via(shape)) == expected
+    assert read_error(tmp_path, via(shape)) == expected
     twice = {"a": via()["IMG_1.jpg1234"], "b": via()["IMG_1.jpg1234"]}
-    assert "it speaks of two files IMG_1.jpg" in refused(tmp_path, twice)
+    assert "it lists two files named IMG_1.jpg" in read_error(tmp_path, twice)
 
 
-def test_cvat(tmp_path):
-    found = read(tmp_path, CVAT.format(shapes=POINTS + BOX + ELLIPSE))
+def test_cvat_shapes(tmp_path):
+    heads = read(tmp_path, CVAT.format(shapes=POINTS + BOX + ELLIPSE))
     points = [[1.5, 2.25], [30, 40], [11.5, 25], [5.5, 6]]
-    check(found, {"IMG_1": (points, (640, 480)), "IMG_2": ([], (320, 240))})
+    check(heads, {"IMG_1": (points, (640, 480)), "IMG_2": ([], (320, 240))})
 
 
 @pytest.mark.parametrize("shape", ["polygon", "polyline", "mask", "cuboid", "skeleton"])
-def test_a_cvat_shape_that_is_no_head_is_refused(shape, tmp_path):
+def test_cvat_shape_without_center_raises_value_error(shape, tmp_path):
     text = CVAT.format(shapes=f'<{shape} label="head" points="1,2;3,4">{BOX}</{shape}>')
     expected = f": day1/IMG_1.jpg has a {shape}; heads are points, boxes or ellipses"
-    assert refused(tmp_path, text).startswith(expected)
+    assert read_error(tmp_path, text).startswith(expected)
 
 
 @pytest.mark.parametrize(
     "text, reason",
     [
-        (CVAT.format(shapes=POINTS)[:-20], "it is not whole XML ("),
-        (
-            "<annotations></annotations>",
-            "this XML holds no <image>; understood are",
-        ),
-        ("<html><image/></html>", "this XML holds no <image>; understood are"),
+        (CVAT.format(shapes=POINTS)[:-20], "it is not valid XML ("),
+        ("<annotations></annotations>", "this XML holds no <image>; supported are"),
+        ("<html><image/></html>", "this XML holds no <image>; supported are"),
         ("<annotations><track/></annotations>", "export 'CVAT for images'"),
         (CVAT.format(shapes="").replace("IMG_2", "day1/IMG_1"), "have one name"),
         (CVAT.format(shapes=POINTS).replace("1.50,2.25", "1.50"), "inhomogeneous"),
-        (
-            CVAT.format(shapes="").replace("width=", "w="),
-            "damaged (KeyError: 'width",
-        ),
+        (CVAT.format(shapes="").replace("width=", "w="), "damaged (KeyError: 'width"),
     ],
 )
-def test_xml_that_is_not_cvats_is_refused(text, reason, tmp_path):
-    assert reason in refused(tmp_path, text)
+def test_invalid_xml_raises_value_error(text, reason, tmp_path):
+    assert reason in read_error(tmp_path, text)
 
 
-def test_hostile_xml_is_refused_before_anything_is_expanded(tmp_path):
+def test_xml_with_a_doctype_raises_before_entities_are_expanded(tmp_path):
     laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
     laughs = f'<!DOCTYPE annotations [<!ENTITY l0 "ha">{laughs}]>'
     fetch = f'<!DOCTYPE a [<!ENTITY f SYSTEM "file://{tmp_path}/secret">]>'
@@ -272,8 +263,8 @@ def test_hostile_xml_is_refused_before_anything_is_expanded(tmp_path):
     for doctype, entity in ((laughs, "&l11;"), (fetch, "&f;"), ("<!DOCTYPE a>", "")):
         text = CVAT.format(shapes="").replace("?>", f"?>{doctype}")
         text = text.replace("<name>heads", f"<name>{entity}")
-        words = ": its XML has a DOCTYPE, which no annotation needs: refused."
-        assert refused(tmp_path, text) == words
+        expected = ": its XML has a DOCTYPE, which is not supported."
+        assert read_error(tmp_path, text) == expected
 
 
 def png(image):
@@ -282,17 +273,17 @@ def png(image):
     return data.getvalue()
 
 
-def dots(mode, colour):
-    """Two lone pixels, two that touch at a corner, and a disc."""
+def dots(mode, color):
+    """Two single pixels, two that touch at a corner, and a disc."""
     image = Image.new(mode, (64, 48))
     draw = ImageDraw.Draw(image)
-    draw.point([(0, 0), (63, 47), (20, 10), (21, 11)], fill=colour)
-    draw.ellipse((36, 16, 44, 24), fill=colour)
+    draw.point([(0, 0), (63, 47), (20, 10), (21, 11)], fill=color)
+    draw.ellipse((36, 16, 44, 24), fill=color)
     return image
 
 
 @pytest.mark.parametrize(
-    "mode, colour",
+    "mode, color",
     [
         ("1", 1),
         ("L", 1),
@@ -302,37 +293,33 @@ def dots(mode, colour):
         ("P", 3),
     ],
 )
-def test_dots(mode, colour, tmp_path):
-    image = dots(mode, colour)
+def test_dot_map_points_are_the_centers_of_dots(mode, color, tmp_path):
+    image = dots(mode, color)
     if mode == "P":
         image.putpalette([0, 0, 0, 9, 9, 9, 1, 1, 1, 0, 200, 0])
-    found = read(tmp_path, png(image), "IMG_1_dots.png")
-    points = [[0, 0], [20.5, 10.5], [40, 20], [63, 47]]
-    found["IMG_1"] = found["IMG_1"]._replace(
-        points=found["IMG_1"].points[np.argsort(found["IMG_1"].points[:, 0])]
-    )
-    check(found, {"IMG_1": (points, (64, 48))})
+    heads = read(tmp_path, png(image), "IMG_1_dots.png")
+    points = heads["IMG_1"].points
+    by_x = heads["IMG_1"]._replace(points=points[np.argsort(points[:, 0])])
+    expected = [[0, 0], [20.5, 10.5], [40, 20], [63, 47]]
+    check(heads | {"IMG_1": by_x}, {"IMG_1": (expected, (64, 48))})
 
 
-def test_pictures_that_are_no_dots(tmp_path):
-    nobody = png(Image.new("RGBA", (64, 48), (255, 255, 255, 0)))
+def test_empty_and_invalid_dot_maps(tmp_path):
+    empty = png(Image.new("RGBA", (64, 48), (255, 255, 255, 0)))
     for name in ("a.1_dots.png", "a.1_dots.PNG"):
-        check(read(tmp_path, nobody, name), {"a.1": ([], (64, 48))})
+        check(read(tmp_path, empty, name), {"a.1": ([], (64, 48))})
     white = png(Image.new("L", (64, 48), 255))
-    assert "more than half of it is not black" in refused(tmp_path, white)
-    text = refused(tmp_path, white[:60])
-    assert "is not a whole JPEG or PNG" in text and not text.endswith("..")
+    assert "more than half of it is not black" in read_error(tmp_path, white)
+    text = read_error(tmp_path, white[:60])
+    assert "is not a complete JPEG or PNG" in text and not text.endswith("..")
 
 
 @pytest.mark.parametrize(
     "tree, reason",
     [
-        (
-            {"items": []},
-            "this JSON is of no known tool; understood are CSV whose",
-        ),
-        ([1, 2], "this JSON is of no known tool"),
-        ('{"shapes": [', "it is not whole JSON"),
+        ({"items": []}, "this JSON is of no supported tool; supported are CSV whose"),
+        ([1, 2], "this JSON is of no supported tool"),
+        ('{"shapes": [', "it is not valid JSON"),
         (labelme(("point", [[1, "a"]])), "could not convert string to float"),
         (labelme(("point", [[1, 2, 3]])), "cannot reshape"),
         (labelme(("point", [[10**400, 2]])), "damaged (OverflowError"),
@@ -342,17 +329,17 @@ def test_pictures_that_are_no_dots(tmp_path):
         ("[" * 100_000, "recursion"),
     ],
 )
-def test_other_json_is_refused(tree, reason, tmp_path):
-    assert reason in refused(tmp_path, tree)
+def test_invalid_json_raises_value_error(tree, reason, tmp_path):
+    assert reason in read_error(tmp_path, tree)
 
 
-def test_numbers_that_are_none_are_for_others_to_refuse(tmp_path):
+def test_coordinates_that_are_not_finite_are_kept(tmp_path):
     shape = '{"shape_type": "point", "points": [[NaN, 1e999]]}'
-    found = read(tmp_path, f'{{"shapes": [{shape}], "imagePath": "a.jpg"}}')
-    np.testing.assert_array_equal(found["a"].points, [[np.nan, np.inf]])
+    heads = read(tmp_path, f'{{"shapes": [{shape}], "imagePath": "a.jpg"}}')
+    np.testing.assert_array_equal(heads["a"].points, [[np.nan, np.inf]])
     assert np.isinf(heads_lib.make_heads([(1e300, 1)]).points[0, 0])
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_missing_file_is_named_in_the_error(tmp_path):
     with pytest.raises(ValueError, match=f"{tmp_path}/none is damaged .FileNotFound"):
         annotations.read(tmp_path / "none")

@@ -1,4 +1,4 @@
-"""Boundaries, classes and weights against numbers computed by hand."""
+"""Thresholds, classes and weights against numbers computed by hand."""
 
 import numpy as np
 import pytest
@@ -6,16 +6,16 @@ import pytest
 from cpcnn_jax.data import density_classes
 
 
-def test_classes_cover_the_counts_in_equal_widths():
+def test_equal_width_classes_cover_the_counts():
     thresholds = density_classes.fit_thresholds([0, 7, 100], num_classes=5)
     np.testing.assert_array_equal(thresholds, [20, 40, 60, 80])
-    found = density_classes.density_class([0, 20, 20.5, 79, 100, 5000], thresholds)
-    assert found.dtype == np.int32
-    assert found.tolist() == [0, 0, 1, 3, 4, 4]
+    classes = density_classes.density_class([0, 20, 20.5, 79, 100, 5000], thresholds)
+    assert classes.dtype == np.int32
+    assert classes.tolist() == [0, 0, 1, 3, 4, 4]
     assert density_classes.density_class(41, thresholds) == 2
 
 
-def test_an_empty_data_set_is_all_of_the_lowest_class():
+def test_zero_counts_are_of_the_lowest_class():
     thresholds = density_classes.fit_thresholds(np.zeros(4), num_classes=5)
     assert density_classes.density_class(np.zeros(4), thresholds).tolist() == [0] * 4
     np.testing.assert_allclose(
@@ -24,7 +24,7 @@ def test_an_empty_data_set_is_all_of_the_lowest_class():
     )
 
 
-def test_class_weights_are_the_authors():
+def test_class_weights_equal_the_authors_formula():
     counts = [0] * 6 + [15] * 3 + [30]
     weights = density_classes.class_weights(counts, [10, 20])
     np.testing.assert_allclose(weights, np.array([0.4, 0.7, 0.9]) / 2.0, rtol=1e-6)
@@ -32,6 +32,6 @@ def test_class_weights_are_the_authors():
 
 
 def test_thresholds_need_counts_and_classes():
-    for counts, classes in (([], 5), ([3], 1)):
+    for counts, num_classes in (([], 5), ([3], 1)):
         with pytest.raises(ValueError, match="at least one count and 2 classes"):
-            density_classes.fit_thresholds(counts, num_classes=classes)
+            density_classes.fit_thresholds(counts, num_classes=num_classes)

@@ -1,4 +1,4 @@
-"""Density maps against SciPy's Gaussian filter, and sums that are counts."""
+"""Density maps against SciPy's Gaussian filter, and their sums against counts."""
 
 import doctest
 
@@ -11,7 +11,7 @@ from cpcnn_jax.data import density_map
 from cpcnn_jax.inference import density_resize
 
 SHAPE = (96, 128)  # of the image
-# Pixels per metre of a camera that looks down a street: 5 at the top, 40 at the bottom.
+# Pixels per metre of a street: 5 at the top, 40 at the bottom.
 PERSPECTIVE = np.tile(np.linspace(5, 40, 96, dtype=np.float32)[:, None], (1, 128))
 
 
@@ -20,7 +20,7 @@ def draw(points, **options):
 
 
 def crowd(number, seed=0):
-    """Heads everywhere, with some on the corners, on one another and on borders."""
+    """Random head points, with some on corners, on borders and at the same point."""
     points = np.random.default_rng(seed).uniform(0, 1, (number, 2)) * (128, 96)
     special = [[0, 0], [127.9, 95.9], [127, 0], [0, 95], [64, 0.2], [5, 5], [5, 5]]
     points[: len(special)] = np.reshape(special[:number], (-1, 2))
@@ -39,8 +39,8 @@ def test_examples():
 
 def test_fixed_equals_gaussian_filter_in_the_interior():
     expected = filtered(40, 60, 4.0, 7 / 4.0) + filtered(42, 70, 4.0, 7 / 4.0)
-    found = draw([[60.9, 40.2], [70.0, 42.99]])
-    np.testing.assert_allclose(found, expected, atol=1e-8)
+    density = draw([[60.9, 40.2], [70.0, 42.99]])
+    np.testing.assert_allclose(density, expected, atol=1e-8)
 
 
 def test_fixed_window_is_15_pixels_around_the_floored_head():
@@ -62,10 +62,8 @@ def test_adaptive_equals_gaussian_filter_per_head():
 
 def test_perspective_equals_gaussian_filter_per_head():
     points = np.array([[60.9, 30.2], [66, 60]])
-    photograph = {"name": "frame", "perspective": PERSPECTIVE}
-    sigma = config.Target(sigma_mode="perspective", sigma_metres=0.1).sigma_of(
-        photograph
-    )
+    record = {"name": "frame", "perspective": PERSPECTIVE}
+    sigma = config.Target(sigma_mode="perspective", sigma_metres=0.1).sigma_of(record)
     metre = [5 + 35 * row / 95 for row in (30, 60)]
     expected = filtered(30, 60, 0.1 * metre[0], 4.0)
     expected += filtered(60, 66, 0.1 * metre[1], 4.0)
@@ -87,23 +85,23 @@ def test_sum_is_the_number_of_heads(number, sigma):
 @every_sigma
 def test_coincident_heads_add(sigma):
     for number in (2, 3, 7):
-        found = draw([[30, 30]] * number, sigma=sigma)
-        assert found.sum() == pytest.approx(number, abs=1e-4)
-        assert found.argmax() == 30 * 128 + 30
-        if not isinstance(sigma, str):  # they are each other's neighbours
+        density = draw([[30, 30]] * number, sigma=sigma)
+        assert density.sum() == pytest.approx(number, abs=1e-4)
+        assert density.argmax() == 30 * 128 + 30
+        if not isinstance(sigma, str):  # adaptive sigmas depend on the neighbors
             np.testing.assert_allclose(
-                found, number * draw([[30, 30]], sigma=sigma), atol=1e-6
+                density, number * draw([[30, 30]], sigma=sigma), atol=1e-6
             )
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (127, 0), (0, 95), (127, 95)])
 def test_peak_stays_on_a_head_at_the_border(corner):
     x, y = corner
-    found = draw([corner])
-    assert np.unravel_index(found.argmax(), SHAPE) == (y, x)
-    # The Gaussian that the border cut, scaled to sum 1.
+    density = draw([corner])
+    assert np.unravel_index(density.argmax(), SHAPE) == (y, x)
+    # The Gaussian, cut by the border and scaled to sum 1.
     cut = filtered(y, x, 4.0, 7 / 4.0)
-    np.testing.assert_allclose(found, cut / cut.sum(), atol=1e-7)
+    np.testing.assert_allclose(density, cut / cut.sum(), atol=1e-7)
 
 
 @every_sigma
@@ -114,9 +112,9 @@ def test_window_is_the_cut(window, sigma):
     top, left, height, width = window
     points = crowd(300)
     cut = draw(points, sigma=sigma)[top : top + height, left : left + width]
-    found = draw(points, sigma=sigma, window=window)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, cut, atol=1e-6)
+    density = draw(points, sigma=sigma, window=window)
+    assert density.dtype == np.float32
+    np.testing.assert_allclose(density, cut, atol=1e-6)
 
 
 def test_heads_outside_the_image_do_not_count():
@@ -126,7 +124,7 @@ def test_heads_outside_the_image_do_not_count():
     np.testing.assert_array_equal(draw(points[:5]), np.zeros(SHAPE))
 
 
-def test_bad_points_and_sigma_are_refused():
+def test_bad_points_and_sigma_raise_value_error():
     with pytest.raises(ValueError, match="1 of 2 head points are not finite"):
         draw([[1, 2], [np.nan, 3]])
     with pytest.raises(ValueError, match=r"must be \[N, 2\].*got \(2, 3\)"):
@@ -136,7 +134,7 @@ def test_bad_points_and_sigma_are_refused():
             draw([[1, 2]], sigma=sigma)
 
 
-def test_a_map_of_sigmas_is_of_the_image_and_positive_at_heads():
+def test_sigma_map_must_have_the_image_shape_and_be_positive_at_heads():
     with pytest.raises(ValueError, match=r"must be \(96, 128\); got \(128, 96\)"):
         draw([[1, 2]], sigma=PERSPECTIVE.T)
     for wrong in (0, -3, np.nan, np.inf):
@@ -147,81 +145,81 @@ def test_a_map_of_sigmas_is_of_the_image_and_positive_at_heads():
         assert draw([[1, 2]], sigma=sigma).sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_a_sigma_far_beyond_the_image_is_a_flat_map():
-    found = draw([[10, 20]], sigma=np.full(SHAPE, 1e7))
-    np.testing.assert_allclose(found, 1 / found.size, rtol=1e-4)
+def test_very_large_sigma_gives_a_flat_map():
+    density = draw([[10, 20]], sigma=np.full(SHAPE, 1e7))
+    np.testing.assert_allclose(density, 1 / density.size, rtol=1e-4)
 
 
 @pytest.mark.parametrize("into", [(5, 7), (16, 24), (17, 29), (3, 50), (2, 3)])
 def test_resizing_keeps_the_sum_of_every_part(into):
-    people = np.random.default_rng(0).gamma(0.3, 1, (5, 7))
-    found = density_resize.resize_density(people, into)
-    assert found.shape == into and found.dtype == np.float32
-    np.testing.assert_allclose(found.sum(dtype=np.float64), people.sum(), rtol=1e-6)
-    fine = np.kron(people, np.ones((into[0], into[1]))) / (into[0] * into[1])
+    density = np.random.default_rng(0).gamma(0.3, 1, (5, 7))
+    resized = density_resize.resize_density(density, into)
+    assert resized.shape == into and resized.dtype == np.float32
+    np.testing.assert_allclose(resized.sum(dtype=np.float64), density.sum(), rtol=1e-6)
+    fine = np.kron(density, np.ones((into[0], into[1]))) / (into[0] * into[1])
     blocks = fine.reshape(into[0], 5, into[1], 7).sum((1, 3))  # into equal parts
-    np.testing.assert_allclose(found, blocks, rtol=1e-5)
+    np.testing.assert_allclose(resized, blocks, rtol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
-def test_resizing_to_a_part_is_the_sums_of_blocks(scale):
-    people = draw(crowd(300))
-    blocks = people.reshape(96 // scale, scale, 128 // scale, scale).sum((1, 3))
-    found = density_resize.resize_density(people, (96 // scale, 128 // scale))
-    np.testing.assert_allclose(found, blocks, rtol=1e-5, atol=1e-7)
+def test_resizing_by_a_divisor_sums_blocks(scale):
+    density = draw(crowd(300))
+    blocks = density.reshape(96 // scale, scale, 128 // scale, scale).sum((1, 3))
+    resized = density_resize.resize_density(density, (96 // scale, 128 // scale))
+    np.testing.assert_allclose(resized, blocks, rtol=1e-5, atol=1e-7)
 
 
-def sums_are_counts(source, indices):
-    """Every kernel, at the full, half, quarter and eighth size; 1e-4 people at most."""
+def check_sums(dataset, indices):
+    """Checks every kernel at sizes 1, 1/2, 1/4 and 1/8 to 1e-4 people."""
     for i in indices:
-        shape, heads = source.shapes[i], source.points[i]
+        shape, heads = dataset.shapes[i], dataset.points[i]
         rows = np.linspace(0.5, 12, shape[0])[:, None]
         for sigma in (4.0, "adaptive", np.broadcast_to(rows, shape)):
-            people = density_map.density_map(heads, shape=shape, sigma=sigma)
+            density = density_map.density_map(heads, shape=shape, sigma=sigma)
             for scale in (1, 2, 4, 8):  # sides that do not divide are rounded down
                 part = density_resize.resize_density(
-                    people, (shape[0] // scale, shape[1] // scale)
+                    density, (shape[0] // scale, shape[1] // scale)
                 )
                 error = abs(part.sum(dtype=np.float64) - len(heads))
-                assert error < 1e-4, f"{source.names[i]}: {error} at 1/{scale}"
+                assert error < 1e-4, f"{dataset.names[i]}: {error} at 1/{scale}"
 
 
 @pytest.fixture(scope="module")
-def real_sources(real_data, tmp_path_factory):
+def real_datasets(real_data, tmp_path_factory):
     """ShanghaiTech A, train and test, B's training part, and all of UCF_CC_50."""
     a, b = (
         config.ShanghaiTech(part=part, root=str(real_data / "ShanghaiTech"))
         for part in "AB"
     )
     folds = config.UcfCc50(root=str(real_data / "UCF_CC_50"))
-    wanted = [(a, "train"), (a, "test"), (b, "train")]
-    wanted += [(folds, "train"), (folds, "test")]
+    splits = [(a, "train"), (a, "test"), (b, "train")]
+    splits += [(folds, "train"), (folds, "test")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("prepared")))
-        sources = [data.open_dataset(settings, split) for settings, split in wanted]
-    assert sum(map(len, sources)) == 300 + 182 + 400 + 50
-    return sources
+        datasets = [data.open_dataset(settings, split) for settings, split in splits]
+    assert sum(map(len, datasets)) == 300 + 182 + 400 + 50
+    return datasets
 
 
-def test_sums_are_counts_on_real_crowds(real_sources):
-    """Of each set the fullest, the emptiest and the smallest photograph."""
-    for source in real_sources:
-        heads = [len(points) for points in source.points]
-        pixels = [height * width for height, width in source.shapes]
+def test_sums_equal_counts_on_selected_real_images(real_datasets):
+    """Selects the fullest, the emptiest and the smallest image of each data set."""
+    for dataset in real_datasets:
+        heads = [len(points) for points in dataset.points]
+        pixels = [height * width for height, width in dataset.shapes]
         chosen = {np.argmax(heads), np.argmin(heads), np.argmin(pixels)}
-        sums_are_counts(source, sorted(chosen))
+        check_sums(dataset, sorted(chosen))
 
 
 @pytest.mark.long
-def test_sums_are_counts_on_every_real_crowd(real_sources):
-    for source in real_sources:
-        sums_are_counts(source, range(len(source)))
+def test_sums_equal_counts_on_every_real_image(real_datasets):
+    for dataset in real_datasets:
+        check_sums(dataset, range(len(dataset)))
 
 
 def test_sum_is_the_number_of_12_000_heads():
     points = np.random.default_rng(0).uniform(0, 1, (12_000, 2)) ** 2 * (1024, 768)
     for sigma in (4.0, "adaptive"):
-        people = density_map.density_map(points, shape=(768, 1024), sigma=sigma)
+        density = density_map.density_map(points, shape=(768, 1024), sigma=sigma)
         for scale in (1, 2, 4, 8):
-            part = density_resize.resize_density(people, (768 // scale, 1024 // scale))
+            part = density_resize.resize_density(density, (768 // scale, 1024 // scale))
             assert part.sum(dtype=np.float64) == pytest.approx(12_000, abs=1e-4)

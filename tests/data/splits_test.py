@@ -1,4 +1,4 @@
-"""The validation photographs: the same for everybody, and never learned from."""
+"""The validation split: a function of names, apart from the training images."""
 
 import hashlib
 
@@ -10,10 +10,10 @@ from cpcnn_jax.data import splits
 
 
 class Named:
-    """A source of nothing but names; photograph i is i."""
+    """A data set whose record i is i."""
 
     def __init__(self, *names):
-        self.names, self.skipped = list(names), ("IMG_0.jpg is no photograph.",)
+        self.names, self.skipped = list(names), ("IMG_0.jpg is not an image.",)
         self.shapes = [(64 + i, 64) for i in range(len(names))]
         self.points = [np.full((i, 2), i, np.float32) for i in range(len(names))]
 
@@ -27,51 +27,53 @@ class Named:
 NAMES = [f"IMG_{i}" for i in range(1, 301)]
 
 
-def test_the_smallest_hashes_are_held_out():
-    learn, validate = splits.split(Named(*NAMES), 10)
-    assert (len(learn), len(validate)) == (270, 30)
-    assert {*learn.names} | {*validate.names} == {*NAMES}
+def test_images_with_the_smallest_hashes_are_held_out():
+    training, validation = splits.split(Named(*NAMES), 10)
+    assert (len(training), len(validation)) == (270, 30)
+    assert {*training.names} | {*validation.names} == {*NAMES}
     digests = [hashlib.sha256(name.encode()).hexdigest() for name in NAMES]
     smallest = {NAMES[i] for i in sorted(range(300), key=digests.__getitem__)[:30]}
-    assert {*validate.names} == smallest
-    assert "IMG_87" in smallest  # by sha256sum its hash is the first: 005...
+    assert {*validation.names} == smallest
+    assert "IMG_87" in smallest  # its SHA-256 is the smallest: 005...
 
 
-def test_parts_are_sources_in_the_order_of_the_whole():
-    source = Named(*NAMES)
-    for part in splits.split(source, 25):
+def test_both_parts_are_data_sets_in_the_original_order():
+    dataset = Named(*NAMES)
+    for part in splits.split(dataset, 25):
         numbers = [part[i] for i in range(len(part))]
         assert numbers == sorted(numbers)
         assert part.names == [NAMES[i] for i in numbers]
-        assert part.shapes == [source.shapes[i] for i in numbers]
+        assert part.shapes == [dataset.shapes[i] for i in numbers]
         assert [len(points) for points in part.points] == numbers
-        assert part.skipped == source.skipped
+        assert part.skipped == dataset.skipped
 
 
-def test_the_choice_follows_names_not_places():
+def test_choice_depends_on_names_and_not_on_order():
     one = splits.split(Named(*NAMES), 10)[1]
     other = splits.split(Named(*NAMES[::-1]), 10)[1]
     assert {*one.names} == {*other.names}
 
 
-@pytest.mark.parametrize("count, share, held", [(6, 10, 1), (6, 0, 0), (10, 99, None)])
-def test_a_share_is_rounded_up(count, share, held):
-    source = Named(*NAMES[:count])
+@pytest.mark.parametrize(
+    "count, percent, held", [(6, 10, 1), (6, 0, 0), (10, 99, None)]
+)
+def test_percentage_is_rounded_up(count, percent, held):
+    dataset = Named(*NAMES[:count])
     if held is None:
         text = "--config.validation.percent=99 holds out 10 of 10 .* none is left"
         with pytest.raises(ValueError, match=text):
-            splits.split(source, share)
+            splits.split(dataset, percent)
     else:
-        assert len(splits.split(source, share)[1]) == held
+        assert len(splits.split(dataset, percent)[1]) == held
 
 
-def test_photographs_come_through_whole():
-    source = data.open_dataset(config.SyntheticCrowd(num_train=4), "train")
-    learn, validate = splits.split(source, 50)
-    for part in (learn, validate):
+def test_records_are_unchanged():
+    dataset = data.open_dataset(config.SyntheticCrowd(num_train=4), "train")
+    training, validation = splits.split(dataset, 50)
+    for part in (training, validation):
         for i, name in enumerate(part.names):
             record = part[i]
-            whole = source[source.names.index(name)]
+            original = dataset[dataset.names.index(name)]
             assert record["name"] == name
-            np.testing.assert_array_equal(record["image"], whole["image"])
+            np.testing.assert_array_equal(record["image"], original["image"])
             np.testing.assert_array_equal(part.points[i], record["points"])

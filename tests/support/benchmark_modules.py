@@ -7,9 +7,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def module(name):
-    """A benchmark, imported."""
+    """Imports the program benchmarks/NAME.py."""
     path = ROOT / "benchmarks" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"{name}_benchmark", path)
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    return program

@@ -1,4 +1,4 @@
-"""Small folders in the exact layouts of six data sets."""
+"""Small folders in the layouts of six public data sets."""
 
 import zlib
 
@@ -6,25 +6,21 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-SIZE = (72, 66)  # (width, height) of every photograph written here
-
-
-SCENES = ("104207", "200608", "200702", "202201", "500717")
-
-
+SIZE = (72, 66)  # (width, height) of every image
+SCENES = ("104207", "200608", "200702", "202201", "500717")  # of the test split
 CORNERS = np.array([[10, 5], [60, 5], [60, 50], [10, 50]])  # of the region of interest
 
 
 def heads(name):
-    """Those of a photograph: four to seven, inside, and inside the region."""
-    random = np.random.default_rng(zlib.crc32(name.encode()))
-    return random.uniform(12, 48, (random.integers(4, 8), 2)).astype(np.float32)
+    """Four to seven head points of an image, inside its region of interest."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    return rng.uniform(12, 48, (rng.integers(4, 8), 2)).astype(np.float32)
 
 
 def write_image(path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    grey = np.linspace(0, 255, SIZE[0] * SIZE[1]).reshape(SIZE[::-1]).astype(np.uint8)
-    Image.fromarray(grey).save(path)
+    ramp = np.linspace(0, 255, SIZE[0] * SIZE[1]).reshape(SIZE[::-1]).astype(np.uint8)
+    Image.fromarray(ramp).save(path)
 
 
 def write_mat(path, **variables):

@@ -1,4 +1,4 @@
-"""An evaluated run of small files, as an evaluation leaves them in the workdir."""
+"""Workdir of an evaluated run with small files."""
 
 import csv
 import dataclasses
@@ -14,9 +14,9 @@ LEVELS = (("ex-lo", 0, 120), ("lo", 120, 300), ("med", 300, 700), ("hi", 700, No
 
 
 def write(folder, number=30, seed=0):
-    """The files of a run with this many photographs; returns the folder."""
+    """Writes the files of a run with `number` images; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = photographs(number, np.random.default_rng(seed))
+    rows = make_rows(number, np.random.default_rng(seed))
     with open(folder / "predictions.csv", "w", newline="") as file:
         table = csv.DictWriter(file, rows[0].keys())
         table.writeheader()
@@ -26,7 +26,7 @@ def write(folder, number=30, seed=0):
     experiment = config.Experiment(data=config.ShanghaiTech(part="A"))
     (folder / "config.json").write_text(json.dumps(dataclasses.asdict(experiment)))
     (folder / "environment.json").write_text(json.dumps(ENVIRONMENT))
-    draw(folder / "pictures", rows)
+    draw_pictures(folder / "pictures", rows)
     return folder
 
 
@@ -39,17 +39,17 @@ ENVIRONMENT = {
 }
 
 
-def photographs(number, draw):
-    """Rows of predictions.csv; the first has a hostile name."""
+def make_rows(number, rng):
+    """Makes rows of predictions.csv; the first name is HTML."""
     rows = []
     for index in range(number):
-        count = int(draw.gamma(1.2, 350))
-        predicted = max(0.0, count * draw.normal(0.95, 0.25) + draw.normal(20, 15))
+        count = int(rng.gamma(1.2, 350))
+        predicted = max(0.0, count * rng.normal(0.95, 0.25) + rng.normal(20, 15))
         level = next(name for name, _, to in LEVELS if to is None or count <= to)
         name = HOSTILE if index == 0 else f"IMG_{index + 1}"
         rows.append(
             {"name": name, "count": count, "predicted": predicted}
-            | {"psnr": draw.normal(21, 2), "ssim": draw.uniform(0.4, 0.9)}
+            | {"psnr": rng.normal(21, 2), "ssim": rng.uniform(0.4, 0.9)}
             | {f"game{n}": abs(predicted - count) * (1 + n / 4) for n in (1, 2, 3)}
             | {"level": level}
         )
@@ -61,15 +61,15 @@ def error(row):
 
 
 def scores(rows):
-    """metrics.json."""
+    """Makes the content of metrics.json."""
     errors = np.array([error(row) for row in rows])
     mean = float(np.mean(errors))
     levels = []
     for name, above, to in LEVELS:
-        own = [error(row) for row in rows if row["level"] == name]
-        mae = float(np.mean(own)) if own else None
+        errors_ = [error(row) for row in rows if row["level"] == name]
+        mae = float(np.mean(errors_)) if errors_ else None
         levels.append(
-            {"level": name, "above": above, "to": to, "num_images": len(own)}
+            {"level": name, "above": above, "to": to, "num_images": len(errors_)}
             | {"mae": mae}
         )
     return {
@@ -86,13 +86,13 @@ def scores(rows):
         "training_mean": 541.5,
         "mae_of_training_mean": 303.75,
         "count_reference": "points",
-        "psnr_ssim": "of maps over the true map's peak",
+        "psnr_ssim": "divided by the true map's peak",
         "test_evaluations": 1,
     }
 
 
 def log():
-    """Lines of metrics.jsonl, with what a run that went on has said twice."""
+    """Yields lines of metrics.jsonl, with the repeated steps of a resumed run."""
     for stage, name, steps in (("gce", "accuracy", 40), ("density", "crop_mae", 200)):
         for step in (*range(10, steps + 1, 10), steps - 10, steps):
             loss = {"loss": 1 / step, name: 100 / step, "images_per_second": 12.5}
@@ -105,11 +105,11 @@ def _line(line):
     return json.dumps(line) + "\n"
 
 
-def draw(folder, rows, shown=5):
-    """Pictures, evenly over the ranking, best first."""
+def draw_pictures(folder, rows, number=5):
+    """Draws pictures, evenly spaced over the ranking, best first."""
     folder.mkdir()
     ranking = sorted(rows, key=error)
-    for index in np.linspace(0, len(rows) - 1, shown).round().astype(int):
+    for index in np.linspace(0, len(rows) - 1, number).round().astype(int):
         name = ranking[index]["name"].replace("/", "_")
         grey = int(255 * index / len(rows))
         picture = Image.new("RGB", (1350, 540), (grey, 90, 120))

@@ -1,10 +1,10 @@
-"""Photographs for tests of where windows lie: plain grey, heads in known places."""
+"""Sources of plain images with head points at known positions."""
 
 import numpy as np
 
 
 class Mixed:
-    """A source of plain grey photographs of several sizes; one head in each quarter."""
+    """A source of plain gray images of several sizes with a head in each quarter."""
 
     def __init__(self, *shapes):
         self.shapes = shapes
@@ -21,7 +21,7 @@ class Mixed:
 
 
 class Stripes(Mixed):
-    """Red rises from left to right, green from top to bottom."""
+    """A source whose red rises from left to right and green from top to bottom."""
 
     def __getitem__(self, i):
         height, width = self.shapes[i]

@@ -1,10 +1,10 @@
-"""HTML read back by the parser of the standard library."""
+"""HTML parser for tests, based on the standard library."""
 
 from html.parser import HTMLParser
 
 
 class Reader(HTMLParser):
-    """The elements and the text that a browser would see."""
+    """The elements and the text of an HTML document."""
 
     def __init__(self, markup):
         super().__init__()

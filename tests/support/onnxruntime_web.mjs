@@ -1,5 +1,5 @@
 // node onnxruntime_web.mjs NODE_MODULES MODEL IMAGE HEIGHT WIDTH DENSITY
-// onnxruntime-web computes the density of an image; both are raw float32.
+// Computes the density of an image by onnxruntime-web; both files hold raw float32.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
@@ -10,5 +10,5 @@ const session = await ort.InferenceSession.create(new Uint8Array(readFileSync(mo
 });
 const pixels = new Float32Array(new Uint8Array(readFileSync(image)).buffer);
 const shape = [1, Number(height), Number(width), 3];
-const found = await session.run({ image: new ort.Tensor("float32", pixels, shape) });
-writeFileSync(density, found.density.data);
+const outputs = await session.run({ image: new ort.Tensor("float32", pixels, shape) });
+writeFileSync(density, outputs.density.data);

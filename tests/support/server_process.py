@@ -1,4 +1,4 @@
-"""The server as a user starts it, and requests to it by the standard library alone."""
+"""Server process started by the command, and requests by the standard library."""
 
 import contextlib
 import http.client
@@ -20,7 +20,7 @@ TYPE = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
 def weights_file(folder):
-    """Drawn weights of the smallest networks."""
+    """Writes random weights of the smallest networks."""
     path = folder / "weights.safetensors"
     serialization.save(
         path,
@@ -33,15 +33,15 @@ def weights_file(folder):
 
 @contextlib.contextmanager
 def running(file, *flags):
-    """The address of a server process, which must end in order on Ctrl-C."""
+    """Yields the address of a server process, which must exit cleanly on Ctrl-C."""
     environment = {
         **os.environ,
         "JAX_PLATFORMS": "cpu",
         "JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir,
     }
-    words = ["serve", "--weights", str(file), "--port", "0", *flags]
+    args = ["serve", "--weights", str(file), "--port", "0", *flags]
     with subprocess.Popen(
-        [sys.executable, "-m", "cpcnn_jax", *words],
+        [sys.executable, "-m", "cpcnn_jax", *args],
         cwd=tiny_experiment.ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -53,18 +53,18 @@ def running(file, *flags):
             assert line.startswith("serve: http://127.0.0.1:"), process.stderr.read()
             yield line.split()[1]
             process.send_signal(signal.SIGINT)
-            _, complaints = process.communicate(timeout=120)
-            # libtiff itself writes to stderr about damaged files.
-            assert process.returncode == 0 and "Traceback" not in complaints, complaints
+            _, err = process.communicate(timeout=120)
+            # libtiff writes to stderr about damaged files.
+            assert process.returncode == 0 and "Traceback" not in err, err
         finally:
             process.kill()
 
 
-def form(photograph=None, name="a.png", fields=()):
-    """The body of a request: a file and (field, text) pairs."""
+def form(image=None, name="a.png", fields=()):
+    """Encodes the body of a request: a file and (field, text) pairs."""
     parts = [(f'name="{field}"', text.encode()) for field, text in fields]
-    if photograph is not None:
-        parts.append((f'name="photograph"; filename="{name}"', photograph))
+    if image is not None:
+        parts.append((f'name="photograph"; filename="{name}"', image))
     lines = [
         f"--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode()
         + content
@@ -75,33 +75,32 @@ def form(photograph=None, name="a.png", fields=()):
 
 
 def connect(address, timeout=300):
-    where = urllib.parse.urlsplit(address)
-    return http.client.HTTPConnection(where.hostname, where.port, timeout=timeout)
+    url = urllib.parse.urlsplit(address)
+    return http.client.HTTPConnection(url.hostname, url.port, timeout=timeout)
 
 
 def ask(address, method, path, body=None, headers=None):
-    """(status, headers, body) of one request."""
+    """Sends one request and returns (status, headers, body)."""
     with contextlib.closing(connect(address)) as connection:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
         return answer.status, answer.headers, answer.read()
 
 
-def count(address, photograph, name="a.png", fields=()):
-    """(status, what the JSON says) of POST /count."""
-    body = form(photograph, name, fields)
-    status, _, found = ask(address, "POST", "/count", body, TYPE)
-    return status, json.loads(found)
+def count(address, image, name="a.png", fields=()):
+    """Sends POST /count and returns (status, JSON)."""
+    status, _, answer = ask(address, "POST", "/count", form(image, name, fields), TYPE)
+    return status, json.loads(answer)
 
 
 def health(address):
-    status, _, found = ask(address, "GET", "/health")
+    status, _, answer = ask(address, "GET", "/health")
     assert status == 200
-    return json.loads(found)
+    return json.loads(answer)
 
 
 def until(address, taken):
-    """Wait until so many places are taken."""
+    """Waits until this number of places is taken."""
     for _ in range(3000):
         if health(address)["taken"] == taken:
             return
@@ -110,7 +109,7 @@ def until(address, taken):
 
 
 def metric(address, name):
-    """A number of /metrics."""
+    """Reads a number of /metrics."""
     _, _, text = ask(address, "GET", "/metrics")
-    found = [v for v in text.decode().splitlines() if v.startswith(f"{name} ")]
-    return float(found[0].split()[1])
+    lines = [v for v in text.decode().splitlines() if v.startswith(f"{name} ")]
+    return float(lines[0].split()[1])

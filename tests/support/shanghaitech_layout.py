@@ -1,4 +1,4 @@
-"""A small folder in the exact layout of ShanghaiTech."""
+"""A small folder in the layout of ShanghaiTech."""
 
 import numpy as np
 from PIL import Image
@@ -8,7 +8,7 @@ SIZES = {1: (90, 81), 2: (101, 77), 10: (64, 120)}  # (width, height) of IMG_n
 
 
 def write_part(root, part="part_A", truth="ground-truth", splits=("train", "test")):
-    """The distributed layout with three photographs a split; the second is grey."""
+    """Writes the distributed layout: three images per split, the second grayscale."""
     for split in splits:
         folder = root / part / f"{split}_data"
         (folder / "images").mkdir(parents=True)
@@ -22,8 +22,8 @@ def write_part(root, part="part_A", truth="ground-truth", splits=("train", "test
 
 
 def write_image(path, size, mode):
-    smooth = np.linspace(0, 255, size[0] * size[1]).reshape(size[::-1]).astype(np.uint8)
-    Image.fromarray(smooth).convert(mode).save(path)
+    ramp = np.linspace(0, 255, size[0] * size[1]).reshape(size[::-1]).astype(np.uint8)
+    Image.fromarray(ramp).convert(mode).save(path)
 
 
 def write_points(path, points):

@@ -1,10 +1,10 @@
-"""A real SLURM on this host, of four virtual nodes, as Debian packages it.
+"""A SLURM cluster of four virtual nodes on this host, from Debian's packages.
 
     python tests/support/slurm_cluster.py
 
-starts one in a new folder, prints what to export to use it, and stops it on Ctrl-C.
-Needs munge, slurmctld, slurmd and slurm-client, and nothing of the system's own
-configuration: keys, ports, state and logs are its own.
+starts it in a new folder, prints the environment variable to export, and stops it on
+Ctrl-C. It needs munge, slurmctld, slurmd and slurm-client. It has its own keys, ports,
+state and logs and does not read the system's configuration.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue")
 NODES = 4
-# Nodes are called what they can be reached at: JAX asks the first for the others.
+# Names of nodes are addresses: JAX connects to the first node by its name.
 CONFIG = """
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
@@ -44,18 +44,18 @@ PartitionName=all Nodes=ALL Default=YES
 """
 
 
-def missing():
-    """Programs that are not installed."""
+def missing_programs():
+    """Names of programs that are not installed."""
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
     return [name for name in PROGRAMS if not shutil.which(name, path=path)]
 
 
 @contextlib.contextmanager
-def running(folder):
-    """Within, a cluster runs; yields the environment in which to use it.
+def run_cluster(folder):
+    """Runs a cluster in a folder; yields the environment variables of its commands.
 
     Raises:
-      TimeoutError: it did not come up within a minute; the text says what it wrote.
+      TimeoutError: it did not start within a minute; the text ends with its logs.
     """
     folder = Path(folder).resolve()
     (folder / "state").mkdir(parents=True)
@@ -79,28 +79,26 @@ def running(folder):
         "SLURM_CONF": f"{folder}/slurm.conf",
     }
     munge = ["munged", "--foreground", "--force", f"--key-file={key}"]
-    for kind, name in (
-        ("socket", "socket"),
-        ("pid-file", "pid"),
-        ("seed-file", "seed"),
-    ):
-        munge.append(f"--{kind}={folder}/munge.{name}")
-    munge.append(f"--log-file={folder}/munge.log")
+    files = {"socket": "socket", "pid-file": "pid", "seed-file": "seed"}
+    for option, name in (files | {"log-file": "log"}).items():
+        munge.append(f"--{option}={folder}/munge.{name}")
     daemons = [munge, ["slurmctld", "-D"]]
     daemons += [["slurmd", "-D", "-N", f"127.0.0.{i + 1}"] for i in range(NODES)]
     with contextlib.ExitStack() as stack:
-        for number, words in enumerate(daemons):
-            stack.enter_context(_daemon(words, environment, folder / f"{number}.log"))
+        for number, command in enumerate(daemons):
+            stack.enter_context(
+                _run_daemon(command, environment, folder / f"{number}.log")
+            )
             if number == 0:
-                _until((folder / "munge.socket").exists, folder)
-        _until(lambda: _idle(environment) == NODES, folder)
+                _wait((folder / "munge.socket").exists, folder)
+        _wait(lambda: _count_idle(environment) == NODES, folder)
         yield environment
 
 
 @contextlib.contextmanager
-def _daemon(words, environment, log):
+def _run_daemon(command, environment, log):
     with open(log, "wb") as file:
-        process = subprocess.Popen(words, env=environment, stdout=file, stderr=file)
+        process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
     try:
         yield
     finally:
@@ -112,17 +110,17 @@ def _daemon(words, environment, log):
             process.wait()
 
 
-def _idle(environment):
-    words = ["sinfo", "--noheader", "--Node", "--format=%T"]
-    found = subprocess.run(
-        words, env=environment, capture_output=True, text=True, check=False
+def _count_idle(environment):
+    command = ["sinfo", "--noheader", "--Node", "--format=%T"]
+    result = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False
     )
-    return found.stdout.split().count("idle")
+    return result.stdout.split().count("idle")
 
 
-def _until(true, folder):
+def _wait(condition, folder):
     for _ in range(600):
-        if true():
+        if condition():
             return
         time.sleep(0.1)
     logs = "\n".join(path.read_text()[-500:] for path in sorted(folder.glob("?.log")))
@@ -130,10 +128,10 @@ def _until(true, folder):
 
 
 if __name__ == "__main__":
-    if absent := missing():
+    if absent := missing_programs():
         raise SystemExit(f"not installed: {', '.join(absent)}")
-    with tempfile.TemporaryDirectory() as place:
-        with running(Path(place) / "slurm") as variables:
+    with tempfile.TemporaryDirectory() as parent:
+        with run_cluster(Path(parent) / "slurm") as variables:
             print(f"export SLURM_CONF={variables['SLURM_CONF']}", flush=True)
             with contextlib.suppress(KeyboardInterrupt):
                 signal.pause()

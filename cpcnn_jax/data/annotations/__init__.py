@@ -1,40 +1,47 @@
-"""Head points that people mark with a tool, read from the file that the tool writes.
+"""Head points from the annotation files of common labeling tools.
 
-Which format a file is in is seen from what it holds, not from its name:
+The content of a file determines its format, not its name:
 
-    CSV        columns x and y and, for several photographs, image; `table`
-    LabelMe    its JSON, one file a photograph; `labelme`
+    CSV        columns x and y, and a column image for several images; `csv_points`
+    LabelMe    JSON, one file per image; `labelme`
     COCO       JSON of keypoints or boxes; `coco`
     VIA        JSON of VGG Image Annotator 2, annotations or a project; `via`
-    CVAT       XML "CVAT for images 1.1"; its JSON is COCO's; `cvat`
-    dots       a PNG as large as the photograph, black but for the heads; `dots`
+    CVAT       XML "CVAT for images 1.1"; CVAT's JSON is COCO; `cvat`
+    dot map    PNG of the image's size, black except for the heads; `dot_map`
 
-A head is a point or the centre of a box, a circle or an ellipse. A shape that has no
-certain centre (a polygon, a line, a mask) is refused, so that nobody is lost unsaid.
+A head is a point or the center of a box, a circle or an ellipse. A shape without a
+definite center (a polygon, a line, a mask) is an error, because dropping it would
+change the count.
 """
 
 import json
-from pathlib import PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 from cpcnn_jax.data.annotations import coco, csv_points, cvat, dot_map, labelme, via
 from cpcnn_jax.data.annotations import heads as heads_lib
 
+_JSON_READERS = (
+    (labelme.is_labelme, labelme.read),
+    (coco.is_coco, coco.read),
+    (via.is_via, via.read),
+)
 
-def read(path):
-    """Reads a file of annotations in any format that is understood.
+
+def read(path: Path) -> dict[str, heads_lib.Heads]:
+    """Reads an annotation file of any supported format.
 
     Args:
-      path: the file.
+      path: the annotation file.
 
     Returns:
-      {photograph's name, without folders and suffix: `heads.Heads`}; a photograph that
-      the file does not speak of is not in it.
+      {image name without folders and suffix: `heads.Heads`}, with every image that the
+      file lists.
 
     Raises:
-      ValueError: another format, a damaged file, or a shape that is no head.
+      ValueError: unsupported format, damaged file, or a shape without a center.
     """
     try:
-        return _by_stem(_read(path.read_bytes(), path.name))
+        return _index_by_stem(_read_format(path.read_bytes(), path.name))
     except (ArithmeticError, AttributeError, LookupError, OSError, TypeError) as error:
         raise ValueError(
             f"{path} is damaged ({type(error).__name__}: {error})."
@@ -43,18 +50,17 @@ def read(path):
         raise ValueError(f"{path}: {str(error).removesuffix('.')}.") from error
 
 
-def _by_stem(found):
-    """The heads by the photographs' names without folders and suffixes."""
-    named = {}
-    for name, heads in found.items():
+def _index_by_stem(heads_by_name):
+    by_stem = {}
+    for name, heads in heads_by_name.items():
         stem = PureWindowsPath(name).stem
-        if stem in named:
-            raise ValueError(f"it speaks of two photographs {stem}")
-        named[stem] = heads
-    return named
+        if stem in by_stem:
+            raise ValueError(f"it lists two images named {stem}")
+        by_stem[stem] = heads
+    return by_stem
 
 
-def _read(data, name):
+def _read_format(data, name):
     match data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]:
         case b"\x89":
             return dot_map.read(data, name)
@@ -69,8 +75,8 @@ def _read_json(data):
     try:
         tree = json.loads(data)
     except ValueError as error:
-        raise ValueError(f"it is not whole JSON ({error})") from None
-    for module in (labelme, coco, via):
-        if isinstance(tree, dict) and module.understands(tree):
-            return module.read(tree)
-    raise ValueError(f"this JSON is of no known tool; {heads_lib.UNDERSTOOD}")
+        raise ValueError(f"it is not valid JSON ({error})") from None
+    for accepts, read_tree in _JSON_READERS:
+        if isinstance(tree, dict) and accepts(tree):
+            return read_tree(tree)
+    raise ValueError(f"this JSON is of no supported tool; {heads_lib.SUPPORTED}")

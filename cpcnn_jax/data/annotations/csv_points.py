@@ -1,13 +1,13 @@
-"""Heads from CSV: a line per head, columns by the names in the first line.
+"""Head points from CSV: one line per head, columns named by the first line.
 
-    image,x,y              of several photographs
+    image,x,y              points of several images
     IMG_1.jpg,12.5,30
     IMG_2.jpg,,            IMG_2.jpg has no heads
 
-    x,y                    of one, named like the file
+    x,y                    points of one image, which has the name of the file
     12.5,30
 
-Other columns are ignored, the order is free, and coordinates are in pixels.
+Further columns are ignored and the order is free. Coordinates are in pixels.
 """
 
 import csv
@@ -16,18 +16,18 @@ import io
 from cpcnn_jax.data.annotations import heads as heads_lib
 
 
-def read(data, name):
-    """Reads the heads.
+def read(data: bytes, name: str) -> dict[str, heads_lib.Heads]:
+    """Reads the head points of a CSV file.
 
     Args:
-      data: the file's bytes.
-      name: the file's, for the photograph where there is no column image.
+      data: content of the file.
+      name: file name, used as the image's name where there is no column image.
 
     Returns:
-      {photograph's name: `heads.Heads`}.
+      {image name: `heads.Heads`}.
 
     Raises:
-      ValueError: it has no columns x and y, or a line is no head.
+      ValueError: no columns x and y, or a line without two numbers.
 
     Example:
       >>> read(b"image,x,y\\na.jpg,1,2\\nb.jpg,,", "all.csv")["a.jpg"].points
@@ -38,18 +38,18 @@ def read(data, name):
     try:
         columns = table.fieldnames or ()
         if not {"x", "y"} <= set(columns):
-            raise ValueError(f"it has no columns x and y; {heads_lib.UNDERSTOOD}")
-        found = {} if "image" in columns else {name: []}
+            raise ValueError(f"it has no columns x and y; {heads_lib.SUPPORTED}")
+        points: dict[str, list] = {} if "image" in columns else {name: []}
         for row in table:
-            points = found.setdefault(row.get("image", name), [])
-            points += _head(row, table.line_num)
+            image_points = points.setdefault(row.get("image", name), [])
+            image_points += _parse_row(row, table.line_num)
     except csv.Error as error:
         raise ValueError(f"line {table.line_num}: {error}") from None
-    return {image: heads_lib.make_heads(points) for image, points in found.items()}
+    return {image: heads_lib.make_heads(pairs) for image, pairs in points.items()}
 
 
-def _head(row, line):
-    """The head of a line, or none if x and y are empty and it names a photograph."""
+def _parse_row(row, line):
+    """A list of one (x, y); empty if x and y are empty and the row names an image."""
     x, y = row["x"], row["y"]
     if row.get("image") and not x and not y:
         return []

@@ -1,30 +1,28 @@
-"""Heads from CVAT's XML "CVAT for images 1.1".
+"""Head points from CVAT's XML "CVAT for images 1.1".
 
-Read are its shapes points (each point is a head), box and ellipse (the centres), and
-image sizes; tags are ignored. A DOCTYPE, without which there are no entities to expand
-and no files to fetch, is refused.
+The reader takes image sizes and the shapes points (each point is a head), box and
+ellipse (their centers). It ignores tags. A DOCTYPE is an error, so that no entity is
+expanded and no file is fetched.
 """
 
 from xml.parsers import expat
 
 from cpcnn_jax.data.annotations import heads as heads_lib
 
-_REFUSED = ("polygon", "polyline", "mask", "cuboid", "skeleton")
+_UNSUPPORTED = ("polygon", "polyline", "mask", "cuboid", "skeleton")
 
 
-def read(data):
-    """Reads the heads.
-
-    Args:
-      data: the file's bytes.
+def read(data: bytes) -> dict[str, heads_lib.Heads]:
+    """Reads the head points of every image from the content of a file.
 
     Returns:
-      {photograph's name: `heads.Heads`}, with every image of the file.
+      {image name: `heads.Heads`}.
 
     Raises:
-      ValueError: not whole XML, a DOCTYPE, another XML, or a shape that is no head.
+      ValueError: invalid XML, a DOCTYPE, another XML, or a shape without a center.
     """
-    path, images = [], []  # the open elements; (attributes, points)
+    path: list[str] = []  # the open elements
+    images: list[tuple[dict, list]] = []  # (attributes, points)
 
     def start(element, attributes):
         path.append(element)
@@ -34,33 +32,33 @@ def read(data):
             images.append((attributes, []))
         elif path[:2] == ["annotations", "image"] and len(path) == 3:
             image, points = images[-1]
-            points += _heads(image["name"], element, attributes)
+            points += _head_points(image["name"], element, attributes)
 
     parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartDoctypeDeclHandler = _raise_doctype
     parser.StartElementHandler = start
     parser.EndElementHandler = lambda _: path.pop()
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
-        raise ValueError(f"it is not whole XML ({error})") from None
+        raise ValueError(f"it is not valid XML ({error})") from None
     if not images:
-        raise ValueError(f"this XML holds no <image>; {heads_lib.UNDERSTOOD}")
+        raise ValueError(f"this XML holds no <image>; {heads_lib.SUPPORTED}")
     if len({image["name"] for image, _ in images}) < len(images):
         raise ValueError("two of its images have one name")
     return {i["name"]: heads_lib.make_heads(points, _size(i)) for i, points in images}
 
 
-def _refuse_doctype(*_):
-    raise ValueError("its XML has a DOCTYPE, which no annotation needs: refused")
+def _raise_doctype(*_):
+    raise ValueError("its XML has a DOCTYPE, which is not supported")
 
 
 def _size(image):
     return int(image["width"]), int(image["height"])
 
 
-def _heads(name, shape, attributes):
-    if shape in _REFUSED:
+def _head_points(name, shape, attributes):
+    if shape in _UNSUPPORTED:
         raise ValueError(
             f"{name} has a {shape}; heads are points, boxes or ellipses in CVAT"
         )

@@ -1,7 +1,7 @@
-"""Heads from a picture of dots: a PNG as large as the photograph, black but for them.
+"""Head points from a dot map: a PNG of the image's size, black except for the heads.
 
-A head is a group of pixels that are not black and touch, also at their corners; it lies
-in the middle of the group. Transparent pixels are black. Dots that touch are one head.
+A head is an 8-connected group of pixels that are not black; its point is the center of
+the group. Transparent pixels are black. Dots that touch are one head.
 """
 
 import io
@@ -14,32 +14,32 @@ from cpcnn_jax.data import readers
 from cpcnn_jax.data.annotations import heads as heads_lib
 
 SUFFIX = "_dots"  # IMG_1_dots.png belongs to IMG_1.jpg
-MOST = 0.5  # of the pixels; more is not black with dots
+MAX_DOT_FRACTION = 0.5  # of the pixels
 
 
-def read(data, name):
-    """Reads the heads.
+def read(data: bytes, name: str) -> dict[str, heads_lib.Heads]:
+    """Reads the head points of one image.
 
     Args:
-      data: the file's bytes.
-      name: the file's.
+      data: content of the file.
+      name: file name; the image's name is this without SUFFIX.
 
     Returns:
-      {photograph's name: `heads.Heads`}, of one photograph.
+      {image name: `heads.Heads`}.
 
     Raises:
-      ValueError: not a whole PNG, too large, or mostly not black.
+      ValueError: not a complete PNG, too large, or mostly not black.
     """
     image = readers.decode_image(io.BytesIO(data), name)
-    if image.mode[0] in "IF":  # numbers of heads, say; colours would cut them
-        dotted = np.asarray(image) != 0
+    if image.mode[0] in "IF":  # wide integers or floats, which RGBA would clip
+        dots = np.asarray(image) != 0
     else:
         pixels = np.asarray(image.convert("RGBA"))
-        dotted = pixels[..., :3].any(axis=2) & (pixels[..., 3] > 0)
-    if dotted.mean() > MOST:
-        raise ValueError("more than half of it is not black, so it is no mask of dots")
-    groups, number = ndimage.label(dotted, np.ones((3, 3)))
-    middles = ndimage.center_of_mass(dotted, groups, range(1, number + 1))
-    points = [(x, y) for y, x in middles]
-    photograph = PurePath(name).stem.removesuffix(SUFFIX)
-    return {f"{photograph}.png": heads_lib.make_heads(points, image.size)}
+        dots = pixels[..., :3].any(axis=2) & (pixels[..., 3] > 0)
+    if dots.mean() > MAX_DOT_FRACTION:
+        raise ValueError("more than half of it is not black, so it is no dot map")
+    groups, number = ndimage.label(dots, np.ones((3, 3)))
+    centers = ndimage.center_of_mass(dots, groups, range(1, number + 1))
+    points = [(x, y) for y, x in centers]
+    stem = PurePath(name).stem.removesuffix(SUFFIX)
+    return {f"{stem}.png": heads_lib.make_heads(points, image.size)}

@@ -1,35 +1,39 @@
-"""What every format of annotations is read to."""
+"""Head points of one image, the common result of all annotation readers."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-UNDERSTOOD = (
-    "understood are CSV whose first line names the columns x, y (and image), JSON of "
-    "LabelMe, COCO or VIA 2, XML of 'CVAT for images', PNG of dots"
+SUPPORTED = (
+    "supported are CSV whose first line names the columns x, y (and image), JSON of "
+    "LabelMe, COCO or VIA 2, XML of 'CVAT for images', and PNG dot maps"
 )
 
 
 class Heads(NamedTuple):
-    """The heads of one photograph."""
+    """Head points of one image."""
 
     points: np.ndarray  # `[N, 2]` float32 (x, y), pixels
-    size: tuple | None = None  # (width, height) of the photograph, if the file says it
+    size: tuple[int, int] | None = None  # (width, height) if the file states it, pixels
 
 
-def make_heads(points, size=None):
-    """`Heads` from a list of (x, y); coordinates that are no numbers are refused.
+def make_heads(points: Sequence, size: tuple[int, int] | None = None) -> Heads:
+    """Converts a list of (x, y), which may be text, to `Heads`.
+
+    Raises:
+      ValueError: a coordinate is not a number.
 
     Example:
-      >>> heads([(1, 2), (3.5, 4)]).points.shape, make_heads([]).points.shape
+      >>> make_heads([(1, 2), (3.5, "4")]).points.shape, make_heads([]).points.shape
       ((2, 2), (0, 2))
     """
-    with np.errstate(over="ignore"):  # too large is infinite, and that is not finite
+    with np.errstate(over="ignore"):  # a value beyond float32 becomes infinite
         pairs = np.array(points, np.float64).reshape(len(points), 2).astype(np.float32)
     return Heads(pairs, size)
 
 
-def box_center(corners):
-    """(x, y) of the middle between the outermost of some corners."""
+def box_center(corners: Sequence) -> tuple[float, float]:
+    """Computes the (x, y) center of the bounding box of `[N, 2]` corners."""
     x, y = np.array(corners, np.float64).T
     return (x.min() + x.max()) / 2, (y.min() + y.max()) / 2

@@ -1,48 +1,48 @@
-"""Heads from VGG Image Annotator 2: the exported annotations or a saved project, JSON.
+"""Head points from VGG Image Annotator 2: JSON of annotations or of a saved project.
 
-Read are its shapes point, circle, ellipse and rect, of the last three the centres.
+The reader takes the shapes point, circle, ellipse and rect (the centers of the last
+three).
 """
+
+from typing import Any
 
 from cpcnn_jax.data.annotations import heads as heads_lib
 
 
-def is_via(tree):
-    """Whether parsed JSON is VIA's."""
+def is_via(tree: dict[str, Any]) -> bool:
+    """Whether parsed JSON has VIA's structure."""
     files = _files(tree).values()
     return all(
         isinstance(f, dict) and "filename" in f and "regions" in f for f in files
     )
 
 
-def read(tree):
-    """Reads the heads.
-
-    Args:
-      tree: the parsed JSON.
+def read(tree: dict[str, Any]) -> dict[str, heads_lib.Heads]:
+    """Reads the head points of every image of parsed JSON.
 
     Returns:
-      {photograph's name: `heads.Heads`}.
+      {image name: `heads.Heads`}.
 
     Raises:
-      ValueError: a shape that is no head.
+      ValueError: a shape without a center, or an image listed twice.
     """
-    found = {}
+    heads = {}
     for file in _files(tree).values():
         regions, name = file["regions"], file["filename"]
-        if name in found:
-            raise ValueError(f"it speaks of two files {name}")
+        if name in heads:
+            raise ValueError(f"it lists two files named {name}")
         if isinstance(regions, dict):  # VIA 1
             regions = regions.values()
-        points = [_head(name, region["shape_attributes"]) for region in regions]
-        found[name] = heads_lib.make_heads(points)
-    return found
+        points = [_head_point(name, region["shape_attributes"]) for region in regions]
+        heads[name] = heads_lib.make_heads(points)
+    return heads
 
 
 def _files(tree):
     return tree.get("_via_img_metadata", tree)
 
 
-def _head(name, shape):
+def _head_point(name, shape):
     match shape["name"]:
         case "point" | "circle" | "ellipse":
             return shape["cx"], shape["cy"]

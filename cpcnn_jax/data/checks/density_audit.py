@@ -1,5 +1,6 @@
-"""One density map of another project, held against its head points."""
+"""Comparison of density maps of other projects with their head points."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,37 +9,37 @@ import numpy as np
 from cpcnn_jax.data import density_map
 from cpcnn_jax.data.checks import external_maps
 
-SCALES = (1, 2, 4, 8)  # of photograph to map, in every project that we know
+SCALES = (1, 2, 4, 8)  # image side over map side, in all common projects
 
 
 class Audit(NamedTuple):
-    """What a density map holds, and what it should."""
+    """Measurements of one density map and of its head points."""
 
     path: Path
-    shape: tuple  # (h, w) of the map
-    photograph: tuple | None  # (H, W), where there is one
-    people: float  # the sum of the map's finite cells
-    negative: float  # the sum of those below zero, people
-    not_finite: int  # cells
-    heads: int  # inside the photograph
-    outside: int  # of it
+    shape: tuple[int, int]  # (h, w) of the map, cells
+    image_shape: tuple[int, int] | None  # (H, W), pixels; None without an image
+    people: float  # sum of the finite cells
+    negative: float  # sum of the cells below zero, people
+    not_finite: int  # number of cells
+    heads: int  # number inside the image
+    outside: int  # number outside the image
 
     @property
-    def drift(self):
-        """People that the map has too many."""
+    def drift(self) -> float:
+        """Sum of the map minus the number of heads, people."""
         return self.people - self.heads
 
     @property
-    def percent(self):
-        """The drift as a part of the heads, or of one head where there is none."""
-        return percent(self.drift, self.heads)
+    def drift_percent(self) -> float:
+        """Drift in percent of the heads, of one head if there is none."""
+        return percent_of_heads(self.drift, self.heads)
 
     @property
-    def scale(self):
-        """1, 2, 4 or 8: the photograph's sides over the map's, rounded either way."""
-        if self.photograph is None:
+    def scale(self) -> int | None:
+        """Image side over map side, rounded either way; None if not in SCALES."""
+        if self.image_shape is None:
             return None
-        pairs = list(zip(self.photograph, self.shape, strict=True))
+        pairs = list(zip(self.image_shape, self.shape, strict=True))
         fits = (
             scale
             for scale in SCALES
@@ -46,62 +47,77 @@ class Audit(NamedTuple):
         )
         return next(fits, None)
 
-    def faults(self, tolerance):
-        """What is wrong with the map.
+    def faults(self, tolerance: float) -> list[str]:
+        """Lists the faults of the map; empty for a map that equals its heads.
 
         Args:
-          tolerance: percent of the heads, for the drift and for what is negative.
-
-        Returns:
-          A list of words; empty for a map that is its heads.
+          tolerance: limit of the drift and of the negative sum, percent of the heads.
         """
-        found = []
+        faults = []
         if self.not_finite:
-            found.append(f"{self.not_finite} cells not finite")
-        if abs(self.percent) > tolerance:
-            found.append("drifts")
-        if percent(-self.negative, self.heads) > tolerance:
-            found.append("negative")
-        if self.photograph and self.scale is None:
-            height, width = self.photograph
-            found.append(f"no 1/1, 1/2, 1/4 or 1/8 of {width}x{height}")
-        return found
+            faults.append(f"{self.not_finite} cells not finite")
+        if abs(self.drift_percent) > tolerance:
+            faults.append("drifts")
+        if percent_of_heads(-self.negative, self.heads) > tolerance:
+            faults.append("negative")
+        if self.image_shape and self.scale is None:
+            height, width = self.image_shape
+            faults.append(f"no 1/1, 1/2, 1/4 or 1/8 of {width}x{height}")
+        return faults
 
 
-def percent(people, heads):
-    """People as percent of so many heads; of one where there is none."""
+def percent_of_heads(people: float, heads: int) -> float:
+    """Converts people to percent of the heads, of one head if there is none."""
     return 100 * people / max(heads, 1)
 
 
-def audit(path, heads, image=None):
-    """Reads a density map and its points.
+def audit_map(path: Path, heads: Path, image: Path | None = None) -> Audit:
+    """Reads a density map and its head points and measures both.
 
     Args:
-      path: of the map.
-      heads: the file of its points.
-      image: its photograph; None where there is none, so that no size is checked and
-        only heads left of or above the photograph are known to be outside.
-
-    Returns:
-      `Audit`.
+      path: the map's file.
+      heads: file of the head points.
+      image: the image's file. Without it, no size is checked and only heads left of or
+        above the image count as outside.
 
     Raises:
       ValueError: one of the files cannot be used; the text names it.
     """
     people, points = external_maps.read_map(path), external_maps.read_heads(heads)
-    photograph = external_maps.image_shape(image) if image else None
+    shape = external_maps.image_shape(image) if image else None
     try:
-        inside = density_map.points_inside(points, photograph or (np.inf, np.inf))
+        inside = density_map.points_inside(points, shape or (np.inf, np.inf))
     except ValueError as error:
         raise ValueError(f"{heads}: {error}") from None
     finite = people[np.isfinite(people)]
     return Audit(
         path=path,
         shape=people.shape,
-        photograph=photograph,
+        image_shape=shape,
         people=float(finite.sum()),
         negative=float(finite[finite < 0].sum()),
         not_finite=people.size - finite.size,
         heads=int(inside.sum()),
         outside=int((~inside).sum()),
     )
+
+
+def audit_maps(
+    paths: Iterable[Path], points: str | None = None, images: str | None = None
+) -> Iterator[tuple[Path, Audit | Exception]]:
+    """Audits each density map.
+
+    Args:
+      paths: files of the maps.
+      points: folder of the head points; see `external_maps.find_heads`.
+      images: folder of the images; see `external_maps.find_image`.
+
+    Yields:
+      (path, its `Audit` or the error that names the file that cannot be used).
+    """
+    for path in paths:
+        try:
+            heads = external_maps.find_heads(path, points)
+            yield path, audit_map(path, heads, external_maps.find_image(path, images))
+        except (ValueError, OSError) as error:
+            yield path, error

@@ -1,8 +1,9 @@
-"""Which data set a folder holds, and its photographs before anything is checked."""
+"""Detection of the data set in a folder, without checking its files."""
 
 from pathlib import Path
 from typing import NamedTuple
 
+from cpcnn_jax.data import sample
 from cpcnn_jax.data.datasets import (
     base,
     folder,
@@ -16,9 +17,9 @@ from cpcnn_jax.data.datasets import (
     world_expo,
 )
 
-DISTRIBUTED = (
-    *((shanghaitech.ShanghaiTech, shanghaitech.of_part(part)) for part in "AB"),
-    (  # one of the parts itself
+DISTRIBUTED: tuple[tuple[type[base.Builder], base.Origin], ...] = (
+    *((shanghaitech.ShanghaiTech, shanghaitech.part_origin(part)) for part in "AB"),
+    (  # the folder of one part
         shanghaitech.ShanghaiTech,
         shanghaitech.ORIGIN._replace(places=("",), marker="t*_data/images"),
     ),
@@ -32,34 +33,28 @@ DISTRIBUTED = (
 
 
 class DetectedDataset(NamedTuple):
-    """The photographs of a folder."""
+    """The images of a folder, paired with their annotations."""
 
     name: str  # of the data set
-    splits: dict  # {split, by its path below the folder: `sample.Sample`s}
-    places: dict  # {split: the data set's own folder}
-    strays: list  # (annotation's file, photograph's name) of photographs not there
+    splits: dict[str, list[sample.Sample]]  # by path below the folder
+    places: dict[str, Path]  # {split: folder of its data set}
+    strays: list[tuple[Path, str]]  # (annotation file, name of its missing image)
 
 
-def detect_dataset(root):
-    """Looks for a data set as distributed, else for photographs of one's own.
-
-    Args:
-      root: the folder.
-
-    Returns:
-      `DetectedDataset`.
+def detect_dataset(root: str | Path) -> DetectedDataset:
+    """Finds public data sets in their distributed layout, else the user's own images.
 
     Raises:
-      ValueError: a file that lists or annotates several photographs cannot be read.
+      ValueError: a file that lists or annotates several images cannot be read.
     """
     root = Path(root)
     names, splits, places = [], {}, {}
     for kind, origin in DISTRIBUTED:
-        if place := base.cache_place(origin, root):
+        if place := base.find_root(origin, root):
             names.append(origin.name)
-            for split, photographs in kind.splits(place).items():
+            for split, samples in kind.splits(place).items():
                 path = (place.relative_to(root) / split).as_posix()
-                splits[path], places[path] = photographs, place
+                splits[path], places[path] = samples, place
     if names:
         return DetectedDataset(" and ".join(names), splits, places, [])
     own = folder_index.index_folder(root)

@@ -1,12 +1,12 @@
-"""Density maps and head points as other projects store them: one photograph a file.
+"""Density maps and head points in the file formats of other projects.
 
-Maps are .h5 (the array "density", as CSRNet's recipe writes it, or the only one), .npy
-and .csv; points are .mat of ShanghaiTech, UCF, UCF-QNRF, NWPU-Crowd or WorldExpo'10,
-.npy `[N, 2]`, or .csv lines "x,y". Whatever is wrong with a file is a ValueError that
-names it.
+Maps are .h5 (the array "density", as in CSRNet's recipe, or the only array), .npy and
+.csv. Points are .mat of ShanghaiTech, UCF_CC_50, UCF-QNRF, NWPU-Crowd or WorldExpo'10,
+.npy `[N, 2]`, or .csv lines "x,y". Every error of a file is a ValueError that names it.
 """
 
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,167 +16,164 @@ from cpcnn_jax.data import readers
 from cpcnn_jax.io import hdf5
 
 KINDS = (".h5", ".npy", ".csv")  # of maps
-MOST_CELLS = 2**27  # 134 million: more than a photograph has, less than fills memory
+MAX_CELLS = 2**27  # 134 million, above the pixels of any supported image
 _POSITIONS = ("annPoints", "point_position")  # variables of .mat files, `[N, 2]`
 
 
-def find_maps(paths):
-    """The density maps among files and folders, IMG_2 before IMG_10.
+def find_maps(paths: Iterable[str | Path]) -> list[Path]:
+    """Lists the density maps among files and folders, IMG_2 before IMG_10.
 
     Raises:
       ValueError: no such file or folder, or a folder without maps.
     """
-    found = []
+    maps = []
     for path in map(Path, paths):
         if path.is_dir():
             below = [p for p in path.iterdir() if p.suffix.lower() in KINDS]
             if not below:
                 raise ValueError(f"{path} holds no {', '.join(KINDS)}")
-            found += sorted(below, key=lambda p: (len(p.name), p.name))
+            maps += sorted(below, key=lambda p: (len(p.name), p.name))
         elif path.is_file():
-            found.append(path)
+            maps.append(path)
         else:
             raise ValueError(f"no file or folder {path}")
-    return found
+    return maps
 
 
-def find_heads(path, folder=None):
-    """The file of a map's points.
+def find_heads(path: Path, folder: str | Path | None = None) -> Path:
+    """Finds the file of a map's head points.
 
     Args:
-      path: of the map, IMG_1.h5, say.
-      folder: where the points are; None: beside the map, where only .mat are points.
+      path: the map's file, for example IMG_1.h5.
+      folder: folder of the points; by default the map's folder, where only .mat files
+        are points.
 
     Raises:
-      ValueError: there is none, or there are several.
+      ValueError: no such file, or several.
     """
     stem, below = path.stem, Path(folder or path.parent)
     names = [f"GT_{stem}.mat", f"{stem}_ann.mat", f"{stem}.mat"]
     names += [f"{stem}.npy", f"{stem}.csv"] if folder else []
-    places = [below / name for name in names if below / name != path]
-    found = [place for place in places if place.is_file()]
-    if len(found) != 1:
-        what = " and ".join(p.name for p in found) or f"none of {', '.join(names)}"
+    candidates = [below / name for name in names if below / name != path]
+    files = [file for file in candidates if file.is_file()]
+    if len(files) != 1:
+        held = " and ".join(f.name for f in files) or f"none of {', '.join(names)}"
         raise ValueError(
             f"{path} needs one file of points in {below} (or --points), which holds "
-            f"{what}"
+            f"{held}"
         )
-    return found[0]
+    return files[0]
 
 
-def find_image(path, folder=None):
-    """The photograph of a map: in a folder, else beside the map or in ../images.
-
-    Returns:
-      Its path; None where there is none.
-    """
+def find_image(path: Path, folder: str | Path | None = None) -> Path | None:
+    """Finds the image of a map: in `folder`, else beside the map or in ../images."""
     below = [Path(folder)] if folder else [path.parent, path.parent.parent / "images"]
     names = [path.stem + suffix for suffix in (".jpg", ".jpeg", ".png", ".JPG")]
-    places = (place / name for place in below for name in names)
-    return next((place for place in places if place.is_file()), None)
+    candidates = (place / name for place in below for name in names)
+    return next((file for file in candidates if file.is_file()), None)
 
 
-def read_map(path):
-    """A density map, as it is.
+def read_map(path: Path) -> np.ndarray:
+    """Reads a density map.
 
     Args:
-      path: .h5, .npy or .csv.
+      path: .h5, .npy or .csv file.
 
     Returns:
-      `[h, w]` float64 people per cell; axes of length 1 beside these two are dropped.
+      `[h, w]` float64 people per cell, without further axes of length 1.
 
     Raises:
-      ValueError: another kind of file, a damaged one, or no map.
+      ValueError: unsupported or damaged file, or no map.
     """
-    read = {".h5": _hdf5, ".npy": _npy, ".csv": _csv}.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    read = {".h5": _read_hdf5, ".npy": _read_npy, ".csv": _read_csv}.get(suffix)
     if read is None:
         raise ValueError(f"{path} is no density map: expected {', '.join(KINDS)}")
-    found = read(path)
-    kept = found.shape
-    if len(kept) > 2:
-        kept = tuple(side for side in kept if side > 1)
-    if len(kept) != 2 or 0 in kept or found.dtype.kind not in "fiub":
+    people = read(path)
+    shape = people.shape
+    if len(shape) > 2:
+        shape = tuple(side for side in shape if side > 1)
+    if len(shape) != 2 or 0 in shape or people.dtype.kind not in "fiub":
         raise ValueError(
             f"{path} holds no density map: expected numbers [h, w], got "
-            f"{found.dtype} {found.shape}"
+            f"{people.dtype} {people.shape}"
         )
-    return found.reshape(kept).astype(np.float64)
+    return people.reshape(shape).astype(np.float64)
 
 
-def read_heads(path):
-    """Head points.
+def read_heads(path: Path) -> np.ndarray:
+    """Reads head points.
 
     Args:
-      path: .mat, .npy or .csv, the last with or without a line "x,y" before all.
+      path: .mat, .npy or .csv file; a .csv may have a first line "x,y".
 
     Returns:
-      `[N, 2]` (x, y), pixels; not checked to be finite.
+      `[N, 2]` float64 (x, y), pixels; not checked to be finite.
 
     Raises:
-      ValueError: another kind of file, a damaged one, or no points.
+      ValueError: unsupported or damaged file, or no points.
     """
     match path.suffix.lower():
         case ".mat":
             holding = f"image_info, {' or '.join(_POSITIONS)}"
-            found = readers.read_mat(path, _positions, holding)
+            points = readers.read_mat(path, _mat_positions, holding)
         case ".npy":
-            found = _npy(path)
+            points = _read_npy(path)
         case ".csv":
-            lines = path.read_text(encoding="utf-8", errors="replace").strip()
-            header = lines.lower().startswith("x,y")
-            empty = not lines or (header and "\n" not in lines)
-            found = np.zeros((0, 2)) if empty else _csv(path, skiprows=int(header))
+            text = path.read_text(encoding="utf-8", errors="replace").strip()
+            header = text.lower().startswith("x,y")
+            empty = not text or (header and "\n" not in text)
+            points = np.zeros((0, 2)) if empty else _read_csv(path, int(header))
         case _:
             raise ValueError(f"{path} is no file of points: expected .mat, .npy, .csv")
-    found = np.zeros((0, 2)) if found.size == 0 else found
-    if found.ndim != 2 or found.shape[1] != 2 or found.dtype.kind not in "fiu":
+    points = np.zeros((0, 2)) if points.size == 0 else points
+    if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind not in "fiu":
         raise ValueError(
             f"{path} holds no head points: expected numbers [N, 2] as (x, y), got "
-            f"{found.dtype} {found.shape}"
+            f"{points.dtype} {points.shape}"
         )
-    return found.astype(np.float64)
+    return points.astype(np.float64)
 
 
-def image_shape(path):
-    """(height, width) that a photograph's file declares, pixels."""
+def image_shape(path: Path) -> tuple[int, int]:
+    """Reads (height, width) from an image file's header, pixels."""
     try:
         with Image.open(path, formats=readers.FORMATS) as image:
-            return image.size[::-1]
-    except Exception as error:  # pillow raises whatever a damaged file leads to
-        raise ValueError(f"{path} is no JPEG or PNG photograph: {error}") from None
+            return image.height, image.width
+    except Exception as error:  # Pillow raises many types for damaged files
+        raise ValueError(f"{path} is no JPEG or PNG image: {error}") from None
 
 
-def _positions(mat):
-    """The points among the variables of a .mat file."""
+def _mat_positions(mat):
     if "image_info" in mat:
         return readers.image_info(mat)
     known = [name for name in _POSITIONS if name in mat]
     return np.asarray(mat[[*known, *_POSITIONS][0]])
 
 
-def _hdf5(path):
+def _read_hdf5(path):
     with hdf5.open_hdf5(path) as file:
         name = "density" if "density" in file or len(file) != 1 else next(iter(file))
-        found = hdf5.read_array(file, name)
-        if found is None:
+        array = hdf5.read_array(file, name)
+        if array is None:
             raise ValueError(f"{path} has no array 'density', but {sorted(file)}")
-        if found.size > MOST_CELLS:
-            raise ValueError(f"{path} declares a map of {found.shape}, too large")
-        return np.asarray(found)
+        if array.size > MAX_CELLS:
+            raise ValueError(f"{path} declares a map of {array.shape}, too large")
+        return np.asarray(array)
 
 
-def _npy(path):
+def _read_npy(path):
     try:
         with open(path, "rb") as file:
             return np.lib.format.read_array(file, allow_pickle=False)
-    except Exception as error:  # NumPy raises whatever a damaged file leads to
+    except Exception as error:  # NumPy raises many types for damaged files
         raise ValueError(f"{path} cannot be read as .npy: {error}") from None
 
 
-def _csv(path, skiprows=0):
+def _read_csv(path, skiprows=0):
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # an empty file is but a warning
+            warnings.simplefilter("error")  # NumPy only warns of an empty file
             return np.loadtxt(path, delimiter=",", ndmin=2, skiprows=skiprows)
-    except Exception as error:  # likewise
+    except Exception as error:
         raise ValueError(f"{path} cannot be read as .csv: {error}") from None

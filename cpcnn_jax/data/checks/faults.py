@@ -1,113 +1,99 @@
-"""What is wrong with photographs and their heads, each fault found and named."""
+"""Detection of faults in images and their head points."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.data import checksums, density_map, readers, sample
+from cpcnn_jax.data import checksums, density_map, exif, readers
+from cpcnn_jax.data import sample as sample_lib
+from cpcnn_jax.data.checks.detect_dataset import DetectedDataset
+
+ERRORS = {  # {kind that must be fixed: its description in a summary}
+    "unusable": "unreadable, missing, or in conflict with its checksum or annotation",
+    "turned": "head points on the upright image of EXIF, not on the stored pixels",
+    "not finite": "head points that are not finite numbers",
+    "outside": "head points outside the image",
+    "marked twice": "head points at exactly the same position",
+    "small": f"a side under {PATCH} pixels",
+    "in two splits": "the same image in two splits",
+}
+NOTES = {  # kinds that are used unchanged
+    "exif": "EXIF orientation set; the head points are on the stored pixels",
+    "grey": "grayscale",
+    "empty": "no heads",
+    "copy": "the same image twice in a split",
+    "stray": "an annotation without its image",
+}
 
 
 class Fault(NamedTuple):
-    """One fault."""
+    """One fault of one file."""
 
-    kind: str  # one of MUST or of NOTES
-    file: Path  # the photograph, or another file where there is none
-    text: str  # a sentence that names the file to be mended
-
-
-MUST = {  # to be mended, and how a summary calls them
-    "unusable": "unreadable, missing, or not what its checksum or annotation says",
-    "turned": "heads marked on the photograph as EXIF turns it",
-    "not finite": "heads that are no numbers",
-    "outside": "heads outside the photograph",
-    "marked twice": "heads on exactly the same point",
-    "small": f"a side under {PATCH} pixels",
-    "in two splits": "the same photograph in two splits",
-}
-NOTES = {  # used as they are
-    "exif": "EXIF asks to turn it; heads are on the pixels as stored",
-    "grey": "greyscale",
-    "empty": "no heads",
-    "copy": "the same photograph twice in a split",
-    "stray": "an annotation without its photograph",
-}
+    kind: str  # key of ERRORS or NOTES
+    file: Path  # the image, or another file where there is no image
+    text: str  # sentence that names the file to fix
 
 
 class ExaminedImage(NamedTuple):
-    """A photograph, as much of it as could be read, and what is wrong."""
+    """An image as far as it could be read, and its faults."""
 
-    photograph: sample.Sample
-    seen: readers.ImageHeader | None
-    points: np.ndarray | None  # `[N, 2]`, all that the annotation says
-    turned: bool  # whether they are marked on the photograph as EXIF turns it
-    faults: list
+    sample: sample_lib.Sample
+    header: readers.ImageHeader | None  # None if the image cannot be read
+    points: np.ndarray | None  # `[N, 2]` (x, y), pixels; None if they cannot be read
+    turned: bool  # whether the points are on the upright image of EXIF
+    faults: list[Fault]
 
     @property
-    def usable(self):
-        """Whether a copy of it can be made that has no fault."""
-        beyond_mending = {"unusable", "small", "in two splits"}
-        return not beyond_mending & {fault.kind for fault in self.faults}
+    def usable(self) -> bool:
+        """Whether a copy without faults can be made."""
+        unfixable = {"unusable", "small", "in two splits"}
+        return not unfixable & {fault.kind for fault in self.faults}
 
 
-def examine_dataset(found):
-    """Reads all photographs of a folder, and says what is wrong with each.
-
-    Args:
-      found: `detect_dataset.DetectedDataset`.
-
-    Returns:
-      {split: list of `ExaminedImage`}.
-    """
-    checks = {place: checksums.make_checker(place) for place in found.places.values()}
-    examined = {
-        split: [examine_image(p, checks[found.places[split]]) for p in photographs]
-        for split, photographs in found.splits.items()
+def examine_dataset(dataset: DetectedDataset) -> dict[str, list[ExaminedImage]]:
+    """Reads all images of a data set and finds the faults of each, {split: images}."""
+    checks = {place: checksums.make_checker(place) for place in dataset.places.values()}
+    splits = {
+        split: [examine_image(s, checks[dataset.places[split]]) for s in samples]
+        for split, samples in dataset.splits.items()
     }
-    paths = {s: [p.image for p in found.splits[s]] for s in found.splits}
-    twins = {fault.file: fault for fault in duplicate_faults(paths)}
-    for one in (one for split in examined.values() for one in split):
-        if fault := twins.get(one.photograph.image):
-            one.faults.append(fault)
-    return examined
+    paths = {split: [s.image for s in dataset.splits[split]] for split in splits}
+    duplicates = {fault.file: fault for fault in duplicate_faults(paths)}
+    for examined in (image for images in splits.values() for image in images):
+        if fault := duplicates.get(examined.sample.image):
+            examined.faults.append(fault)
+    return splits
 
 
-def folder_faults(found):
-    """The faults that belong to no photograph.
-
-    Args:
-      found: `detect_dataset.DetectedDataset`.
-
-    Returns:
-      A list of `Fault`s: annotations of photographs that are not there, and files that
-      are not there although SHA256SUMS names them.
-    """
+def folder_faults(dataset: DetectedDataset) -> list[Fault]:
+    """Lists annotations without their image, and missing files of SHA256SUMS."""
     strays = [
-        Fault("stray", file, f"{file} marks heads on {name}, which is not there")
-        for file, name in found.strays
+        Fault("stray", file, f"{file} marks heads on {name}, which does not exist")
+        for file, name in dataset.strays
     ]
     missing = [
         Fault("unusable", path, f"{path} is missing, and {checksums.SUMS} names it")
-        for place in dict.fromkeys(found.places.values())
+        for place in dict.fromkeys(dataset.places.values())
         for path in checksums.read_checksums(place)
         if not path.exists()
     ]
     return missing + strays
 
 
-def examine_image(photograph, check):
-    """Reads a photograph and its heads, and says what is wrong.
+def examine_image(
+    sample: sample_lib.Sample, check: Callable[[Path], Path]
+) -> ExaminedImage:
+    """Reads an image and its head points, and finds their faults.
 
     Args:
-      photograph: `sample.Sample`.
-      check: of `checksums.make_checker`.
-
-    Returns:
-      `ExaminedImage`.
+      sample: the image file and its annotation.
+      check: result of `checksums.make_checker`.
     """
-    image, annotation, read, _ = photograph
-    faults = []
+    image, annotation, read, _ = sample
+    faults: list[Fault] = []
 
     def attempt(step, *args):
         try:
@@ -115,85 +101,75 @@ def examine_image(photograph, check):
         except ValueError as error:
             faults.append(Fault("unusable", image, str(error)))
 
-    def heads():
-        return readers.as_points(read(annotation), annotation)
-
-    attempt(sample.check_files, photograph, check)
-    if faults:
-        return ExaminedImage(photograph, None, None, False, faults)
-    seen, points, turned = attempt(readers.check_image, image), attempt(heads), None
-    if seen and points is not None:
-        turned = attempt(sample.is_turned, photograph, points, seen)
-    found = ExaminedImage(photograph, seen, points, bool(turned), faults)
-    faults += _of_pixels(found) if seen else []
-    faults += _of_points(found) if turned is not None else []
-    return found
-
-
-def marked_shape(examined):
-    """(height, width) of the pixels that the heads are marked on."""
-    shape = examined.seen.shape
-    return shape[::-1] if examined.turned else shape
+    attempt(sample_lib.check_files, sample, check)
+    if faults or read is None:
+        return ExaminedImage(sample, None, None, False, faults)
+    header = attempt(readers.check_image, image)
+    points = attempt(lambda: readers.as_points(read(annotation), annotation))
+    turned = None
+    if header and points is not None:
+        turned = attempt(sample_lib.is_turned, sample, points, header)
+    if header:
+        faults += _pixel_faults(image, header)
+    if turned is not None:
+        faults += _point_faults(image, header, points, turned)
+    return ExaminedImage(sample, header, points, bool(turned), faults)
 
 
-def _of_pixels(examined):
-    """The faults of a photograph that was decoded."""
-    image, seen = examined.photograph.image, examined.seen
-    size = f"{seen.shape[1]}x{seen.shape[0]}"
-    if min(seen.shape) < PATCH:
-        text = f"{image} has {size} pixels, under {PATCH}x{PATCH}"
+def points_shape(header: readers.ImageHeader, turned: bool) -> tuple[int, int]:
+    """Returns (height, width) of the pixels that the head points are on."""
+    return (
+        exif.upright_shape(header.shape, header.orientation) if turned else header.shape
+    )
+
+
+def _pixel_faults(image, header):
+    height, width = header.shape
+    if min(header.shape) < PATCH:
+        text = f"{image} has {width}x{height} pixels, under {PATCH}x{PATCH}"
         yield Fault("small", image, text)
-    if seen.mode in ("1", "L", "LA"):
-        yield Fault("grey", image, f"{image} is greyscale")
+    if header.mode in ("1", "L", "LA"):
+        yield Fault("grey", image, f"{image} is grayscale")
 
 
-def _of_points(examined):
-    """The faults of heads that were read, of a photograph that was decoded."""
-    image, seen, points = examined.photograph.image, examined.seen, examined.points
-    if examined.turned:
-        yield Fault("turned", image, f"{image}: {sample.TURNED % seen.orientation}")
-    elif seen.orientation != 1:
-        yield Fault(
-            "exif",
-            image,
-            f"{image} is turned by EXIF orientation {seen.orientation}; its heads are "
-            "taken to be marked on the pixels as stored",
-        )
+def _point_faults(image, header, points, turned):
+    if turned:
+        text = f"{image}: {sample_lib.TURNED % header.orientation}"
+        yield Fault("turned", image, text)
+    elif header.orientation != 1:
+        text = f"{image} has EXIF orientation {header.orientation}; its head points "
+        yield Fault("exif", image, text + "are taken to be on the stored pixels")
     finite = points[np.isfinite(points).all(axis=1)]
-    height, width = shape = marked_shape(examined)
+    height, width = shape = points_shape(header, turned)
     outside = (~density_map.points_inside(finite, shape)).sum()
-    counts = {
-        "not finite": (len(points) - len(finite), "are not finite numbers"),
-        "outside": (outside, f"lie outside its {width}x{height} pixels"),
-        "marked twice": (
-            len(finite) - len(np.unique(finite, axis=0)),
-            "lie exactly on another",
-        ),
-    }
-    for kind, (number, words) in counts.items():
+    repeated = len(finite) - len(np.unique(finite, axis=0))
+    for kind, number, text in (
+        ("not finite", len(points) - len(finite), "are not finite numbers"),
+        ("outside", outside, f"lie outside its {width}x{height} pixels"),
+        ("marked twice", repeated, "lie exactly on another"),
+    ):
         if number:
-            text = f"{image}: {number} of {len(points)} heads {words}"
+            text = f"{image}: {number} of {len(points)} heads {text}"
             yield Fault(kind, image, text)
     if not len(points):
         yield Fault("empty", image, f"{image} has no heads")
 
 
-def duplicate_faults(splits):
-    """The faults of photographs that are the same, byte for byte.
+def duplicate_faults(splits: Mapping[str, Sequence[Path]]) -> list[Fault]:
+    """Finds identical files among the images of all splits.
 
     Args:
-      splits: {split: paths of photographs}.
+      splits: {split: image files}.
 
     Returns:
-      A list of `Fault`s: "in two splits" of each but those of the last such split, and
-      "copy" of each but the last of one split.
+      A fault "in two splits" for each duplicate outside the last split that holds the
+      image, and "copy" for each but the last duplicate within that split.
     """
     place = {path: n for n, paths in enumerate(splits.values()) for path in paths}
     faults = []
     for group in checksums.find_duplicates(place):
         *earlier, last = sorted(group, key=lambda path: (place[path], path))
         for path in earlier:
-            other = place[path] != place[last]
-            kind = "in two splits" if other else "copy"
+            kind = "copy" if place[path] == place[last] else "in two splits"
             faults.append(Fault(kind, path, f"{path} is the same file as {last}"))
     return faults

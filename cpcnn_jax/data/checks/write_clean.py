@@ -1,13 +1,13 @@
-"""A folder of photographs written again, plain and without the faults that were found.
+"""Copy of a data set without its faults.
 
-Written are the splits' folders with photographs and one heads.csv each, as
-`cpcnn_jax.data.datasets.folder` reads them. Files are copied; a photograph that EXIF
-turns is
-written upright, as PNG, and its heads go with it.
+The copy has one folder per split, with images and one heads.csv, in the layout of
+`cpcnn_jax.data.datasets.folder`. Image files are copied unchanged. An image with an
+EXIF orientation is written upright, as PNG, with its head points.
 """
 
 import csv
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,66 +17,65 @@ from cpcnn_jax.data import density_map, exif, readers
 from cpcnn_jax.data.checks import faults
 
 
-def write_clean_copy(target, splits):
-    """Writes a copy beside its place, and moves it there when it is whole.
+def write_clean_copy(
+    target: str | Path, splits: Mapping[str, Sequence[faults.ExaminedImage]]
+) -> dict[str, tuple[int, int]]:
+    """Writes a copy beside its place and moves it there when it is complete.
 
     Args:
-      target: a folder that is empty or not there.
-      splits: {split: `faults.ExaminedImage`s}; those that are usable are written.
+      target: folder that is empty or does not exist.
+      splits: {split: its examined images}; only usable images are written.
 
     Returns:
-      {split: (photographs, heads)} written.
+      {split: (images, heads)} written.
 
     Raises:
-      OSError: there is no room, or it may not be written.
+      OSError: the copy cannot be written.
     """
     target = Path(target)
-    half = target.with_name(target.name + ".tmp")
-    half.mkdir(parents=True)
+    partial = target.with_name(target.name + ".tmp")
+    partial.mkdir(parents=True)
     try:
         written = {
-            split: _write_split(half / split, [e for e in examined if e.usable])
+            split: _write_split(partial / split, [e for e in examined if e.usable])
             for split, examined in splits.items()
         }
-        half.replace(target)
+        partial.replace(target)
     finally:
-        shutil.rmtree(half, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
     return written
 
 
-def heads(examined):
-    """`[N, 2]` heads on the upright photograph: finite, inside, and no two alike.
-
-    Args:
-      examined: a usable `faults.ExaminedImage`.
-    """
+def _clean_points(examined):
+    """`[N, 2]` on the upright image: finite, inside, without repetitions."""
+    header, turned = examined.header, examined.turned
     points = examined.points[np.isfinite(examined.points).all(axis=1)]
-    points = points[density_map.points_inside(points, faults.marked_shape(examined))]
-    first = np.sort(np.unique(points, axis=0, return_index=True)[1])
-    points = points[first]
-    if examined.turned:
+    shape = faults.points_shape(header, turned)
+    points = points[density_map.points_inside(points, shape)]
+    points = points[np.sort(np.unique(points, axis=0, return_index=True)[1])]
+    if turned:
         return points
-    return exif.upright(points, examined.seen.shape, examined.seen.orientation)
+    return exif.to_upright(points, header.shape, header.orientation)
 
 
-def _write_split(folder, chosen):
+def _write_split(folder, images):
     folder.mkdir(parents=True, exist_ok=True)
     number = 0
     with open(folder / "heads.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["image", "x", "y"])
-        for examined in chosen:
-            name, points = _write_image(folder, examined), heads(examined)
+        for examined in images:
+            name, points = _write_image(folder, examined), _clean_points(examined)
             rows = [(f"{x:.9g}", f"{y:.9g}") for x, y in points] or [("", "")]
             table.writerows([name, *row] for row in rows)
             number += len(points)
-    return len(chosen), number
+    return len(images), number
 
 
 def _write_image(folder, examined):
-    """Writes the photograph, upright; returns its file's name."""
-    image = examined.photograph.image
-    if examined.seen.orientation == 1:
+    """Writes the upright image and returns its file name."""
+    image = examined.sample.image
+    if examined.header.orientation == 1:
         shutil.copyfile(image, folder / image.name)
         return image.name
     pixels = ImageOps.exif_transpose(readers.decode_image(image, image))

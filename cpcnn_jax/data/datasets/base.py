@@ -1,42 +1,48 @@
-"""What the builders share: a folder found, its files paired, a record of each pair.
+"""Code shared by the data sets: the folder's place, the builder, the opened split.
 
-A data set is a module of its own that says where its files come from (`Origin`) and
-which annotation belongs to which photograph (`Builder.splits`); the rest is here. All
-photographs are paired before the first is read, and all are read before any is used.
-What is wrong with one is a ValueError, which refuses the whole data set or, with
-`on_invalid="skip"`, leaves out the photograph and is kept in the prepared copy.
+A data set is a module with an `Origin` and a `Builder` whose `splits` pairs images with
+annotations. All files are checked before the first image is read, and all images are
+read before the first one is used. An invalid image is a ValueError that stops the
+preparation. With `on_invalid="skip"` the prepared copy leaves out the image and records
+the reason.
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from cpcnn_jax.data import checksums, readers, sample
+from cpcnn_jax.config import ImageDataset
+from cpcnn_jax.data import Dataset, checksums, readers, sample
 from cpcnn_jax.data.datasets import tfds_cache
 
 
 class Origin(NamedTuple):
-    """Where a data set comes from, in the words of its error texts."""
+    """Source and folder layout of a data set, as error messages print them."""
 
     name: str
-    download: str  # its owners' page
-    terms: str  # what they allow
+    download: str  # address of the owners' page
+    terms: str  # the permitted use
     layout: str  # of the unpacked folder
-    places: tuple  # where that folder may lie below --config.data.root
-    marker: str  # a glob that finds something in that folder only
+    places: tuple[str, ...]  # possible paths of that folder below --config.data.root
+    marker: str  # glob that matches something in that folder only
 
 
-class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """An array_record data set of photographs; no TensorFlow to build or to read it.
+class Builder(  # type: ignore[call-arg]  # tfds is loaded lazily, without types
+    tfds.core.GeneratorBasedBuilder, skip_registration=True
+):
+    """Builder of an array_record data set, which needs no TensorFlow.
 
-    The files of the photographs are stored as they are. `manual_dir` is the data set's
-    folder. A subclass has ORIGIN, `splits`, and TOTALS: (photographs, heads) of each
-    split as distributed, or None where no number could be checked.
+    Image files are stored unchanged. `manual_dir` is the data set's folder. A subclass
+    defines ORIGIN, `splits` and TOTALS: (images, heads) of each split as distributed,
+    with None for an unverified number.
     """
 
+    ORIGIN: Origin
+    TOTALS: dict[str, tuple[int, int | None]]
     VERSION = tfds.core.Version("1.1.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = "manual_dir is the folder; see the module's text."
     FEATURES = {
@@ -45,31 +51,32 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         "name": tfds.features.Text(),
     }
 
-    def __init__(self, *, on_invalid="raise", **kwargs):
-        """As every tfds builder; `on_invalid` as in `config.ImageDataset`."""
+    def __init__(self, *, on_invalid: str = "raise", **kwargs: Any) -> None:
+        """Takes `on_invalid` of `config.ImageDataset` and the arguments of tfds."""
         super().__init__(**kwargs)
         self._on_invalid = on_invalid
 
     @classmethod
-    def splits(cls, folder):
-        """{split: `sample.Sample`s} of a folder."""
+    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+        """Pairs the images of each split with their annotations."""
         raise NotImplementedError
 
-    def example(self, photograph):
-        """The record of a photograph, checked."""
-        image, annotation, read, _ = photograph
-        seen = readers.check_image(image)
+    def example(self, item: sample.Sample) -> dict[str, Any]:
+        """Reads and checks one image and its annotation."""
+        image, annotation, read, _ = item
+        assert read is not None  # check_files refuses such an item
+        header = readers.check_image(image)
         points = readers.as_points(read(annotation), annotation)
-        if sample.is_turned(photograph, points, seen):
-            raise ValueError(f"{image}: {sample.TURNED % seen.orientation}.")
-        points = readers.keep_inside(points, seen.shape, annotation)
+        if sample.is_turned(item, points, header):
+            raise ValueError(f"{image}: {sample.TURNED % header.orientation}.")
+        points = readers.keep_inside(points, header.shape, annotation)
         return {"image": image, "points": points, "name": image.stem}
 
     def _info(self):
         return tfds.core.DatasetInfo(
             builder=self,
             features=tfds.features.FeaturesDict(self.FEATURES),
-            description=f"{self.ORIGIN.name}: photographs with every head marked.",
+            description=f"{self.ORIGIN.name}: images with point annotations.",
             homepage=self.ORIGIN.download,
             metadata=tfds.core.MetadataDict(skipped={}),
         )
@@ -77,29 +84,30 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _split_generators(self, dl_manager):
         folder = Path(dl_manager.manual_dir)
         self.check = checksums.make_checker(folder)
-        there = {
-            split: [p for p, _ in self._each(split, chosen, self._check_files)]
-            for split, chosen in self.splits(folder).items()
+        complete = {
+            split: [item for item, _ in self._valid(split, samples, self._check_files)]
+            for split, samples in self.splits(folder).items()
         }
-        return {s: self._generate_examples(s, there[s]) for s in there}
+        return {s: self._generate_examples(s, complete[s]) for s in complete}
 
-    def _generate_examples(self, split, photographs):
-        made = 0
-        for photograph, example in self._each(split, photographs, self.example):
-            yield photograph.image.stem, example
-            made += 1
-        if not made:
+    def _generate_examples(self, split, samples):
+        count = 0
+        for item, example in self._valid(split, samples, self.example):
+            yield item.image.stem, example
+            count += 1
+        if not count:
             reasons = self.info.metadata["skipped"].get(split, ["it holds none."])
             raise ValueError(
-                f"{self.ORIGIN.name}: no photograph of {split} can be used: "
-                f"{reasons[0]}"
+                f"{self.ORIGIN.name}: no image of {split} can be used: {reasons[0]}"
             )
 
-    def _each(self, split, photographs, make):
-        """(photograph, make(photograph)) of each good one."""
-        for photograph in photographs:
+    def _valid(
+        self, split: str, samples: Iterable[sample.Sample], make: Callable
+    ) -> Iterator[tuple[sample.Sample, Any]]:
+        """Yields (sample, make(sample)) of each valid sample."""
+        for item in samples:
             try:
-                made = make(photograph)
+                result = make(item)
             except ValueError as error:
                 if self._on_invalid != "skip":
                     raise
@@ -107,23 +115,22 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 skipped = self.info.metadata["skipped"]
                 skipped.setdefault(split, []).append(str(error))
             else:
-                yield photograph, made
+                yield item, result
 
-    def _check_files(self, photograph):
-        sample.check_files(photograph, self.check)
+    def _check_files(self, item):
+        sample.check_files(item, self.check)
 
 
-def open_dataset(builder_class, data, split):
-    """Opens a split; at its first use the whole data set is checked and prepared.
+def open_dataset(
+    builder_class: type[Builder], data: ImageDataset, split: str
+) -> Dataset:
+    """Opens a split; the first use checks and prepares the whole data set.
 
     Args:
-      builder_class: a `Builder`.
-      data: its configuration; `data.root` is the data set's folder, or one that holds
-        it under its usual name.
+      builder_class: builder of the data set.
+      data: its configuration; `data.root` is the data set's folder, or a folder that
+        contains it under its usual name.
       split: one of the class's TOTALS.
-
-    Returns:
-      A source; see `cpcnn_jax.data`.
 
     Raises:
       ValueError: a folder or a file is missing or damaged; the text names it.
@@ -131,16 +138,16 @@ def open_dataset(builder_class, data, split):
     origin, totals = builder_class.ORIGIN, builder_class.TOTALS
     if split not in totals:
         raise ValueError(f"{origin.name} has the splits {[*totals]}; got {split!r}.")
-    folder = find_root(origin, data.root)
-    source = tfds_cache.open_cached(
+    folder = require_root(origin, data.root)
+    dataset = tfds_cache.open_cached(
         builder_class, folder, split, on_invalid=data.on_invalid
     )
-    return check_totals(source, totals[split], f"{origin.name} {split} in {data.root}")
+    return check_totals(dataset, totals[split], f"{origin.name} {split} in {data.root}")
 
 
-def find_root(origin, root):
-    """The folder of a data set; a ValueError says what to do where it is not there."""
-    if folder := cache_place(origin, root):
+def require_root(origin: Origin, root: str | Path) -> Path:
+    """Finds the folder of a data set; its ValueError gives download advice."""
+    if folder := find_root(origin, root):
         return folder
     state = "holds no" if Path(root).is_dir() else "is not a folder, so it holds no"
     raise ValueError(
@@ -148,29 +155,31 @@ def find_root(origin, root):
     )
 
 
-def cache_place(origin, root):
-    """The folder of a data set, at one of the places where people keep it, or None."""
+def find_root(origin: Origin, root: str | Path) -> Path | None:
+    """Finds the folder of a data set at one of its usual places, or None."""
     folders = (Path(root) / place for place in origin.places)
     return next((f for f in folders if any(f.glob(origin.marker))), None)
 
 
-def download_advice(origin):
-    """What to do for a data set that is not there."""
+def download_advice(origin: Origin) -> str:
+    """Text that tells where to download a data set and how to unpack it."""
     return (
         f"Download it from {origin.download} ({origin.terms}) and unpack it to this "
         f"layout:\n{origin.layout}"
     )
 
 
-def check_totals(source, totals, what):
-    """Returns the source; warns of one that is not the data set as distributed."""
-    photographs, heads = totals
-    found = len(source), sum(len(points) for points in source.points)
-    if found != (photographs, found[1] if heads is None else heads):
-        expected = f"{photographs}" if heads is None else f"{photographs} with {heads}"
+def check_totals(
+    dataset: Dataset, totals: tuple[int, int | None], name: str | Path
+) -> Dataset:
+    """Warns if a split differs from the distributed one; returns the split."""
+    images, heads = totals
+    counts = len(dataset), sum(len(points) for points in dataset.points)
+    if counts != (images, counts[1] if heads is None else heads):
+        expected = f"{images}" if heads is None else f"{images} with {heads}"
         logging.warning(
-            "%s holds %d photographs with %d heads; expected %s. Its scores may not "
+            "%s holds %d images with %d heads; expected %s. Its scores may not "
             "compare with those of others.",
-            *(what, *found, expected),
+            *(name, *counts, expected),
         )
-    return source
+    return dataset

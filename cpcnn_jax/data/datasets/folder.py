@@ -1,47 +1,41 @@
-"""Your own photographs: a folder of them, with head points beside them.
+"""The user's own images: a folder of images with point annotations beside them.
 
     ROOT/
-      train/                  photographs .jpg, .jpeg, .png, in folders or not
+      train/                  images .jpg, .jpeg, .png, in subfolders or not
         IMG_1.jpg
-        IMG_1.csv             its heads: .csv, .json or _dots.png beside it, or
-        heads.json            one file for many: .csv, .json or .xml
-      test/                   likewise; these are never trained on
-      heads.csv               one file for both splits does as well
-      SHA256SUMS              optional; see `intact`
+        IMG_1.csv             its head points: .csv, .json or _dots.png beside it, or
+        heads.json            one file for many images: .csv, .json or .xml
+      test/                   the same layout; never used for training
+      heads.csv               one file for both splits is possible, too
+      SHA256SUMS              optional; see `cpcnn_jax.data.checksums`
 
-Formats are those of `cpcnn_jax.data.annotations`; an annotation belongs to the
-photograph of its name, whatever the folders and the suffix before or after it. Every
-photograph needs one; that nobody is on it is said by an empty one. Points are (x, y) on
-the pixels as stored; `python -m cpcnn_jax check-data ROOT` finds what is wrong.
+The formats are those of `cpcnn_jax.data.annotations`. An annotation belongs to the
+image of its name, whatever the folders and the suffix before or after it. Every image
+needs an annotation; an empty one means no heads. Points are (x, y) on the pixels as
+stored. `python -m cpcnn_jax check-data ROOT` lists all invalid files.
 
-There is no automatic split: without a folder test there is nothing to evaluate on. A
-photograph of train that lies in test as well, byte for byte, cannot be used.
+There is no automatic split: evaluation needs a folder test. An image of train that is
+equal to an image of test, byte for byte, is invalid.
 """
 
 from pathlib import Path
 
-from cpcnn_jax.data import checksums
+from cpcnn_jax import config
+from cpcnn_jax.data import Dataset, checksums, sample
 from cpcnn_jax.data.datasets import base, folder_index, tfds_cache
 
 ORIGIN = base.Origin(
-    name="Your own photographs",
+    name="Your own images",
     download="",
     terms="yours",
     layout="  ROOT/\n    train/IMG_1.jpg, IMG_1.csv ...\n    test/ ...",
-    places=(),  # none but its root
+    places=(),
     marker="",
 )
 
 
-def open_dataset(data, split):
-    """Opens one split; at its first use the whole folder is checked and prepared.
-
-    Args:
-      data: `config.Folder`.
-      split: "train" or "test".
-
-    Returns:
-      A source; see `cpcnn_jax.data`.
+def open_dataset(data: config.Folder, split: str) -> Dataset:
+    """Opens "train" or "test"; the first use prepares the whole folder.
 
     Raises:
       ValueError: a folder or a file is missing or damaged; the text names it.
@@ -49,34 +43,32 @@ def open_dataset(data, split):
     root = Path(data.root)
     if not (root / split).is_dir():
         raise ValueError(
-            f"--config.data.root={root} has no folder {split}: put your photographs "
-            "and their head points into train and test, apart from each other. The "
+            f"--config.data.root={root} has no folder {split}: put your images and "
+            "their head points into train and test, apart from each other. The "
             f"layout is:\n{ORIGIN.layout}"
         )
     return tfds_cache.open_cached(Folder, root, split, on_invalid=data.on_invalid)
 
 
 class Folder(base.Builder):
-    """The splits whose folders are there."""
+    """Builder of the splits whose folders exist."""
 
     ORIGIN = ORIGIN
 
     @classmethod
-    def splits(cls, folder):
-        """The splits, and in train none of test's photographs."""
+    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+        """Pairs images with annotations; test images in train become invalid."""
         splits = folder_index.index_folder(folder).splits
-        tested = {photograph.image for photograph in splits.get("test", ())}
-        twins = checksums.find_duplicates(
-            p.image for chosen in splits.values() for p in chosen
+        test = {item.image for item in splits.get("test", ())}
+        duplicates = checksums.find_duplicates(
+            item.image for samples in splits.values() for item in samples
         )
-        copies = {p: tested & group for group in twins for p in group - tested}
+        copies = {p: test & group for group in duplicates for p in group - test}
 
-        def apart(photograph):
-            image = photograph.image
-            if not (of := copies.get(image)):
-                return photograph
-            return folder_index.invalid_image(
-                image, f"{image} is {min(of)}, a test photograph."
-            )
+        def check(item):
+            if not (originals := copies.get(item.image)):
+                return item
+            text = f"{item.image} is {min(originals)}, a test image."
+            return folder_index.invalid_image(item.image, text)
 
-        return {split: [*map(apart, chosen)] for split, chosen in splits.items()}
+        return {split: [*map(check, samples)] for split, samples in splits.items()}

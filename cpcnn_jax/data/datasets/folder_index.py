@@ -1,13 +1,13 @@
-"""The photographs of a folder of one's own, and which heads are whose.
+"""Index of a user's own folder: its images and the annotation of each image.
 
-The layout is in `cpcnn_jax.data.datasets.folder`. What is wrong with one photograph is
-said when
-its heads are asked for, so that it can be skipped or listed.
+The layout is in `cpcnn_jax.data.datasets.folder`. An error in one image is raised when
+its head points are read, so that the image can be skipped or listed.
 """
 
 import collections
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cpcnn_jax.data import annotations, checksums, sample
 from cpcnn_jax.data.annotations import dot_map
@@ -18,79 +18,59 @@ IMAGES, HEADS = (".jpg", ".jpeg", ".png"), (".csv", ".json", ".xml")
 
 
 class FolderIndex(NamedTuple):
-    """What a folder holds."""
+    """Content of a folder."""
 
-    splits: dict  # {split: `sample.Sample`s}; {"": them} of a folder without any
-    strays: list  # (file of annotations, name of a photograph that is not there)
+    splits: dict[str, list[sample.Sample]]  # one split "" in a folder without splits
+    strays: list[tuple[Path, str]]  # (annotation file, name of the missing image)
 
 
-def index_folder(folder):
-    """Finds the photographs of a folder and their heads.
+class _Mark(NamedTuple):
+    """Annotation of one image in one file."""
+
+    file: Path
+    name: str  # the image's, without its suffix
+    heads: heads_lib.Heads | ValueError  # the error if the file cannot be read
+
+
+def index_folder(folder: Path) -> FolderIndex:
+    """Finds the images of a folder and their annotations.
 
     Args:
-      folder: with train or test in it, or with neither and photographs.
-
-    Returns:
-      `FolderIndex`.
+      folder: contains train or test, or contains images and neither of the two.
 
     Raises:
-      ValueError: annotations of several photographs cannot be read.
+      ValueError: a file with the annotations of several images cannot be read.
     """
     splits = [s for s in SPLITS if (folder / s).is_dir()] or [""]
-    files = {split: _tree(folder / split) for split in splits}
+    files = {split: _list_files(folder / split) for split in splits}
     images = {s: [f for f in files[s] if _is_image(f, folder)] for s in splits}
-    stems = {split: _by(lambda f: f.stem, images[split]) for split in splits}
+    stems = {split: _group(images[split], lambda f: f.stem) for split in splits}
     check = checksums.make_checker(folder)
-    marked = {split: _read_all(files[split], check) for split in splits}
+    marks = {split: _read_all(files[split], check) for split in splits}
     if splits != [""]:  # files for both
         for mark in _read_all(sorted(folder.glob("[!.]*")), check):
             named = [split for split in splits if mark.name in stems[split]]
-            mark = _doubtful(mark) if len(named) > 1 else mark
+            mark = _ambiguous(mark) if len(named) > 1 else mark
             for split in named or splits[:1]:
-                marked[split].append(mark)
-    strays = [m for s in splits for m in marked[s] if m.name not in stems[s]]
+                marks[split].append(mark)
+    strays = [m for s in splits for m in marks[s] if m.name not in stems[s]]
     for mark in strays:
         if isinstance(mark.heads, ValueError):
             raise mark.heads
-    found = {split: _by(lambda mark: mark.name, marked[split]) for split in splits}
+    by_name = {split: _group(marks[split], lambda mark: mark.name) for split in splits}
     return FolderIndex(
         {
-            s: [_photograph(i, stems[s][i.stem], found[s][i.stem]) for i in images[s]]
+            s: [
+                _make_sample(i, stems[s][i.stem], by_name[s][i.stem]) for i in images[s]
+            ]
             for s in splits
         },
         [(mark.file, mark.name) for mark in strays],
     )
 
 
-class _Mark(NamedTuple):
-    """What a file says of one photograph."""
-
-    file: Path
-    name: str  # the photograph's, without its suffix
-    heads: heads_lib.Heads | ValueError  # or why the file could not be read
-
-
-def _photograph(image, namesakes, found):
-    """The photograph with the heads that were found for it."""
-    if namesakes[0] != image:
-        return invalid_image(
-            image, f"{image} has the name of {namesakes[0]}: rename one."
-        )
-    if len(found) > 1:
-        both = f"{found[0].file} and {found[1].file}"
-        return invalid_image(image, f"{image} has two annotations, in {both}.")
-    if not found:
-        place = f"{image.with_suffix('.csv')} (or .json, or a file that names it)"
-        return sample.Sample(image, place, None)
-    file, _, heads = found[0]
-    if isinstance(heads, ValueError):
-        return invalid_image(image, str(heads))
-    place = str(file) if file.stem == image.stem else f"{file}, {image.name}"
-    return sample.Sample(image, place, lambda _: heads.points, heads.size)
-
-
-def invalid_image(image, sentence):
-    """A photograph that cannot be used: its heads are a ValueError that says why."""
+def invalid_image(image: Path, sentence: str) -> sample.Sample:
+    """A sample whose head points raise a ValueError with this sentence."""
 
     def refuse(_):
         raise ValueError(sentence)
@@ -98,22 +78,40 @@ def invalid_image(image, sentence):
     return sample.Sample(image, str(image), refuse)
 
 
-def _doubtful(mark):
-    """A mark that could be of a photograph in each split, and so is of none."""
-    text = f"{mark.file} speaks of {mark.name}, and that is in train and in test."
+def _make_sample(image, namesakes, marks):
+    """The sample of an image, given all images and annotations of its name."""
+    if namesakes[0] != image:
+        text = f"{image} has the name of {namesakes[0]}: rename one."
+        return invalid_image(image, text)
+    if len(marks) > 1:
+        both = f"{marks[0].file} and {marks[1].file}"
+        return invalid_image(image, f"{image} has two annotations, in {both}.")
+    if not marks:
+        place = f"{image.with_suffix('.csv')} (or .json, or a file that names it)"
+        return sample.Sample(image, place, None)
+    file, _, heads = marks[0]
+    if isinstance(heads, ValueError):
+        return invalid_image(image, str(heads))
+    place = str(file) if file.stem == image.stem else f"{file}, {image.name}"
+    return sample.Sample(image, place, lambda _: heads.points, heads.size)
+
+
+def _ambiguous(mark):
+    """The mark with an error, since both splits have an image of its name."""
+    text = f"{mark.file} annotates {mark.name}, which is in train and in test."
     return mark._replace(heads=ValueError(text))
 
 
-def _by(key, items):
-    """Lists of the items by their keys; an empty one where there are none."""
-    found = collections.defaultdict(list)
+def _group(items: Iterable, key: Callable) -> dict[str, list[Any]]:
+    """Lists of the items by key; a missing key has an empty list."""
+    groups = collections.defaultdict(list)
     for item in items:
-        found[key(item)].append(item)
-    return found
+        groups[key(item)].append(item)
+    return groups
 
 
-def _tree(folder):
-    """All files of a folder but the hidden, and folders that are links."""
+def _list_files(folder):
+    """All files of a folder and linked folders, without hidden ones."""
     return [
         path
         for path in sorted(folder.rglob("*"))
@@ -123,21 +121,22 @@ def _tree(folder):
 
 
 def _is_image(path, folder):
-    """Whether it is a photograph, or a linked folder that may hold some."""
+    """True for an image, and for a linked folder outside, which is an error later."""
     if path.is_dir():
         return not path.resolve().is_relative_to(folder.resolve())
     return path.suffix.lower() in IMAGES and not path.stem.endswith(dot_map.SUFFIX)
 
 
-def _read_all(files, check):
-    """The `_Mark`s of all files of annotations among some files."""
-    found = []
+def _read_all(files: Iterable[Path], check: Callable) -> list[_Mark]:
+    """Reads all annotation files among some files."""
+    marks = []
     for file in files:
-        dotted = file.suffix.lower() == ".png" and file.stem.endswith(dot_map.SUFFIX)
-        if dotted or (file.suffix.lower() in HEADS and not file.is_dir()):
+        dots = file.suffix.lower() == ".png" and file.stem.endswith(dot_map.SUFFIX)
+        if dots or (file.suffix.lower() in HEADS and not file.is_dir()):
+            heads: Mapping[str, heads_lib.Heads | ValueError]
             try:
                 heads = annotations.read(check(file))
             except ValueError as error:
                 heads = {file.stem.removesuffix(dot_map.SUFFIX): error}
-            found += [_Mark(file, name, of) for name, of in heads.items()]
-    return found
+            marks += [_Mark(file, name, value) for name, value in heads.items()]
+    return marks

@@ -1,7 +1,7 @@
 """Mall (Chen, Loy, Gong, Xiang, BMVC 2012): 2,000 frames of one camera in a mall.
 
 Download: https://personal.ie.cuhk.edu.hk/~ccloy/downloads_mall_dataset.html. For
-research only, never for commerce. Unpacked:
+research only, no commercial use. Unpacked:
 
     mall_dataset/
       frames/seq_000001.jpg ... seq_002000.jpg    640 x 480 pixels
@@ -10,13 +10,14 @@ research only, never for commerce. Unpacked:
 
 The first 800 frames are for training and the other 1,200 for the test.
 
-Built against the documented layout, not against the files. Read on the data set's page:
-the frames, "over 60,000 pedestrians", the terms; in public code: the names of the files
-and of mall_gt.mat's variables (several loaders), the split (DeepMind's dm_nevis). Not
-checked: the heads of each split.
+Implemented from the documented layout; not tested on the files. Sources: the data set's
+page (the frames, "over 60,000 pedestrians", the terms); public code (several loaders:
+the names of the files and of mall_gt.mat's variables; DeepMind's dm_nevis: the split).
+The heads of each split are not verified.
 """
 
 import functools
+from pathlib import Path
 
 import numpy as np
 
@@ -37,30 +38,30 @@ LAST_TRAINING_FRAME = 800
 
 
 class Mall(base.Builder):
-    """The two splits of the paper."""
+    """Builder of the paper's two splits."""
 
     ORIGIN = ORIGIN
     TOTALS = {"train": (800, None), "test": (1200, None)}
 
     @classmethod
-    def splits(cls, folder):
-        """The splits train and test."""
+    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+        """Pairs the frames of train and test with their annotations."""
         truth = checksums.make_checker(folder)(folder / "mall_gt.mat")
-        frames = readers.read_mat(truth, _frames, "frame{n}.loc [N, 2]")
+        frames = readers.read_mat(truth, _frame_points, "frame{n}.loc [N, 2]")
         heads = {f"{truth} frame {n}": points for n, points in enumerate(frames, 1)}
-        splits = {"train": [], "test": []}
+        splits: dict[str, list[sample.Sample]] = {"train": [], "test": []}
         for image in readers.list_numbered(folder / "frames", "seq_000001"):
             number = int(image.stem.removeprefix("seq_"))
             annotation = f"{truth} frame {number}"
-            read = heads.get if annotation in heads else None
+            read = heads.__getitem__ if annotation in heads else None
             split = "train" if number <= LAST_TRAINING_FRAME else "test"
             splits[split].append(sample.Sample(image, annotation, read))
         return splits
 
 
-open_source = functools.partial(base.open_dataset, Mall)
+open_dataset = functools.partial(base.open_dataset, Mall)
 
 
-def _frames(mat):
-    """The heads of every frame."""
+def _frame_points(mat):
+    """List of `[N, 2]` float32 (x, y), one for each frame."""
     return [np.asarray(f["loc"][0, 0], np.float32) for f in mat["frame"][0]]

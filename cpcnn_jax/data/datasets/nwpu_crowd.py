@@ -1,4 +1,4 @@
-"""NWPU-Crowd (Wang et al., TPAMI 2020): 5,109 photographs, some without anybody.
+"""NWPU-Crowd (Wang et al., TPAMI 2020): 5,109 images, some of them without heads.
 
 Download: https://www.crowdbenchmark.com/nwpucrowd.html. For academic, non-commercial
 use only. Unpacked:
@@ -7,19 +7,22 @@ use only. Unpacked:
       images/0001.jpg ...         or images_part1/ ... images_part5/, as the zips unpack
       mats/0001.mat ...           annPoints holds [N, 2] (x, y), pixels; may be empty
       train.txt                   3,109 lines: number, luminance, crowd level
-      val.txt                     500 lines, likewise
-      test.txt                    1,500 photographs whose heads are not public; not read
+      val.txt                     500 lines in the same format
+      test.txt                    1,500 images whose heads are not public; not read
 
-Nobody outside the benchmark's server can score its test set. Here "test" is "val": it
-is what papers compare on beside the server, so choose nothing on it.
+Only the benchmark's server can score the test set. Here "test" is "val", which papers
+report beside the server's scores. Do not use it for model selection.
 
-Built against the documented layout, not against the files. Read in the authors' sample
-code (gjy3035/NWPU-Crowd-Sample-Code: folders, annPoints, that some points lie outside,
-the lists' columns), in CLIP-EBC's preprocess.py (images_part*) and on the benchmark's
-page: the terms. The lists' lengths are the paper's; the heads were not checked.
+Implemented from the documented layout; not tested on the files. Sources: the authors'
+sample code (gjy3035/NWPU-Crowd-Sample-Code: folders, annPoints, points outside the
+image, the lists' columns), CLIP-EBC's preprocess.py (images_part*) and the benchmark's
+page (the terms). The lists' lengths are the paper's. The heads are not verified.
 """
 
-from cpcnn_jax.data import checksums, readers, sample
+from pathlib import Path
+
+from cpcnn_jax import config
+from cpcnn_jax.data import Dataset, checksums, readers, sample
 from cpcnn_jax.data.datasets import base
 
 ORIGIN = base.Origin(
@@ -36,15 +39,8 @@ ORIGIN = base.Origin(
 )
 
 
-def open_dataset(data, split):
-    """Opens a split whose heads are public; "test" is another name for "val".
-
-    Args:
-      data: `config.NwpuCrowd`.
-      split: "train", "val" or "test".
-
-    Returns:
-      A source; see `cpcnn_jax.data`.
+def open_dataset(data: config.NwpuCrowd, split: str) -> Dataset:
+    """Opens "train" or "val"; "test" is another name for "val".
 
     Raises:
       ValueError: a folder or a file is missing or damaged; the text names it.
@@ -54,33 +50,35 @@ def open_dataset(data, split):
 
 
 class NwpuCrowd(base.Builder):
-    """The two splits with public heads, as the authors' lists make them."""
+    """Builder of the two splits with public heads, by the authors' lists."""
 
     ORIGIN = ORIGIN
     TOTALS = {"train": (3109, None), "val": (500, None)}
 
     @classmethod
-    def splits(cls, folder):
-        """The splits train and val."""
+    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+        """Pairs the images of train and val with their annotations."""
         check = checksums.make_checker(folder)
-        return {s: _photographs(folder, check(folder / f"{s}.txt")) for s in cls.TOTALS}
+        return {
+            split: _make_samples(folder, check(folder / f"{split}.txt"))
+            for split in cls.TOTALS
+        }
 
 
-def _photographs(folder, numbers):
-    """The photographs of a list and their annotations."""
+def _make_samples(folder, list_file):
     images = {path.stem: path for path in folder.glob("images*/*.jpg")}
     return sample.make_samples(
-        [images.get(n, folder / "images" / f"{n}.jpg") for n in _numbers(numbers)],
+        [images.get(n, folder / f"images/{n}.jpg") for n in _read_numbers(list_file)],
         lambda image: folder / "mats" / f"{image.stem}.mat",
         readers.read_points,
     )
 
 
-def _numbers(path):
-    """The first word of each line of a list."""
+def _read_numbers(path):
+    """The first field of each line of a list."""
     try:
         return [line.split()[0] for line in path.read_text().splitlines() if line]
     except (OSError, IndexError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"{path} is not a list of photographs: expected lines '0001 0 1' ({error})."
+            f"{path} is not a list of images: expected lines '0001 0 1' ({error})."
         ) from error

@@ -1,30 +1,34 @@
 """ShanghaiTech A and B (Zhang et al., CVPR 2016), read from the folder as distributed.
 
 Download: https://github.com/desenzhou/ShanghaiTechDataset links ShanghaiTech.zip on
-Dropbox and Baidu. That repository carries a BSD 2-Clause licence; part A's photographs
-were gathered from the web and keep their owners: use them for research. Unpacked:
+Dropbox and Baidu. That repository has a BSD 2-Clause license. Part A's images are from
+the web and keep their owners: use them for research. Unpacked:
 
     ShanghaiTech/
       part_A/                        or part_A_final
-        train_data/                  300 photographs, 162,413 heads; part B 400, 49,151
-          images/IMG_1.jpg ...       RGB or greyscale JPEG
+        train_data/                  300 images, 162,413 heads; part B 400, 49,151
+          images/IMG_1.jpg ...       RGB or grayscale JPEG
           ground-truth/GT_IMG_1.mat  or ground_truth; image_info holds [N, 2] (x, y)
-        test_data/                   182 photographs, 78,862 heads; part B 316
+        test_data/                   182 images, 78,862 heads; part B 316
       part_B/
 
-The totals are those of the files of today; the papers print 241,677 (A) and 88,488 (B).
-A head counts when it lies on a pixel: 0 <= x < width, 0 <= y < height. All of these do.
+The totals are those of the files distributed today; the papers print 241,677 (A) and
+88,488 (B). A head counts if it lies on a pixel: 0 <= x < width, 0 <= y < height. All
+heads of these files do.
 """
+
+from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from cpcnn_jax.data import readers, sample
+from cpcnn_jax import config
+from cpcnn_jax.data import Dataset, readers, sample
 from cpcnn_jax.data.datasets import base, tfds_cache
 
 ORIGIN = base.Origin(
     name="ShanghaiTech",
     download="https://github.com/desenzhou/ShanghaiTechDataset",
-    terms="for research; part A's photographs keep their owners",
+    terms="for research; part A's images keep their owners",
     layout="""  ShanghaiTech/
     part_{part}/ (or part_{part}_final/)
       train_data/
@@ -40,44 +44,38 @@ ORIGIN = base.Origin(
     ),
     marker="*_data",
 )
-TOTALS = {  # (photographs, heads) as distributed today
+PART_TOTALS = {  # (images, heads) as distributed today
     "A": {"train": (300, 162_413), "test": (182, 78_862)},
     "B": {"train": (400, 49_151), "test": (316, 39_121)},
 }
 
 
-def open_dataset(data, split):
-    """Opens one split; at its first use the whole part is checked and prepared.
-
-    Args:
-      data: `config.ShanghaiTech`; root may hold part_A and part_B, or a ShanghaiTech
-        folder that does.
-      split: "train" or "test".
-
-    Returns:
-      A source; see `cpcnn_jax.data`.
+def open_dataset(data: config.ShanghaiTech, split: str) -> Dataset:
+    """Opens "train" or "test"; the first use prepares the whole part.
 
     Raises:
       ValueError: a folder or a file is missing or damaged; the text names it.
     """
     part = data.part.upper()
-    if part not in TOTALS:
+    if part not in PART_TOTALS:
         raise ValueError(f"--config.data.part={part}: ShanghaiTech has parts A and B.")
-    origin = of_part(part)
-    folder = base.find_root(origin, data.root)
+    origin = part_origin(part)
+    folder = base.require_root(origin, data.root)
     if not (folder / f"{split}_data").is_dir():
         raise ValueError(
             f"{folder} has no {split}_data folder (--config.data.root={data.root}). "
             f"{base.download_advice(origin)}"
         )
-    source = tfds_cache.open_cached(
+    dataset = tfds_cache.open_cached(
         ShanghaiTech, folder, split, name=part.lower(), on_invalid=data.on_invalid
     )
-    return base.check_totals(source, TOTALS[part][split], folder / f"{split}_data")
+    return base.check_totals(
+        dataset, PART_TOTALS[part][split], folder / f"{split}_data"
+    )
 
 
-def of_part(part):
-    """The origin of one part."""
+def part_origin(part: str) -> base.Origin:
+    """The origin of part "A" or "B"."""
     return ORIGIN._replace(
         name=f"part_{part} of {ORIGIN.name}",
         layout=ORIGIN.layout.format(part=part),
@@ -86,7 +84,7 @@ def of_part(part):
 
 
 class ShanghaiTech(base.Builder):
-    """One part; its folder is `manual_dir`. A part without test photographs trains."""
+    """Builder of one part, whose folder is `manual_dir`; test images are optional."""
 
     ORIGIN = ORIGIN
     BUILDER_CONFIGS = [
@@ -95,14 +93,13 @@ class ShanghaiTech(base.Builder):
     ]
 
     @classmethod
-    def splits(cls, folder):
-        """The splits whose folders are there."""
-        found = [s for s in ("train", "test") if (folder / f"{s}_data").is_dir()]
-        return {split: _photographs(folder / f"{split}_data") for split in found}
+    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+        """Pairs the images of the existing splits with their annotations."""
+        splits = [s for s in ("train", "test") if (folder / f"{s}_data").is_dir()]
+        return {split: _make_samples(folder / f"{split}_data") for split in splits}
 
 
-def _photographs(folder):
-    """The photographs of a split's folder and their annotations."""
+def _make_samples(folder):
     spellings = (folder / "ground-truth", folder / "ground_truth")
     truth = next((path for path in spellings if path.is_dir()), spellings[0])
     images = readers.list_numbered(folder / "images", "IMG_1")

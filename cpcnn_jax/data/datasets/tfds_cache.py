@@ -1,10 +1,10 @@
-"""A folder of photographs, prepared once by a tensorflow-datasets builder, as a source.
+"""Prepared copies: an image folder, converted once by tensorflow-datasets.
 
-The prepared copy lies in TFDS_DATA_DIR (by default ~/tensorflow_datasets), in a folder
-named after the names, sizes and times of the files it was made of: another folder, or
-one changed file, makes another copy, and none is ever stale. The builder writes beside
-its place and moves there when done, so a killed preparation leaves no half copy there.
-The copy knows which photographs were skipped, and is refused to who wants none skipped.
+Copies lie in TFDS_DATA_DIR (by default ~/tensorflow_datasets). The path of a copy
+contains a digest of the names, sizes and times of the source files, so that a changed
+file makes a new copy. The builder writes to a temporary folder and renames it when it
+is complete. The copy lists its skipped images; opening it raises an error unless
+skipped images are allowed.
 """
 
 import contextlib
@@ -12,67 +12,73 @@ import errno
 import hashlib
 import io
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 from PIL import Image
 
-from cpcnn_jax.data import readers
+from cpcnn_jax.data import Dataset, readers
 
 
-def open_cached(builder_class, folder, split, *, name="", on_invalid="raise"):
-    """Prepares a folder if that has not been done, and opens one of its splits.
+def open_cached(
+    builder_class: Any,
+    folder: Path,
+    split: str,
+    *,
+    name: str = "",
+    on_invalid: str = "raise",
+) -> Dataset:
+    """Opens a split of a folder's prepared copy; prepares the copy if there is none.
 
     Args:
       builder_class: a `base.Builder` whose `manual_dir` is the folder, with the
         features image, points and name, and any others.
-      folder: the photographs and annotations, as distributed.
+      folder: images and annotations, as distributed.
       split: a split of the builder, or several joined by "+".
-      name: of its BuilderConfig, if it has any.
-      on_invalid: as in `config.ImageDataset`.
-
-    Returns:
-      A source; see `cpcnn_jax.data`.
+      name: name of its BuilderConfig, if it has any.
+      on_invalid: "raise" or "skip", as in `config.ImageDataset`.
 
     Raises:
-      ValueError: what the builder says of a damaged file; nowhere to write the copy.
+      ValueError: a file is missing or damaged, or the copy cannot be written.
     """
     root = Path(tfds.core.constants.get_default_data_dir()).expanduser()
     place = root / "cpcnn_jax" / _digest(folder)
     path = place / builder_class.name / name / str(builder_class.VERSION)
-    source = _reopened(path, split) if path.exists() else None
-    if source is None:
+    dataset = _reopen(path, split) if path.exists() else None
+    if dataset is None:
         logging.info("Preparing %s in %s.", folder, path)
         settings = {"config": name or None, "data_dir": place, "on_invalid": on_invalid}
         _prepare(builder_class(**settings), folder)
-        source = CachedDataset(path, split)
-    if source.skipped and on_invalid != "skip":
-        raise ValueError(source.skipped[0])
-    if left := len(source.skipped):
-        text = "%s, %s: %d of %d photographs were skipped; the first: %s"
-        total = len(source) + left
-        logging.warning(text, folder, split, left, total, source.skipped[0])
-    return source
+        dataset = CachedDataset(path, split)
+    if dataset.skipped and on_invalid != "skip":
+        raise ValueError(dataset.skipped[0])
+    if skipped := len(dataset.skipped):
+        text = "%s, %s: %d of %d images were skipped; the first: %s"
+        total = len(dataset) + skipped
+        logging.warning(text, folder, split, skipped, total, dataset.skipped[0])
+    return dataset
 
 
-def _reopened(path, split):
-    """The source, or None of a damaged copy, which is removed."""
+def _reopen(path, split):
+    """The data set; None of a damaged copy, which is removed."""
     try:
         return CachedDataset(path, split)
-    except Exception as error:  # whatever a damaged copy leads to
+    except Exception as error:  # readers of a damaged copy raise any exception
         logging.warning("%s is damaged and is prepared again: %s", path, error)
         shutil.rmtree(path, ignore_errors=True)
         return None
 
 
 def _prepare(builder, folder):
-    """Writes the copy; tfds moves it to its place when it is whole."""
+    """Writes the copy; tfds moves it to its place when it is complete."""
     tfds.disable_progress_bar()
     settings = tfds.download.DownloadConfig(manual_dir=folder)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # two lines that were logged
+        with contextlib.redirect_stdout(io.StringIO()):  # two lines, logged already
             builder.download_and_prepare(
                 download_config=settings, file_format="array_record"
             )
@@ -96,64 +102,64 @@ def _digest(folder):
 
 
 class CachedDataset:
-    """A source over a prepared split, in the order of the photographs' numbers.
+    """A `Dataset` over a prepared split, in the order of the images' numbers.
 
     Args:
       path: the prepared copy.
-      split: as for `open_cached`.
+      split: a split, or several joined by "+".
     """
 
-    def __init__(self, path, split):
-        """Reads every record once, for the names, the sizes and the heads."""
+    def __init__(self, path: Path, split: str) -> None:
+        """Reads every record once, for the names, the shapes and the points."""
         builder = tfds.builder_from_directory(path)
-        known = ("name", "points")
-        later = {k: f for k, f in builder.info.features.items() if k not in known}
-        skip = dict.fromkeys(later, tfds.decode.SkipDecoding())
+        features = builder.info.features.items()
+        deferred = {k: f for k, f in features if k not in ("name", "points")}
+        skip = dict.fromkeys(deferred, tfds.decode.SkipDecoding())
         skipped = builder.info.metadata["skipped"]
-        self.skipped = tuple(w for s in split.split("+") for w in skipped.get(s, ()))
+        self.skipped: Sequence[str] = tuple(
+            text for s in split.split("+") for text in skipped.get(s, ())
+        )
         self._records = builder.as_data_source(split, decoders=skip)
-        self._extra = {k: f for k, f in later.items() if k != "image"}
-        heads = [_outline(record) for record in self._records]
-        self._order = sorted(range(len(heads)), key=lambda i: _natural(heads[i][0]))
+        self._extra = {k: f for k, f in deferred.items() if k != "image"}
+        headers = [_read_header(record) for record in self._records]
+        self._order = sorted(range(len(headers)), key=lambda i: _natural(headers[i][0]))
+        self.names: Sequence[str]
+        self.shapes: Sequence[tuple[int, int]]
+        self.points: Sequence[np.ndarray]
         self.names, self.shapes, self.points = zip(
-            *(heads[i] for i in self._order), strict=True
+            *(headers[i] for i in self._order), strict=True
         )
 
-    def __len__(self):
-        """Number of photographs."""
+    def __len__(self) -> int:
+        """Number of images."""
         return len(self.names)
 
-    def __getitem__(self, i):
-        """Photograph i, decoded."""
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        """Record of image i, decoded."""
         record = self._records[self._order[i]]
-        with _open(record) as image:
-            pixels = np.asarray(image.convert("RGB"))
-        extra = {k: _decoded(f, record[k]) for k, f in self._extra.items()}
-        return {
-            "name": self.names[i],
-            "image": pixels,
-            "points": self.points[i],
-            **extra,
-        }
+        with _open_image(record) as file:
+            image = np.asarray(file.convert("RGB"))
+        extra = {k: _decode(f, record[k]) for k, f in self._extra.items()}
+        return {"name": self.names[i], "image": image, "points": self.points[i]} | extra
 
 
-def _open(record):
+def _open_image(record):
     return Image.open(io.BytesIO(record["image"]), formats=readers.FORMATS)
 
 
-def _decoded(feature, stored):
+def _decode(feature, stored):
     """The value of a feature; text as str."""
     value = feature.decode_example_np(stored)
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _outline(record):
+def _read_header(record):
     """(name, (height, width), points) without decoding the pixels."""
-    with _open(record) as image:
+    with _open_image(record) as image:
         shape = image.size[::-1]
     return record["name"].decode(), shape, np.asarray(record["points"], np.float32)
 
 
 def _natural(name):
-    """IMG_2 before IMG_10."""
+    """Sort key that puts IMG_2 before IMG_10."""
     return len(name), name

@@ -1,18 +1,18 @@
-"""UCF_CC_50 (Idrees et al., CVPR 2013): fifty grey photographs, five folds of ten.
+"""UCF_CC_50 (Idrees et al., CVPR 2013): fifty grayscale images, five folds of ten.
 
 Download: https://www.crcv.ucf.edu/data/ucf-cc-50/ (UCFCrowdCountingDataset_CVPR13.rar).
-We know of no licence; the photographs are from the web and keep their owners: use them
+No license is known to us. The images are from the web and keep their owners: use them
 for research. Unpacked:
 
     UCF_CC_50/
-      1.jpg ... 50.jpg            all grey, 94 to 4,633 heads each
+      1.jpg ... 50.jpg            all grayscale, 94 to 4,633 heads each
       1_ann.mat ... 50_ann.mat    annPoints holds [N, 2] (x, y), pixels
 
-Read in the files: 63,974 heads, of which 5 lie outside their photograph (1 has two; 6,
-17 and 20 have one each) and are dropped with a warning, so that 63,969 are kept.
+The files hold 63,974 heads. Of these, 5 lie outside their image (1 has two; 6, 17 and
+20 have one each) and are dropped with a warning, so that 63,969 remain.
 
-The data set's authors name no folds and most code draws its own. These are in the order
-of the numbers, as in public code of ACSCP (RQuispeC/pytorch-ACSCP, issue 5):
+The data set's authors define no folds and most code draws its own. These are in the
+order of the numbers, as in public code of ACSCP (RQuispeC/pytorch-ACSCP, issue 5):
 
     fold 1: 1 2 3 4 5 6 7 8 9 10
     fold 2: 11 12 13 14 15 16 17 18 19 20
@@ -24,30 +24,26 @@ SHA-256 of these five lines, each without its indent and with its line feed:
 58ba928eb0fc0f11f7534bbf8ff105d28a8cf4c1c3831718265f5c521284cc7f
 """
 
-from cpcnn_jax.data import readers, sample
+from pathlib import Path
+
+from cpcnn_jax import config
+from cpcnn_jax.data import Dataset, readers, sample
 from cpcnn_jax.data.datasets import base, tfds_cache
 
 ORIGIN = base.Origin(
     name="UCF_CC_50",
     download="https://www.crcv.ucf.edu/data/ucf-cc-50/",
-    terms="for research; the photographs keep their owners",
+    terms="for research; the images keep their owners",
     layout="  UCF_CC_50/\n    1.jpg ... 50.jpg\n    1_ann.mat ... 50_ann.mat",
     places=("", "UCF_CC_50"),
     marker="*_ann.mat",
 )
 FOLDS = {fold: range(10 * fold - 9, 10 * fold + 1) for fold in range(1, 6)}
-HEADS = {1: 17_849, 2: 11_010, 3: 12_315, 4: 9_699, 5: 13_096}  # those kept
+HEADS = {1: 17_849, 2: 11_010, 3: 12_315, 4: 9_699, 5: 13_096}  # inside the images
 
 
-def open_dataset(data, split):
-    """Opens the fold ("test") or the forty other photographs ("train").
-
-    Args:
-      data: `config.UcfCc50`.
-      split: "train" or "test".
-
-    Returns:
-      A source; see `cpcnn_jax.data`.
+def open_dataset(data: config.UcfCc50, split: str) -> Dataset:
+    """Opens the fold ("test") or the forty other images ("train").
 
     Raises:
       ValueError: no such fold; a folder or a file is missing or damaged.
@@ -56,24 +52,24 @@ def open_dataset(data, split):
         raise ValueError(f"--config.data.fold={data.fold}: UCF_CC_50 has folds 1 to 5.")
     others = [fold for fold in FOLDS if fold != data.fold]
     folds = {"train": others, "test": [data.fold]}[split]
-    source = tfds_cache.open_cached(
+    dataset = tfds_cache.open_cached(
         UcfCc50,
-        base.find_root(ORIGIN, data.root),
+        base.require_root(ORIGIN, data.root),
         "+".join(f"fold{fold}" for fold in folds),
         on_invalid=data.on_invalid,
     )
     totals = 10 * len(folds), sum(HEADS[fold] for fold in folds)
-    return base.check_totals(source, totals, f"{ORIGIN.name} in {data.root}")
+    return base.check_totals(dataset, totals, f"{ORIGIN.name} in {data.root}")
 
 
 class UcfCc50(base.Builder):
-    """The fifty photographs; each fold is a split."""
+    """Builder of the fifty images; each fold is a split."""
 
     ORIGIN = ORIGIN
 
     @classmethod
-    def splits(cls, folder):
-        """The splits fold1 to fold5."""
+    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+        """Pairs the images of fold1 to fold5 with their annotations."""
         return {
             f"fold{fold}": sample.make_samples(
                 [folder / f"{number}.jpg" for number in numbers],

@@ -1,20 +1,21 @@
-"""UCF-QNRF (Idrees et al., ECCV 2018): 1,535 large photographs from the web.
+"""UCF-QNRF (Idrees et al., ECCV 2018): 1,535 large images from the web.
 
-Download: https://www.crcv.ucf.edu/data/ucf-qnrf/ (UCF-QNRF_ECCV18.zip). We know of no
-licence; the photographs keep their owners: use them for research. Unpacked:
+Download: https://www.crcv.ucf.edu/data/ucf-qnrf/ (UCF-QNRF_ECCV18.zip). No license is
+known to us. The images keep their owners: use them for research. Unpacked:
 
     UCF-QNRF_ECCV18/
-      Train/                      1,201 photographs
+      Train/                      1,201 images
         img_0001.jpg ...
         img_0001_ann.mat ...      annPoints holds [N, 2] (x, y), pixels
-      Test/                       334 photographs, likewise
+      Test/                       334 images, same layout
 
-Built against the documented layout, not against the files. Read on the data set's page:
-the numbers of photographs and 1,251,642 heads in all; in C-3-Framework's
-preapre_QNRF.m: the names and annPoints. Not checked: the heads of each split.
+Implemented from the documented layout; not tested on the files. Sources: the data set's
+page (the numbers of images, 1,251,642 heads in all) and C-3-Framework's
+preapre_QNRF.m (the names and annPoints). The heads of each split are not verified.
 """
 
 import functools
+from pathlib import Path
 
 from cpcnn_jax.data import readers, sample
 from cpcnn_jax.data.datasets import base
@@ -22,7 +23,7 @@ from cpcnn_jax.data.datasets import base
 ORIGIN = base.Origin(
     name="UCF-QNRF",
     download="https://www.crcv.ucf.edu/data/ucf-qnrf/",
-    terms="for research; the photographs keep their owners",
+    terms="for research; the images keep their owners",
     layout="""  UCF-QNRF_ECCV18/
     Train/
       img_0001.jpg ...
@@ -34,14 +35,14 @@ ORIGIN = base.Origin(
 
 
 class UcfQnrf(base.Builder):
-    """The two splits, as the authors made them."""
+    """Builder of the authors' two splits."""
 
     ORIGIN = ORIGIN
     TOTALS = {"train": (1201, None), "test": (334, None)}
 
     @classmethod
-    def splits(cls, folder):
-        """The splits train and test."""
+    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+        """Pairs the images of train and test with their annotations."""
         return {
             split: sample.make_samples(
                 readers.list_numbered(folder / split.capitalize(), "img_0001"),
@@ -52,4 +53,4 @@ class UcfQnrf(base.Builder):
         }
 
 
-open_source = functools.partial(base.open_dataset, UcfQnrf)
+open_dataset = functools.partial(base.open_dataset, UcfQnrf)

@@ -1,7 +1,7 @@
 """WorldExpo'10 (Zhang, Li, Wang, Yang, CVPR 2015): 3,980 frames of 108 fixed cameras.
 
 Download: http://www.ee.cuhk.edu.hk/~xgwang/expo.html; its owners at Shanghai Jiao Tong
-University give it out on request, for research. Unpacked:
+University provide it on request, for research. Unpacked:
 
     WorldExpo10/
       train_frame/                        3,380 frames of 103 scenes, 720 x 576 pixels
@@ -13,25 +13,27 @@ University give it out on request, for research. Unpacked:
       train_perspective/
         100156.mat                        pMap [576, 720], pixels per metre; optional
       test_frame/104207/*.jpg             600 frames, 120 of each of the five SCENES
-      test_label/104207/                  as in train_label
-      test_perspective/104207.mat         as in train_perspective
+      test_label/104207/                  same layout as train_label
+      test_perspective/104207.mat         same layout as train_perspective
 
-Only what lies in the scene's region of interest counts. A record therefore has no head
-outside it, and more keys than those of `cpcnn_jax.data`:
+Only heads inside the scene's region of interest count. A record therefore has no head
+outside it, and has further keys:
 
     "scene"          str: results are the mean over SCENES of each scene's own MAE
-    "roi"            uint8 [H, W]: 1 on the polygon of roi.mat and within, else 0
+    "roi"            uint8 [H, W]: 1 on the polygon of roi.mat and inside, else 0
     "perspective"    float32 [H, W], pixels per metre; [0, 0] where the folder has none
 
-Built against the documented layout, not against the files. Read in public code: folders
-and variables (C-3-Framework's preapre_WE.m and golmschenk's preprocessing), that heads
-outside the region are labelled and dropped (the former, which also leaves out frames
-without anybody; they are kept here), that the maps may be HDF5, which is refused here,
-and that one test scene may have 119 frames (the latter). The totals are the paper's as
-commonly quoted. Not checked: how many heads are in the region.
+Implemented from the documented layout; not tested on the files. Sources: public code
+(C-3-Framework's preapre_WE.m and golmschenk's preprocessing: folders and variables). By
+the former, heads outside the region are labeled and dropped; it also leaves out frames
+without heads, which are included here. By the latter, the maps may be HDF5, which is an
+error here, and one test scene may have 119 frames. The totals are the paper's as
+commonly quoted. The number of heads inside the regions is not verified.
 """
 
 import functools
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -58,7 +60,7 @@ SCENES = ("104207", "200608", "200702", "202201", "500717")  # the test's, S1 to
 
 
 class WorldExpo(base.Builder):
-    """The training frames, and those of the five test scenes as one split."""
+    """Builder of the training frames and of the five test scenes as one split."""
 
     ORIGIN = ORIGIN
     TOTALS = {"train": (3380, None), "test": (600, None)}
@@ -73,45 +75,43 @@ class WorldExpo(base.Builder):
     }
 
     @classmethod
-    def splits(cls, folder):
-        """The splits train and test."""
-        test = [p for s in SCENES for p in _frames(folder / "test_frame" / s)]
+    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+        """Pairs the frames of train and test with their annotations."""
+        train = _list_frames(folder / "train_frame")
+        test = [p for s in SCENES for p in _list_frames(folder / "test_frame" / s)]
         return {
-            "train": _photographs(
-                _frames(folder / "train_frame"), folder / "train_label"
-            ),
-            "test": _photographs(test, folder / "test_label"),
+            "train": _make_samples(train, folder / "train_label"),
+            "test": _make_samples(test, folder / "test_label"),
         }
 
-    def example(self, photograph):
-        """The record of a frame, with its scene."""
-        example = super().example(photograph)
-        labels = photograph.annotation.parent
-        with Image.open(photograph.image) as image:
+    def example(self, item: sample.Sample) -> dict[str, Any]:
+        """Reads and checks one frame, its annotation and its scene."""
+        example = super().example(item)
+        labels = Path(item.annotation).parent
+        with Image.open(item.image) as image:
             size = image.size
-        roi = _region(self.check(labels / "roi.mat"), size)
+        roi = _read_region(self.check(labels / "roi.mat"), size)
         x, y = np.floor(example["points"]).astype(int).T
+        perspective = self.check(_perspective_path(labels))
         return example | {
             "points": example["points"][roi[y, x] == 1],
             "scene": labels.name,
             "roi": roi,
-            "perspective": _perspective(self.check(_map_of(labels)), roi.shape),
+            "perspective": _read_perspective(perspective, roi.shape),
         }
 
 
-open_source = functools.partial(base.open_dataset, WorldExpo)
+open_dataset = functools.partial(base.open_dataset, WorldExpo)
 
 
-def _frames(folder):
-    """The frames of a folder, in order."""
+def _list_frames(folder):
     images = sorted(folder.glob("*.jpg"))
     if not images:
         raise ValueError(f"{folder} holds no frames *.jpg.")
     return images
 
 
-def _photographs(images, labels):
-    """The frames and their labels."""
+def _make_samples(images, labels):
     return sample.make_samples(
         images,
         lambda image: labels / image.stem[:6] / f"{image.stem}.mat",
@@ -119,8 +119,8 @@ def _photographs(images, labels):
     )
 
 
-def _region(path, size):
-    """`[H, W]` uint8: 1 on the polygon and within."""
+def _read_region(path, size):
+    """`[H, W]` uint8: 1 on the polygon and inside."""
 
     def draw(mat):
         names = ("maskVerticesXCoordinates", "maskVerticesYCoordinates")
@@ -131,18 +131,17 @@ def _region(path, size):
         ImageDraw.Draw(mask).polygon([tuple(corner) for corner in corners], fill=1)
         return np.asarray(mask)
 
-    holding = "maskVerticesXCoordinates and maskVerticesYCoordinates"
-    return readers.read_mat(path, draw, holding, "region of interest")
+    variables = "maskVerticesXCoordinates and maskVerticesYCoordinates"
+    return readers.read_mat(path, draw, variables, "region of interest")
 
 
-def _map_of(labels):
-    """Where the perspective map of a scene's labels lies."""
+def _perspective_path(labels):
     folder = labels.parent.with_name(labels.parent.name.replace("label", "perspective"))
     return folder / f"{labels.name}.mat"
 
 
-def _perspective(path, shape):
-    """`[H, W]` float32 pixels per metre, or `[0, 0]`."""
+def _read_perspective(path, shape):
+    """`[H, W]` float32 pixels per metre, or `[0, 0]` without a file."""
     if not path.is_file():
         return np.zeros((0, 0), np.float32)
     pixels = readers.read_mat(

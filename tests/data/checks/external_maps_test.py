@@ -1,4 +1,4 @@
-"""Density maps and points of other projects, as those write them, and damaged."""
+"""Density maps and head points in other projects' formats; damaged files."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def write_npy(path, array):
     return path
 
 
-def test_maps_are_read_as_they_are(tmp_path):
+def test_maps_are_read_unchanged(tmp_path):
     written = [
         write_h5(tmp_path / "a.h5", density=MAP, other=POINTS),
         write_h5(tmp_path / "b.H5", map=MAP),
@@ -39,13 +39,13 @@ def test_maps_are_read_as_they_are(tmp_path):
         write_csv(tmp_path / "a.csv", MAP),
     ]
     for path in written:
-        found = external_maps.read_map(path)
-        assert found.dtype == np.float64
-        np.testing.assert_allclose(found, MAP, rtol=1e-7)
+        people = external_maps.read_map(path)
+        assert people.dtype == np.float64
+        np.testing.assert_allclose(people, MAP, rtol=1e-7)
 
 
 def image_info(points):
-    """The struct of a GT_IMG_n.mat, as MATLAB nests it."""
+    """The struct of a GT_IMG_n.mat with MATLAB's nesting."""
     location = np.empty((1, 1), [("location", object), ("number", object)])
     location[0, 0] = (points, len(points))
     info = np.empty((1, 1), object)
@@ -73,7 +73,7 @@ def test_points_are_read_in_every_layout(tmp_path):
         np.testing.assert_array_equal(external_maps.read_heads(path), POINTS)
 
 
-def test_no_heads_are_no_error(tmp_path):
+def test_empty_point_files_have_no_heads(tmp_path):
     for name, text in (("a.csv", ""), ("b.csv", "x,y\n"), ("c.csv", "x,y")):
         (tmp_path / name).write_text(text)
     write_npy(tmp_path / "a.npy", np.zeros((0, 2)))
@@ -82,7 +82,7 @@ def test_no_heads_are_no_error(tmp_path):
         assert external_maps.read_heads(path).shape == (0, 2)
 
 
-def refused(read, path):
+def read_error(read, path):
     with pytest.raises(ValueError) as error:
         read(path)
     text = str(error.value)
@@ -90,82 +90,82 @@ def refused(read, path):
     return text.removeprefix(str(path))
 
 
-def test_what_is_no_map_is_named(tmp_path):
+def test_file_without_a_map_raises_value_error(tmp_path):
     path = write_npy(tmp_path / "a.npy", np.zeros((2, 3, 4)))
-    assert refused(external_maps.read_map, path) == (
+    assert read_error(external_maps.read_map, path) == (
         " holds no density map: expected numbers [h, w], got float64 (2, 3, 4)"
     )
     for array in (np.zeros(3), np.zeros((0, 3)), MAP + 1j, np.array([["a", "b"]])):
-        assert "holds no density map" in refused(
+        assert "holds no density map" in read_error(
             external_maps.read_map, write_npy(path, array)
         )
-    assert "expected .h5, .npy, .csv" in refused(
+    assert "expected .h5, .npy, .csv" in read_error(
         external_maps.read_map, tmp_path / "a.png"
     )
     path = write_h5(tmp_path / "a.h5", one=MAP, two=MAP)
-    assert refused(external_maps.read_map, path) == (
+    assert read_error(external_maps.read_map, path) == (
         " has no array 'density', but ['one', 'two']"
     )
 
 
-def test_what_are_no_points_is_named(tmp_path):
+def test_file_without_points_raises_value_error(tmp_path):
     path = write_npy(tmp_path / "a.npy", np.zeros((2, 3)))
-    assert refused(external_maps.read_heads, path) == (
+    assert read_error(external_maps.read_heads, path) == (
         " holds no head points: expected numbers [N, 2] as (x, y), got float64 (2, 3)"
     )
-    assert "expected .mat, .npy, .csv" in refused(
+    assert "expected .mat, .npy, .csv" in read_error(
         external_maps.read_heads, tmp_path / "a.txt"
     )
     path = write_mat(tmp_path / "a.mat", other=POINTS)
     expected = "expected a MATLAB file with image_info, annPoints or point_position"
-    assert expected in refused(external_maps.read_heads, path)
+    assert expected in read_error(external_maps.read_heads, path)
 
 
 @pytest.mark.parametrize("suffix", external_maps.KINDS)
-def test_damaged_maps_are_named(suffix, tmp_path):
+def test_damaged_map_is_named_in_the_error(suffix, tmp_path):
     path = tmp_path / f"a{suffix}"
     for content in (b"", b"no numbers", b"\x93NUMPY\x01\x00v\x00{'descr'", b"1,2\n3"):
         path.write_bytes(content)
         kind = "HDF5" if suffix == ".h5" else suffix
-        assert refused(external_maps.read_map, path).startswith(
+        assert read_error(external_maps.read_map, path).startswith(
             f" cannot be read as {kind}: "
         )
 
 
-def test_pickles_are_never_opened(tmp_path):
+def test_pickled_arrays_raise_value_error(tmp_path):
     path = tmp_path / "a.npy"
     np.save(path, np.array([[{}, []]], object), allow_pickle=True)
     for read in (external_maps.read_map, external_maps.read_heads):
-        assert "allow_pickle=False" in refused(read, path)
+        assert "allow_pickle=False" in read_error(read, path)
 
 
-def test_several_arrays_in_one_npy_are_refused(tmp_path):
+def test_npz_content_in_an_npy_file_raises_value_error(tmp_path):
     np.savez(tmp_path / "a.npz", MAP)
     path = (tmp_path / "a.npz").rename(tmp_path / "a.npy")
-    assert "cannot be read as .npy" in refused(external_maps.read_map, path)
+    assert "cannot be read as .npy" in read_error(external_maps.read_map, path)
 
 
-def test_an_array_of_another_file_is_refused(tmp_path):
+def test_hdf5_link_to_another_file_raises_value_error(tmp_path):
     write_h5(tmp_path / "secret.h5", density=MAP)
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["density"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "density")
-    assert "density lies in another file; refused" in refused(
+    assert "density lies in another file; refused" in read_error(
         external_maps.read_map, path
     )
 
 
-def test_a_declared_size_over_the_limit_is_not_read(tmp_path):
+def test_map_larger_than_the_limit_raises_value_error(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("density", (2**20, 2**20), "f4", chunks=(64, 64))
-    text = refused(external_maps.read_map, tmp_path / "a.h5")
+    text = read_error(external_maps.read_map, tmp_path / "a.h5")
     assert text == " declares a map of (1048576, 1048576), too large"
 
 
-def test_a_photograph_s_size_is_its_header_s(tmp_path):
+def test_image_shape_is_read_from_the_header(tmp_path):
     Image.new("L", (30, 20)).save(tmp_path / "a.jpg")
     assert external_maps.image_shape(tmp_path / "a.jpg") == (20, 30)
     (tmp_path / "a.jpg").write_text("none")
-    assert " is no JPEG or PNG photograph" in refused(
+    assert " is no JPEG or PNG image" in read_error(
         external_maps.image_shape, tmp_path / "a.jpg"
     )

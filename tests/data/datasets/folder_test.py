@@ -1,4 +1,4 @@
-"""Your own photographs: the layout, whose heads are whose, and what is refused."""
+"""The user's own images: layout, pairing with annotations, and invalid files."""
 
 import json
 import logging
@@ -10,19 +10,19 @@ from PIL import ExifTags, Image
 from cpcnn_jax import config, data
 from cpcnn_jax.data.datasets import folder_index
 
-SIZE = (90, 70)  # (width, height) of every photograph written here
+SIZE = (90, 70)  # (width, height) of every image
 
 
 @pytest.fixture(autouse=True)
-def prepared_here(tmp_path, monkeypatch):
+def prepared(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
 
 
 def write_image(path, seed=0, orientation=None, size=SIZE):
-    """A photograph like no other of another name or seed."""
+    """Writes random pixels that depend on the path and the seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw = np.random.default_rng([seed, *path.as_posix().encode()])
-    image = Image.fromarray(draw.integers(0, 256, (*size[::-1], 3), np.uint8))
+    rng = np.random.default_rng([seed, *path.as_posix().encode()])
+    image = Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), np.uint8))
     exif = Image.Exif()
     if orientation:
         exif[ExifTags.Base.Orientation] = orientation
@@ -36,38 +36,38 @@ def write_csv(path, *points):
 
 @pytest.fixture
 def root(tmp_path):
-    """Two photographs to train on and one for the test, each with its own CSV."""
-    root = tmp_path / "photographs"
+    """Two training images and one test image, each with its own CSV."""
+    root = tmp_path / "images"
     for n, name in enumerate(("train/IMG_1", "train/IMG_2", "test/IMG_3"), 1):
         write_image(root / f"{name}.jpg")
         write_csv(root / f"{name}.csv", *[(n, 10 * n)] * n)
     return root
 
 
-def opened(root, split="train", on_invalid="raise"):
+def open_folder(root, split="train", on_invalid="raise"):
     return data.open_dataset(
         config.Folder(root=str(root), on_invalid=on_invalid), split
     )
 
 
-def refused(root, split="train", on_invalid="raise"):
+def error_of(root, split="train", on_invalid="raise"):
     with pytest.raises(ValueError) as error:
-        opened(root, split, on_invalid)
+        open_folder(root, split, on_invalid)
     return str(error.value)
 
 
-def test_records_hold_what_the_files_hold(root):
+def test_records_equal_the_files(root):
     write_image(root / "train" / "IMG_10.png")
     write_csv(root / "train" / "IMG_10.csv")
-    source = opened(root)
-    assert source.names == ("IMG_1", "IMG_2", "IMG_10") and source.skipped == ()
-    assert [p.tolist() for p in source.points] == [[[1, 10]], [[2, 20], [2, 20]], []]
-    for record in source:
+    dataset = open_folder(root)
+    assert dataset.names == ("IMG_1", "IMG_2", "IMG_10") and dataset.skipped == ()
+    assert [p.tolist() for p in dataset.points] == [[[1, 10]], [[2, 20], [2, 20]], []]
+    for record in dataset:
         suffix = "png" if record["name"] == "IMG_10" else "jpg"
         with Image.open(root / "train" / f"{record['name']}.{suffix}") as file:
             np.testing.assert_array_equal(record["image"], np.asarray(file))
         assert record["points"].dtype == np.float32
-    assert opened(root, "test").names == ("IMG_3",)
+    assert open_folder(root, "test").names == ("IMG_3",)
 
 
 def labelme(image, point):
@@ -77,7 +77,7 @@ def labelme(image, point):
     return json.dumps(text | {"imageWidth": width, "imageHeight": height})
 
 
-def test_every_format_and_every_place(root):
+def test_every_format_and_place_of_annotations_is_read(root):
     for path in root.rglob("*.csv"):
         path.unlink()
     train = root / "train"
@@ -102,38 +102,38 @@ def test_every_format_and_every_place(root):
         "IMG_5": [[1, 2], [3, 4]],
         "IMG_6": [[9, 9]],
     }
-    source = opened(root)
-    found = {n: p.tolist() for n, p in zip(source.names, source.points, strict=True)}
-    assert found == expected
-    assert opened(root, "test").points[0].tolist() == [[4, 4]]
+    dataset = open_folder(root)
+    points = {n: p.tolist() for n, p in zip(dataset.names, dataset.points, strict=True)}
+    assert points == expected
+    assert open_folder(root, "test").points[0].tolist() == [[4, 4]]
 
 
-def test_hidden_files_are_no_photographs(root):
-    (root / "train" / "._IMG_1.jpg").write_bytes(b"a Mac leaves these")
+def test_hidden_files_are_ignored(root):
+    (root / "train" / "._IMG_1.jpg").write_bytes(b"written by macOS")
     (root / "train" / ".cache").mkdir()
     (root / "train" / ".cache" / "IMG_1.jpg").write_bytes(b"thumbnail")
-    assert opened(root).names == ("IMG_1", "IMG_2")
+    assert open_folder(root).names == ("IMG_1", "IMG_2")
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_there_is_no_automatic_split(root, split):
+def test_missing_split_raises_value_error(root, split):
     (root / split).rename(root / "other")
-    text = refused(root, split)
-    expected = f"--config.data.root={root} has no folder {split}: put your photographs"
+    text = error_of(root, split)
+    expected = f"--config.data.root={root} has no folder {split}: put your images"
     assert text.startswith(expected) and "ROOT/\n    train/IMG_1.jpg" in text
 
 
-def test_a_split_without_photographs_is_named(root):
+def test_split_without_images_is_named(root):
     (root / "test" / "IMG_3.jpg").unlink()
-    expected = "Your own photographs: no photograph of test can be used: it holds none."
-    assert refused(root) == expected
+    expected = "Your own images: no image of test can be used: it holds none."
+    assert error_of(root) == expected
 
 
-def write_bad(root, what):
-    """Makes IMG_1 of train bad in one way; returns how the sentence begins."""
+def damage(root, kind):
+    """Makes train/IMG_1 invalid; returns the beginning of its error."""
     train = root / "train"
     image, heads = train / "IMG_1.jpg", train / "IMG_1.csv"
-    match what:
+    match kind:
         case "no annotation":
             heads.unlink()
             return f"{image} has no annotation: {heads} (or .json, or a file that names"
@@ -143,7 +143,7 @@ def write_bad(root, what):
         case "unknown annotation":
             heads.unlink()
             (train / "IMG_1.json").write_text('{"heads": []}')
-            return f"{train}/IMG_1.json: this JSON is of no known tool; understood are"
+            return f"{train}/IMG_1.json: this JSON is of no supported tool; supported"
         case "two annotations":
             (train / "IMG_1.json").write_text(labelme("IMG_1.jpg", [5, 6]))
             return f"{image} has two annotations, in {heads} and {train}/IMG_1.json."
@@ -154,121 +154,121 @@ def write_bad(root, what):
             heads.unlink()
             (train / "IMG_1.json").write_text(labelme("IMG_1.jpg", [5, 6]))
             write_image(image, size=(70, 71))
-            return f"{image}: the annotation is of a photograph of 90x70 pixels, not of"
+            return f"{image}: the annotation is of an image of 90x70 pixels, not of"
         case "another mask":
             heads.unlink()
             Image.new("1", (45, 35)).save(train / "IMG_1_dots.png")
-            return f"{image}: the annotation is of a photograph of 45x35 pixels, not of"
+            return f"{image}: the annotation is of an image of 45x35 pixels, not of"
         case "turned":
             write_image(image, orientation=6)
             write_csv(heads, (60, 80))
-            return f"{image}: the heads are marked on the photograph as its EXIF orient"
-        case "turned, says its annotation":
+            return f"{image}: the head points are on the upright image of EXIF orient"
+        case "turned by its annotation":
             write_image(image, orientation=8, size=SIZE[::-1])
             heads.unlink()
             (train / "IMG_1.json").write_text(labelme("IMG_1.jpg", [5, 6]))
-            return f"{image}: the heads are marked on the photograph as its EXIF orient"
-        case "a test photograph":
+            return f"{image}: the head points are on the upright image of EXIF orient"
+        case "a test image":
             image.write_bytes((root / "test" / "IMG_3.jpg").read_bytes())
-            return f"{image} is {root}/test/IMG_3.jpg, a test photograph."
+            return f"{image} is {root}/test/IMG_3.jpg, a test image."
         case "16 bits":
             image.unlink()
             Image.new("I;16", SIZE).save(train / "IMG_1.png")
             return f"{train}/IMG_1.png has more than 8 bits a channel: save it with 8."
 
 
-BAD = (
+INVALID = (
     *("no annotation", "damaged annotation", "unknown annotation", "two annotations"),
     *("no numbers", "another size", "another mask", "turned"),
-    *("turned, says its annotation", "a test photograph", "16 bits"),
+    *("turned by its annotation", "a test image", "16 bits"),
 )
 
 
-@pytest.mark.parametrize("what", BAD)
-def test_a_bad_photograph_is_refused_or_skipped(root, what, caplog):
-    begins = write_bad(root, what)
-    assert refused(root).startswith(begins) and refused(root, "test").startswith(begins)
+@pytest.mark.parametrize("kind", INVALID)
+def test_invalid_image_raises_or_is_skipped(root, kind, caplog):
+    begins = damage(root, kind)
+    for split in ("train", "test"):
+        assert error_of(root, split).startswith(begins)
     with caplog.at_level(logging.WARNING, logger="absl"):
-        source = opened(root, on_invalid="skip")
-    assert source.names == ("IMG_2",) and source.points[0].tolist() == [[2, 20]] * 2
-    (sentence,) = source.skipped
+        dataset = open_folder(root, on_invalid="skip")
+    assert dataset.names == ("IMG_2",) and dataset.points[0].tolist() == [[2, 20]] * 2
+    (sentence,) = dataset.skipped
     assert sentence.startswith(begins)
-    summary = f"{root}, train: 1 of 2 photographs were skipped; the first: {sentence}"
+    summary = f"{root}, train: 1 of 2 images were skipped; the first: {sentence}"
     assert caplog.messages == [f"Skipped: {sentence}", summary]
-    assert opened(root, "test", on_invalid="skip").skipped == ()
+    assert open_folder(root, "test", on_invalid="skip").skipped == ()
 
 
-def test_a_copy_with_skipped_ones_is_no_copy_without(root):
-    begins = write_bad(root, "damaged annotation")
+def test_copy_with_skipped_images_is_not_used_without_skip(root):
+    begins = damage(root, "damaged annotation")
     for _ in range(2):
-        assert len(opened(root, on_invalid="skip").skipped) == 1
-        assert refused(root).startswith(begins)
+        assert len(open_folder(root, on_invalid="skip").skipped) == 1
+        assert error_of(root).startswith(begins)
     write_csv(root / "train" / "IMG_1.csv", (3, 3))
-    assert opened(root).points[0].tolist() == [[3, 3]]
+    assert open_folder(root).points[0].tolist() == [[3, 3]]
 
 
-def test_nothing_is_left_when_all_are_skipped(root):
+def test_split_with_all_images_skipped_raises_value_error(root):
     (root / "test" / "IMG_3.csv").unlink()
-    text = refused(root, on_invalid="skip")
-    assert text.startswith("Your own photographs: no photograph of test can be used: ")
+    text = error_of(root, on_invalid="skip")
+    assert text.startswith("Your own images: no image of test can be used: ")
     assert f"{root}/test/IMG_3.jpg has no annotation" in text
 
 
-def test_two_photographs_of_one_name(root):
+def test_two_images_of_one_name_are_invalid(root):
     second = write_image(root / "train" / "more" / "IMG_1.png")
     expected = f"{second} has the name of {root}/train/IMG_1.jpg: rename one."
-    assert refused(root) == expected
-    assert opened(root, on_invalid="skip").skipped == (expected,)
+    assert error_of(root) == expected
+    assert open_folder(root, on_invalid="skip").skipped == (expected,)
 
 
-def test_one_file_for_both_splits_cannot_name_two_photographs_at_once(root):
+def test_annotation_of_an_image_in_both_splits_is_ambiguous(root):
     write_image(root / "test" / "IMG_1.jpg")
     (root / "train" / "IMG_1.csv").unlink()
     (root / "heads.csv").write_text("image,x,y\nIMG_1.jpg,1,2\n")
-    expected = f"{root}/heads.csv speaks of IMG_1, and that is in train and in test."
-    assert refused(root) == expected
+    expected = f"{root}/heads.csv annotates IMG_1, which is in train and in test."
+    assert error_of(root) == expected
 
 
 @pytest.mark.parametrize("place", ["", "train"])
-def test_a_damaged_file_for_many_is_refused_even_where_one_may_be_skipped(root, place):
+def test_damaged_file_for_many_images_raises_even_with_skip(root, place):
     path = root / place / "all.json"
     path.write_text("{")
     for on_invalid in config.ON_INVALID:
-        assert refused(root, on_invalid=on_invalid).startswith(
-            f"{path}: it is not whole JSON"
-        )
+        text = error_of(root, on_invalid=on_invalid)
+        assert text.startswith(f"{path}: it is not valid JSON")
 
 
-def test_linked_folders_are_seen(root, tmp_path):
+def test_linked_folder_outside_raises_value_error(root, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (root / "train" / "more").symlink_to(tmp_path / "elsewhere")
-    words = f"{root}/train/more is a link that leads out of {root} to {tmp_path}/elsewh"
-    assert refused(root).startswith(words)
+    expected = f"{root}/train/more is a link that leads out of {root} to {tmp_path}"
+    assert error_of(root).startswith(expected)
     (root / "train" / "more").unlink()
     (root / "train" / "again").symlink_to(root / "train")
-    assert opened(root).names == ("IMG_1", "IMG_2")
+    assert open_folder(root).names == ("IMG_1", "IMG_2")
 
 
-def test_a_file_for_many_is_named_with_the_photograph(root):
+def test_error_names_the_image_in_a_file_for_many(root):
     (root / "train" / "IMG_1.csv").unlink()
     path = root / "train" / "heads.csv"
     path.write_text("image,x,y\nIMG_1.jpg,1,nan\n")
     expected = f"{path}, IMG_1.jpg: 1 of 1 head points are not finite numbers."
-    assert refused(root) == expected
+    assert error_of(root) == expected
 
 
-def test_heads_on_the_pixels_as_stored_are_used_so(root):
+def test_heads_on_the_stored_pixels_are_unchanged(root):
     image = write_image(root / "train" / "IMG_1.jpg", orientation=6)
     write_csv(root / "train" / "IMG_1.csv", (80, 60))
-    record = opened(root)[0]
+    record = open_folder(root)[0]
     with Image.open(image) as file:
         np.testing.assert_array_equal(record["image"], np.asarray(file))
     assert record["points"].tolist() == [[80, 60]]
 
 
-def test_a_listing_without_splits(root):
-    found = folder_index.index_folder(root / "train")
-    assert [p.image.name for p in found.splits[""]] == ["IMG_1.jpg", "IMG_2.jpg"]
+def test_index_of_a_folder_without_splits(root):
+    index = folder_index.index_folder(root / "train")
+    assert [item.image.name for item in index.splits[""]] == ["IMG_1.jpg", "IMG_2.jpg"]
     (root / "train" / "IMG_2.jpg").unlink()
     assert folder_index.index_folder(root).strays == [
         (root / "train" / "IMG_2.csv", "IMG_2")

@@ -1,4 +1,4 @@
-"""ShanghaiTech from small folders in the exact layout, from bad ones, and for real."""
+"""ShanghaiTech from small folders in its layout, and from the real files."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ from cpcnn_jax import config, data
 
 
 @pytest.fixture(autouse=True)
-def prepared_here(tmp_path, monkeypatch):
+def prepared(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
     return tmp_path / "prepared"
 
@@ -36,7 +36,7 @@ def open_part(root, split="train", part="A"):
     return data.open_dataset(config.ShanghaiTech(part=part, root=str(root)), split)
 
 
-def refused(root, split="train", part="A"):
+def error_of(root, split="train", part="A"):
     with pytest.raises(ValueError) as error:
         open_part(root, split, part)
     return str(error.value)
@@ -44,73 +44,73 @@ def refused(root, split="train", part="A"):
 
 @pytest.mark.parametrize("part", ["part_A", "part_A_final"])
 @pytest.mark.parametrize("truth", ["ground-truth", "ground_truth"])
-def test_both_spellings_of_the_folders(tmp_path, part, truth):
+def test_both_spellings_of_the_folders_are_found(tmp_path, part, truth):
     root = write_part(tmp_path / "data" / "ShanghaiTech", part, truth)
     for folder in (root, root.parent):
-        source = open_part(folder, "test")
-        assert source.names == ("IMG_1", "IMG_2", "IMG_10")
+        dataset = open_part(folder, "test")
+        assert dataset.names == ("IMG_1", "IMG_2", "IMG_10")
 
 
-def test_records_hold_what_the_files_hold(root):
-    source = open_part(root)
-    assert len(source) == 3
-    for record, n in zip(source, (1, 2, 10), strict=True):
+def test_records_equal_the_files(root):
+    dataset = open_part(root)
+    assert len(dataset) == 3
+    for record, n in zip(dataset, (1, 2, 10), strict=True):
         with Image.open(image(root, n)) as file:
             expected = np.asarray(file.convert("RGB"))
         np.testing.assert_array_equal(record["image"], expected)
         np.testing.assert_allclose(record["points"], heads(n), rtol=1e-6)
         assert record["points"].dtype == np.float32
         assert record["image"].dtype == np.uint8
-    assert source.shapes == tuple(size[::-1] for size in SIZES.values())
-    assert [len(p) for p in source.points] == [3, 6, 30]
+    assert dataset.shapes == tuple(size[::-1] for size in SIZES.values())
+    assert [len(p) for p in dataset.points] == [3, 6, 30]
 
 
-def test_greyscale_has_three_equal_channels(root):
+def test_grayscale_image_has_three_equal_channels(root):
     with Image.open(image(root, 1)) as file:
         assert file.mode == "RGB"
     with Image.open(image(root, 2)) as file:
         assert file.mode == "L"
-    grey = open_part(root)[1]["image"]
-    assert grey.shape == (77, 101, 3)
-    assert (grey == grey[..., :1]).all()
+    gray = open_part(root)[1]["image"]
+    assert gray.shape == (77, 101, 3)
+    assert (gray == gray[..., :1]).all()
 
 
-def test_the_stored_photograph_is_the_file_unchanged(root):
-    source = open_part(root)
+def test_stored_image_is_the_unchanged_file(root):
+    dataset = open_part(root)
     for i, n in enumerate(SIZES):
-        stored = source._records[source._order[i]]["image"]
+        stored = dataset._records[dataset._order[i]]["image"]
         assert stored == image(root, n).read_bytes()
 
 
-def test_no_heads_is_a_photograph_too(root):
+def test_image_without_heads_is_valid(root):
     write_points(annotation(root, 2), np.zeros((0, 2)))
     assert open_part(root).points[1].shape == (0, 2)
 
 
-def test_a_second_opening_reads_the_same_copy(root, prepared_here):
+def test_second_opening_reads_the_same_copy(root, prepared):
     open_part(root)
-    before = {p: p.stat().st_mtime_ns for p in prepared_here.rglob("*.array_record*")}
+    times = {p: p.stat().st_mtime_ns for p in prepared.rglob("*.array_record*")}
     open_part(root, "test")
-    after = {p: p.stat().st_mtime_ns for p in prepared_here.rglob("*.array_record*")}
-    assert before == after and len(before) == 2
+    assert len(times) == 2
+    assert times == {p: p.stat().st_mtime_ns for p in prepared.rglob("*.array_record*")}
 
 
-def test_a_changed_file_is_seen(root):
+def test_changed_file_makes_a_new_copy(root):
     assert len(open_part(root).points[0]) == 3
     write_points(annotation(root, 1), [[1, 2]])
     assert len(open_part(root).points[0]) == 1
 
 
-def test_another_root_has_a_copy_of_its_own(tmp_path, root):
+def test_each_root_has_its_own_copy(tmp_path, root):
     other = write_part(tmp_path / "other")
     write_points(annotation(other, 10), [[5, 5], [6, 6]])
     assert [len(open_part(r).points[2]) for r in (root, other)] == [30, 2]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "no info", "never moved"])
-def test_a_half_written_copy_is_made_again(root, prepared_here, damage):
+def test_damaged_copy_is_prepared_again(root, prepared, damage):
     open_part(root)
-    (info,) = prepared_here.rglob("dataset_info.json")
+    (info,) = prepared.rglob("dataset_info.json")
     records = next(info.parent.glob("*train*"))
     if damage == "truncated":
         records.write_bytes(records.read_bytes()[:-100])
@@ -122,11 +122,11 @@ def test_a_half_written_copy_is_made_again(root, prepared_here, damage):
 
 
 @pytest.mark.parametrize("missing", ["", "empty"])
-def test_a_wrong_folder_says_what_to_do(tmp_path, missing):
+def test_wrong_folder_gives_download_advice(tmp_path, missing):
     folder = tmp_path / "nothing"
     if missing == "empty":
         folder.mkdir()
-    text = refused(folder)
+    text = error_of(folder)
     for part in (
         f"--config.data.root={folder} ",
         "https://github.com/desenzhou/ShanghaiTechDataset",
@@ -138,50 +138,51 @@ def test_a_wrong_folder_says_what_to_do(tmp_path, missing):
     assert ("is not a folder" in text) == (missing == "")
 
 
-def test_a_part_without_test_photographs_trains(tmp_path):
+def test_part_without_test_images_opens_for_training(tmp_path):
     root = write_part(tmp_path / "data", "part_B", splits=["train"])
     assert len(open_part(root, "train", "B")) == 3
-    text = refused(root, "test", "B")
+    text = error_of(root, "test", "B")
     assert f"{root / 'part_B'} has no test_data folder" in text
     assert "part_B/ (or part_B_final/)" in text
 
 
-def test_an_unknown_part_is_refused(root):
-    assert "--config.data.part=C" in refused(root, part="C")
+def test_unknown_part_raises_value_error(root):
+    assert "--config.data.part=C" in error_of(root, part="C")
 
 
-def test_no_photographs(root):
+def test_folder_without_images_raises_value_error(root):
     for n in SIZES:
         image(root, n).unlink()
-    text = refused(root)
-    assert f"{image(root, 1).parent} holds no photographs IMG_1.jpg" in text
+    text = error_of(root)
+    assert f"{image(root, 1).parent} holds no images IMG_1.jpg" in text
 
 
-@pytest.mark.parametrize("content", [b"", b"not a photograph", "half"])
-def test_a_damaged_photograph_is_named(root, content):
+@pytest.mark.parametrize("content", [b"", b"not an image", "half"])
+def test_damaged_image_is_named(root, content):
     path = image(root, 2)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2] if content == "half" else content)
-    assert f"{path} is not a whole JPEG or PNG photograph" in refused(root)
+    original = path.read_bytes()
+    half = original[: len(original) // 2]
+    path.write_bytes(half if content == "half" else content)
+    assert f"{path} is not a complete JPEG or PNG image" in error_of(root)
 
 
-def test_only_jpeg_and_png_are_ever_decoded(root):
+def test_only_jpeg_and_png_are_decoded(root):
     Image.new("RGB", (70, 70)).save(image(root, 2), format="BMP")
-    assert f"{image(root, 2)} is not a whole JPEG or PNG photograph" in refused(root)
+    assert f"{image(root, 2)} is not a complete JPEG or PNG image" in error_of(root)
 
 
-def test_an_annotation_without_points_is_named(root):
+def test_annotation_without_points_is_named(root):
     savemat(annotation(root, 2), {"something": np.zeros((3, 2))})
-    text = refused(root)
+    text = error_of(root)
     assert f"{annotation(root, 2)} holds no head points" in text
     assert "KeyError: 'image_info'" in text
 
 
 @pytest.mark.parametrize("content", [b"", b"not a MATLAB file" * 20, "half"])
-def test_an_unreadable_annotation_is_named(root, content):
+def test_unreadable_annotation_is_named(root, content):
     path = annotation(root, 2)
     path.write_bytes(path.read_bytes()[:150] if content == "half" else content)
-    assert f"{path} holds no head points" in refused(root)
+    assert f"{path} holds no head points" in error_of(root)
 
 
 @pytest.mark.parametrize(
@@ -192,25 +193,25 @@ def test_an_unreadable_annotation_is_named(root, content):
         ([[1, 2, 3], [4, 5, 6]], r"must be [N, 2] as (x, y); got (2, 3)"),
     ],
 )
-def test_impossible_points_are_named(root, points, reason):
+def test_invalid_points_are_named(root, points, reason):
     write_points(annotation(root, 2), points)
-    assert refused(root).startswith(f"{annotation(root, 2)}: ")
-    assert reason in refused(root)
+    assert error_of(root).startswith(f"{annotation(root, 2)}: ")
+    assert reason in error_of(root)
 
 
-def test_a_missing_annotation_is_named(root):
+def test_missing_annotation_is_named(root):
     annotation(root, 2).unlink()
     expected = f"{image(root, 2)} has no annotation: {annotation(root, 2)} is missing."
-    assert refused(root) == expected
+    assert error_of(root) == expected
 
 
-def test_nothing_is_kept_of_a_refused_part(root, prepared_here):
+def test_invalid_part_leaves_no_copy(root, prepared):
     savemat(annotation(root, 2), {"something": 1})
-    refused(root)
-    assert not list(prepared_here.rglob("*.array_record*"))
+    error_of(root)
+    assert not list(prepared.rglob("*.array_record*"))
 
 
-def test_points_outside_are_dropped_with_one_line_a_file(root, caplog):
+def test_points_outside_are_dropped_with_one_warning_per_file(root, caplog):
     write_points(annotation(root, 1), [[89.9, 80.9], [90, 5], [-1, 5], [5, 81]])
     write_points(annotation(root, 2), [[101, 1], [1, 1]])
     with caplog.at_level(logging.WARNING, logger="absl"):
@@ -222,19 +223,20 @@ def test_points_outside_are_dropped_with_one_line_a_file(root, caplog):
     assert "90x81 pixels" in lines[0]
 
 
-def test_a_place_that_cannot_be_written_is_named(root, tmp_path, monkeypatch):
+def test_read_only_cache_folder_is_named(root, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "file"))
-    text = refused(root)
+    text = error_of(root)
     assert "Cannot write the prepared copy" in text and "Set TFDS_DATA_DIR" in text
 
 
-def test_no_tensorflow_to_build_or_to_read(root):
+def test_preparing_and_reading_need_no_tensorflow(root):
     code = (
         "import sys; from cpcnn_jax import config, data\n"
         "assert not {'tensorflow_datasets', 'grain'} & set(sys.modules)\n"
-        f"source = data.open_source(config.ShanghaiTech(root={str(root)!r}), 'train')\n"
-        "assert source[0]['image'].shape == (81, 90, 3)\n"
+        f"settings = config.ShanghaiTech(root={str(root)!r})\n"
+        "dataset = data.open_dataset(settings, 'train')\n"
+        "assert dataset[0]['image'].shape == (81, 90, 3)\n"
         "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))
@@ -248,9 +250,9 @@ def test_no_tensorflow_to_build_or_to_read(root):
         ("B", "train", 400, 49_151),
     ],
 )
-def test_totals_of_the_real_photographs(real_data, part, split, number, total, caplog):
-    source = open_part(real_data / "ShanghaiTech", split, part)
-    assert len(source) == number
-    assert sum(len(points) for points in source.points) == total
+def test_totals_of_the_real_images(real_data, part, split, number, total, caplog):
+    dataset = open_part(real_data / "ShanghaiTech", split, part)
+    assert len(dataset) == number
+    assert sum(len(points) for points in dataset.points) == total
     assert not caplog.messages
-    assert source[0]["image"].shape == (*source.shapes[0], 3)
+    assert dataset[0]["image"].shape == (*dataset.shapes[0], 3)

@@ -1,4 +1,4 @@
-"""The prepared copy after a preparation that was killed, and after damage."""
+"""Prepared copies after a killed preparation and after damage."""
 
 import os
 import signal
@@ -18,67 +18,66 @@ from cpcnn_jax import config, data
 from cpcnn_jax.data import readers
 
 read = readers.check_image
-def slowly(path):
+def read_slowly(path):
     print("reads", file=sys.stderr, flush=True)
     time.sleep(0.05)
     return read(path)
 
-readers.check_image = slowly
-data.open_source(config.Folder(root=sys.argv[1]), "train")
+readers.check_image = read_slowly
+data.open_dataset(config.Folder(root=sys.argv[1]), "train")
 """
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
-    root = tmp_path / "photographs"
+    root = tmp_path / "images"
     for split in ("train", "test"):
         (root / split).mkdir(parents=True)
         for n in range(NUMBER):
             noise = np.random.default_rng(n).integers(0, 256, (64, 64, 3), np.uint8)
-            noise[0, 0] = len(split)  # the splits share no photograph
+            noise[0, 0] = len(split)  # the splits share no image
             Image.fromarray(noise).save(root / split / f"{n}.png")
             lines = "".join(f"{x},{n}\n" for x in range(n))
             (root / split / f"{n}.csv").write_text("x,y\n" + lines)
     return root
 
 
-def copies(tmp_path):
-    """Whole copies, and all files of the folder of copies."""
+def list_copies(tmp_path):
+    """(complete copies, all files in the folder of copies)."""
     files = [path for path in (tmp_path / "prepared").rglob("*") if path.is_file()]
-    whole = [
-        p for p in files if p.name == "dataset_info.json" and "incomp" not in str(p)
-    ]
-    return whole, files
+    infos = [path for path in files if path.name == "dataset_info.json"]
+    return [path for path in infos if "incomplete" not in str(path)], files
 
 
-def check(source):
-    assert source.names == tuple(str(n) for n in range(NUMBER))
-    assert [len(points) for points in source.points] == [*range(NUMBER)]
+def check_dataset(dataset):
+    assert dataset.names == tuple(str(n) for n in range(NUMBER))
+    assert [len(points) for points in dataset.points] == [*range(NUMBER)]
     expected = np.random.default_rng(7).integers(0, 256, (64, 64, 3), np.uint8)
-    np.testing.assert_array_equal(source[7]["image"][1:], expected[1:])
+    np.testing.assert_array_equal(dataset[7]["image"][1:], expected[1:])
 
 
 @pytest.mark.parametrize("reads", [1, NUMBER + 2])  # in the first split, the second
-def test_a_killed_preparation_leaves_nothing_that_is_used(root, tmp_path, reads):
-    words = [sys.executable, "-c", CODE, str(root)]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, env=dict(os.environ)) as made:
+def test_killed_preparation_leaves_no_copy(root, tmp_path, reads):
+    command = [sys.executable, "-c", CODE, str(root)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ}) as run:
         for _ in range(reads):
-            assert made.stderr.readline() == b"reads\n"
-        made.send_signal(signal.SIGKILL)
-    assert made.returncode == -signal.SIGKILL
-    whole, files = copies(tmp_path)
-    assert not whole and bool(files) == (reads > NUMBER)  # a split is written at once
-    check(data.open_dataset(config.Folder(root=str(root)), "train"))
-    assert len(copies(tmp_path)[0]) == 1
+            assert run.stderr.readline() == b"reads\n"
+        run.send_signal(signal.SIGKILL)
+    assert run.returncode == -signal.SIGKILL
+    complete, files = list_copies(tmp_path)
+    assert not complete
+    assert bool(files) == (reads > NUMBER)  # a split is written at once
+    check_dataset(data.open_dataset(config.Folder(root=str(root)), "train"))
+    assert len(list_copies(tmp_path)[0]) == 1
 
 
-def test_a_damaged_copy_is_made_again(root, tmp_path):
-    source = data.open_dataset(config.Folder(root=str(root)), "train")
-    (whole,), files = copies(tmp_path)
+def test_damaged_copy_is_prepared_again(root, tmp_path):
+    dataset = data.open_dataset(config.Folder(root=str(root)), "train")
+    (info,), files = list_copies(tmp_path)
     for path in files:
         if "train" in path.name:
             path.write_bytes(path.read_bytes()[:100])
-    del source
-    check(data.open_dataset(config.Folder(root=str(root)), "train"))
-    assert copies(tmp_path)[0] == [whole]
+    del dataset
+    check_dataset(data.open_dataset(config.Folder(root=str(root)), "train"))
+    assert list_copies(tmp_path)[0] == [info]

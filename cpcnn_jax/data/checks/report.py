@@ -1,0 +1,92 @@
+"""Report of a checked data set, as JSON data and as text."""
+
+import collections
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cpcnn_jax.data.checks import faults
+
+EDGES = (0, 1, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # heads per image
+BAR_WIDTH = 40  # characters of the longest bar
+
+
+def count_histogram(counts: Sequence[int]) -> list[tuple[int, int | None, int]]:
+    """Counts the images in each interval of EDGES.
+
+    Args:
+      counts: heads of each image.
+
+    Returns:
+      [(fewest heads, most heads, images)]; the last interval has no upper limit, None.
+
+    Example:
+      >>> count_histogram([0, 3, 9, 12_000])[:2]
+      [(0, 0, 1), (1, 9, 2)]
+    """
+    tops = [*(edge - 1 for edge in EDGES[1:]), None]
+    return [
+        (low, top, sum(low <= n and (top is None or n <= top) for n in counts))
+        for low, top in zip(EDGES, tops, strict=True)
+    ]
+
+
+def build_report(
+    name: str,
+    splits: Mapping[str, Sequence[faults.ExaminedImage]],
+    all_faults: Sequence[faults.Fault],
+) -> dict[str, Any]:
+    """Collects numbers and faults of a data set in a dict for JSON."""
+    counts = {
+        split: [len(e.points) for e in examined if e.points is not None]
+        for split, examined in splits.items()
+    }
+    return {
+        "layout": name,
+        "splits": {
+            split: {"photographs": len(examined), "heads": sum(counts[split])}
+            for split, examined in splits.items()
+        },
+        "histogram": [
+            {"fewest": low, "most": top, "photographs": number}
+            for low, top, number in count_histogram(sum(counts.values(), []))
+        ],
+        "faults": [
+            {
+                "kind": fault.kind,
+                "must_be_mended": fault.kind in faults.ERRORS,
+                "file": str(fault.file),
+                "text": fault.text,
+            }
+            for fault in all_faults
+        ],
+    }
+
+
+def format_report(report: Mapping[str, Any]) -> str:
+    """Formats the result of `build_report` as lines of text."""
+    lines = [
+        f"{'fault' if fault['must_be_mended'] else 'note '}  {fault['text']}"
+        for fault in report["faults"]
+    ]
+    lines += ["", report["layout"]]
+    for split, numbers in report["splits"].items():
+        name = split or "(no train or test)"
+        number, heads = numbers["photographs"], numbers["heads"]
+        lines.append(f"  {name}: {number:,} photographs, {heads:,} heads")
+    lines += ["", *_format_bars(report["histogram"]), ""]
+    kinds = collections.Counter(fault["kind"] for fault in report["faults"])
+    meanings = faults.ERRORS | faults.NOTES
+    table = [f"{kinds[k]:6,}  {meaning}" for k, meaning in meanings.items() if kinds[k]]
+    lines += [" files  of", *table] if table else [" No fault was found."]
+    return "\n".join(lines)
+
+
+def _format_bars(rows):
+    most = max(row["photographs"] for row in rows)
+    yield " heads          photographs"
+    for low, top, number in (row.values() for row in rows):
+        if number:
+            heads = f"{low:,}+" if top is None else f"{low:,}"
+            heads += f" to {top:,}" if top and top > low else ""
+            bar = "#" * max(1, round(number / most * BAR_WIDTH))
+            yield f" {heads:<14} {number:6,}  {bar}"
