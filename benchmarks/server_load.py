@@ -1,13 +1,13 @@
-"""Does the server lose or mistake an answer under load, and how long does one take?
+"""Server under load: lost and wrong answers, throughput and latency.
 
     python benchmarks/server_load.py --weights runs/demo [--clients 50] [--requests 400]
-        [--queue 32] [--json FILE]
+        [--max-queue 32] [--json FILE]
 
-Generated photographs of three sizes are counted one after the other in this process, by
-`cp.load(...).count`: the baseline, and the right answers. Then a server is started, and
-as many clients as asked for, each of which sends its next photograph when it has the
-answer to the last; what a full server turns away is sent again after its Retry-After.
-An answer is wrong if it is not the baseline's to 1e-4 of it.
+This process first counts synthetic images of three sizes one by one with
+`cp.load(...).count`, which gives the baseline and the right answers. Then it starts a
+server and the clients. Each client sends its next image after the answer to the last,
+and repeats a rejected request after its Retry-After. An answer is wrong if it differs
+from the baseline by more than a relative 1e-4.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import timing
@@ -33,72 +34,79 @@ from cpcnn_jax import config, data
 from cpcnn_jax.inference import compilation_cache
 
 SIZES = ((256, 320), (384, 512), (480, 640))  # (height, width)
-EACH = 4  # photographs of each size
-PATIENCE = 600  # seconds that a client waits for one photograph's answer, in all
+IMAGES_PER_SIZE = 4
+MAX_WAIT = 600  # seconds that a client waits for an answer, with repeated requests
 
 
 @dataclasses.dataclass
 class Load:
-    """What became of the requests."""
+    """Outcome of the requests."""
 
-    seconds: list = dataclasses.field(default_factory=list)  # from first try to answer
-    served: list = dataclasses.field(default_factory=list)  # of the try that succeeded
-    busy: int = 0  # tries that were turned away
+    # From the first try, and from the successful try, to the answer.
+    seconds: list[float] = dataclasses.field(default_factory=list)
+    served: list[float] = dataclasses.field(default_factory=list)
+    busy: int = 0  # rejected tries
     lost: int = 0
     wrong: int = 0
-    took: float = 0.0  # seconds, from the first try of all to the last answer
+    elapsed: float = 0.0  # seconds from the first try to the last answer
 
 
-def photographs():
-    """Files, as JPEG."""
-    found = []
+def make_files() -> list[bytes]:
+    """Makes JPEG files."""
+    files = []
     for height, width in SIZES:
-        crowd = config.SyntheticCrowd(num_test=EACH, height=height, width=width)
+        crowd = config.SyntheticCrowd(
+            num_test=IMAGES_PER_SIZE, height=height, width=width
+        )
         for record in data.open_dataset(crowd, "test"):
             file = io.BytesIO()
             Image.fromarray(record["image"]).save(file, "jpeg", quality=92)
-            found.append(file.getvalue())
-    return found
+            files.append(file.getvalue())
+    return files
 
 
-def load(address, files, expected, *, clients, requests):
-    """Send requests from many clients at once.
+def send_load(
+    address: str,
+    files: Sequence[bytes],
+    expected: Sequence[float],
+    *,
+    clients: int,
+    requests: int,
+) -> Load:
+    """Sends requests from several clients at once.
 
     Args:
-      address: of the server.
-      files: photographs, bytes.
-      expected: the count of each.
-      clients: how many.
-      requests: how many, from all clients together.
-
-    Returns:
-      A `Load`.
+      address: address of the server.
+      files: image files.
+      expected: right count of each file.
+      clients: number of clients.
+      requests: number of requests of all clients together.
     """
-    found, lock = Load(), threading.Lock()
+    load, lock = Load(), threading.Lock()
     pool = urllib3.PoolManager(maxsize=clients, block=True, retries=False)
     start = threading.Barrier(clients)
-    turns = itertools.islice(itertools.cycle(range(len(files))), requests)
+    indices = itertools.islice(itertools.cycle(range(len(files))), requests)
 
     def client(_):
         start.wait()
         while True:
             with lock:
-                turn = next(turns, None)
-            if turn is None:
+                index = next(indices, None)
+            if index is None:
                 return
-            _one(pool, address, files[turn], expected[turn], found, lock)
+            _send_file(pool, address, files[index], expected[index], load, lock)
 
-    with ThreadPoolExecutor(clients) as crowd:
-        began = time.monotonic()
-        list(crowd.map(client, range(clients)))
-        found.took = time.monotonic() - began
-    return found
+    with ThreadPoolExecutor(clients) as threads:
+        started = time.monotonic()
+        list(threads.map(client, range(clients)))
+        load.elapsed = time.monotonic() - started
+    return load
 
 
-def _one(pool, address, file, people, found, lock):
-    """One photograph until it is answered."""
-    began = time.monotonic()
-    while time.monotonic() - began < PATIENCE:
+def _send_file(pool, address, file, people, load, lock):
+    """Sends one image until it has an answer."""
+    started = time.monotonic()
+    while time.monotonic() - started < MAX_WAIT:
         tried = time.monotonic()
         try:
             form = {"photograph": ("a.jpg", file)}
@@ -107,7 +115,7 @@ def _one(pool, address, file, people, found, lock):
             break
         if answer.status == 503:
             with lock:
-                found.busy += 1
+                load.busy += 1
             time.sleep(float(answer.headers["Retry-After"]))
             continue
         now = time.monotonic()
@@ -115,32 +123,34 @@ def _one(pool, address, file, people, found, lock):
             break
         right = abs(answer.json()["count"] - people) <= 1e-4 * max(1, abs(people))
         with lock:
-            found.seconds.append(now - began)
-            found.served.append(now - tried)
-            found.wrong += not right
+            load.seconds.append(now - started)
+            load.served.append(now - tried)
+            load.wrong += not right
         return
     with lock:
-        found.lost += 1
+        load.lost += 1
 
 
-def baseline(weights, files, rounds):
-    """(counts, seconds of each count): one after the other, compiled before."""
-    ready = cp.load(weights)
-    expected = [ready.count(io.BytesIO(file)).count for file in files]
+def count_alone(
+    weights: str, files: Sequence[bytes], rounds: int
+) -> tuple[list[float], list[float]]:
+    """Counts files one by one after compilation; returns counts and seconds."""
+    counter = cp.load(weights)
+    expected = [counter.count(io.BytesIO(file)).count for file in files]
     seconds = []
     for file in files * rounds:
-        began = time.monotonic()
-        ready.count(io.BytesIO(file))
-        seconds.append(time.monotonic() - began)
+        started = time.monotonic()
+        counter.count(io.BytesIO(file))
+        seconds.append(time.monotonic() - started)
     return expected, seconds
 
 
 @contextlib.contextmanager
-def serving(weights, *flags):
-    """The address of a server process."""
-    words = ["-m", "cpcnn_jax", "serve", "--weights", weights, "--port", "0", *flags]
+def start_server(weights: str, *flags: str) -> Iterator[str]:
+    """Runs a server process and yields its address."""
+    args = ["-m", "cpcnn_jax", "serve", "--weights", weights, "--port", "0", *flags]
     with subprocess.Popen(
-        [sys.executable, *words], stdout=subprocess.PIPE, text=True
+        [sys.executable, *args], stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process.stdout.readline().split()[1]
@@ -148,20 +158,20 @@ def serving(weights, *flags):
             process.terminate()
 
 
-def row(seconds, took):
-    """Throughput and quantiles of the times, in seconds."""
+def make_row(seconds: Sequence[float], elapsed: float) -> dict[str, float]:
+    """Computes throughput and quantiles of the times, seconds."""
     cuts = statistics.quantiles(seconds, n=100, method="inclusive")
     return {
         "photographs": len(seconds),
-        "per_second": len(seconds) / took,
+        "per_second": len(seconds) / elapsed,
         **{f"p{n}": cuts[n - 1] for n in (50, 95, 99)},
     }
 
 
-def markdown(rows):
-    """A line per row."""
+def format_table(rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Formats the rows as a Markdown table."""
     lines = [
-        "| | photographs | per second | p50 | p95 | p99 |",
+        "| | images | per second | p50 | p95 | p99 |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, r in rows.items():
@@ -173,40 +183,40 @@ def markdown(rows):
 
 
 def main() -> int:
-    """Measure, print the table, write it as JSON if asked to; 1 if one was lost."""
+    """Measures and prints the table; returns 1 if an answer was lost or wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", required=True, help="a file or a workdir")
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--requests", type=int, default=400)
     parser.add_argument("--max-queue", type=int, default=32, help="of the server")
-    parser.add_argument("--json", metavar="FILE", help="also put the table here")
+    parser.add_argument("--json", metavar="FILE", help="also write the table to FILE")
     flags = parser.parse_args()
     compilation_cache.enable()
-    files = photographs()
-    expected, alone = baseline(flags.weights, files, rounds=2)
-    limits = ("--max-queue", str(flags.queue), "--timeout", "300")
-    with serving(flags.weights, *limits) as address:
-        found = load(
+    files = make_files()
+    expected, alone = count_alone(flags.weights, files, rounds=2)
+    limits = ("--max-queue", str(flags.max_queue), "--timeout", "300")
+    with start_server(flags.weights, *limits) as address:
+        load = send_load(
             *(address, files, expected),
             clients=flags.clients,
             requests=flags.requests,
         )
     rows = {
-        "one process, one after the other": row(alone, sum(alone)),
-        f"server, {flags.clients} clients": row(found.seconds, found.took),
-        "of these, the try that was answered": row(found.served, found.took),
+        "one process, one after the other": make_row(alone, sum(alone)),
+        f"server, {flags.clients} clients": make_row(load.seconds, load.elapsed),
+        "of these, the try that was answered": make_row(load.served, load.elapsed),
     }
-    told = {name: getattr(found, name) for name in ("busy", "lost", "wrong")}
-    where = f"{platform.machine()}, {os.cpu_count()} cores"
-    print(markdown(rows))
+    totals = {name: getattr(load, name) for name in ("busy", "lost", "wrong")}
+    machine = f"{platform.machine()}, {os.cpu_count()} cores"
+    print(format_table(rows))
     print(
-        f"\n{found.lost} lost, {found.wrong} wrong, {found.busy} tries turned away and "
-        f"repeated; {len(files)} photographs of {len(SIZES)} sizes, queue "
-        f"{flags.queue}; {where}"
+        f"\n{load.lost} lost, {load.wrong} wrong, {load.busy} tries rejected and "
+        f"repeated; {len(files)} images of {len(SIZES)} sizes, queue "
+        f"{flags.max_queue}; {machine}"
     )
     if flags.json:
-        timing.write(flags.json, "serve", {"where": where, "rows": rows, **told})
-    return int(bool(found.lost or found.wrong))
+        timing.write(flags.json, "serve", {"where": machine, "rows": rows, **totals})
+    return int(bool(load.lost or load.wrong))
 
 
 if __name__ == "__main__":

@@ -1,33 +1,15 @@
 """`cpcnn_jax check-data`: the faults of a data set, and a copy without them."""
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cpcnn_jax.cli.parser import Parser
+from cpcnn_jax.cli.parser import Parser, UsageError
 from cpcnn_jax.io import atomic_write
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns its exit status; --help describes the arguments."""
-    args = _parse_args(argv)
-    source = Path(args.folder)
-    try:
-        if error := _usage_error(source, args.write):
-            return _print_error(error, 2)
-        return _check(source, args)
-    except (ValueError, OSError) as error:
-        return _print_error(error, 1)
-
-
-def _print_error(sentence, status):
-    print(f"check-data: {sentence}", file=sys.stderr)
-    return status
-
-
-def _parse_args(argv):
     parser = Parser(
         prog="python -m cpcnn_jax check-data",
         description="Read every image of a folder and its head points, and list the "
@@ -43,27 +25,17 @@ def _parse_args(argv):
         "outside, not finite or repeated; no unusable images",
     )
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
-    return parser.parse_args(argv)
+    return parser.run(argv, _check)
 
 
-def _usage_error(source, copy):
-    if not source.is_dir():
-        return f"{source} is not a folder"
-    if copy is None:
-        return None
-    if Path(copy).exists() and (not Path(copy).is_dir() or any(Path(copy).iterdir())):
-        return f"--write={copy} exists and is not empty: name a new folder"
-    if Path(copy).resolve().is_relative_to(source.resolve()):
-        return f"--write={copy} lies in {source}, which the command never changes"
-    return None
-
-
-def _check(source: Path, args: argparse.Namespace) -> int:
+def _check(args: argparse.Namespace) -> int:
     from cpcnn_jax.data.checks import detect_dataset, faults, report
 
+    source = Path(args.folder)
+    _check_paths(source, args.write)
     dataset = detect_dataset.detect_dataset(source)
     if not any(dataset.splits.values()):
-        return _print_error(f"{source} holds no images .jpg, .jpeg or .png", 2)
+        raise UsageError(f"{source} holds no images .jpg, .jpeg or .png")
     splits = faults.examine_dataset(dataset)
     all_faults = [
         f for images in splits.values() for image in images for f in image.faults
@@ -72,11 +44,23 @@ def _check(source: Path, args: argparse.Namespace) -> int:
     result = report.build_report(dataset.name, splits, all_faults)
     print(report.format_report(result))
     if args.json:
-        text = json.dumps(result, indent=2) + "\n"
-        atomic_write.write_atomic(args.json, text.encode())
+        atomic_write.write_json(args.json, result)
     if args.write:
         _write_copy(args.write, splits)
     return int(any(fault.kind in faults.ERRORS for fault in all_faults))
+
+
+def _check_paths(source, copy):
+    if not source.is_dir():
+        raise UsageError(f"{source} is not a folder")
+    if copy is None:
+        return
+    if Path(copy).exists() and (not Path(copy).is_dir() or any(Path(copy).iterdir())):
+        raise UsageError(f"--write={copy} exists and is not empty: name a new folder")
+    if Path(copy).resolve().is_relative_to(source.resolve()):
+        raise UsageError(
+            f"--write={copy} lies in {source}, which the command never changes"
+        )
 
 
 def _write_copy(copy, splits):

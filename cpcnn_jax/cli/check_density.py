@@ -1,16 +1,14 @@
 """`cpcnn_jax check-density`: density maps of other projects against their heads.
 
-A density map should sum to the number of heads. Common recipes break this: they cut
-Gaussians at the border, merge heads that share a pixel, or resize by interpolation.
+Common recipes cut Gaussians at the border, merge heads of a pixel, or interpolate.
 """
 
 import argparse
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cpcnn_jax.cli.parser import Parser
+from cpcnn_jax.cli.parser import Parser, UsageError
 from cpcnn_jax.data.checks import density_audit, density_report, external_maps
 
 # Percent of the heads: half a person per image of ShanghaiTech A with its mean of 541
@@ -20,14 +18,11 @@ TOLERANCE = 0.1
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns its exit status; --help describes the arguments."""
-    args = _make_parser().parse_args(argv)
-    try:
-        paths = external_maps.find_maps(args.maps)
-        for folder in filter(None, (args.points, args.images)):
-            if not Path(folder).is_dir():
-                raise ValueError(f"no folder {folder}")
-    except ValueError as error:
-        return _print_error(error, 2)
+    return _make_parser().run(argv, _check)
+
+
+def _check(args: argparse.Namespace) -> int:
+    paths = _find_maps(args)
     results = []
     print(density_report.HEADER)
     for path, audit in density_audit.audit_maps(paths, args.points, args.images):
@@ -35,16 +30,19 @@ def main(argv: Sequence[str]) -> int:
         results.append((path, audit))
     print(f"\n{density_report.format_total(results, args.tolerance)}")
     if args.csv:
-        try:
-            density_report.write_table(args.csv, results, args.tolerance)
-        except OSError as error:
-            return _print_error(error, 1)
+        density_report.write_table(args.csv, results, args.tolerance)
     return int(any(density_report.has_fault(a, args.tolerance) for _, a in results))
 
 
-def _print_error(error, status):
-    print(f"check-density: {error}", file=sys.stderr)
-    return status
+def _find_maps(args):
+    try:
+        paths = external_maps.find_maps(args.maps)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    for folder in filter(None, (args.points, args.images)):
+        if not Path(folder).is_dir():
+            raise UsageError(f"no folder {folder}")
+    return paths
 
 
 def _parse_tolerance(text):
@@ -57,7 +55,7 @@ def _parse_tolerance(text):
     return value
 
 
-def _make_parser():
+def _make_parser() -> Parser:
     parser = Parser(
         prog="python -m cpcnn_jax check-density",
         description="Compare density maps (.h5, .npy, .csv) with their head points: "

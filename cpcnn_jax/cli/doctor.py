@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--weights",
         metavar="WEIGHTS",
-        help=f"weights to count with, {pretrained.ANY} (default: an untrained, narrow "
+        help=f"weights to count with, {pretrained.HELP} (default: an untrained, narrow "
         "network)",
     )
     args = parser.parse_args(argv)

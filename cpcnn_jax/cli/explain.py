@@ -1,6 +1,7 @@
-"""Command explain: explains one layer, given by parameters or trained weights."""
+"""`cpcnn_jax explain`: one layer, given by parameters or by trained weights."""
 
 import argparse
+import functools
 import re
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ FORMATS = ("text", "svg", "png", "gif", "html")
 
 def main(argv: list[str]) -> int:
     """Runs the command and returns its exit status; --help describes the flags."""
-    parser = _build_parser()
+    parser = _make_parser()
     flags = parser.parse_args(argv)
     try:
         _write_output(flags, _explain_flags(flags))
@@ -27,66 +28,54 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _build_parser() -> Parser:
+def _make_parser() -> Parser:
     parser = Parser(
         prog="python -m cpcnn_jax explain",
         description="Explain one layer, given by its parameters or by trained weights, "
         "as text, drawings, an animation or a page.",
         epilog=captions.CREDIT,
     )
+    add = parser.add_argument
+    add_pair = functools.partial(add, type=_parse_pair)
     each = "one number, or ROWSxCOLUMNS"
-    parser.add_argument("--input", type=_parse_pair, help=f"input size, {each} (3x3)")
-    parser.add_argument("--kernel", type=_parse_pair, help=f"kernel size, {each} (3)")
-    parser.add_argument(
-        "--stride", type=_parse_pair, default=(2, 2), help=f"{each} (2)"
-    )
-    parser.add_argument(
+    add_pair("--input", default=(3, 3), help=f"input size, {each} (3x3)")
+    add_pair("--kernel", help=f"kernel size, {each} (3)")
+    add_pair("--stride", default=(2, 2), help=f"{each} (2)")
+    add(
         "--padding",
         type=_parse_paddings,
         default=(1, 1),
         help=f"p of the direct convolution, {each}; LOW:HIGH for unequal sides (1)",
     )
-    parser.add_argument(
-        "--output-padding",
-        "--output_padding",
-        type=_parse_pair,
-        default=(0, 0),
-        help=f"a, {each} (0)",
-    )
-    parser.add_argument(
-        "--dilation", type=_parse_pair, default=(1, 1), help=f"{each} (1)"
-    )
-    parser.add_argument(
+    a = ("--output-padding", "--output_padding")
+    add_pair(*a, default=(0, 0), help=f"a, {each} (0)")
+    add_pair("--dilation", default=(1, 1), help=f"{each} (1)")
+    add(
         "--animation",
         metavar="NAME",
         help=f"use an animation of the guide instead: {', '.join(ANIMATIONS)}",
     )
-    parser.add_argument(
+    add(
         "--weights",
         metavar="PATH",
         help="read the kernel from a .safetensors file or from a workdir with "
         "weights.safetensors",
     )
-    parser.add_argument("--layer", metavar="NAME", help="layer name such as fcnn/t1")
-    parser.add_argument(
+    add("--layer", metavar="NAME", help="layer name such as fcnn/t1")
+    add_pair(
         "--channels",
-        type=_parse_pair,
         metavar="INxOUT",
         help="channel pair of the kernel (default: the mean over all pairs)",
     )
-    parser.add_argument(
-        "--image", metavar="FILE", help="image whose gray levels are the input"
-    )
-    parser.add_argument("--format", choices=FORMATS, help="(text)")
-    parser.add_argument(
+    add("--image", metavar="FILE", help="image whose gray levels are the input")
+    add("--format", choices=FORMATS, help="(text)")
+    add(
         "--frame",
         type=int,
         metavar="N",
         help="draw only this step, for svg and png (default: all on one sheet)",
     )
-    parser.add_argument(
-        "--out", metavar="FILE", help="output file (default for text: the terminal)"
-    )
+    add("--out", metavar="FILE", help="output file (default for text: the terminal)")
     return parser
 
 
@@ -116,22 +105,15 @@ def _explain_flags(flags: argparse.Namespace) -> Explanation:
     if flags.animation is not None:
         return _explain_animation(flags.animation)
     kernel = _read_kernel(flags)
+    pairs = (flags.stride, flags.padding, flags.output_padding, flags.dilation)
     rows, columns = (
         Layer(*numbers, transposed=True)
-        for numbers in zip(
-            kernel.shape,
-            flags.stride,
-            flags.padding,
-            flags.output_padding,
-            flags.dilation,
-            strict=True,
-        )
+        for numbers in zip(kernel.shape, *pairs, strict=True)
     )
-    size = flags.input or (3, 3)
     if flags.image:
-        x = trained_kernel.read_gray_levels(flags.image, size)
+        x = trained_kernel.read_gray_levels(flags.image, flags.input)
     else:
-        x = make_ramp(size)
+        x = make_ramp(flags.input)
     return explain(x, kernel, (rows, columns))
 
 

@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         help="images to compare on: an image, a folder or a quoted pattern (default: "
         f"{SYNTHETIC.num_test} synthetic crowds)",
     )
-    add("--weights", required=True, metavar="WEIGHTS", help=pretrained.ANY)
+    add("--weights", required=True, metavar="WEIGHTS", help=pretrained.HELP)
     add("--format", required=True, choices=NEEDS, help="%(choices)s")
     add("--out", required=True, metavar="FILE", help="the file to write")
     add("--report", metavar="FILE.json", help="write each image's differences")

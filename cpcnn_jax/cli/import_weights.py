@@ -1,7 +1,7 @@
 """`cpcnn_jax import-weights NAME`: trained weights of other projects as safetensors."""
 
-import sys
-from collections.abc import Callable
+import argparse
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from cpcnn_jax.cli.parser import Parser
@@ -52,28 +52,8 @@ IMPORTS = {
 }
 
 
-def main(argv: list[str]) -> int:
-    """Converts a file of weights.
-
-    Args:
-      argv: the arguments; see --help.
-
-    Returns:
-      The exit status: 1 and one sentence where the source cannot be converted.
-    """
-    args = _parser().parse_args(argv)
-    chosen = IMPORTS[args.name]
-    out = args.out or chosen.out
-    try:
-        chosen.convert(args.source or chosen.source, out)
-    except (OSError, ValueError) as error:
-        print(f"import-weights: {error}", file=sys.stderr)
-        return 1
-    print(f"wrote {out}")
-    return 0
-
-
-def _parser():
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns its exit status; --help describes the arguments."""
     parser = Parser(
         prog="python -m cpcnn_jax import-weights",
         description="Convert trained weights of another project to a safetensors "
@@ -85,4 +65,11 @@ def _parser():
     parser.add_argument("source", nargs="?", help=f"a file (default: {sources})")
     outs = ", ".join(kind.out for kind in IMPORTS.values())
     parser.add_argument("--out", metavar="FILE", help=f"default: {outs}")
-    return parser
+    return parser.run(argv, _convert)
+
+
+def _convert(args: argparse.Namespace) -> None:
+    chosen = IMPORTS[args.name]
+    out = args.out or chosen.out
+    chosen.convert(args.source or chosen.source, out)
+    print(f"wrote {out}")

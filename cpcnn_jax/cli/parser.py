@@ -1,7 +1,13 @@
 """Argument parser of all commands, with error messages of one line."""
 
 import argparse
-from typing import NoReturn
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+
+class UsageError(ValueError):
+    """A wrong command line that only the command itself can detect."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -9,5 +15,27 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exits with status 2 and "COMMAND: message", without the usage text."""
-        command = self.prog.rpartition(" ")[2]
-        self.exit(2, f"{command}: {message} (--help lists the flags)\n")
+        self.exit(2, f"{self._command}: {message} (--help lists the flags)\n")
+
+    def run(
+        self, argv: Sequence[str], work: Callable[[argparse.Namespace], Any]
+    ) -> int:
+        """Parses the arguments and does the work; prints an error as one sentence.
+
+        Args:
+          argv: the arguments.
+          work: function of the parsed arguments; returns the status, None for 0.
+
+        Returns:
+          The exit status: 2 after a UsageError, 1 after another ValueError or OSError.
+        """
+        args = self.parse_args(argv)
+        try:
+            return work(args) or 0
+        except (ValueError, OSError) as error:
+            print(f"{self._command}: {error}", file=sys.stderr)
+            return 2 if isinstance(error, UsageError) else 1
+
+    @property
+    def _command(self) -> str:
+        return self.prog.rpartition(" ")[2]

@@ -1,4 +1,4 @@
-"""python -m cpcnn_jax release: trained weights as a small file to pass on."""
+"""`cpcnn_jax release`: trained weights as a small file for publication."""
 
 import hashlib
 import sys
@@ -8,14 +8,14 @@ from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.weights import compression, pretrained, serialization
 
 
-def main(argv):
-    """Write the file.
+def main(argv: list[str]) -> int:
+    """Writes the file.
 
     Args:
-      argv: see --help.
+      argv: the arguments; see --help.
 
     Returns:
-      The exit status: 1 and one sentence where the weights cannot be read or written.
+      The exit status: 1 and one sentence if the weights cannot be read or written.
     """
     args = _parser().parse_args(argv)
     try:
@@ -27,33 +27,34 @@ def main(argv):
 
 
 def _release(args):
+    """Writes the file and returns its description."""
     file = pretrained.find_weights(args.weights)
     model, trained = serialization.load_model(file), serialization.load(file)
     if args.base:
-        known = pretrained.load_params(args.base)
+        reference = pretrained.load_params(args.base)
     else:
-        known = compression.imagenet_params(model, args.vgg16)
-    small, digest = compression.compress(trained, known)
+        reference = compression.imagenet_params(model, args.vgg16)
+    small, digest = compression.compress(trained, reference)
     blocks, base = serialization.load_blocks(file), args.base if digest else None
-    serialization.save(args.out, small, model, blocks=blocks, vgg16=digest, base=base)
-    made = Path(args.out).read_bytes()
-    left_out = len(trained) - len(small)
+    serialization.save(args.out, small, model, blocks=blocks, digest=digest, base=base)
+    content = Path(args.out).read_bytes()
+    omitted = len(trained) - len(small)
     return (
-        f"{args.out} ({len(made) / 1e6:.1f} MB), float16"
-        + (f", without {left_out} arrays of {base or 'VGG-16'}" if digest else "")
-        + f"\nSHA-256 {hashlib.sha256(made).hexdigest()}"
+        f"{args.out} ({len(content) / 1e6:.1f} MB), float16"
+        + (f", without {omitted} arrays of {base or 'VGG-16'}" if digest else "")
+        + f"\nSHA-256 {hashlib.sha256(content).hexdigest()}"
     )
 
 
 def _parser():
     parser = Parser(
         prog="python -m cpcnn_jax release",
-        description="Write trained weights as a file to pass on: float16, and without "
-        "the layers that are still ImageNet's VGG-16. Whoever loads it needs that "
-        "file, too (`python -m cpcnn_jax import-weights vgg16`).",
+        description="Write trained weights as a small file: float16, without the "
+        "layers that equal ImageNet's VGG-16. Loading it needs VGG-16 too (`python -m "
+        "cpcnn_jax import-weights vgg16`).",
     )
     add = parser.add_argument
-    add("weights", metavar="WEIGHTS", help=pretrained.ANY)
+    add("weights", metavar="WEIGHTS", help=pretrained.HELP)
     add("--out", required=True, metavar="FILE", help="the file to write")
     add(
         "--vgg16",
@@ -63,8 +64,8 @@ def _parser():
     )
     add(
         "--base",
-        choices=pretrained.RELEASES,
-        help="leave out what these released weights have, too; WEIGHTS went on from "
-        "them, and whoever loads the file has them",
+        choices=pretrained.PRETRAINED,
+        help="omit the arrays that equal those of these pretrained weights, from which "
+        "WEIGHTS were fine-tuned",
     )
     return parser

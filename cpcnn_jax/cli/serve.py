@@ -102,7 +102,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add(
         "--weights",
         metavar="WEIGHTS",
-        help=f"{pretrained.ANY} (default: {counter.DEFAULT_TEXT})",
+        help=f"{pretrained.HELP} (default: {counter.DEFAULT_TEXT})",
     )
     add(
         "--host",
@@ -141,7 +141,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add(
         "--tile-size",
         type=int,
-        default=tiling.TILE,
+        default=tiling.TILE_SIZE,
         metavar="N",
         help="largest side of a tile, %(default)s pixels; smaller tiles need less "
         "memory and more time, with the same result",

@@ -1,11 +1,7 @@
 """Protection of a data set's folder: no links out of it, and optional checksums.
 
-A downloaded folder may hold a link to any file of this machine, so a link that leads
-out of the folder is an error. The folder may hold a file SHA256SUMS, written by
-
-    find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS
-
-Each file that it lists must have the listed SHA-256.
+A file SHA256SUMS in the folder lists the SHA-256 of files, as written by
+find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS
 """
 
 import collections

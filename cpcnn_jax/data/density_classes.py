@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+Counts = Sequence[float] | np.ndarray
+
 
 def fit_thresholds(
-    counts: Sequence[float] | np.ndarray,
-    *,
-    num_classes: int = 5,
-    binning: str = "equal_width",
+    counts: Counts, *, num_classes: int = 5, binning: str = "equal_width"
 ) -> np.ndarray:
     """Computes the thresholds between density classes from counts.
 
@@ -70,9 +69,7 @@ def density_class(count: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
     return np.searchsorted(thresholds, count, side="left").astype(np.int32)
 
 
-def class_weights(
-    counts: Sequence[float] | np.ndarray, thresholds: Sequence[float] | np.ndarray
-) -> np.ndarray:
+def class_weights(counts: Counts, thresholds: Counts) -> np.ndarray:
     """Computes the weight of each class in the cross-entropy.
 
     The weight is 1 - n_k / N, scaled to sum 1, as in the author's CMTL code; n_k of the

@@ -1,9 +1,7 @@
 """Conversion of head points between stored pixels and the upright image of EXIF.
 
-An EXIF orientation of 2 to 8 tells a viewer to rotate or mirror the stored pixels; the
-result is the upright image. Data sets use the stored pixels, and points are (x, y) on
-them. Most annotation tools display the upright image and write points on that. The two
-cases cannot always be distinguished.
+Data sets have points on the stored pixels. Most annotation tools write them on the
+upright image, which EXIF orientations 2 to 8 define by a rotation or reflection.
 """
 
 import numpy as np

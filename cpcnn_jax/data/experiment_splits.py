@@ -7,22 +7,15 @@ from cpcnn_jax.config import Experiment
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.data.splits import split
 
+
 class ExperimentSplits(NamedTuple):
-    """Data sets of an experiment.
+    """Data sets of an experiment; see `cpcnn_jax.data`."""
 
-    Attributes:
-      train: the images that the networks are trained on.
-      validation: training images that are held out; may be empty.
-      evaluation: the images that the evaluation scores.
-      eval_split: "test" or "validation", the kind of `evaluation`.
-      train_counts: head counts of all training images, held-out ones included.
-    """
-
-    train: Any
-    validation: Any
-    evaluation: Any
-    eval_split: str
-    train_counts: list[int]
+    train: Any  # the images that the networks are trained on
+    validation: Any  # held-out training images; may be empty
+    evaluation: Any  # the images that the evaluation scores
+    eval_split: str  # "test" or "validation", the kind of `evaluation`
+    train_counts: list[int]  # heads on all training images, held-out ones included
 
 
 def open_splits(config: Experiment, eval_split: str = "test") -> ExperimentSplits:

@@ -11,8 +11,8 @@ Grain implements both and is imported at first use.
 
 import functools
 import os
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -147,9 +147,7 @@ def _make_order(buckets, number, batch_size, seed):
     return grain.MapDataset.mix([batches_of(bucket) for bucket in buckets], weights)
 
 
-def _read_batches(
-    order: Any, read: Callable, batch_size: int, start: int, reading: ReadOptions
-) -> Iterator[Batch]:
+def _read_batches(order, read, batch_size, start, reading):
     """Reads the batches of an order ahead, from batch `start` on."""
     import grain
 

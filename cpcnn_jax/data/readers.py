@@ -49,14 +49,10 @@ def check_image(path: Path) -> ImageHeader:
 
 
 def decode_image(file: Any, name: str | Path) -> Image.Image:
-    """Decodes a JPEG or PNG file of at most `MAX_PIXELS` pixels.
-
-    Args:
-      file: path or open binary file.
-      name: name of the file in error messages.
+    """Decodes a JPEG or PNG file, open or by path; name is for error messages.
 
     Raises:
-      ValueError: not a complete JPEG or PNG, or too many pixels.
+      ValueError: not a complete JPEG or PNG, or more than `MAX_PIXELS` pixels.
     """
     try:
         with warnings.catch_warnings():

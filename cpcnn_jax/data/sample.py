@@ -28,13 +28,7 @@ class Sample(NamedTuple):
 def make_samples(
     images: Iterable[Path], annotation: Callable[[Path], Path], read: Reader
 ) -> list[Sample]:
-    """Pairs each image with its annotation file; `check_files` checks that both exist.
-
-    Args:
-      images: image files.
-      annotation: function from an image file to its annotation file.
-      read: reader of the annotation file.
-    """
+    """Pairs each image with its annotation file, without a check that both exist."""
     return [Sample(image, annotation(image), read) for image in images]
 
 

@@ -14,12 +14,7 @@ from cpcnn_jax.data import Dataset
 
 
 class Subset:
-    """Some images of a data set, as a `Dataset`.
-
-    Args:
-      dataset: all images.
-      numbers: their indices in this subset's order.
-    """
+    """A `Dataset` of the images `numbers` of another one, in their order."""
 
     def __init__(self, dataset: Dataset, numbers: Sequence[int]) -> None:
         """Reads no image."""

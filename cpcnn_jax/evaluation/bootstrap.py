@@ -1,42 +1,49 @@
-"""How sure a score is: bootstrap intervals over photographs, and two runs compared.
+"""Bootstrap intervals of scores, and the paired comparison of two runs.
 
-Photographs are what is drawn again, with replacement: an interval says what other test
-photographs of the same kind could have given, nothing about another training.
+Images are resampled with replacement. An interval covers the choice of test images, not
+the variation between trainings.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-# Of every interval that is printed or written, so that all are of the same draws.
+# Shared by all intervals that are printed or written.
 CONFIDENCE, RESAMPLES, SEED = 0.95, 10_000, 0
 BOOTSTRAP = {"confidence": CONFIDENCE, "resamples": RESAMPLES, "seed": SEED}
 
 
 class Difference(NamedTuple):
-    """What `paired_difference` found."""
+    """Difference of the absolute errors of two runs, a minus b, people."""
 
-    mean: float  # of a minus b; below 0: a errs less
+    mean: float  # below 0: a has the smaller error
     low: float  # 95% bootstrap interval of the mean
     high: float
     p_value: float  # Wilcoxon's signed-rank test, two-sided
 
 
-def mean_interval(values, *, resamples=RESAMPLES, seed=SEED, confidence=CONFIDENCE):
-    """Percentile bootstrap interval of a mean: of absolute errors, that of the MAE.
+def mean_interval(
+    values: Sequence[float] | np.ndarray,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    confidence: float = CONFIDENCE,
+) -> tuple[float, float]:
+    """Computes the percentile bootstrap interval of a mean.
 
     Args:
-      values: `[N]`, one per photograph, at least 2.
-      resamples: how often N photographs are drawn from them.
-      seed: of the draws; fixes the interval.
+      values: `[N]`, one per image, N at least 2; absolute errors for the MAE.
+      resamples: number of resamples of N values.
+      seed: seed of the resampling.
       confidence: between 0 and 1.
 
     Returns:
-      (low, high).
+      (low, high), in the unit of the values.
 
     Raises:
-      ValueError: fewer than 2 values.
+      ValueError: there are fewer than 2 values.
 
     Example:
       >>> mean_interval([1, 1, 1])
@@ -56,17 +63,23 @@ def mean_interval(values, *, resamples=RESAMPLES, seed=SEED, confidence=CONFIDEN
     return float(low), float(high)
 
 
-def paired_difference(errors_a, errors_b, *, resamples=RESAMPLES, seed=SEED):
-    """Whether one run errs less than another, photograph by photograph.
+def paired_difference(
+    errors_a: Sequence[float] | np.ndarray,
+    errors_b: Sequence[float] | np.ndarray,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> Difference:
+    """Compares the absolute errors of two runs on the same images.
 
     Args:
-      errors_a: `[N]` absolute errors of one run, people.
-      errors_b: `[N]` of another on the same photographs.
-      resamples: as in `mean_interval`.
-      seed: likewise.
+      errors_a: `[N]` people, N at least 2; absolute errors of run a.
+      errors_b: `[N]` people; absolute errors of run b.
+      resamples: number of resamples of N images.
+      seed: seed of the resampling.
 
     Returns:
-      A `Difference`; its p value is 1 where the runs err alike on every photograph.
+      The `Difference`; the p value is 1 where all errors are equal.
 
     Raises:
       ValueError: the lists differ in length or have fewer than 2 values.
@@ -77,13 +90,11 @@ def paired_difference(errors_a, errors_b, *, resamples=RESAMPLES, seed=SEED):
 
     Reference: Wilcoxon, Individual Comparisons by Ranking Methods, 1945.
     """
-    errors_a, errors_b = (np.asarray(e, np.float64) for e in (errors_a, errors_b))
-    if errors_a.shape != errors_b.shape:
+    a, b = np.asarray(errors_a, np.float64), np.asarray(errors_b, np.float64)
+    if a.shape != b.shape:
         raise ValueError(
-            f"paired errors are of the same photographs, got shapes {errors_a.shape} "
-            f"and {errors_b.shape}"
+            f"paired errors need the same images, got shapes {a.shape} and {b.shape}"
         )
-    differences = errors_a - errors_b
-    low, high = mean_interval(differences, resamples=resamples, seed=seed)
-    p_value = stats.wilcoxon(differences).pvalue if differences.any() else 1.0
-    return Difference(float(differences.mean()), low, high, float(p_value))
+    low, high = mean_interval(a - b, resamples=resamples, seed=seed)
+    p_value = stats.wilcoxon(a - b).pvalue if (a - b).any() else 1.0
+    return Difference(float((a - b).mean()), low, high, float(p_value))

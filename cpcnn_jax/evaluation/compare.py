@@ -1,23 +1,30 @@
 """Paired comparison of two runs on the same images."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from cpcnn_jax.evaluation import bootstrap, metrics
 
+Rows = Sequence[Mapping[str, Any]]
 
-def pair_predictions(a, b):
-    """Two runs' predictions, photograph by photograph.
+
+def pair_predictions(
+    a: Rows, b: Rows
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str] | None]:
+    """Pairs two runs' predictions by image name.
 
     Args:
-      a: of `predictions.read`, at least 2.
-      b: likewise.
+      a: rows of `predictions.read` for run a, at least 2.
+      b: rows for run b.
 
     Returns:
-      true `[N]`, predicted by a `[N]` and predicted by b `[N]`, people; and the density
-      level of each photograph, a list, or None where the runs do not agree on it.
+      True counts `[N]`, predictions of a `[N]` and of b `[N]`, people; and the N
+      density levels, or None where the runs have different levels.
 
     Raises:
-      ValueError: they are of different photographs, or true counts differ.
+      ValueError: the images or their true counts differ.
 
     Example:
       >>> x, y = {"name": "x", "count": 5.0}, {"name": "y", "count": 7.0}
@@ -26,85 +33,88 @@ def pair_predictions(a, b):
       >>> pair_predictions(a, b)
       (array([5., 7.]), array([4. , 7.5]), array([5., 9.]), None)
     """
-    a, b = ({row["name"]: row for row in run} for run in (a, b))
-    if lone := sorted(a.keys() ^ b.keys()):
-        raise ValueError(f"only one run has the photographs {_some(lone)}")
-    if other := [name for name in a if a[name]["count"] != b[name]["count"]]:
-        raise ValueError(f"the runs hold different true counts of {_some(other)}")
-    levels = [a[name].get("level") for name in a]
-    agreed = all(levels) and levels == [b[name].get("level") for name in a]
-    true = np.array([a[name]["count"] for name in a])
-    of_a, of_b = (np.array([run[name]["predicted"] for name in a]) for run in (a, b))
-    return true, of_a, of_b, levels if agreed else None
+    rows_a, rows_b = ({row["name"]: row for row in rows} for rows in (a, b))
+    if unpaired := sorted(rows_a.keys() ^ rows_b.keys()):
+        raise ValueError(f"only one run has the images {_list_names(unpaired)}")
+    pairs = [(row, rows_b[name]) for name, row in rows_a.items()]
+    if unequal := [row["name"] for row, b in pairs if row["count"] != b["count"]]:
+        raise ValueError(f"the runs have different true counts: {_list_names(unequal)}")
+    levels: list[Any] = [row.get("level") for row, _ in pairs]
+    agree = all(levels) and levels == [row.get("level") for _, row in pairs]
+    true = np.array([row["count"] for row, _ in pairs])
+    predicted = np.array([[row["predicted"] for row in pair] for pair in pairs])
+    return true, predicted[:, 0], predicted[:, 1], levels if agree else None
 
 
-def _some(names):
+def _list_names(names):
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
 
 
-def compare_runs(runs, true, predicted, levels):
-    """All that can be said of two runs.
+def compare_runs(
+    runs: Sequence[str],
+    true: np.ndarray,
+    predicted: Sequence[np.ndarray],
+    levels: Sequence[str] | None,
+) -> dict[str, Any]:
+    """Computes the scores of two runs and their difference.
 
     Args:
-      runs: the two runs' names.
+      runs: names of the two runs.
       true: `[N]` people.
       predicted: two arrays `[N]`, people.
-      levels: of `pair_predictions`.
+      levels: N density levels, or None.
 
     Returns:
-      A dict, as `--json` writes it; its levels are in the order of their counts.
+      The dict that `--json` writes, with levels in ascending order of their counts.
     """
-    errors = [np.abs(people - true) for people in predicted]
-    difference = bootstrap.paired_difference(*errors)
+    errors = [np.abs(counts - true) for counts in predicted]
     return {
         "num_images": len(true),
         "runs": [
             {
                 "run": run,
-                "mae": metrics.mae(people, true),
+                "mae": metrics.mae(counts, true),
                 "mae_interval": bootstrap.mean_interval(error),
-                "rmse": metrics.rmse(people, true),
+                "rmse": metrics.rmse(counts, true),
             }
-            for run, people, error in zip(runs, predicted, errors, strict=True)
+            for run, counts, error in zip(runs, predicted, errors, strict=True)
         ],
-        "difference": difference._asdict(),
+        "difference": bootstrap.paired_difference(*errors)._asdict(),
         "bootstrap": bootstrap.BOOTSTRAP,
-        "mae_per_level": levels and _per_level(true, errors, np.array(levels)),
+        "mae_per_level": levels and _score_levels(true, errors, np.array(levels)),
     }
 
 
-def _per_level(true, errors, levels):
-    found = []
-    for level in dict.fromkeys(levels[np.argsort(true, kind="stable")].tolist()):
-        mae = [float(error[levels == level].mean()) for error in errors]
-        number = int(np.sum(levels == level))
-        found.append({"level": level, "num_images": number, "mae": mae})
-    return found
+def _score_levels(true, errors, levels):
+    ascending = dict.fromkeys(levels[np.argsort(true, kind="stable")].tolist())
+    return [
+        {
+            "level": level,
+            "num_images": int(np.sum(levels == level)),
+            "mae": [float(error[levels == level].mean()) for error in errors],
+        }
+        for level in ascending
+    ]
 
 
-def format_comparison(found):
-    """The comparison for people to read.
-
-    Args:
-      found: of `compare_runs`.
-
-    Returns:
-      A str of several lines.
-    """
-    runs, difference, draws = (found[k] for k in ("runs", "difference", "bootstrap"))
-    images, p_value = found["num_images"], difference["p_value"]
+def format_comparison(comparison: Mapping[str, Any]) -> str:
+    """Formats the result of `compare_runs` as several lines."""
+    keys = ("runs", "difference", "bootstrap")
+    runs, difference, draws = (comparison[key] for key in keys)
     return "\n".join(
         [
-            f"{images} photographs, errors in people (RMSE is MSE in crowd papers)",
+            f"{comparison['num_images']} images, errors in people (RMSE is MSE in "
+            "crowd papers)",
             "",
-            *_table(_run_rows(runs, difference)),
+            *_align(_run_rows(runs, difference)),
             "",
-            *_table(_level_rows(runs, found["mae_per_level"])),
+            *_align(_level_rows(runs, comparison["mae_per_level"])),
             "",
-            f"Wilcoxon's signed-rank test of the errors: p = {p_value:.2g}",
-            f"A difference below 0 means that {runs[0]['run']} errs less.",
-            "Intervals: percentile bootstrap over the photographs, "
+            "Wilcoxon's signed-rank test of the errors: "
+            f"p = {difference['p_value']:.2g}",
+            f"A negative difference means a smaller error of {runs[0]['run']}.",
+            "Intervals: percentile bootstrap over the images, "
             f"{draws['resamples']:,} resamples, seed {draws['seed']}.",
         ]
     )
@@ -123,8 +133,7 @@ def _run_rows(runs, difference):
 def _level_rows(runs, levels):
     if levels is None:
         return [("No MAE per density level: the runs do not have the same levels.",)]
-    names = [run["run"] for run in runs]
-    rows = [("MAE of level", "photographs", *names, "difference")]
+    rows = [("MAE of level", "images", *(run["run"] for run in runs), "difference")]
     for level in levels:
         a, b = level["mae"]
         number = str(level["num_images"])
@@ -132,11 +141,9 @@ def _level_rows(runs, levels):
     return rows
 
 
-def _table(rows):
-    """Lines; the first column on the left, the others on the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *rest in rows:
-        cells = [
-            cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)
-        ]
-        yield "  ".join([first.ljust(widths[0]), *cells]).rstrip()
+def _align(rows):
+    """Yields table lines with the first column left-aligned, the others right."""
+    first, *rest = (max(map(len, column)) for column in zip(*rows, strict=True))
+    for name, *cells in rows:
+        right = (cell.rjust(width) for cell, width in zip(cells, rest, strict=True))
+        yield "  ".join([name.ljust(first), *right]).rstrip()

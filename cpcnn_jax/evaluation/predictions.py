@@ -1,9 +1,12 @@
-"""predictions.csv of a run: a row per photograph, written, read and checked."""
+"""Table predictions.csv of a run, one row per image."""
 
 import csv
 import io
 import math
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cpcnn_jax.io import atomic_write
 
@@ -11,12 +14,12 @@ NAME = "predictions.csv"
 COLUMNS = ("name", "count", "predicted")
 
 
-def write(run, rows):
-    """Write the rows, of which each has the same columns.
+def write(run: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes the table.
 
     Args:
-      run: its workdir.
-      rows: dicts, at least one; name, count and predicted come first.
+      run: the run's workdir.
+      rows: one or more rows with the same keys, first `COLUMNS`.
     """
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, rows[0].keys(), lineterminator="\n")
@@ -25,23 +28,22 @@ def write(run, rows):
     atomic_write.write_atomic(Path(run) / NAME, table.getvalue().encode())
 
 
-def read(run):
-    """Read what the evaluation of a run wrote.
+def read(run: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Reads the table.
 
     Args:
-      run: its workdir.
+      run: the run's workdir.
 
     Returns:
-      A dict per photograph: name, count and predicted (people, finite), and the other
-      columns of the file as str.
+      A dict per image; count and predicted are finite people, all other columns str.
 
     Raises:
-      ValueError: `predictions.csv` is missing, or a line of it cannot be used.
+      ValueError: the file is missing or has an invalid line.
     """
     path = Path(run) / NAME
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            return _rows(csv.DictReader(file), path)
+            return _read_rows(csv.DictReader(file), path)
     except FileNotFoundError:
         raise ValueError(
             f"{path} does not exist: evaluate the run first, with --mode=evaluate"
@@ -50,27 +52,25 @@ def read(run):
         raise ValueError(f"{path} cannot be read: {error}") from None
 
 
-def _rows(table, path):
+def _read_rows(table, path):
     if missing := [c for c in COLUMNS if c not in (table.fieldnames or ())]:
         raise ValueError(f"{path} has no column {', '.join(missing)}")
-    rows, names = [], set()
+    rows: dict[str, dict[str, Any]] = {}
     for row in table:
-        if row["name"] in names:
+        if row["name"] in rows:
             raise ValueError(f"{path} has {row['name']} twice")
-        names.add(row["name"])
-        people = _people(row, f"{path}, line {table.line_num}")
-        rows.append(row | dict(zip(("count", "predicted"), people, strict=True)))
-    return rows
+        rows[row["name"]] = row | _parse_counts(row, f"{path}, line {table.line_num}")
+    return list(rows.values())
 
 
-def _people(row, place):
+def _parse_counts(row, place):
     try:
-        people = float(row["count"]), float(row["predicted"])
+        counts = {name: float(row[name]) for name in COLUMNS[1:]}
     except (TypeError, ValueError):
-        people = (math.nan,)
-    if not all(map(math.isfinite, people)):
+        counts = {"count": math.nan}
+    if not all(map(math.isfinite, counts.values())):
         raise ValueError(
             f"{place}: expected two numbers of people, got count {row['count']!r} and "
             f"predicted {row['predicted']!r}"
         )
-    return people
+    return counts

@@ -1,33 +1,37 @@
-"""The scores of one photograph, and of all together as metrics.json has them.
+"""Scores of one image, and of all images together as metrics.json stores them.
 
-A record may have a region of interest ("roi", as WorldExpo'10's). Then heads outside it
-are left out and both maps are multiplied by it before anything is counted or compared:
-counts, GAME, PSNR and SSIM alike. PSNR and SSIM stay means over the whole frame.
+A record may have a region of interest under "roi", as those of WorldExpo'10. Heads
+outside it are left out, and both maps are multiplied by it before they are scored. PSNR
+and SSIM stay means over the whole frame.
 """
 
 import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from cpcnn_jax.config import Experiment
 from cpcnn_jax.data import density_classes, density_map
 from cpcnn_jax.evaluation import bootstrap, metrics
 
+Counts = Sequence[float] | np.ndarray
 LEVELS = ("ex-lo", "lo", "med", "hi", "ex-hi")  # of density [R]
 PSNR_SSIM = (
-    "of maps at the photograph's size, zero outside a region of interest, both divided "
-    "by the true map's peak (data range 1); SSIM with an 11x11 Gaussian window of "
-    "sigma 1.5; means over photographs"
+    "computed at the image's size, zero outside a region of interest, with both maps "
+    "divided by the true map's peak (data range 1); SSIM has an 11x11 Gaussian window "
+    "of sigma 1.5, and both are means over images"
 )
 
 
-def level_thresholds(training):
-    """Where one density level ends and the next begins: as many photographs in each.
+def level_thresholds(training: Counts) -> np.ndarray:
+    """Computes the boundaries of the density levels.
 
-    Levels of equal width would put 150 of ShanghaiTech A's 182 test photographs into
-    the lowest and none into the highest.
+    Each level has equally many training images. Equal widths would leave the highest
+    level of ShanghaiTech A without test images.
 
     Args:
-      training: `[N]` people on each training photograph; never on those of the test.
+      training: `[N]` people in each training image.
 
     Returns:
       `[4]` ascending people; see `density_classes.density_class`.
@@ -37,21 +41,22 @@ def level_thresholds(training):
     )
 
 
-def apply_roi(record, estimate, config):
-    """What counts of a photograph: all of it, or its region of interest.
+def apply_roi(
+    record: Mapping[str, Any], estimate: np.ndarray, config: Experiment
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Restricts heads and maps to the region of interest, if the record has one.
 
     Args:
-      record: of a source; see `cpcnn_jax.data`.
+      record: a record of a data set; see `cpcnn_jax.data`.
       estimate: `[H, W]` people per pixel.
-      config: `config.Experiment`; its target says how the true map is drawn.
+      config: the experiment, whose target defines the true map.
 
     Returns:
-      points `[N, 2]`, the true map `[H, W]` and the estimate `[H, W]`.
+      Points `[N, 2]`, the true map `[H, W]` and the estimate `[H, W]`.
     """
     points, shape = record["points"], record["image"].shape[:2]
-    true = density_map.density_map(
-        points, shape=shape, sigma=config.target.sigma_of(record)
-    )
+    sigma = config.target.sigma_of(record)
+    true = density_map.density_map(points, shape=shape, sigma=sigma)
     if "roi" not in record:
         return points, true, estimate
     roi = record["roi"] > 0
@@ -59,20 +64,26 @@ def apply_roi(record, estimate, config):
     return points[roi[y, x]], true * roi, estimate * roi
 
 
-def score_image(record, estimate, config, thresholds):
-    """The scores of one photograph: its row of predictions.csv.
+def score_image(
+    record: Mapping[str, Any],
+    estimate: np.ndarray,
+    config: Experiment,
+    thresholds: Counts,
+) -> dict[str, Any]:
+    """Computes the scores of one image, its row of predictions.csv.
 
     Args:
-      record: of a source; see `cpcnn_jax.data`.
+      record: a record of a data set; see `cpcnn_jax.data`.
       estimate: `[H, W]` people per pixel.
-      config: `config.Experiment`; its `count_reference` says what `count` is.
-      thresholds: from `level_thresholds`.
+      config: the experiment, whose `count_reference` defines the true count.
+      thresholds: `[4]` people, from `level_thresholds`.
 
     Returns:
-      Dict of name, count (people there), predicted (the estimate's sum), psnr, ssim,
-      game1 to game3, level, and scene where the record has one.
+      name, count (true people), predicted (sum of the estimate), psnr, ssim, game1 to
+      game3, level; and scene if the record has one.
     """
     points, true, estimate = apply_roi(record, estimate, config)
+    count: float
     if config.count_reference == "points":
         count, game = len(points), functools.partial(metrics.game, estimate, points)
     else:
@@ -90,16 +101,16 @@ def score_image(record, estimate, config, thresholds):
     return row | {key: record[key] for key in ("scene",) if key in record}
 
 
-def summarize(rows, training):
-    """The scores of all photographs together.
+def summarize(rows: Sequence[Mapping[str, Any]], training: Counts) -> dict[str, Any]:
+    """Computes the scores of all images together.
 
     Args:
-      rows: of `score_image`, at least one.
-      training: `[N]` people on each training photograph: they fix the density levels
-        and the constant answer that a network must beat.
+      rows: results of `score_image`, at least one.
+      training: `[N]` people in each training image, for the density levels and the
+        constant prediction of their mean.
 
     Returns:
-      A dict, as in metrics.json; nan or infinite where a score does not exist.
+      The content of metrics.json; nan or infinite where a score does not exist.
     """
     predicted, true = (
         np.array([row[name] for row in rows], np.float64)
@@ -117,8 +128,8 @@ def summarize(rows, training):
         },
         "num_images": len(rows),
         **_intervals(np.abs(predicted - true)),
-        "mae_per_level": _levels(predicted, true, level_thresholds(training)),
-        **_scenes(rows),
+        "mae_per_level": _score_levels(predicted, true, level_thresholds(training)),
+        **_score_scenes(rows),
         "training_mean": mean,
         "mae_of_training_mean": metrics.mae(np.full_like(true, mean), true),
         "psnr_ssim": PSNR_SSIM,
@@ -126,7 +137,7 @@ def summarize(rows, training):
 
 
 def _intervals(errors):
-    """Of MAE and RMSE; percentiles pass through the root, which keeps the order."""
+    """Computes the intervals of MAE and RMSE; the root is monotone."""
     mae = mse = (float("nan"),) * 2
     if len(errors) > 1:
         mae, mse = map(bootstrap.mean_interval, (errors, errors**2))
@@ -137,7 +148,7 @@ def _intervals(errors):
     }
 
 
-def _levels(predicted, true, thresholds):
+def _score_levels(predicted, true, thresholds):
     edges = [0.0, *map(float, thresholds), float("inf")]
     level = density_classes.density_class(true, thresholds)
     number = np.bincount(level, minlength=len(LEVELS)).tolist()
@@ -147,9 +158,9 @@ def _levels(predicted, true, thresholds):
     return [dict(zip(names, values, strict=True)) for values in columns]
 
 
-def _scenes(rows):
-    """Each scene's own MAE, and their mean: WorldExpo'10's result."""
-    errors = {}
+def _score_scenes(rows):
+    """Computes the MAE of each scene, and their mean as WorldExpo'10 reports it."""
+    errors: dict[str, list[float]] = {}
     for row in rows:
         if "scene" in row:
             error = abs(row["predicted"] - row["count"])
@@ -160,36 +171,30 @@ def _scenes(rows):
     return {"mae_per_scene": mae, "mae_of_scenes": float(np.mean([*mae.values()]))}
 
 
-def format_summary(found):
-    """The scores as a run ends with them.
-
-    Args:
-      found: of `summarize`, with what was scored, and the number of test_evaluations.
-
-    Returns:
-      A str of several lines.
-    """
-    low, high = found["mae_interval"]
+def format_summary(summary: Mapping[str, Any]) -> str:
+    """Formats the result of `summarize`, with split and test_evaluations, as lines."""
+    low, high = summary["mae_interval"]
     lines = [
-        f"MAE {found['mae']:.1f}, RMSE {found['rmse']:.1f} (MSE in crowd papers), "
-        f"PSNR {found['psnr']:.2f} dB, SSIM {found['ssim']:.3f} on "
-        f"{found['num_images']} {found['split']} photographs;",
-        f"95% interval of the MAE {low:.1f} to {high:.1f}, NAE {found['nae']:.3f};",
+        f"MAE {summary['mae']:.1f}, RMSE {summary['rmse']:.1f} (MSE in crowd papers), "
+        f"PSNR {summary['psnr']:.2f} dB, SSIM {summary['ssim']:.3f} on "
+        f"{summary['num_images']} {summary['split']} images;",
+        f"95% interval of the MAE {low:.1f} to {high:.1f}, NAE {summary['nae']:.3f};",
     ]
-    if "mae_of_scenes" in found:
-        lines.append(f"mean of the scenes' own MAE {found['mae_of_scenes']:.1f};")
+    if "mae_of_scenes" in summary:
+        lines.append(f"mean MAE of the scenes {summary['mae_of_scenes']:.1f};")
     lines.append(
-        f"always answering the training mean of {found['training_mean']:.1f} people: "
-        f"MAE {found['mae_of_training_mean']:.1f}"
+        "constant prediction of the training mean, "
+        f"{summary['training_mean']:.1f} people: "
+        f"MAE {summary['mae_of_training_mean']:.1f}"
     )
-    if found["test_evaluations"] > 1:
-        times = _ordinal(found["test_evaluations"])
+    if summary["test_evaluations"] > 1:
+        times = _ordinal(summary["test_evaluations"])
         lines.append(f"test set scored for the {times} time")
     return "\n".join(lines)
 
 
 def _ordinal(number):
-    """2 -> 2nd."""
+    """Formats 2 as "2nd"."""
     tens, ones = divmod(number, 10)
     ending = {1: "st", 2: "nd", 3: "rd"}.get(ones, "th")
     return f"{number}{'th' if tens % 10 == 1 else ending}"

@@ -1,5 +1,4 @@
-"""The counter as a local page for people and an HTTP endpoint for programs.
+"""Web page and HTTP endpoint that count people in images.
 
-Needs Starlette, uvicorn, python-multipart and prometheus_client:
-`pip install 'cpcnn_jax[serve]'`. docs/serve.md has the endpoint's schema and limits.
+Needs `pip install 'cpcnn_jax[serve]'`. docs/serve.md describes the endpoint.
 """

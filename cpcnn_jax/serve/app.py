@@ -1,133 +1,147 @@
-"""The web application: which address answers what, and what every failure is told.
+"""Web application: routes, time limits and error answers.
 
-A request takes its place in the line before its body is read, so that neither bodies
-nor counts can pile up; one time limit covers sending, waiting and counting.
+A request takes its place in the queue before its body is read, which bounds both the
+received bodies and the waiting counts.
 """
 
 import asyncio
 import contextlib
 import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from cpcnn_jax.io import html as html_io
+from cpcnn_jax.inference.counter import Counter
+from cpcnn_jax.io.html import read_part
 from cpcnn_jax.serve import examples, page, prometheus
-from cpcnn_jax.serve import request as request_lib
-from cpcnn_jax.serve.request_queue import ClientGone, QueueFull, RequestQueue
-from cpcnn_jax.serve.response import Rejected, respond
+from cpcnn_jax.serve.request import read_upload
+from cpcnn_jax.serve.request_queue import ClientGone, Limits, QueueFull, RequestQueue
+from cpcnn_jax.serve.response import Rejected, count_upload
 
-HUNG_UP = 499  # for /metrics; the client does not hear it
+CLIENT_GONE = 499  # status for /metrics; the client does not receive it
 
 
-def application(ready, *, weights, limits):
-    """Make the application.
-
-    Args:
-      ready: `counter.Counter`.
-      weights: what its weights are called.
-      limits: `limits.Limits`.
-
-    Returns:
-      An ASGI application.
-    """
-    line = RequestQueue(limits.places)
-    prometheus.watch(line)
-    shown = page.render(weights)
+def build_app(counter: Counter, *, weights: str, limits: Limits) -> ASGIApp:
+    """Builds the application of a counter; `weights` names its weights."""
+    queue = RequestQueue(limits.max_queue)
+    prometheus.track_queue(queue)
+    html = page.render(weights)
 
     @contextlib.asynccontextmanager
     async def lifespan(_):
         yield
-        line.close()
+        queue.close()
 
+    count = functools.partial(_count, counter, queue, limits)
     routes = [
-        Route("/", lambda _: Response(shown, headers=page.HEADERS)),
-        Route("/examples/{number:int}.jpg", _example),
-        Route(
-            "/count", functools.partial(_count, ready, line, limits), methods=["POST"]
-        ),
-        Route("/health", functools.partial(_health, line, weights)),
-        Route("/metrics", _metrics),
-        Route("/openapi.json", _schema),
+        Route("/", lambda _: Response(html, headers=page.HEADERS)),
+        Route("/examples/{number:int}.jpg", _send_example),
+        Route("/count", count, methods=["POST"]),
+        Route("/health", functools.partial(_send_health, queue, weights)),
+        Route("/metrics", _send_metrics),
+        Route("/openapi.json", _send_schema),
     ]
-    failures = {
-        HTTPException: _refused,
-        QueueFull: functools.partial(_full, line),
-        ClientGone: _left,
-        ClientDisconnect: _left,
-        Exception: _failed,
+    handlers: dict[Any, Callable[..., Awaitable[Response]]] = {
+        HTTPException: _answer_error,
+        QueueFull: functools.partial(_answer_full, queue),
+        ClientGone: _answer_gone,
+        ClientDisconnect: _answer_gone,
+        Exception: _answer_failure,
     }
-    app = Starlette(routes=routes, exception_handlers=failures, lifespan=lifespan)
-    return prometheus.watched(app)
+    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    return prometheus.track_answers(app)
 
 
-async def _count(ready, line, limits, request):
-    sent = None
-    with line.place():
+def make_server(counter: Counter, *, weights: str, limits: Limits) -> uvicorn.Server:
+    """Makes the server, after a first count that compiles and tests the weights."""
+    counter.count(examples.open_images()[0]["image"])
+    config = uvicorn.Config(
+        build_app(counter, weights=weights, limits=limits),
+        http="h11",
+        loop="asyncio",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(config)
+
+
+async def _count(counter, queue, limits, request):
+    upload = None
+    with queue.reserve():
         try:
             async with (
-                asyncio.timeout(limits.seconds),
-                request_lib.reading(request, most=limits.body) as sent,
+                asyncio.timeout(limits.timeout),
+                read_upload(request, max_body=limits.max_body) as upload,
             ):
-                work = functools.partial(respond, ready, sent, max_size=limits.max_size)
-                body = await line.turn(work, _hang_up(request.receive))
+                work = functools.partial(
+                    count_upload, counter, upload, max_size=limits.max_size
+                )
+                body = await queue.run(work, _wait_for_disconnect(request.receive))
         except TimeoutError:
-            raise _late(sent, limits.seconds) from None
+            raise _timeout_error(upload, limits.timeout) from None
         except Rejected as error:
             raise HTTPException(400, str(error)) from None
     return Response(body, media_type="application/json")
 
 
-async def _hang_up(receive):
-    """Ends when the client does, which has already sent all it had to send."""
+async def _wait_for_disconnect(receive):
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _late(sent, seconds):
-    if sent is None:
-        return HTTPException(408, f"no whole form arrived within {seconds:g} seconds")
-    text = f"{sent.name} was not counted within {seconds:g} seconds: shrink it or wait"
-    return HTTPException(504, text)
+def _timeout_error(upload, seconds):
+    if upload is None:
+        return HTTPException(408, f"the form did not arrive within {seconds:g} seconds")
+    text = f"{upload.name} was not counted within {seconds:g} seconds"
+    return HTTPException(504, f"{text}: send a smaller image or try again later")
 
 
-def _example(request):
+def _send_example(request):
     number = request.path_params["number"]
-    if number >= len(examples.source()):
+    if number >= len(examples.open_images()):
         raise HTTPException(404, f"there is no example {number}")
-    return Response(examples.jpeg(number), media_type="image/jpeg")
+    return Response(examples.encode_jpeg(number), media_type="image/jpeg")
 
 
-async def _health(line, weights, _):
-    told = {"status": "ok", "weights": weights, "places": line.places}
-    return JSONResponse(told | {"taken": line.taken})
+async def _send_health(queue, weights, _):
+    content = {"status": "ok", "weights": weights}
+    return JSONResponse(content | {"places": queue.places, "taken": queue.taken})
 
 
-async def _metrics(_):
+async def _send_metrics(_):
     return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-async def _schema(_):
-    text = html_io.read_part(__package__, "openapi.json")
+async def _send_schema(_):
+    text = read_part(__package__, "openapi.json")
     return Response(text, media_type="application/json")
 
 
-async def _refused(_, error):
+async def _answer_error(_, error):
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-async def _full(line, _, __):
-    text = f"all {line.places} places are taken: try again in {line.pause} seconds"
-    return JSONResponse({"error": text}, 503, {"Retry-After": str(line.pause)})
+async def _answer_full(queue, _, __):
+    seconds = str(queue.retry_after)
+    text = f"the queue of {queue.places} is full: try again in {seconds} seconds"
+    return JSONResponse({"error": text}, 503, {"Retry-After": seconds})
 
 
-async def _left(_, __):
-    return Response(status_code=HUNG_UP)
+async def _answer_gone(_, __):
+    return Response(status_code=CLIENT_GONE)
 
 
-async def _failed(_, __):
-    return JSONResponse({"error": "the server failed; its log says how"}, 500)
+async def _answer_failure(_, __):
+    text = "the server failed: its log has the traceback"
+    return JSONResponse({"error": text}, 500)

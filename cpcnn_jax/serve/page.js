@@ -1,186 +1,187 @@
-// The page: what is being counted, what was found, the regions drawn on it.
+// The page: the request in progress, the result, and the regions drawn on it.
 
 const $ = (id) => document.getElementById(id);
-const state = { size: null, density: null, regions: [], at: 0, cross: [0, 0], asked: null };
-const people = (n) => n.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const seconds = (n) => new Promise((done) => { setTimeout(done, 1000 * n); });
+const state = { size: null, density: null, regions: [], current: 0, cross: [0, 0], request: null };
+const formatPeople = (n) => n.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const sleep = (seconds) => new Promise((done) => { setTimeout(done, 1000 * seconds); });
 
-// --- asking ---
+// --- requests ---
 
 const DOWN = "The server does not answer";
 
-function say(status, problem = "") {
+function showStatus(status, problem = "") {
   $("status").textContent = status;
   $("problem").textContent = problem;
   $("problem").hidden = !problem;
 }
 
-// The server's answer; a busy server is asked again when it said to, until `signal` ends it.
-async function ask(file, signal) {
+// Requests a count; retries a busy server after its pause, until `signal` aborts.
+async function requestCount(file, signal) {
   const form = new FormData();
   form.append("photograph", file, file.name);
   form.append("density", "npy");
   form.append("density", "png");
   for (;;) {
-    const answer = await fetch("count", { method: "POST", body: form, signal })
+    const response = await fetch("count", { method: "POST", body: form, signal })
       .catch(() => { throw new Error(DOWN); });
-    const told = await answer.json();
-    if (answer.ok) return told;
-    if (answer.status !== 503) throw new Error(told.error);
-    const pause = answer.headers.get("Retry-After");
-    say(`The server is busy; asking again in ${pause} s …`);
-    await seconds(pause);
+    const answer = await response.json();
+    if (response.ok) return answer;
+    if (response.status !== 503) throw new Error(answer.error);
+    const pause = response.headers.get("Retry-After");
+    showStatus(`The server is busy; next try in ${pause} s …`);
+    await sleep(pause);
     signal.throwIfAborted();
   }
 }
 
 async function count(file, truth = "") {
-  state.asked?.abort(); // the server drops what nobody waits for
-  const asked = new AbortController();
-  state.asked = asked;
+  state.request?.abort(); // the server drops requests of disconnected clients
+  const request = new AbortController();
+  state.request = request;
   document.body.classList.add("busy");
-  say(`Counting ${file.name} …`);
+  showStatus(`Counting ${file.name} …`);
   try {
-    const told = await ask(file, asked.signal);
-    if (asked !== state.asked) return;
-    show(file, told, truth);
-    say(`${told.file}: ${people(told.count)} people in ${told.width}×${told.height} pixels, `
-      + `counted in ${told.seconds.toFixed(1)} s.`);
+    const answer = await requestCount(file, request.signal);
+    if (request !== state.request) return;
+    showAnswer(file, answer, truth);
+    showStatus(`${answer.file}: ${formatPeople(answer.count)} people in `
+      + `${answer.width}×${answer.height} pixels, counted in ${answer.seconds.toFixed(1)} s.`);
   } catch (error) {
-    if (asked !== state.asked) return;
-    say("", `${error.message}.`);
+    if (request !== state.request) return;
+    showStatus("", `${error.message}.`);
   }
   document.body.classList.remove("busy");
 }
 
-// --- showing ---
+// --- result ---
 
-function show(file, told, truth) {
-  const npy = bytesOf(told.density.npy);
-  state.size = { width: told.width, height: told.height };
-  state.density = densityOf(told.density, npy);
-  state.cross = within([told.width / 2, told.height / 2], state.size);
+function showAnswer(file, answer, truth) {
+  const npy = decodeBase64(answer.density.npy);
+  state.size = { width: answer.width, height: answer.height };
+  state.density = decodeDensity(answer.density, npy);
+  state.cross = clampPoint([answer.width / 2, answer.height / 2], state.size);
   $("result").hidden = false;
-  $("count").textContent = people(told.count);
-  $("truth").textContent = truth && `(in truth ${truth})`;
-  $("notes").replaceChildren(...told.notes.map((note) => {
+  $("count").textContent = formatPeople(answer.count);
+  $("truth").textContent = truth && `(true count: ${truth})`;
+  $("notes").replaceChildren(...answer.notes.map((note) => {
     const item = document.createElement("li");
     item.textContent = `${note}.`;
     return item;
   }));
-  shape(state.size);
-  showPhotograph(file);
+  setShape(state.size);
+  showImage(file);
   showMap();
-  offer($("npy"), npy, `${told.file}.npy`);
-  offer($("png"), bytesOf(told.density.png), `${told.file}.png`);
-  const { offset, scale } = told.density;
-  $("meaning").textContent = `In the picture, people per pixel = ${offset.toPrecision(5)} + `
-    + `${scale.toPrecision(5)} × grey level (0 to 65,535).`;
-  clear();
+  setDownload($("npy"), npy, `${answer.file}.npy`);
+  setDownload($("png"), decodeBase64(answer.density.png), `${answer.file}.png`);
+  const { offset, scale } = answer.density;
+  $("meaning").textContent = `In the PNG, people per pixel = ${offset.toPrecision(5)} + `
+    + `${scale.toPrecision(5)} × gray level (0 to 65,535).`;
+  clearRegions();
 }
 
-function showPhotograph(file) {
-  const image = $("photograph");
+function showImage(file) {
+  const image = $("image");
   if (image.src) URL.revokeObjectURL(image.src);
   image.src = URL.createObjectURL(file);
   image.hidden = false;
 }
 
 function showMap() {
-  const map = reduced(state.density);
-  const most = brightest(map);
-  paint($("map"), map, most);
-  $("most").textContent = `${most.toPrecision(2)} people per pixel`;
-  $("colours").style.background = `linear-gradient(to right, ${INFERNO.map((c) => `rgb(${c})`)})`;
-  mix();
+  const map = downsample(state.density);
+  const maximum = colorMaximum(map);
+  drawMap($("map"), map, maximum);
+  $("maximum").textContent = `${maximum.toPrecision(2)} people per pixel`;
+  $("colors").style.background = `linear-gradient(to right, ${INFERNO.map((c) => `rgb(${c})`)})`;
+  setOpacity();
 }
 
-function mix() {
+function setOpacity() {
   $("map").style.opacity = $("mix").value / 100;
 }
 
 // --- regions ---
 
-function clear() {
+function clearRegions() {
   state.regions = [{ name: "1", corners: [] }];
-  state.at = 0;
+  state.current = 0;
   showRegions();
 }
 
-function corner(point) {
-  state.regions[state.at].corners.push(point);
+function addCorner(point) {
+  state.regions[state.current].corners.push(point);
   showRegions();
 }
 
-function undo() {
-  state.regions[state.at].corners.pop();
+function removeCorner() {
+  state.regions[state.current].corners.pop();
   showRegions();
 }
 
-function next() {
+function addRegion() {
   const name = String(1 + Math.max(...state.regions.map((region) => Number(region.name))));
   state.regions.push({ name, corners: [] });
-  state.at = state.regions.length - 1;
+  state.current = state.regions.length - 1;
   showRegions();
   $("drawing").focus();
 }
 
-function remove(region) {
+function removeRegion(region) {
   state.regions = state.regions.filter((other) => other !== region);
-  if (!state.regions.length) clear();
-  state.at = state.regions.length - 1;
+  if (!state.regions.length) clearRegions();
+  state.current = state.regions.length - 1;
   showRegions();
   $("drawing").focus();
 }
 
-const found = ({ corners }) => (corners.length < 3 ? null : inside(state.density, corners, state.size));
+const countRegion = ({ corners }) => (corners.length < 3 ? null
+  : countInside(state.density, corners, state.size));
 
 function showRegions() {
-  draw(state);
-  const now = state.regions[state.at];
-  $("regions").replaceChildren(...state.regions.filter(({ corners }) => corners.length).map(listed));
-  $("undo").disabled = !now.corners.length;
-  $("next").disabled = now.corners.length < 3;
-  tell();
+  drawRegions(state);
+  const region = state.regions[state.current];
+  $("regions").replaceChildren(...state.regions.filter(({ corners }) => corners.length).map(makeItem));
+  $("undo").disabled = !region.corners.length;
+  $("next").disabled = region.corners.length < 3;
+  describeCross();
 }
 
-function listed(region) {
+function makeItem(region) {
   const item = document.createElement("li");
-  const words = document.createElement("span");
-  const count = found(region);
-  words.textContent = `Region ${region.name}: `
-    + (count === null ? `${region.corners.length} of 3 corners` : `${people(count)} people`);
+  const text = document.createElement("span");
+  const people = countRegion(region);
+  text.textContent = `Region ${region.name}: `
+    + (people === null ? `${region.corners.length} of 3 corners` : `${formatPeople(people)} people`);
   const button = document.createElement("button");
   Object.assign(button, { type: "button", textContent: "Remove" });
   button.setAttribute("aria-label", `Remove region ${region.name}`);
-  button.addEventListener("click", () => remove(region));
-  item.classList.toggle("now", region === state.regions[state.at]);
-  item.append(words, button);
+  button.addEventListener("click", () => removeRegion(region));
+  item.classList.toggle("now", region === state.regions[state.current]);
+  item.append(text, button);
   return item;
 }
 
-function tell() {
-  const { name, corners } = state.regions[state.at];
-  const count = found({ corners });
-  $("told").textContent = `Cross at ${state.cross.join(", ")}; region ${name} has ${corners.length} `
-    + `corners${count === null ? "" : ` and ${people(count)} people`}.`;
+function describeCross() {
+  const region = state.regions[state.current];
+  const people = countRegion(region);
+  $("selected").textContent = `Cross at ${state.cross.join(", ")}; region ${region.name} has `
+    + `${region.corners.length} corners${people === null ? "" : ` and ${formatPeople(people)} people`}.`;
 }
 
-function key(event) {
-  const to = moved(state.cross, event, state.size);
-  if (to) {
-    state.cross = to;
-    draw(state);
-    tell();
-  } else if (event.key === "Enter" || event.key === " ") corner(state.cross);
-  else if (event.key === "Backspace") undo();
+function handleKey(event) {
+  const cross = moveCross(state.cross, event, state.size);
+  if (cross) {
+    state.cross = cross;
+    drawRegions(state);
+    describeCross();
+  } else if (event.key === "Enter" || event.key === " ") addCorner(state.cross);
+  else if (event.key === "Backspace") removeCorner();
   else return;
   event.preventDefault();
 }
 
 // --- events ---
 
-async function example(button) {
+async function countExample(button) {
   const address = button.querySelector("img").src;
   const truth = button.textContent.trim();
   const name = `example-${Number(button.dataset.example) + 1}.jpg`;
@@ -188,11 +189,11 @@ async function example(button) {
     const data = await (await fetch(address)).blob();
     count(new File([data], name, { type: data.type }), truth);
   } catch {
-    say("", `${DOWN}.`);
+    showStatus("", `${DOWN}.`);
   }
 }
 
-function dropped(event) {
+function handleDrop(event) {
   event.preventDefault();
   document.body.classList.remove("over");
   const [file] = event.dataTransfer.files;
@@ -202,32 +203,32 @@ function dropped(event) {
 function listen() {
   $("file").addEventListener("change", ({ target }) => {
     if (target.files.length) count(target.files[0]);
-    target.value = ""; // so that the same one can be chosen again
+    target.value = ""; // allows the same file again
   });
   document.querySelectorAll("[data-example]").forEach((button) => {
-    button.addEventListener("click", () => example(button));
+    button.addEventListener("click", () => countExample(button));
   });
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
     document.body.classList.add("over");
   });
   document.addEventListener("dragleave", () => document.body.classList.remove("over"));
-  document.addEventListener("drop", dropped);
-  $("mix").addEventListener("input", mix);
+  document.addEventListener("drop", handleDrop);
+  $("mix").addEventListener("input", setOpacity);
   $("drawing").addEventListener("click", (event) => {
-    state.cross = pointed(event, state.size);
-    corner(state.cross);
+    state.cross = pointerPosition(event, state.size);
+    addCorner(state.cross);
   });
-  $("drawing").addEventListener("keydown", key);
-  $("undo").addEventListener("click", undo);
-  $("next").addEventListener("click", next);
-  $("photograph").addEventListener("error", () => {
-    $("photograph").hidden = true;
+  $("drawing").addEventListener("keydown", handleKey);
+  $("undo").addEventListener("click", removeCorner);
+  $("next").addEventListener("click", addRegion);
+  $("image").addEventListener("error", () => {
+    $("image").hidden = true;
     $("mix").value = 100;
-    mix();
-    say($("status").textContent, "This browser cannot show photographs of this format: here is the map alone.");
+    setOpacity();
+    showStatus($("status").textContent, "This browser cannot show images of this format: only the map is shown.");
   });
-  window.addEventListener("resize", () => state.size && draw(state));
+  window.addEventListener("resize", () => state.size && drawRegions(state));
 }
 
 listen();

@@ -1,25 +1,24 @@
-"""The page: one HTML document that asks this server for counts, and nobody for more."""
+"""HTML page that requests counts from its own server only."""
 
 import base64
 import hashlib
 
-from cpcnn_jax.inference import counter
-from cpcnn_jax.io import html as html_io
-from cpcnn_jax.io.html import tag
+from cpcnn_jax.inference.counter import DEMO
+from cpcnn_jax.io.html import fill_template, join, read_part, tag
 from cpcnn_jax.serve import examples
-from cpcnn_jax.weights import pretrained
+from cpcnn_jax.weights.pretrained import PRETRAINED
 
 SCRIPTS = ("density.js", "regions.js", "picture.js", "page.js")
 
 
-def _script():
-    parts = [html_io.read_part(__package__, name) for name in SCRIPTS]
+def _read_script():
+    parts = [read_part(__package__, name) for name in SCRIPTS]
     return "\n".join(['"use strict";', *parts])
 
 
-def _headers():
-    """The page's policy: its own script alone, and this server alone."""
-    digest = hashlib.sha256(_script().encode()).digest()
+def _make_headers():
+    """Makes the headers, whose policy allows the page's script and server alone."""
+    digest = hashlib.sha256(_read_script().encode()).digest()
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'; connect-src 'self'; img-src 'self' blob: data:; "
@@ -33,47 +32,44 @@ def _headers():
     }
 
 
-HEADERS = _headers()
+HEADERS = _make_headers()
 
 
-def render(weights):
-    """Write the page.
+def render(weights: str) -> str:
+    """Renders the HTML document.
 
     Args:
-      weights: what the networks' weights are called.
-
-    Returns:
-      The whole HTML document, a str.
+      weights: name of the networks' weights.
     """
     parts = {
         "weights": tag("code", weights),
-        "caution": html_io.join([_caution(weights)]),
-        "examples": html_io.join(
-            _example(number, len(points))
-            for number, points in enumerate(examples.source().points)
+        "caution": join([_describe_weights(weights)]),
+        "examples": join(
+            _render_example(number, len(points))
+            for number, points in enumerate(examples.open_images().points)
         ),
-        "theme.css": html_io.read_part("cpcnn_jax.io", "theme.css"),
-        "page.css": html_io.read_part(__package__, "page.css"),
-        "script": _script(),
+        "theme.css": read_part("cpcnn_jax.io", "theme.css"),
+        "page.css": read_part(__package__, "page.css"),
+        "script": _read_script(),
     }
-    return html_io.fill_template(html_io.read_part(__package__, "page.html"), parts)
+    return fill_template(read_part(__package__, "page.html"), parts)
 
 
-def _caution(weights):
-    if str(weights) == counter.DEMO:
+def _describe_weights(weights):
+    if str(weights) == DEMO:
         return (
-            "These networks are small and have seen only generated crowds: their "
-            "counts of real photographs show how it works, not how many there are."
+            "These small networks were trained on synthetic crowds only. Their counts "
+            "of real images are not accurate."
         )
-    if str(weights) in pretrained.RELEASES:
+    if str(weights) in PRETRAINED:
         return (
-            "These networks have been trained on photographs: of the generated crowds "
-            "above they see too few."
+            "These networks were trained on real images. They undercount the synthetic "
+            "crowds above."
         )
-    return "How well these networks count depends on what they have been trained on."
+    return "The accuracy of these networks depends on their training images."
 
 
-def _example(number, people):
-    picture = tag("img", src=f"examples/{number}.jpg", alt="", width=640, height=480)
-    words = tag("span", f"{people} people")
-    return tag("button", picture, words, type="button", data_example=number)
+def _render_example(number, people):
+    image = tag("img", src=f"examples/{number}.jpg", alt="", width=640, height=480)
+    label = tag("span", f"{people} people")
+    return tag("button", image, label, type="button", data_example=number)

@@ -1,57 +1,49 @@
-"""What /metrics says of the running server, in the words of Prometheus.
+"""Prometheus metrics of the server.
 
-Beside these, prometheus_client tells memory, CPU time and open files of the process.
+prometheus_client adds memory, CPU time and open files of the process.
 """
 
 import time
 
 from prometheus_client import Counter, Gauge, Histogram
+from starlette.types import ASGIApp
+
+from cpcnn_jax.serve.request_queue import RequestQueue
 
 ANSWERS = Counter(
     "cpcnn_answers",
-    "Answers to POST /count; status 499: the client hung up before its answer.",
+    "Answers to POST /count; status 499: the client disconnected before its answer.",
     ["status"],
 )
 SECONDS = Histogram(
     "cpcnn_answer_seconds",
-    "From a request's first line to its answer, for those that were counted.",
+    "Time from the first line of a request to its answer, for status 200.",
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 150),
 )
-TAKEN = Gauge("cpcnn_line_taken", "Places in the waiting line that are taken.")
-PLACES = Gauge("cpcnn_line_places", "Places in the waiting line.")
+TAKEN = Gauge("cpcnn_line_taken", "Places of the queue that are taken.")
+PLACES = Gauge("cpcnn_line_places", "Places of the queue.")
 
 
-def watch(line):
-    """Tell how long the line is.
-
-    Args:
-      line: `request_queue.RequestQueue`.
-    """
-    TAKEN.set_function(lambda: line.taken)
-    PLACES.set_function(lambda: line.places)
+def track_queue(queue: RequestQueue) -> None:
+    """Reports the length of a queue."""
+    TAKEN.set_function(lambda: queue.taken)
+    PLACES.set_function(lambda: queue.places)
 
 
-def watched(app):
-    """An ASGI application whose answers are counted.
+def track_answers(app: ASGIApp) -> ASGIApp:
+    """Wraps an application to report the answers to POST /count."""
 
-    Args:
-      app: the application.
+    async def tracked(scope, receive, send):
+        start = time.monotonic()
 
-    Returns:
-      One that does the same.
-    """
-
-    async def watched(scope, receive, send):
-        began = time.monotonic()
-
-        async def sent(message):
+        async def tracked_send(message):
             if message["type"] == "http.response.start":
                 ANSWERS.labels(message["status"]).inc()
                 if message["status"] == 200:
-                    SECONDS.observe(time.monotonic() - began)
+                    SECONDS.observe(time.monotonic() - start)
             await send(message)
 
-        counts = scope["type"] == "http" and scope["path"] == "/count"
-        await app(scope, receive, sent if counts else send)
+        is_count = scope["type"] == "http" and scope["path"] == "/count"
+        await app(scope, receive, tracked_send if is_count else send)
 
-    return watched
+    return tracked

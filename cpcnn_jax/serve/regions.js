@@ -1,8 +1,8 @@
-// Counts inside polygons, as regions.py defines them.
+// Counts inside polygons, by the definition of regions.py.
 
-// The people inside a polygon; corners in pixels of the photograph of this size. A pixel
-// belongs to it, whole, if its middle lies inside, by the even-odd rule.
-function inside({ width, height, values }, corners, size) {
+// Counts the people inside a polygon, with corners in pixels of an image of this size. A
+// pixel belongs to the polygon if its center lies inside, by the even-odd rule.
+function countInside({ width, height, values }, corners, size) {
   const scaled = corners.map(([x, y]) => [(x * width) / size.width, (y * height) / size.height]);
   let people = 0;
   for (let row = 0; row < height; row += 1) {
@@ -14,12 +14,12 @@ function inside({ width, height, values }, corners, size) {
   return people;
 }
 
-// Where the sides of a polygon cross a horizontal line, from left to right.
+// Finds where the sides of a polygon cross a horizontal line, from left to right.
 function crossings(corners, y) {
-  const found = [];
+  const places = [];
   corners.forEach(([x0, y0], i) => {
     const [x1, y1] = corners[(i + 1) % corners.length];
-    if ((y0 <= y) !== (y1 <= y)) found.push(x0 + ((y - y0) / (y1 - y0)) * (x1 - x0));
+    if ((y0 <= y) !== (y1 <= y)) places.push(x0 + ((y - y0) / (y1 - y0)) * (x1 - x0));
   });
-  return found.sort((a, b) => a - b);
+  return places.sort((a, b) => a - b);
 }

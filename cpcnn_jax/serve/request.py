@@ -1,86 +1,88 @@
-"""What a client sends: one photograph and what is wanted of it, read within limits."""
+"""Form of a request: one image, regions and density formats, read within limits."""
 
 import contextlib
-from typing import NamedTuple
+from collections.abc import AsyncIterator
+from typing import BinaryIO, NamedTuple
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from cpcnn_jax.inference import regions
+from cpcnn_jax.inference.regions import Region, parse_region
 
-FILE = "photograph"  # the form's fields
+FILE = "photograph"  # fields of the form
 REGION = "region"
 DENSITY = "density"
 FORMATS = ("npy", "png")
-FIELDS, LENGTH = 64, 8192  # fields beside the file, and bytes of each, at most
-NAME = 100  # characters of a file's name that are repeated to the client, at most
+MAX_FIELDS, MAX_FIELD_BYTES = 64, 8192  # of fields other than the file
+MAX_NAME = 100  # characters of a file name in answers
 
 
 class Upload(NamedTuple):
-    """A photograph and what is wanted of it."""
+    """Content of a form."""
 
-    file: object  # open, binary; closed when the request ends
-    name: str  # for sentences about it
-    regions: list  # of `regions.Region`
-    density: tuple  # formats in which the map is wanted
+    file: BinaryIO  # open until the request ends
+    name: str  # for messages
+    regions: list[Region]
+    density: tuple[str, ...]  # requested formats of the map
 
 
 @contextlib.asynccontextmanager
-async def reading(request, *, most):
-    """Receive the form of a request; large files wait on disk, not in memory.
+async def read_upload(request: Request, *, max_body: int) -> AsyncIterator[Upload]:
+    """Receives the form of a request; large files wait on disk, not in memory.
 
     Args:
-      request: Starlette's.
-      most: bytes that its body may have.
+      request: the request.
+      max_body: largest size of its body, bytes.
 
     Yields:
-      The `Upload`.
+      The content of the form.
 
     Raises:
-      HTTPException: 400, 413 or 415, with a sentence.
-      ClientDisconnect: the client hung up before it had sent everything.
+      HTTPException: the form is invalid; status 400, 413 or 415, with a sentence.
+      ClientDisconnect: the client disconnected before the end of the form.
     """
     kind = request.headers.get("content-type", "nothing")
     if not kind.lower().startswith("multipart/form-data"):
         raise HTTPException(
-            415, f"expected a form as multipart/form-data, got {kind[:NAME]!r}"
+            415, f"expected a form as multipart/form-data, got {kind[:MAX_NAME]!r}"
         )
-    if int(request.headers.get("content-length", 0)) > most:
-        raise _too_large(most)
-    bounded = Request(request.scope, _bounded(request.receive, most))
+    if int(request.headers.get("content-length", 0)) > max_body:
+        raise _size_error(max_body)
+    bounded = Request(request.scope, _bound_receive(request.receive, max_body))
     async with bounded.form(
-        max_files=1, max_fields=FIELDS, max_part_size=LENGTH
+        max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
     ) as form:
-        yield _understood(form)
+        yield _parse_form(form)
 
 
-def _too_large(most):
-    return HTTPException(413, f"the body has more than {most:,} bytes: shrink it")
+def _size_error(max_body):
+    text = f"the body has more than {max_body:,} bytes: send a smaller image"
+    return HTTPException(413, text)
 
 
-def _bounded(receive, most):
-    """The same messages, until their bodies are too long together."""
+def _bound_receive(receive, max_body):
+    """Wraps `receive` to fail once the bodies together are too large."""
     received = 0
 
     async def bounded():
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > most:
-            raise _too_large(most)
+        if received > max_body:
+            raise _size_error(max_body)
         return message
 
     return bounded
 
 
-def _understood(form):
+def _parse_form(form):
     unknown = set(form) - {FILE, REGION, DENSITY}
     if unknown:
         raise HTTPException(
             400,
-            f"the form has no field {min(unknown)[:NAME]!r}: use {FILE}, {REGION} or "
-            f"{DENSITY}",
+            f"the form has no field {min(unknown)[:MAX_NAME]!r}: use {FILE}, {REGION} "
+            f"or {DENSITY}",
         )
     file = form.get(FILE)
     if not isinstance(file, UploadFile):
@@ -90,15 +92,15 @@ def _understood(form):
         raise HTTPException(
             400, f"{DENSITY}: expected {' or '.join(FORMATS)}, got {formats[0]!r}"
         )
-    name = " ".join((file.filename or "").split())[-NAME:] or f"the {FILE}"
-    return Upload(file.file, name, _regions(form.getlist(REGION)), formats)
+    name = " ".join((file.filename or "").split())[-MAX_NAME:] or "the image"
+    return Upload(file.file, name, _parse_regions(form.getlist(REGION)), formats)
 
 
-def _regions(texts):
+def _parse_regions(texts):
     try:
-        found = [regions.parse_region(text) for text in texts]
+        regions = [parse_region(text) for text in texts]
     except (ValueError, TypeError) as error:  # TypeError: the field holds a file
         raise HTTPException(400, str(error)) from None
-    if len({region.name for region in found}) < len(found):
-        raise HTTPException(400, f"{REGION}: each region needs a name of its own")
-    return found
+    if len({region.name for region in regions}) < len(regions):
+        raise HTTPException(400, f"{REGION}: each region needs its own name")
+    return regions

@@ -1,45 +1,61 @@
-"""A waiting line of bounded length before one worker.
+"""Queue of bounded length before a single worker, and the limits of the server.
 
-One, because a count already keeps every core busy: two at once would each take twice as
-long and twice the memory. While it counts, the event loop reads and answers others.
+One worker, because XLA already spreads a count over all cores. The event loop reads and
+answers other requests during a count.
 """
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import math
 import threading
 import time
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Limits of the server."""
+
+    max_queue: int = 32  # requests that are counted or wait
+    timeout: float = 60.0  # seconds from a request's first line to its answer
+    max_body: int = 32 * 2**20  # bytes
+    max_size: int | None = None  # pixels; images with a longer side are reduced
 
 
 class QueueFull(Exception):
-    """All places are taken."""
+    """Error of a request that finds all places taken."""
 
 
 class ClientGone(Exception):
-    """The one who waited has left."""
+    """Error of a request whose client disconnected."""
 
 
 class RequestQueue:
-    """Places for those who wait and the one who is served.
+    """Queue of requests, with the one in work.
 
     Args:
-      places: how many there are.
+      places: largest number of requests.
+
+    Attributes:
+      taken: current number of requests.
     """
 
-    def __init__(self, places):
-        """The worker starts with the first turn."""
+    def __init__(self, places: int) -> None:
+        """Makes the worker, which starts with the first request."""
         self.places, self.taken = places, 0
-        self._seconds = 0.0  # that a turn takes, a mean that forgets
+        self._seconds = 0.0  # moving average of the time of a request's work
         self._worker = ThreadPoolExecutor(1, "count")
 
     @contextlib.contextmanager
-    def place(self):
-        """Hold a place.
+    def reserve(self) -> Iterator[None]:
+        """Holds a place.
 
         Raises:
-          Full: there is none left.
+          QueueFull: all places are taken.
         """
         if self.taken >= self.places:
             raise QueueFull
@@ -50,55 +66,53 @@ class RequestQueue:
             self.taken -= 1
 
     @property
-    def pause(self):
-        """Whole seconds, at least 1, after which a place is likely to be free."""
+    def retry_after(self) -> int:
+        """Seconds, at least 1, after which a place is likely to be free."""
         return max(1, math.ceil(self._seconds))
 
-    async def turn(self, work, leaving):
-        """Have work done in the worker's thread when its turn comes.
+    async def run(self, work: Callable[..., Any], disconnect: Awaitable[None]) -> Any:
+        """Runs a function in the worker's thread.
 
-        If this is cancelled, or the one who waits leaves, work that has not begun never
-        will, and work that has begun stops before its next part.
+        After a cancellation or a disconnect, work that has not begun is dropped, and
+        work that has begun stops before its next part.
 
         Args:
-          work: called with `progress`, a function through which to pass the list of its
-            parts before doing them one by one.
-          leaving: a coroutine that ends when the one who waits has left.
+          work: called with `progress`, a function that wraps the list of its parts.
+          disconnect: ends when the client disconnects.
 
         Returns:
-          What work returns.
+          The result of the function.
 
         Raises:
-          Left: the one who waited has left.
+          ClientGone: the client disconnected.
         """
-        unwanted = threading.Event()
-        progress = functools.partial(_wanted, unwanted)
-        done = asyncio.wrap_future(self._worker.submit(self._timed, work, progress))
-        left = asyncio.ensure_future(leaving)
+        stop = threading.Event()
+        progress = functools.partial(_iterate_until, stop)
+        result = asyncio.wrap_future(self._worker.submit(self._time, work, progress))
+        gone = asyncio.ensure_future(disconnect)
         try:
-            await asyncio.wait({done, left}, return_when=asyncio.FIRST_COMPLETED)
-            if not done.done():
+            await asyncio.wait({result, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not result.done():
                 raise ClientGone
-            return done.result()
+            return result.result()
         finally:
-            unwanted.set()
-            done.cancel()
-            left.cancel()
+            stop.set()
+            result.cancel()
+            gone.cancel()
 
-    def _timed(self, work, progress):
-        began = time.monotonic()
-        found = work(progress=progress)
-        self._seconds += 0.2 * (time.monotonic() - began - self._seconds)
-        return found
+    def _time(self, work, progress):
+        start = time.monotonic()
+        result = work(progress=progress)
+        self._seconds += 0.2 * (time.monotonic() - start - self._seconds)
+        return result
 
-    def close(self):
-        """Let nobody wait any longer."""
+    def close(self) -> None:
+        """Drops all waiting requests."""
         self._worker.shutdown(wait=False, cancel_futures=True)
 
 
-def _wanted(unwanted, parts):
-    """The parts of a work, as long as somebody waits for it."""
+def _iterate_until(stop, parts):
     for part in parts:
-        if unwanted.is_set():
+        if stop.is_set():
             raise ClientGone
         yield part

@@ -1,83 +1,89 @@
-"""What is answered: a count, the counts in regions, and the map if it is wanted."""
+"""JSON answer: the count, the counts in regions, and the map on request."""
 
 import base64
 import io
 import json
 import time
+from collections.abc import Callable
 
 import jax
 import numpy as np
 
-from cpcnn_jax.inference import regions
+from cpcnn_jax.inference.counter import Counter
+from cpcnn_jax.inference.regions import count_regions
 from cpcnn_jax.io import density_file
+from cpcnn_jax.serve.request import Upload
 
 
 class Rejected(ValueError):
-    """The photograph cannot be counted; a sentence that names it."""
+    """Error of an image that cannot be counted, with a sentence that names it."""
 
 
-def respond(ready, upload, *, max_size=None, progress=iter):
-    """Count a photograph and write down what was found.
+def count_upload(
+    counter: Counter,
+    upload: Upload,
+    *,
+    max_size: int | None = None,
+    progress: Callable = iter,
+) -> bytes:
+    """Counts the people in an uploaded image.
 
     Args:
-      ready: `counter.Counter`.
-      upload: `request.Upload`.
-      max_size: pixels; a longer photograph is shrunk to this first.
-      progress: function through which the lists of work are passed.
+      counter: loaded networks.
+      upload: the form.
+      max_size: pixels; an image with a longer side is first reduced to this.
+      progress: function that wraps each list of work.
 
     Returns:
-      JSON, bytes; docs/serve.md has its schema.
+      JSON; docs/serve.md describes its keys.
 
     Raises:
-      Refused: it is no photograph that can be counted, or a region lies outside.
+      Rejected: the image cannot be counted, or a region lies outside.
     """
-    began = time.monotonic()
-    data = io.BytesIO(upload.file.read())
-    data.name = upload.name
+    start = time.monotonic()
+    file = io.BytesIO(upload.file.read())
+    file.name = upload.name
     try:
-        found = ready.count(data, max_size=max_size, progress=progress)
-        inside = _inside(found, upload)
+        result = counter.count(file, max_size=max_size, progress=progress)
+        inside = _count_regions(result, upload)
     except ValueError as error:
         raise Rejected(str(error)) from None
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         text = str(error).partition("\n")[0] or "out of memory"
-        raise Rejected(f"{upload.name}: {text}; try a smaller photograph") from None
-    height, width = found.photograph.size
-    told = {
+        raise Rejected(f"{upload.name}: {text}; try a smaller image") from None
+    height, width = result.image.size
+    answer = {
         "file": upload.name,
-        "count": found.count,
+        "count": result.count,
         "regions": inside,
         "width": width,
         "height": height,
-        "seconds": time.monotonic() - began,
-        "notes": found.photograph.notes,
+        "seconds": time.monotonic() - start,
+        "notes": result.image.notes,
     }
     if upload.density:
-        told["density"] = _map(found.density, upload.density)
-    return json.dumps(told).encode()
+        answer["density"] = _encode_density(result.density, upload.density)
+    return json.dumps(answer).encode()
 
 
-def _inside(found, upload):
-    """Dict of region name to people."""
-    size = found.photograph.size
+def _count_regions(result, upload):
+    """Counts the people in each region, by its name."""
     try:
-        return {
-            r.name: regions.count_region(found.density, r, size=size)
-            for r in upload.regions
-        }
+        size = result.image.size
+        return count_regions(result.density, upload.regions, size=size)
     except ValueError as error:
         raise Rejected(f"{upload.name}: {error}") from None
 
 
-def _map(density, formats):
-    """The files of `count --density`, as text that JSON can hold."""
-    told = {"width": density.shape[1], "height": density.shape[0]}
+def _encode_density(density, formats):
+    """Encodes the files of `count --density` in base64."""
+    answer = {"width": density.shape[1], "height": density.shape[0]}
     if "npy" in formats:
         file = io.BytesIO()
         np.save(file, density)
-        told["npy"] = base64.b64encode(file.getbuffer()).decode()
+        answer["npy"] = base64.b64encode(file.getbuffer()).decode()
     if "png" in formats:
         file = io.BytesIO()
-        told["offset"], told["scale"] = density_file.write_png(file, density)
-        told["png"] = base64.b64encode(file.getbuffer()).decode()
-    return told
+        answer["offset"], answer["scale"] = density_file.write_png(file, density)
+        answer["png"] = base64.b64encode(file.getbuffer()).decode()
+    return answer

@@ -13,17 +13,11 @@ import optax
 
 
 class EMAState(NamedTuple):
-    """State of an optimizer with an average.
-
-    Attributes:
-      inner: the optimizer's own state.
-      steps: int32, number of averaged steps.
-      mean: the average, a pytree like the parameters.
-    """
+    """State of an optimizer with an average."""
 
     inner: optax.OptState
-    steps: jax.Array
-    mean: Any
+    steps: jax.Array  # int32, number of averaged steps
+    mean: Any  # like the parameters
 
 
 def with_ema(

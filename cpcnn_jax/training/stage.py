@@ -22,49 +22,28 @@ from cpcnn_jax.training.train_step import State, StepOptions
 
 
 class Stage(NamedTuple):
-    """One stage, ready to run.
+    """One stage, ready to run."""
 
-    Attributes:
-      name: field of `config.Experiment`.
-      steps: number of steps.
-      state: state at step 0.
-      step: (state, batch) -> (state, metrics).
-      batches: first step -> endless iterator of batches.
-      result: state -> flat dict of all parameters.
-      image_names: names of the images that a batch's "crop" numbers.
-      flops: shape of a batch's images -> model FLOPs of a step.
-      maps: whether the stage trains density maps, which are validated.
-    """
-
-    name: str
+    name: str  # field of `config.Experiment`
     steps: int
-    state: Any
-    step: Callable
-    batches: Callable[[int], Iterator]
-    result: Callable
-    image_names: Sequence[str]
-    flops: Callable
-    maps: bool = True
+    state: Any  # at step 0
+    step: Callable  # (state, batch) -> (state, metrics)
+    batches: Callable[[int], Iterator]  # first step -> endless iterator of batches
+    result: Callable  # state -> flat dict of all parameters
+    image_names: Sequence[str]  # of the images that a batch's "crop" numbers
+    flops: Callable  # shape of a batch's images -> model FLOPs of a step
+    maps: bool = True  # whether it trains density maps, which are validated
 
 
 class StageContext(NamedTuple):
-    """The record that all stages of a run share.
-
-    Attributes:
-      config: the experiment.
-      model: the networks.
-      source: the training images; see `cpcnn_jax.data`.
-      axis_name: device axis of the strategy, or None.
-      reading: how images are read.
-      crop_scores: function of `context_cache.make_crop_scorer`.
-    """
+    """The record that all stages of a run share."""
 
     config: config.Experiment
     model: cpcnn.CPCNN
-    source: Any
-    axis_name: str | None
+    source: Any  # the training images; see `cpcnn_jax.data`
+    axis_name: str | None  # device axis of the strategy
     reading: input_pipeline.ReadOptions = input_pipeline.ONE_HOST
-    crop_scores: Callable | None = None
+    crop_scores: Callable | None = None  # of `context_cache.make_crop_scorer`
 
 
 def step_options(context: StageContext, settings: config.Stage) -> StepOptions:

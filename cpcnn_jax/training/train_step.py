@@ -26,17 +26,10 @@ Step = Callable[[Any, Batch], tuple[Any, dict[str, jax.Array]]]
 
 
 class State(NamedTuple):
-    """The state of a stage, and the content of its checkpoints.
+    """The state of a stage, and the content of its checkpoints."""
 
-    Attributes:
-      step: int32, number of finished steps.
-      params: flat dict of trained parameters.
-      frozen: flat dict of the other parameters.
-      opt_state: the optimizer's state.
-    """
-
-    step: jax.Array
-    params: dict[str, jax.Array]
+    step: jax.Array  # int32, number of finished steps
+    params: dict[str, jax.Array]  # trained
     frozen: dict[str, jax.Array]
     opt_state: optax.OptState
 
@@ -49,20 +42,12 @@ class GANState(NamedTuple):
 
 
 class StepOptions(NamedTuple):
-    """Choices that change how a step is computed, and not its equation.
+    """Choices that change how a step is computed, and not its equation."""
 
-    Attributes:
-      axis_name: device axis over which the batch is split; None: one device.
-      dtype: dtype of the networks' computation; None: the parameters' own.
-      accum_steps: parts of a device's share, computed one after the other.
-      microbatch: examples per deterministic microbatch; 0: none. Replaces
-        `accum_steps`.
-    """
-
-    axis_name: str | None = None
-    dtype: Any = None
-    accum_steps: int = 1
-    microbatch: int = 0
+    axis_name: str | None = None  # device axis over which the batch is split
+    dtype: Any = None  # of the networks' computation; None: the parameters' own
+    accum_steps: int = 1  # parts of a device's share, computed one after the other
+    microbatch: int = 0  # examples, in place of accum_steps; 0: none
 
 
 DEFAULT = StepOptions()

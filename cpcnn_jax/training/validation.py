@@ -23,15 +23,10 @@ Params = Mapping[str, jax.Array]
 
 
 class Validator(NamedTuple):
-    """Functions that rate parameters while density maps are trained.
+    """Functions that rate parameters while density maps are trained."""
 
-    Attributes:
-      mae: the result of `make_validator`.
-      preview: the result of `make_preview`.
-    """
-
-    mae: Callable[[Params], float]
-    preview: Callable[[Params, Any], np.ndarray]
+    mae: Callable[[Params], float]  # of `make_validator`
+    preview: Callable[[Params, Any], np.ndarray]  # of `make_preview`
 
 
 def make_validator(

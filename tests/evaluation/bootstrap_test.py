@@ -1,3 +1,5 @@
+"""Bootstrap intervals and paired differences, equal to scipy's."""
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -10,7 +12,7 @@ def _errors(seed, count=37):
 
 
 @pytest.mark.parametrize("confidence", [0.95, 0.5])
-def test_the_interval_is_scipy_s_percentile_bootstrap(confidence):
+def test_interval_equals_scipy_percentile_bootstrap(confidence):
     errors = _errors(0)
     expected = stats.bootstrap(
         (errors,),
@@ -20,26 +22,26 @@ def test_the_interval_is_scipy_s_percentile_bootstrap(confidence):
         method="percentile",
         rng=np.random.default_rng(3),
     ).confidence_interval
-    found = bootstrap.mean_interval(
+    interval = bootstrap.mean_interval(
         errors, resamples=500, seed=3, confidence=confidence
     )
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(interval, expected, rtol=1e-12)
 
 
-def test_the_interval_covers_the_mean_about_as_often_as_it_says():
-    draw, covered = np.random.default_rng(0), 0
+def test_interval_has_its_stated_coverage():
+    rng, covered = np.random.default_rng(0), 0
     for seed in range(200):
         low, high = bootstrap.mean_interval(
-            draw.normal(5, 2, 60), resamples=200, seed=seed
+            rng.normal(5, 2, 60), resamples=200, seed=seed
         )
         covered += low <= 5 <= high
     assert 0.88 <= covered / 200 <= 0.99
 
 
-def test_the_difference_is_scipy_s_test_and_interval():
+def test_difference_equals_scipy_test_and_interval():
     a, b = _errors(1), _errors(2)
-    b[:4] = a[:4]  # photographs on which both err alike
-    found = bootstrap.paired_difference(a, b, resamples=400, seed=5)
+    b[:4] = a[:4]  # images with equal errors
+    difference = bootstrap.paired_difference(a, b, resamples=400, seed=5)
     interval = stats.bootstrap(
         (a, b),
         lambda a, b, axis: np.mean(a - b, axis=axis),
@@ -49,9 +51,10 @@ def test_the_difference_is_scipy_s_test_and_interval():
         method="percentile",
         rng=np.random.default_rng(5),
     ).confidence_interval
-    assert found.p_value == stats.wilcoxon(a, b).pvalue
-    np.testing.assert_allclose(found.mean, a.mean() - b.mean())
-    np.testing.assert_allclose((found.low, found.high), interval, rtol=1e-12)
+    assert difference.p_value == stats.wilcoxon(a, b).pvalue
+    np.testing.assert_allclose(difference.mean, a.mean() - b.mean())
+    ends = difference.low, difference.high
+    np.testing.assert_allclose(ends, interval, rtol=1e-12)
 
 
 def test_swapped_runs_give_the_opposite_difference():
@@ -65,13 +68,13 @@ def test_swapped_runs_give_the_opposite_difference():
     assert ab.p_value == ba.p_value
 
 
-def test_a_run_does_not_differ_from_itself():
+def test_equal_errors_have_no_difference():
     errors = _errors(0)
-    found = bootstrap.paired_difference(errors, errors, resamples=50)
-    assert found == (0, 0, 0, 1)
+    difference = bootstrap.paired_difference(errors, errors, resamples=50)
+    assert difference == (0, 0, 0, 1)
 
 
-def test_lists_that_cannot_be_used_are_refused():
+def test_invalid_lists_raise_value_error():
     with pytest.raises(ValueError, match=r"at least 2 values, got shape \(1,\)"):
         bootstrap.mean_interval([3.0])
     with pytest.raises(ValueError, match=r"got shapes \(2,\) and \(3,\)"):

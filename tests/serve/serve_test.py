@@ -1,4 +1,4 @@
-"""The server in a process of its own: answers, refusals, load, damaged photographs."""
+"""Server in its own process: answers, rejections, load, damaged images."""
 
 import base64
 import io
@@ -40,14 +40,14 @@ def address(file):
 
 @pytest.fixture(scope="module")
 def schema(address):
-    """Checks an answer against what /openapi.json says of it."""
+    """Makes a function that checks an answer against /openapi.json."""
     status, _, text = server_process.ask(address, "GET", "/openapi.json")
     document = json.loads(text)
     assert status == 200
 
-    def check(name, found):
-        where = {"$ref": f"#/components/schemas/{name}", **document}
-        jsonschema.Draft202012Validator(where).validate(found)
+    def check(name, answer):
+        component = {"$ref": f"#/components/schemas/{name}", **document}
+        jsonschema.Draft202012Validator(component).validate(answer)
         return document
 
     return check
@@ -69,43 +69,43 @@ def saved(image, kind="png", **options):
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png"])
-def test_an_answer_is_what_the_library_says(address, ready, schema, kind):
+def test_answer_equals_the_library(address, ready, schema, kind):
     data = saved(crowd(), kind)
     expected = ready.count(io.BytesIO(data))
     texts = ("left=0,0;50,0;50,80;0,80", "a b=99.5,0;100,80;3,40")
     fields = [("region", text) for text in texts]
-    status, found = server_process.count(address, data, "square.x", fields)
-    assert status == 200, found
-    schema("Count", found)
-    assert found["file"] == "square.x" and found["notes"] == []
-    assert (found["width"], found["height"]) == (100, 80)
-    np.testing.assert_allclose(found["count"], expected.count, rtol=1e-5)
+    status, answer = server_process.count(address, data, "square.x", fields)
+    assert status == 200, answer
+    schema("Count", answer)
+    assert answer["file"] == "square.x" and answer["notes"] == []
+    assert (answer["width"], answer["height"]) == (100, 80)
+    np.testing.assert_allclose(answer["count"], expected.count, rtol=1e-5)
     for text in texts:
         region = regions.parse_region(text)
         people = regions.count_region(expected.density, region)
-        np.testing.assert_allclose(found["regions"][region.name], people, rtol=1e-4)
+        np.testing.assert_allclose(answer["regions"][region.name], people, rtol=1e-4)
 
 
-def test_the_map_comes_in_both_formats(address, ready, schema):
+def test_map_is_sent_in_both_formats(address, ready, schema):
     data = saved(crowd())
     expected = ready.count(io.BytesIO(data)).density
     fields = [("density", "npy"), ("density", "png")]
-    status, found = server_process.count(address, data, fields=fields)
+    status, answer = server_process.count(address, data, fields=fields)
     assert status == 200
-    schema("Count", found)
-    told = found["density"]
-    assert (told["height"], told["width"]) == expected.shape
-    numbers = np.load(io.BytesIO(base64.b64decode(told["npy"])))
+    schema("Count", answer)
+    density = answer["density"]
+    assert (density["height"], density["width"]) == expected.shape
+    numbers = np.load(io.BytesIO(base64.b64decode(density["npy"])))
     assert numbers.dtype == np.float32
     np.testing.assert_allclose(numbers, expected, rtol=1e-4, atol=1e-7)
-    with Image.open(io.BytesIO(base64.b64decode(told["png"]))) as image:
+    with Image.open(io.BytesIO(base64.b64decode(density["png"]))) as image:
         levels = np.asarray(image)
     assert levels.dtype == np.uint16
-    shown = told["offset"] + told["scale"] * levels
-    np.testing.assert_allclose(shown, numbers, atol=0.51 * told["scale"])
+    shown = density["offset"] + density["scale"] * levels
+    np.testing.assert_allclose(shown, numbers, atol=0.51 * density["scale"])
 
 
-def test_the_other_addresses(address, file, schema):
+def test_other_routes(address, file, schema):
     schema("Health", server_process.health(address))
     assert server_process.health(address)["weights"] == str(file)
     assert server_process.metric(address, "cpcnn_line_places") == 4
@@ -123,7 +123,7 @@ def test_the_other_addresses(address, file, schema):
         schema("Refused", json.loads(text))
 
 
-def test_the_schema_names_every_field_and_status(schema, address):
+def test_schema_has_every_field_and_status(schema, address):
     document = schema("Health", server_process.health(address))
     post = document["paths"]["/count"]["post"]
     content = post["requestBody"]["content"]["multipart/form-data"]["schema"]
@@ -132,49 +132,49 @@ def test_the_schema_names_every_field_and_status(schema, address):
     assert set(post["responses"]) == codes
 
 
-# --- photographs as users have them ---
+# --- users' own images ---
 
 
 def unusual():
-    """Name, file, notes."""
-    whole = Image.fromarray(crowd())
-    frames = dict(save_all=True, append_images=[whole.rotate(180)], lossless=True)
+    """Lists (name, file, notes)."""
+    image = Image.fromarray(crowd())
+    frames = dict(save_all=True, append_images=[image.rotate(180)], lossless=True)
     levels = np.random.default_rng(0).integers(0, 65536, (70, 90), dtype=np.uint16)
     note = "a.webp has 2 frames: the first is counted"
     return [
-        ("cmyk.jpg", saved(whole.convert("CMYK"), "jpeg"), []),
+        ("cmyk.jpg", saved(image.convert("CMYK"), "jpeg"), []),
         ("grey16.png", saved(levels), []),
-        ("a.webp", saved(whole, "webp", **frames), [note]),
-        ("clear.png", saved(whole.convert("RGBA")), []),
-        ("bits.tif", saved(whole.convert("1"), "tiff"), []),
+        ("a.webp", saved(image, "webp", **frames), [note]),
+        ("clear.png", saved(image.convert("RGBA")), []),
+        ("bits.tif", saved(image.convert("1"), "tiff"), []),
     ]
 
 
 @pytest.mark.parametrize("name, data, notes", unusual(), ids=lambda v: str(v)[:10])
-def test_unusual_photographs_are_counted(address, ready, name, data, notes):
-    status, found = server_process.count(address, data, name)
-    assert (status, found["notes"]) == (200, notes)
+def test_unusual_images_are_counted(address, ready, name, data, notes):
+    status, answer = server_process.count(address, data, name)
+    assert (status, answer["notes"]) == (200, notes)
     expected = ready.count(io.BytesIO(data)).count
-    np.testing.assert_allclose(found["count"], expected, rtol=1e-5)
+    np.testing.assert_allclose(answer["count"], expected, rtol=1e-5)
 
 
-def refused():
-    """Name, file, fields, and what the sentence says."""
+def rejected():
+    """Lists (name, file, fields, start of the message)."""
     good, outside = saved(crowd()), [("region", "door=0,0;101,0;5,5")]
     twice = [("region", "a=0,0;9,0;9,9")] * 2
     return [
         ("cut.jpg", saved(crowd(), "jpeg")[:-900], (), "cut.jpg is damaged: "),
-        ("empty.png", b"", (), "empty.png is no JPEG, PNG, WEBP, BMP or TIFF"),
+        ("empty.png", b"", (), "empty.png is not a JPEG, PNG, WEBP, BMP or TIFF"),
         ("dot.png", saved(crowd(1, 1)), (), "dot.png has 1x1 pixels; the networks"),
-        ("text.jpg", b"not a photograph", (), "text.jpg is no JPEG, PNG"),
-        ("gif.png", saved(crowd(), "gif"), (), "gif.png is no JPEG, PNG"),
+        ("text.jpg", b"not an image", (), "text.jpg is not a JPEG, PNG"),
+        ("gif.png", saved(crowd(), "gif"), (), "gif.png is not a JPEG, PNG"),
         ("wide.png", bomb(65_000, 3_000), (), "wide.png has more than 170,000,000"),
         ("line.png", saved(crowd(2, 9000)), (), "line.png has 9000x2 pixels; the net"),
         ("bomb.png", bomb(50_000, 50_000), (), "bomb.png has more than 170,000,000"),
         ("small.png", bomb(9_000, 9_000), (), "small.png is damaged: "),
         ("a.png", good, outside, "a.png: the corner 101,0 of region door lies outside"),
-        ("a.png", good, [("region", "x")], "'x' is no region: expected name=x,y"),
-        ("a.png", good, twice, "region: each region needs a name of its own"),
+        ("a.png", good, [("region", "x")], "'x' is not a region: expected name=x,y"),
+        ("a.png", good, twice, "region: each region needs its own name"),
         (
             "a.png",
             good,
@@ -185,25 +185,23 @@ def refused():
         ("a.png", good, [("region", "1" * 9000)], "Part exceeded maximum size of 8KB."),
         ("a.png", good, [("region", "1")] * 65, "Too many fields."),
         (None, None, (), "the form has no file in its field photograph"),
-        ("", good[:100], (), "the photograph is "),
-        ("line\nbreak\t.png", b"x", (), "line break .png is no JPEG"),
+        ("", good[:100], (), "the image is "),
+        ("line\nbreak\t.png", b"x", (), "line break .png is not a JPEG"),
     ]
 
 
 @pytest.mark.parametrize(
-    "name, data, fields, text", refused(), ids=lambda v: str(v)[:9]
+    "name, data, fields, text", rejected(), ids=lambda v: str(v)[:9]
 )
-def test_what_is_refused_is_told_in_a_sentence(
-    address, schema, name, data, fields, text
-):
-    status, found = server_process.count(address, data, name, fields)
+def test_rejection_is_one_sentence(address, schema, name, data, fields, text):
+    status, answer = server_process.count(address, data, name, fields)
     assert status == 400
-    schema("Refused", found)
-    assert found["error"].startswith(text) and "\n" not in found["error"]
+    schema("Refused", answer)
+    assert answer["error"].startswith(text) and "\n" not in answer["error"]
     assert server_process.health(address)["taken"] == 0
 
 
-def test_requests_that_are_no_forms(address, schema):
+def test_requests_without_form_are_rejected(address, schema):
     for headers, body, code, text in (
         ({}, b"x", 415, "expected a form as multipart/form-data, got 'nothing'"),
         ({"Content-Type": "image/png"}, b"x", 415, "expected a form as multipart"),
@@ -211,30 +209,30 @@ def test_requests_that_are_no_forms(address, schema):
         (server_process.TYPE, b"x" * 50, 400, "Invalid multipart data."),
         (server_process.TYPE, b"", 400, "the form has no file"),
     ):
-        status, _, found = server_process.ask(address, "POST", "/count", body, headers)
-        schema("Refused", json.loads(found))
-        assert (status, json.loads(found)["error"][: len(text)]) == (code, text)
+        status, _, answer = server_process.ask(address, "POST", "/count", body, headers)
+        schema("Refused", json.loads(answer))
+        assert (status, json.loads(answer)["error"][: len(text)]) == (code, text)
 
 
-def test_a_body_too_large_is_refused_announced_or_not(address, schema):
+def test_large_body_is_rejected_with_and_without_its_length(address, schema):
     body = server_process.form(bytes(2**20))
     for sent in (body, iter([body[:400_000], body[400_000:]])):  # iterables: chunked
-        status, _, found = server_process.ask(
+        status, _, answer = server_process.ask(
             address, "POST", "/count", sent, server_process.TYPE
         )
-        schema("Refused", json.loads(found))
-        text = "the body has more than 1,048,576 bytes: shrink it"
-        assert (status, json.loads(found)["error"]) == (413, text)
+        schema("Refused", json.loads(answer))
+        text = "the body has more than 1,048,576 bytes: send a smaller image"
+        assert (status, json.loads(answer)["error"]) == (413, text)
 
 
 # --- under load ---
 
 
-def test_nothing_is_lost_or_wrong_under_load(address, ready):
-    benchmark = module("serve")
-    photographs = [saved(crowd(64 + 8 * n, 96, seed=n)) for n in range(4)]
-    expected = [ready.count(io.BytesIO(data)).count for data in photographs]
-    load = benchmark.load(address, photographs, expected, clients=8, requests=48)
+def test_no_answer_is_lost_or_wrong_under_load(address, ready):
+    benchmark = module("server_load")
+    files = [saved(crowd(64 + 8 * n, 96, seed=n)) for n in range(4)]
+    expected = [ready.count(io.BytesIO(data)).count for data in files]
+    load = benchmark.send_load(address, files, expected, clients=8, requests=48)
     assert (load.lost, load.wrong) == (0, 0)
     assert len(load.seconds) == 48
     assert load.busy > 0  # four places for eight clients
@@ -244,18 +242,18 @@ def test_nothing_is_lost_or_wrong_under_load(address, ready):
 @pytest.mark.parametrize(
     "number", [120, pytest.param(2400, marks=pytest.mark.long)], ids=str
 )
-def test_damaged_photographs_do_not_harm_the_server(address, schema, number):
+def test_damaged_images_do_not_harm_the_server(address, schema, number):
     memory = []
     statuses = set()
-    for n, data in enumerate(corrupted_images.photographs(number)):
+    for n, data in enumerate(corrupted_images.generate_files(number)):
         if n % (number // 4) == 0:
             memory.append(
                 server_process.metric(address, "process_resident_memory_bytes")
             )
-        status, found = server_process.count(address, data, "mutant")
-        schema("Count" if status == 200 else "Refused", found)
+        status, answer = server_process.count(address, data, "mutant")
+        schema("Count" if status == 200 else "Refused", answer)
         statuses.add(status)
-        assert status in (200, 400), found
+        assert status in (200, 400), answer
     memory.append(server_process.metric(address, "process_resident_memory_bytes"))
     assert statuses == {200, 400}
     assert memory[-1] - memory[1] < 200e6, memory
@@ -265,7 +263,7 @@ def test_damaged_photographs_do_not_harm_the_server(address, schema, number):
 
 
 @pytest.mark.parametrize(
-    "words, text",
+    "args, text",
     [
         (["--weights", "nowhere"], "no weights at nowhere"),
         ([], "no --weights, and runs/demo/weights.safetensors is not there"),
@@ -279,18 +277,19 @@ def test_damaged_photographs_do_not_harm_the_server(address, schema, number):
     ],
 )
 def test_bad_command_lines_are_one_sentence(
-    file, tmp_path, monkeypatch, capsys, words, text
+    file, tmp_path, monkeypatch, capsys, args, text
 ):
     monkeypatch.chdir(tmp_path)
-    named = words if not words or "--weights" in words else [*words, "--weights", file]
+    if args and "--weights" not in args:
+        args = [*args, "--weights", file]
     with pytest.raises(SystemExit) as done:
-        commands.main(["serve", *map(str, named)])
-    complaint = capsys.readouterr().err
+        commands.main(["serve", *map(str, args)])
+    err = capsys.readouterr().err
     assert done.value.code == 2
-    assert complaint.startswith(f"serve: {text}") and complaint.count("\n") == 1
+    assert err.startswith(f"serve: {text}") and err.count("\n") == 1
 
 
-def test_a_port_that_is_taken(address, file, capsys):
+def test_taken_port_is_reported(address, file, capsys):
     port = address.rpartition(":")[2]
     with pytest.raises(SystemExit):
         serve.main(["--weights", str(file), "--port", port])
@@ -298,16 +297,18 @@ def test_a_port_that_is_taken(address, file, capsys):
     assert capsys.readouterr().err.startswith(text)
 
 
-def test_a_host_that_lets_others_in_is_said(capsys):
-    with serve._listen("0.0.0.0", 0) as listening:
-        assert serve._address(listening).startswith("http://0.0.0.0:")
-    said = capsys.readouterr().err
-    assert said == "serve: 0.0.0.0 lets others in, and nothing asks who\n"
+def test_public_host_is_reported(capsys):
+    with serve._listen("0.0.0.0", 0) as listener:
+        assert serve._format_address(listener).startswith("http://0.0.0.0:")
+    err = capsys.readouterr().err
+    assert err == (
+        "serve: 0.0.0.0 is open to other computers, without authentication\n"
+    )
     with serve._listen("127.0.0.1", 0):
         assert capsys.readouterr().err == ""
 
 
-def test_without_the_extra_it_says_what_to_install(monkeypatch, capsys):
+def test_missing_extra_is_reported(monkeypatch, capsys):
     monkeypatch.setattr(serve.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit):
         serve.main([])
@@ -315,6 +316,6 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith(text)
 
 
-def test_examples_are_of_different_density():
-    people = sorted(len(points) for points in examples.source().points)
+def test_examples_have_different_densities():
+    people = sorted(len(points) for points in examples.open_images().points)
     assert people[1] < 300 < people[2] and len(people) == 3

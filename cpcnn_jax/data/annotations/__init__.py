@@ -1,24 +1,14 @@
 """Head points from the annotation files of common labeling tools.
 
-The content of a file determines its format, not its name:
-
-    CSV        columns x and y, and a column image for several images; `csv_points`
-    LabelMe    JSON, one file per image; `labelme`
-    COCO       JSON of keypoints or boxes; `coco`
-    VIA        JSON of VGG Image Annotator 2, annotations or a project; `via`
-    CVAT       XML "CVAT for images 1.1"; CVAT's JSON is COCO; `cvat`
-    dot map    PNG of the image's size, black except for the heads; `dot_map`
-
-A head is a point or the center of a box, a circle or an ellipse. A shape without a
-definite center (a polygon, a line, a mask) is an error, because dropping it would
-change the count.
+The content of a file determines its format, not its name. A shape without a definite
+center (a polygon, a line, a mask) is an error: dropping it would change the count.
 """
 
 import json
 from pathlib import Path, PureWindowsPath
 
 from cpcnn_jax.data.annotations import coco, csv_points, cvat, dot_map, labelme, via
-from cpcnn_jax.data.annotations import heads as heads_lib
+from cpcnn_jax.data.annotations.heads import SUPPORTED, HeadsByImage
 
 _JSON_READERS = (
     (labelme.is_labelme, labelme.read),
@@ -27,15 +17,11 @@ _JSON_READERS = (
 )
 
 
-def read(path: Path) -> dict[str, heads_lib.Heads]:
+def read(path: Path) -> HeadsByImage:
     """Reads an annotation file of any supported format.
 
-    Args:
-      path: the annotation file.
-
     Returns:
-      {image name without folders and suffix: `heads.Heads`}, with every image that the
-      file lists.
+      The heads of every listed image, by its name without folders and suffix.
 
     Raises:
       ValueError: unsupported format, damaged file, or a shape without a center.
@@ -79,4 +65,4 @@ def _read_json(data):
     for accepts, read_tree in _JSON_READERS:
         if isinstance(tree, dict) and accepts(tree):
             return read_tree(tree)
-    raise ValueError(f"this JSON is of no supported tool; {heads_lib.SUPPORTED}")
+    raise ValueError(f"this JSON is of no supported tool; {SUPPORTED}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cpcnn_jax.data.annotations import heads as heads_lib
+from cpcnn_jax.data.annotations.heads import HeadsByImage, make_heads
 
 HEAD_KEYPOINTS = ("head", "nose", "eye", "ear")  # parts of keypoint names
 
@@ -19,11 +19,8 @@ def is_coco(tree: dict[str, Any]) -> bool:
     return isinstance(tree.get("images"), list) and "annotations" in tree
 
 
-def read(tree: dict[str, Any]) -> dict[str, heads_lib.Heads]:
+def read(tree: dict[str, Any]) -> HeadsByImage:
     """Reads the head points of every image in "images" of parsed JSON.
-
-    Returns:
-      {file_name of the image: `heads.Heads`}.
 
     Raises:
       ValueError: an annotation of an unlisted image, of a group, or without a place.
@@ -35,18 +32,13 @@ def read(tree: dict[str, Any]) -> dict[str, heads_lib.Heads]:
         if image not in points:
             raise ValueError(f"{_label(annotation)} is of no image listed: {image}")
         points[image].append(_head_point(annotation, names))
-    files = [image["file_name"] for image in tree["images"]]
-    if len(set(files)) < len(files):
-        raise ValueError("two of its images have one file_name")
-    return {
-        image["file_name"]: heads_lib.make_heads(points[image["id"]], _size(image))
-        for image in tree["images"]
-    }
-
-
-def _size(image):
-    width, height = image.get("width"), image.get("height")
-    return (width, height) if width and height else None
+    heads: HeadsByImage = {}
+    for image in tree["images"]:
+        if image["file_name"] in heads:
+            raise ValueError("two of its images have one file_name")
+        size = image.get("width"), image.get("height")
+        heads[image["file_name"]] = make_heads(points[image["id"]], size)
+    return heads
 
 
 def _label(annotation):

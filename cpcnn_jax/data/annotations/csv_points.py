@@ -1,30 +1,17 @@
-"""Head points from CSV: one line per head, columns named by the first line.
+"""Head points from CSV: one line per head, columns x, y and image by the first line.
 
-    image,x,y              points of several images
-    IMG_1.jpg,12.5,30
-    IMG_2.jpg,,            IMG_2.jpg has no heads
-
-    x,y                    points of one image, which has the name of the file
-    12.5,30
-
-Further columns are ignored and the order is free. Coordinates are in pixels.
+Without a column image the file holds the points of one image, which has its name. A
+line "IMG_2.jpg,," states an image without heads. Further columns are ignored.
 """
 
 import csv
 import io
 
-from cpcnn_jax.data.annotations import heads as heads_lib
+from cpcnn_jax.data.annotations.heads import SUPPORTED, HeadsByImage, make_heads
 
 
-def read(data: bytes, name: str) -> dict[str, heads_lib.Heads]:
-    """Reads the head points of a CSV file.
-
-    Args:
-      data: content of the file.
-      name: file name, used as the image's name where there is no column image.
-
-    Returns:
-      {image name: `heads.Heads`}.
+def read(data: bytes, name: str) -> HeadsByImage:
+    """Reads the head points, in pixels, from the content of a CSV file of that name.
 
     Raises:
       ValueError: no columns x and y, or a line without two numbers.
@@ -38,14 +25,14 @@ def read(data: bytes, name: str) -> dict[str, heads_lib.Heads]:
     try:
         columns = table.fieldnames or ()
         if not {"x", "y"} <= set(columns):
-            raise ValueError(f"it has no columns x and y; {heads_lib.SUPPORTED}")
+            raise ValueError(f"it has no columns x and y; {SUPPORTED}")
         points: dict[str, list] = {} if "image" in columns else {name: []}
         for row in table:
             image_points = points.setdefault(row.get("image", name), [])
             image_points += _parse_row(row, table.line_num)
     except csv.Error as error:
         raise ValueError(f"line {table.line_num}: {error}") from None
-    return {image: heads_lib.make_heads(pairs) for image, pairs in points.items()}
+    return {image: make_heads(pairs) for image, pairs in points.items()}
 
 
 def _parse_row(row, line):

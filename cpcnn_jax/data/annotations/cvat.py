@@ -1,22 +1,18 @@
 """Head points from CVAT's XML "CVAT for images 1.1".
 
-The reader takes image sizes and the shapes points (each point is a head), box and
-ellipse (their centers). It ignores tags. A DOCTYPE is an error, so that no entity is
-expanded and no file is fetched.
+Heads are the points, and the centers of boxes and ellipses; tags are ignored. A DOCTYPE
+is an error, so that no entity is expanded and no file is fetched.
 """
 
 from xml.parsers import expat
 
-from cpcnn_jax.data.annotations import heads as heads_lib
+from cpcnn_jax.data.annotations.heads import SUPPORTED, HeadsByImage, make_heads
 
 _UNSUPPORTED = ("polygon", "polyline", "mask", "cuboid", "skeleton")
 
 
-def read(data: bytes) -> dict[str, heads_lib.Heads]:
+def read(data: bytes) -> HeadsByImage:
     """Reads the head points of every image from the content of a file.
-
-    Returns:
-      {image name: `heads.Heads`}.
 
     Raises:
       ValueError: invalid XML, a DOCTYPE, another XML, or a shape without a center.
@@ -43,10 +39,10 @@ def read(data: bytes) -> dict[str, heads_lib.Heads]:
     except expat.ExpatError as error:
         raise ValueError(f"it is not valid XML ({error})") from None
     if not images:
-        raise ValueError(f"this XML holds no <image>; {heads_lib.SUPPORTED}")
+        raise ValueError(f"this XML holds no <image>; {SUPPORTED}")
     if len({image["name"] for image, _ in images}) < len(images):
         raise ValueError("two of its images have one name")
-    return {i["name"]: heads_lib.make_heads(points, _size(i)) for i, points in images}
+    return {i["name"]: make_heads(points, _size(i)) for i, points in images}
 
 
 def _raise_doctype(*_):

@@ -1,7 +1,7 @@
 """Head points from a dot map: a PNG of the image's size, black except for the heads.
 
-A head is an 8-connected group of pixels that are not black; its point is the center of
-the group. Transparent pixels are black. Dots that touch are one head.
+A head is the center of an 8-connected group of pixels that are neither black nor
+transparent. Dots that touch are one head.
 """
 
 import io
@@ -11,21 +11,14 @@ import numpy as np
 from scipy import ndimage
 
 from cpcnn_jax.data import readers
-from cpcnn_jax.data.annotations import heads as heads_lib
+from cpcnn_jax.data.annotations.heads import HeadsByImage, make_heads
 
 SUFFIX = "_dots"  # IMG_1_dots.png belongs to IMG_1.jpg
 MAX_DOT_FRACTION = 0.5  # of the pixels
 
 
-def read(data: bytes, name: str) -> dict[str, heads_lib.Heads]:
-    """Reads the head points of one image.
-
-    Args:
-      data: content of the file.
-      name: file name; the image's name is this without SUFFIX.
-
-    Returns:
-      {image name: `heads.Heads`}.
+def read(data: bytes, name: str) -> HeadsByImage:
+    """Reads the head points of one image, which has the file's name without SUFFIX.
 
     Raises:
       ValueError: not a complete PNG, too large, or mostly not black.
@@ -42,4 +35,4 @@ def read(data: bytes, name: str) -> dict[str, heads_lib.Heads]:
     centers = ndimage.center_of_mass(dots, groups, range(1, number + 1))
     points = [(x, y) for y, x in centers]
     stem = PurePath(name).stem.removesuffix(SUFFIX)
-    return {f"{stem}.png": heads_lib.make_heads(points, image.size)}
+    return {f"{stem}.png": make_heads(points, image.size)}

@@ -18,8 +18,11 @@ class Heads(NamedTuple):
     size: tuple[int, int] | None = None  # (width, height) if the file states it, pixels
 
 
-def make_heads(points: Sequence, size: tuple[int, int] | None = None) -> Heads:
-    """Converts a list of (x, y), which may be text, to `Heads`.
+HeadsByImage = dict[str, Heads]  # by the name of the image
+
+
+def make_heads(points: Sequence, size: tuple | None = None) -> Heads:
+    """Converts a list of (x, y), which may be text, and a size, which may hold None.
 
     Raises:
       ValueError: a coordinate is not a number.
@@ -30,10 +33,4 @@ def make_heads(points: Sequence, size: tuple[int, int] | None = None) -> Heads:
     """
     with np.errstate(over="ignore"):  # a value beyond float32 becomes infinite
         pairs = np.array(points, np.float64).reshape(len(points), 2).astype(np.float32)
-    return Heads(pairs, size)
-
-
-def box_center(corners: Sequence) -> tuple[float, float]:
-    """Computes the (x, y) center of the bounding box of `[N, 2]` corners."""
-    x, y = np.array(corners, np.float64).T
-    return (x.min() + x.max()) / 2, (y.min() + y.max()) / 2
+    return Heads(pairs, size if size and all(size) else None)

@@ -1,12 +1,14 @@
 """Head points from LabelMe's JSON, one file per image.
 
-The reader takes the shapes point, rectangle (its center) and circle (its center).
-LabelMe displays the upright image (EXIF orientation applied) and states its size.
+Heads are the points, and the centers of rectangles and circles. LabelMe displays the
+upright image (EXIF orientation applied) and states its size.
 """
 
 from typing import Any
 
-from cpcnn_jax.data.annotations import heads as heads_lib
+import numpy as np
+
+from cpcnn_jax.data.annotations.heads import HeadsByImage, make_heads
 
 
 def is_labelme(tree: dict[str, Any]) -> bool:
@@ -14,19 +16,15 @@ def is_labelme(tree: dict[str, Any]) -> bool:
     return "shapes" in tree and "imagePath" in tree
 
 
-def read(tree: dict[str, Any]) -> dict[str, heads_lib.Heads]:
+def read(tree: dict[str, Any]) -> HeadsByImage:
     """Reads the head points of one image from parsed JSON.
-
-    Returns:
-      {image name: `heads.Heads`}.
 
     Raises:
       ValueError: a shape without a center.
     """
-    width, height = tree.get("imageWidth"), tree.get("imageHeight")
-    size = (width, height) if width and height else None
+    size = tree.get("imageWidth"), tree.get("imageHeight")
     points = [_head_point(n, shape) for n, shape in enumerate(tree["shapes"], 1)]
-    return {tree["imagePath"]: heads_lib.make_heads(points, size)}
+    return {tree["imagePath"]: make_heads(points, size)}
 
 
 def _head_point(number, shape):
@@ -35,7 +33,8 @@ def _head_point(number, shape):
         case ("point", 1) | ("circle", 2):  # a circle's points are its center and edge
             return points[0]
         case "rectangle", 2 | 4:
-            return heads_lib.box_center(points)
+            corners = np.array(points, np.float64)
+            return (corners.min(axis=0) + corners.max(axis=0)) / 2
     raise ValueError(
         f"shape {number} is a {kind} of {len(points)} points; heads are points, "
         "rectangles or circles"

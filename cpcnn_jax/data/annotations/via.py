@@ -1,12 +1,11 @@
 """Head points from VGG Image Annotator 2: JSON of annotations or of a saved project.
 
-The reader takes the shapes point, circle, ellipse and rect (the centers of the last
-three).
+Heads are the points, and the centers of circles, ellipses and rects.
 """
 
 from typing import Any
 
-from cpcnn_jax.data.annotations import heads as heads_lib
+from cpcnn_jax.data.annotations.heads import HeadsByImage, make_heads
 
 
 def is_via(tree: dict[str, Any]) -> bool:
@@ -17,11 +16,8 @@ def is_via(tree: dict[str, Any]) -> bool:
     )
 
 
-def read(tree: dict[str, Any]) -> dict[str, heads_lib.Heads]:
+def read(tree: dict[str, Any]) -> HeadsByImage:
     """Reads the head points of every image of parsed JSON.
-
-    Returns:
-      {image name: `heads.Heads`}.
 
     Raises:
       ValueError: a shape without a center, or an image listed twice.
@@ -34,7 +30,7 @@ def read(tree: dict[str, Any]) -> dict[str, heads_lib.Heads]:
         if isinstance(regions, dict):  # VIA 1
             regions = regions.values()
         points = [_head_point(name, region["shape_attributes"]) for region in regions]
-        heads[name] = heads_lib.make_heads(points)
+        heads[name] = make_heads(points)
     return heads
 
 

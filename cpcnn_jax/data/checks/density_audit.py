@@ -48,11 +48,7 @@ class Audit(NamedTuple):
         return next(fits, None)
 
     def faults(self, tolerance: float) -> list[str]:
-        """Lists the faults of the map; empty for a map that equals its heads.
-
-        Args:
-          tolerance: limit of the drift and of the negative sum, percent of the heads.
-        """
+        """Lists the faults; tolerance limits drift and negative sum, percent of heads."""
         faults = []
         if self.not_finite:
             faults.append(f"{self.not_finite} cells not finite")
@@ -81,7 +77,7 @@ def audit_map(path: Path, heads: Path, image: Path | None = None) -> Audit:
         above the image count as outside.
 
     Raises:
-      ValueError: one of the files cannot be used; the text names it.
+      ValueError: one of the files cannot be used.
     """
     people, points = external_maps.read_map(path), external_maps.read_heads(heads)
     shape = external_maps.image_shape(image) if image else None
@@ -105,12 +101,7 @@ def audit_map(path: Path, heads: Path, image: Path | None = None) -> Audit:
 def audit_maps(
     paths: Iterable[Path], points: str | None = None, images: str | None = None
 ) -> Iterator[tuple[Path, Audit | Exception]]:
-    """Audits each density map.
-
-    Args:
-      paths: files of the maps.
-      points: folder of the head points; see `external_maps.find_heads`.
-      images: folder of the images; see `external_maps.find_image`.
+    """Audits each density map with the heads and images of two folders.
 
     Yields:
       (path, its `Audit` or the error that names the file that cannot be used).

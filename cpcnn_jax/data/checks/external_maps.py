@@ -1,8 +1,6 @@
 """Density maps and head points in the file formats of other projects.
 
-Maps are .h5 (the array "density", as in CSRNet's recipe, or the only array), .npy and
-.csv. Points are .mat of ShanghaiTech, UCF_CC_50, UCF-QNRF, NWPU-Crowd or WorldExpo'10,
-.npy `[N, 2]`, or .csv lines "x,y". Every error of a file is a ValueError that names it.
+Every error of a file is a ValueError that names it.
 """
 
 import warnings
@@ -45,8 +43,7 @@ def find_heads(path: Path, folder: str | Path | None = None) -> Path:
 
     Args:
       path: the map's file, for example IMG_1.h5.
-      folder: folder of the points; by default the map's folder, where only .mat files
-        are points.
+      folder: of the points; by default the map's, where only .mat files are points.
 
     Raises:
       ValueError: no such file, or several.
@@ -74,13 +71,13 @@ def find_image(path: Path, folder: str | Path | None = None) -> Path | None:
 
 
 def read_map(path: Path) -> np.ndarray:
-    """Reads a density map.
+    """Reads a density map, without further axes of length 1.
 
     Args:
-      path: .h5, .npy or .csv file.
+      path: .npy, .csv, or .h5 with an array "density", as CSRNet's, or one array.
 
     Returns:
-      `[h, w]` float64 people per cell, without further axes of length 1.
+      `[h, w]` float64 people per cell.
 
     Raises:
       ValueError: unsupported or damaged file, or no map.
@@ -105,7 +102,7 @@ def read_heads(path: Path) -> np.ndarray:
     """Reads head points.
 
     Args:
-      path: .mat, .npy or .csv file; a .csv may have a first line "x,y".
+      path: .npy, .csv of lines "x,y", or .mat of a public data set.
 
     Returns:
       `[N, 2]` float64 (x, y), pixels; not checked to be finite.

@@ -86,12 +86,7 @@ def folder_faults(dataset: DetectedDataset) -> list[Fault]:
 def examine_image(
     sample: sample_lib.Sample, check: Callable[[Path], Path]
 ) -> ExaminedImage:
-    """Reads an image and its head points, and finds their faults.
-
-    Args:
-      sample: the image file and its annotation.
-      check: result of `checksums.make_checker`.
-    """
+    """Reads an image and its head points after `check`, and finds their faults."""
     image, annotation, read, _ = sample
     faults: list[Fault] = []
 
@@ -118,9 +113,8 @@ def examine_image(
 
 def points_shape(header: readers.ImageHeader, turned: bool) -> tuple[int, int]:
     """Returns (height, width) of the pixels that the head points are on."""
-    return (
-        exif.upright_shape(header.shape, header.orientation) if turned else header.shape
-    )
+    orientation = header.orientation if turned else 1
+    return exif.upright_shape(header.shape, orientation)
 
 
 def _pixel_faults(image, header):
@@ -157,9 +151,6 @@ def _point_faults(image, header, points, turned):
 
 def duplicate_faults(splits: Mapping[str, Sequence[Path]]) -> list[Fault]:
     """Finds identical files among the images of all splits.
-
-    Args:
-      splits: {split: image files}.
 
     Returns:
       A fault "in two splits" for each duplicate outside the last split that holds the

@@ -4,6 +4,8 @@ import collections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from cpcnn_jax.data.checks import faults
 
 EDGES = (0, 1, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # heads per image
@@ -11,10 +13,7 @@ BAR_WIDTH = 40  # characters of the longest bar
 
 
 def count_histogram(counts: Sequence[int]) -> list[tuple[int, int | None, int]]:
-    """Counts the images in each interval of EDGES.
-
-    Args:
-      counts: heads of each image.
+    """Counts the images in each interval of EDGES from the heads of each image.
 
     Returns:
       [(fewest heads, most heads, images)]; the last interval has no upper limit, None.
@@ -24,10 +23,8 @@ def count_histogram(counts: Sequence[int]) -> list[tuple[int, int | None, int]]:
       [(0, 0, 1), (1, 9, 2)]
     """
     tops = [*(edge - 1 for edge in EDGES[1:]), None]
-    return [
-        (low, top, sum(low <= n and (top is None or n <= top) for n in counts))
-        for low, top in zip(EDGES, tops, strict=True)
-    ]
+    images = np.histogram(counts, (*EDGES, np.inf))[0].tolist()
+    return list(zip(EDGES, tops, images, strict=True))
 
 
 def build_report(

@@ -1,8 +1,7 @@
-"""Copy of a data set without its faults.
+"""Copy of a data set without its faults, in the layout of `data.datasets.folder`.
 
-The copy has one folder per split, with images and one heads.csv, in the layout of
-`cpcnn_jax.data.datasets.folder`. Image files are copied unchanged. An image with an
-EXIF orientation is written upright, as PNG, with its head points.
+Image files are copied unchanged. An image with an EXIF orientation is written upright,
+as PNG, with its head points.
 """
 
 import csv

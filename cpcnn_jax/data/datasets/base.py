@@ -126,11 +126,7 @@ def open_dataset(
 ) -> Dataset:
     """Opens a split; the first use checks and prepares the whole data set.
 
-    Args:
-      builder_class: builder of the data set.
-      data: its configuration; `data.root` is the data set's folder, or a folder that
-        contains it under its usual name.
-      split: one of the class's TOTALS.
+    `data.root` is the data set's folder, or contains it under its usual name.
 
     Raises:
       ValueError: a folder or a file is missing or damaged; the text names it.

@@ -33,10 +33,7 @@ class _Mark(NamedTuple):
 
 
 def index_folder(folder: Path) -> FolderIndex:
-    """Finds the images of a folder and their annotations.
-
-    Args:
-      folder: contains train or test, or contains images and neither of the two.
+    """Finds the images and annotations of a folder, with or without train and test.
 
     Raises:
       ValueError: a file with the annotations of several images cannot be read.

@@ -21,11 +21,8 @@ SMALLEST_HEAD = 3.0  # pixels, the diameter at the far end
 class SyntheticDataset:
     """A `Dataset` of synthetic images.
 
-    Image i is a pure function of (seed, split, i) and of the sizes in `data`.
-
-    Args:
-      data: configuration of the crowd.
-      split: "train" or "test"; the two share no image.
+    Image i is a pure function of (seed, split, i) and of the sizes in `data`. The
+    splits "train" and "test" share no image.
 
     Raises:
       ValueError: no images, sides under 64 pixels, or fewer than 0 heads.

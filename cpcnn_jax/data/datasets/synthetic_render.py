@@ -161,10 +161,10 @@ def _draw_people(rng, draw, camera, heads):
 
 def _sample_clothes(rng, number):
     """`[N, 3]` int RGB: mostly muted colors, some bright ones."""
-    grey = rng.integers(20, 235, (number, 1))
+    gray = rng.integers(20, 235, (number, 1))
     color = rng.integers(10, 245, (number, 3))
     strength = rng.beta(1, 2, (number, 1))
-    return (grey + strength * (color - grey)).astype(int)
+    return (gray + strength * (color - gray)).astype(int)
 
 
 def _sample_colors(rng, palette, number):

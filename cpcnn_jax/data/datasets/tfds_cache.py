@@ -102,12 +102,7 @@ def _digest(folder):
 
 
 class CachedDataset:
-    """A `Dataset` over a prepared split, in the order of the images' numbers.
-
-    Args:
-      path: the prepared copy.
-      split: a split, or several joined by "+".
-    """
+    """A `Dataset` over a prepared split, in the order of the images' numbers."""
 
     def __init__(self, path: Path, split: str) -> None:
         """Reads every record once, for the names, the shapes and the points."""

@@ -1,15 +1,13 @@
-"""Scores: of counts over all photographs, of maps photograph by photograph."""
+"""Metrics of counts over all images, and of density maps image by image."""
 
 from cpcnn_jax.evaluation.metrics.counts import mae, mae_per_level, nae, rmse
 from cpcnn_jax.evaluation.metrics.maps import game, game_of_maps, psnr, ssim
 
 __all__ = [
-    # of counts
     "mae",
     "rmse",
     "nae",
     "mae_per_level",
-    # of maps
     "psnr",
     "ssim",
     "game",

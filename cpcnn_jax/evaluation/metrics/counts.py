@@ -1,19 +1,23 @@
-"""Scores of counts: one list of people predicted, one of people there."""
+"""Metrics of counts: predicted against true people, one value per image."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from cpcnn_jax.data import density_classes
 
+Counts = Sequence[float] | np.ndarray
 
-def mae(predicted, true):
-    """Mean absolute error of counts.
+
+def mae(predicted: Counts, true: Counts) -> float:
+    """Computes the mean absolute error of counts.
 
     Args:
       predicted: `[N]` people.
       true: `[N]` people.
 
     Returns:
-      People, a float.
+      People.
 
     Example:
       >>> mae([90.0, 210.0], [100.0, 200.0])
@@ -24,15 +28,15 @@ def mae(predicted, true):
     return float(np.mean(np.abs(_errors(predicted, true))))
 
 
-def rmse(predicted, true):
-    """Root of the mean squared error of counts: what crowd papers print as "MSE".
+def rmse(predicted: Counts, true: Counts) -> float:
+    """Computes the root mean squared error of counts, "MSE" in crowd papers.
 
     Args:
       predicted: `[N]` people.
       true: `[N]` people.
 
     Returns:
-      People, a float.
+      People.
 
     Example:
       >>> rmse([99.0, 207.0], [100.0, 200.0])
@@ -43,17 +47,17 @@ def rmse(predicted, true):
     return float(np.sqrt(np.mean(np.square(_errors(predicted, true)))))
 
 
-def nae(predicted, true):
-    """Normalised absolute error: the mean of each error over its true count.
+def nae(predicted: Counts, true: Counts) -> float:
+    """Computes the normalized absolute error, the mean of error over true count.
 
-    Photographs without people have no such error and are left out.
+    Images without people are left out.
 
     Args:
       predicted: `[N]` people.
       true: `[N]` people.
 
     Returns:
-      A fraction, a float; nan where no photograph shows people.
+      A fraction; nan where no image shows people.
 
     Example:
       >>> nae([90.0, 300.0, 7.0], [100.0, 200.0, 0.0])
@@ -62,34 +66,33 @@ def nae(predicted, true):
     Reference: Wang et al., NWPU-Crowd, IEEE TPAMI 2021.
     """
     errors, true = np.abs(_errors(predicted, true)), np.asarray(true, np.float64)
-    some = true > 0
-    return float(np.mean(errors[some] / true[some])) if some.any() else float("nan")
+    if not (crowded := true > 0).any():
+        return float("nan")
+    return float(np.mean(errors[crowded] / true[crowded]))
 
 
-def mae_per_level(predicted, true, thresholds):
-    """MAE of the photographs of each density level, by their true count.
+def mae_per_level(predicted: Counts, true: Counts, thresholds: Counts) -> np.ndarray:
+    """Computes the MAE of the images of each density level, by their true count.
 
     Args:
       predicted: `[N]` people.
       true: `[N]` people.
-      thresholds: `[K - 1]` ascending people, as in `density_classes.density_class`: 4
-      of
-      them
-        make the five levels of the paper.
+      thresholds: `[K - 1]` ascending people, the upper limits of all levels but the
+        last; see `density_classes.density_class`.
 
     Returns:
-      `[K]` float64 people; nan where a level has no photograph.
+      `[K]` float64 people; nan where a level has no image.
 
     Example:
       >>> mae_per_level([8, 11, 90], [10, 11, 100], [10, 50])
       array([ 2.,  0., 10.])
     """
     errors = np.abs(_errors(predicted, true))
-    level = density_classes.density_class(true, thresholds)
-    total, number = (
-        np.bincount(level, weights, len(thresholds) + 1) for weights in (errors, None)
-    )
-    return np.divide(total, number, np.full(len(total), np.nan), where=number > 0)
+    levels = density_classes.density_class(true, thresholds)
+    num_levels = len(thresholds) + 1
+    total = np.bincount(levels, errors, num_levels)
+    number = np.bincount(levels, minlength=num_levels)
+    return np.divide(total, number, np.full(num_levels, np.nan), where=number > 0)
 
 
 def _errors(predicted, true):

@@ -1,1 +1,1 @@
-"""What people look at: a run shown."""
+"""HTML report of an evaluated run."""

@@ -1,93 +1,83 @@
-"""Density levels: the error of each, and the filter that acts on the whole page."""
+"""Density levels: the table of errors, and the filter of the page."""
 
-from cpcnn_jax.evaluation.report import html_table, number_format
-from cpcnn_jax.io.html import tag
+from collections.abc import Mapping
+from typing import Any
 
-
-def names(run):
-    """The levels that the photographs have.
-
-    Args:
-      run: `run_files.RunFiles`.
-
-    Returns:
-      A list of str, from the emptiest; empty where the evaluation gave none.
-    """
-    fullest = {}
-    for photograph in run.photographs:
-        level = photograph.level
-        fullest[level] = max(fullest.get(level, 0), photograph.count)
-    return [level for level in sorted(fullest, key=fullest.get) if level]
+from cpcnn_jax.evaluation.report import html_table
+from cpcnn_jax.evaluation.report.number_format import format_number, parse_finite
+from cpcnn_jax.evaluation.report.run_files import RunFiles
+from cpcnn_jax.io.html import Html, tag
 
 
-def choice(run):
-    """The filter.
+def level_names(run: RunFiles) -> list[str]:
+    """Lists the levels of a run's images, from the lowest density."""
+    largest: dict[str, float] = {}
+    for image in run.images:
+        largest[image.level] = max(largest.get(image.level, 0), image.count)
+    return [level for level in sorted(largest, key=largest.__getitem__) if level]
 
-    Args:
-      run: `run_files.RunFiles`.
 
-    Returns:
-      Html; a sentence where there is nothing to choose.
-    """
-    if not (found := names(run)):
+def render_filter(run: RunFiles) -> Html:
+    """Renders the checkboxes of the levels, or a sentence for a run without levels."""
+    if not (names := level_names(run)):
         return tag(
             "p",
             "predictions.csv has no density levels to filter by; an evaluation by this "
             "version of cpcnn_jax writes them.",
         )
-    number = len(run.photographs)
+    number = len(run.images)
     return tag(
         "fieldset",
         tag("legend", "Density levels shown"),
-        *(_box(level) for level in found),
-        tag("output", f"{number} of {number} photographs", id="shown"),
+        *(_render_checkbox(level) for level in names),
+        tag("output", f"{number} of {number} images", id="shown"),
         id="filter",
     )
 
 
-def _box(level):
+def _render_checkbox(level):
     box = tag("input", type="checkbox", value=level, checked=True)
     return tag("label", box, " ", level)
 
 
-def section(scores):
-    """The error of each level.
-
-    Args:
-      scores: dict of metrics.json.
-
-    Returns:
-      Html; a sentence where the evaluation gave none.
-    """
+def render(scores: Mapping[str, Any]) -> Html:
+    """Renders the error of each level in metrics.json, or a sentence without levels."""
     levels = scores.get("mae_per_level")
     rows = [level for level in levels or () if isinstance(level, dict)]
     if not isinstance(levels, list) or not rows:
         return tag("p", "metrics.json has no error per density level.")
-    errors = [number_format.finite(level.get("mae")) for level in rows]
-    most = max((error for error in errors if error is not None), default=0) or 1
-    titles = ("level", "true people", "photographs", "MAE")
-    return html_table.boxed(
+    errors = [parse_finite(level.get("mae")) or 0 for level in rows]
+    largest = max(errors) or 1
+    titles = ("level", "true people", "images", "MAE")
+    return html_table.render_table(
         "Error per density level",
-        map(html_table.title, titles),
-        map(_row, rows, errors, [most] * len(rows)),
+        map(html_table.render_title, titles),
+        [
+            _render_row(level, error / largest)
+            for level, error in zip(rows, errors, strict=True)
+        ],
         kind="levels",
         class_="box",
     )
 
 
-def _row(level, error, most):
-    width = f"--share: {100 * (error or 0) / most:.1f}%"
+def _render_row(level, share):
+    error = tag(
+        *("span", format_number(level.get("mae"))),
+        class_="bar",
+        style=f"--share: {100 * share:.1f}%",
+    )
     return tag(
         "tr",
         tag("th", str(level.get("level", "–")), scope="row"),
-        tag("td", _range(level)),
-        tag("td", number_format.text(level.get("num_images"), 0)),
-        tag("td", tag("span", number_format.text(error)), class_="bar", style=width),
+        tag("td", _format_range(level)),
+        tag("td", format_number(level.get("num_images"), 0)),
+        tag("td", error),
     )
 
 
-def _range(level):
-    above, to = (number_format.finite(level.get(end)) for end in ("above", "to"))
+def _format_range(level):
+    above, to = (parse_finite(level.get(end)) for end in ("above", "to"))
     if to is None:
-        return "–" if above is None else f"above {number_format.text(above, 0)}"
-    return f"{number_format.text(above or 0, 0)} to {number_format.text(to, 0)}"
+        return "–" if above is None else f"above {format_number(above, 0)}"
+    return f"{format_number(above or 0, 0)} to {format_number(to, 0)}"

@@ -1,100 +1,96 @@
-"""The best, the median and the worst photographs with their maps, put into the page."""
+"""Gallery of the best, the median and the worst images with their density maps."""
 
 import base64
 import io
+import os
+from collections.abc import Collection
 
 from PIL import Image
 
 from cpcnn_jax.evaluation.report import scatter
-from cpcnn_jax.io.html import tag
+from cpcnn_jax.evaluation.report.run_files import RunFiles
+from cpcnn_jax.io.html import Html, tag
 
-MOST = 12  # pictures in a page, so that it stays under a few megabytes
+MAX_PICTURES = 12  # keeps a page within a few megabytes
 WIDTH = 1200  # pixels
 
 
-def chosen(pictures):
-    """Which pictures a page shows: at most `MOST`, evenly over those that there are.
+def select_ranks(ranks: Collection[int]) -> list[int]:
+    """Selects at most `MAX_PICTURES` ranks, evenly spaced.
 
     Args:
-      pictures: dict of rank to file, as in `run_files.RunFiles`.
+      ranks: ranks of all pictures, 1 or more.
 
     Returns:
-      A list of ranks; the first and the last are always among them.
+      Ascending ranks, with the first and the last.
 
     Example:
-      >>> chosen({rank: None for rank in range(1, 24)})
+      >>> select_ranks(range(1, 24))
       [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23]
     """
-    ranks = sorted(pictures)
-    if len(ranks) <= MOST:
-        return ranks
-    return [ranks[round(n * (len(ranks) - 1) / (MOST - 1))] for n in range(MOST)]
+    ordered = sorted(ranks)
+    if len(ordered) <= MAX_PICTURES:
+        return ordered
+    step = (len(ordered) - 1) / (MAX_PICTURES - 1)
+    return [ordered[round(n * step)] for n in range(MAX_PICTURES)]
 
 
-def section(run):
-    """The pictures.
-
-    Args:
-      run: `run_files.RunFiles`.
-
-    Returns:
-      (Html, the ranks that it shows); a sentence where there is no picture.
-    """
-    shown = {rank: jpeg(run.pictures[rank]) for rank in chosen(run.pictures)}
-    shown = {rank: data for rank, data in shown.items() if data}
-    if not shown:
-        words = (
-            "The folder has no pictures of these predictions that can be read; "
+def render(run: RunFiles) -> tuple[Html, Collection[int]]:
+    """Renders the gallery, or a sentence without pictures, and lists its ranks."""
+    encoded = {
+        rank: data
+        for rank in select_ranks(run.pictures)
+        if (data := encode_jpeg(run.pictures[rank]))
+    }
+    if not encoded:
+        text = (
+            "The folder has no readable pictures of these predictions; "
             "--mode=evaluate draws them."
         )
-        return tag("p", words), shown.keys()
-    titles = _titles(shown.keys(), len(run.photographs))
+        return tag("p", text), ()
+    titles = _title_ranks(encoded, len(run.images))
     figures = {
-        rank: _figure(rank, titles.get(rank), run.photographs[rank - 1], *data)
-        for rank, data in shown.items()
+        rank: _render_figure(rank, titles.get(rank), run.images[rank - 1], *data)
+        for rank, data in encoded.items()
     }
-    named = [figures[rank] for rank in shown if rank in titles]
-    others = [figures[rank] for rank in shown if rank not in titles]
+    titled = [figures[rank] for rank in figures if rank in titles]
+    others = [figures[rank] for rank in figures if rank not in titles]
     pairs = tag("div", *others, class_="others") if others else None
-    return tag("div", *named, pairs, id="pictures"), shown.keys()
+    return tag("div", *titled, pairs, id="pictures"), encoded.keys()
 
 
-def _titles(ranks, number):
-    """Words for the best, the median and the worst of those that are shown."""
+def _title_ranks(ranks, number):
+    """Names the best, the median and the worst of the shown ranks."""
     middle = (number + 1) / 2
     median = min(ranks, key=lambda rank: abs(rank - middle))
-    near = "Median" if abs(median - middle) < 1 else "Nearest to the median"
-    return {median: near, 1: "Best count"} | (
-        {number: "Worst count"} if number > 1 else {}
-    )
+    title = "Median" if abs(median - middle) < 1 else "Nearest to the median"
+    worst = {number: "Worst count"} if number > 1 else {}
+    return {median: title, 1: "Best count"} | worst
 
 
-def _figure(rank, title, photograph, data, size):
-    words = scatter.told(photograph)
+def _render_figure(rank, title, image, data, size):
+    text = scatter.describe_image(image)
     return tag(
         "figure",
-        tag("figcaption", tag("strong", title or f"Rank {rank}"), " ", words),
+        tag("figcaption", tag("strong", title or f"Rank {rank}"), " ", text),
         tag(
             "img",
             src=f"data:image/jpeg;base64,{data}",
-            alt=f"Photograph, true map and estimated map of {words}",
+            alt=f"Image, true map and predicted map of {text}",
             width=size[0],
             height=size[1],
         ),
         id=f"picture-{rank}",
-        data_level=photograph.level,
+        data_level=image.level,
         tabindex=-1,
     )
 
 
-def jpeg(file):
-    """A picture at the page's width.
-
-    Args:
-      file: of an image.
+def encode_jpeg(file: str | os.PathLike[str]) -> tuple[str, tuple[int, int]] | None:
+    """Encodes a picture as a JPEG of at most `WIDTH` pixels.
 
     Returns:
-      (base64 of a JPEG, its size (width, height)); None where it cannot be read.
+      The JPEG in base64 and its (width, height); None for an unreadable file.
     """
     try:
         with Image.open(file) as image:

@@ -1,35 +1,29 @@
-"""A table of numbers in a box of its own, which scrolls where the table is too wide."""
+"""Table in a box that scrolls sideways on narrow screens."""
 
-from cpcnn_jax.io.html import tag
+from collections.abc import Iterable
+from typing import Any
+
+from cpcnn_jax.io.html import Html, tag
 
 
-def boxed(label, titles, rows, *, kind, **box):
-    """Put titles and rows into a table.
+def render_table(
+    label: str, titles: Iterable[Html], rows: Iterable[Html], *, kind: str, **box: Any
+) -> Html:
+    """Renders a table.
 
     Args:
-      label: what the table shows.
-      titles: of the columns, str or Html.
-      rows: Html, each an element tr.
-      kind: its class in page.css.
-      box: further attributes of the box.
-
-    Returns:
-      Html.
+      label: accessible name of the table.
+      titles: header cells.
+      rows: elements tr.
+      kind: CSS class of the table.
+      box: attributes of the box.
     """
-    head = tag("tr", *titles)
-    table = tag("table", tag("thead", head), tag("tbody", *rows), class_=kind)
-    # A box that scrolls must be reached with Tab, and say what it is.
+    head = tag("thead", tag("tr", *titles))
+    table = tag("table", head, tag("tbody", *rows), class_=kind)
+    # A scrolling box needs the keyboard's focus and a name.
     return tag("div", table, role="region", tabindex=0, aria_label=label, **box)
 
 
-def title(words, **attributes):
-    """The title of a column.
-
-    Args:
-      words: str or Html.
-      attributes: of the element.
-
-    Returns:
-      Html.
-    """
-    return tag("th", words, scope="col", **attributes)
+def render_title(text: str | Html, **attributes: Any) -> Html:
+    """Renders the header cell of a column."""
+    return tag("th", text, scope="col", **attributes)

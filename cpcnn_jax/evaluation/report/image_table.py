@@ -1,9 +1,18 @@
-"""All photographs in a table; page.js sorts it."""
+"""Table of all images; page.js sorts it."""
 
-from cpcnn_jax.evaluation.report import html_table, number_format
-from cpcnn_jax.io.html import tag
+from collections.abc import Collection
 
-TITLES = {
+from cpcnn_jax.evaluation.report import html_table
+from cpcnn_jax.evaluation.report.number_format import (
+    format_count,
+    format_number,
+    format_signed,
+)
+from cpcnn_jax.evaluation.report.run_files import RunFiles
+from cpcnn_jax.io.html import Html, tag
+
+# Title and decimals of each metric of maps.
+METRICS = {
     "psnr": ("PSNR", 2),
     "ssim": ("SSIM", 3),
     "game1": ("GAME(1)", 1),
@@ -12,73 +21,62 @@ TITLES = {
 }
 
 
-def section(run, pictured):
-    """The table, the worst count first.
+def render(run: RunFiles, pictured: Collection[int]) -> Html:
+    """Renders the table, from the worst count to the best.
 
     Args:
-      run: `run_files.RunFiles`.
-      pictured: ranks of the photographs that have a picture in the page.
-
-    Returns:
-      Html.
+      run: the evaluated run.
+      pictured: ranks of the images that the gallery shows.
     """
-    columns = _columns(run.photographs)
+    columns = _select_columns(run.images)
     rows = [
-        _row(rank, photograph, columns, pictured)
-        for rank, photograph in enumerate(run.photographs, 1)
+        _render_row(rank, image, columns, pictured)
+        for rank, image in enumerate(run.images, 1)
     ]
-    return html_table.boxed(
-        "All photographs",
-        [_title(words) for words, _ in columns],
+    return html_table.render_table(
+        "All images",
+        [_render_title(title) for title in ("image", *columns)],
         reversed(rows),
-        kind="photographs",
+        kind="images",
         class_="box tall",
-        id="photographs",
+        id="images",
     )
 
 
-def _columns(photographs):
-    """(title, function of a photograph to (what is shown, what is sorted by))."""
-    found = [
-        ("photograph", lambda p: (p.name, p.name)),
-        ("true", lambda p: (number_format.people(p.count), p.count)),
-        ("predicted", lambda p: (number_format.text(p.predicted), p.predicted)),
-        ("error", lambda p: (number_format.signed(p.error), abs(p.error))),
-    ]
-    for name, (title, digits) in TITLES.items():
-        if any(name in p.maps for p in photographs):
-            found.append((title, _of_map(name, digits)))
-    if any(p.level for p in photographs):
-        found.append(("level", lambda p: (p.level, p.count)))
-    if any(p.scene for p in photographs):
-        found.append(("scene", lambda p: (p.scene, p.scene)))
-    return found
+def _select_columns(images):
+    """Maps each title to a function: image to (shown text, value to sort by)."""
+    columns = {
+        "true": lambda i: (format_count(i.count), i.count),
+        "predicted": lambda i: (format_number(i.predicted), i.predicted),
+        "error": lambda i: (format_signed(i.error), abs(i.error)),
+    }
+    for name, (title, digits) in METRICS.items():
+        if any(name in image.metrics for image in images):
+            columns[title] = _metric_column(name, digits)
+    if any(image.level for image in images):
+        columns["level"] = lambda i: (i.level, i.count)
+    if any(image.scene for image in images):
+        columns["scene"] = lambda i: (i.scene, i.scene)
+    return columns
 
 
-def _of_map(name, digits):
-    return lambda p: (
-        number_format.text(p.maps.get(name), digits),
-        p.maps.get(name, ""),
-    )
+def _metric_column(name, digits):
+    return lambda i: (format_number(v := i.metrics.get(name, ""), digits), v)
 
 
-def _title(words):
-    order = "descending" if words == "error" else None
-    return html_table.title(tag("button", words, type="button"), aria_sort=order)
+def _render_title(title):
+    order = "descending" if title == "error" else None
+    return html_table.render_title(tag("button", title, type="button"), aria_sort=order)
 
 
-def _row(rank, photograph, columns, pictured):
-    (_, of_name), *others = columns
-    name, _ = of_name(photograph)
-    shown = tag("a", name, href=f"#picture-{rank}") if rank in pictured else name
-    cells = [
-        tag("td", shown, data_value=value)
-        for shown, value in (of(photograph) for _, of in others)
-    ]
+def _render_row(rank, image, columns, pictured):
+    name = image.name
+    linked = tag("a", name, href=f"#picture-{rank}") if rank in pictured else name
+    cells = [column(image) for column in columns.values()]
     return tag(
         "tr",
-        tag("th", shown, scope="row", data_value=name),
-        *cells,
+        tag("th", linked, scope="row", data_value=name),
+        *(tag("td", shown, data_value=value) for shown, value in cells),
         data_rank=rank,
-        data_level=photograph.level,
+        data_level=image.level,
     )

@@ -1,19 +1,20 @@
-"""Numbers of a run's files: told from what is none, and written for a reader."""
+"""Numbers of a run's files, parsed and formatted."""
 
 import math
+from typing import Any
 
 
-def finite(value):
-    """A number, or None for whatever is not one.
+def parse_finite(value: Any) -> float | None:
+    """Parses a value of a JSON or CSV file.
 
     Args:
-      value: what a JSON or CSV file holds: a number, its digits, or anything else.
+      value: a number, its digits, or anything else.
 
     Returns:
-      A finite float, or None.
+      The finite number, or None for every other value.
 
     Example:
-      >>> [finite(v) for v in (3, "2.5", "", None, True, float("nan"), [1])]
+      >>> [parse_finite(v) for v in (3, "2.5", "", None, True, float("nan"), [1])]
       [3.0, 2.5, None, None, None, None, None]
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -25,38 +26,35 @@ def finite(value):
     return number if math.isfinite(number) else None
 
 
-def text(value, digits=1):
-    """A number with its thousands apart, or a dash where there is none.
+def format_number(value: Any, digits: int = 1) -> str:
+    """Formats a number with thousands separators, or a dash for no number.
 
     Example:
-      >>> text(1234.56), text(None), text(46.0, 0), text(-0.04)
-      ('1,234.6', '–', '46', '0.0')
+      >>> format_number(1234.56), format_number(None), format_number(-0.04)
+      ('1,234.6', '–', '0.0')
     """
-    number = finite(value)
-    if number is None:
-        return "–"
-    return f"{round(number, digits) + 0.0:,.{digits}f}"
+    number = parse_finite(value)
+    return "–" if number is None else f"{round(number, digits) + 0.0:,.{digits}f}"
 
 
-def signed(value, digits=1):
-    """`text` with its sign, as a minus or a plus.
+def format_signed(value: Any, digits: int = 1) -> str:
+    """Formats a number with a plus or minus sign.
 
     Example:
-      >>> signed(-31.32), signed(4), signed(0.01), signed(None)
-      ('−31.3', '+4.0', '0.0', '–')
+      >>> [format_signed(v) for v in (-31.32, 4, 0.01, None)]
+      ['−31.3', '+4.0', '0.0', '–']
     """
-    number = finite(value)
-    shown = text(None if number is None else abs(number), digits)
+    number = parse_finite(value)
     if number is None or not round(number, digits):
-        return shown
-    return ("−" if number < 0 else "+") + shown
+        return format_number(number, digits)
+    return ("−" if number < 0 else "+") + format_number(abs(number), digits)
 
 
-def people(value):
-    """A count: whole where it is whole.
+def format_count(value: float) -> str:
+    """Formats a count, without decimals if it is a whole number.
 
     Example:
-      >>> people(46.0), people(1240.25)
+      >>> format_count(46.0), format_count(1240.25)
       ('46', '1,240.2')
     """
-    return text(value, 0 if float(value).is_integer() else 1)
+    return format_number(value, 0 if float(value).is_integer() else 1)

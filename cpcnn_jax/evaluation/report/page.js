@@ -1,89 +1,89 @@
 "use strict";
-// The page is complete as it was written; this adds sorting, the filter and the walk
-// through the points. Rows, points and pictures know their photograph by its rank.
+// The page is complete without this script, which adds sorting, the filter and keyboard
+// access to the points. Rows, points and pictures carry the rank of their image.
 const $ = (id) => document.getElementById(id);
 const all = (selector) => [...document.querySelectorAll(selector)];
 const points = all("#scatter circle");
+const visiblePoints = () => points.filter((point) => !point.hasAttribute("hidden"));
 
-// --- the filter: one choice of density levels for table, points and pictures ---
+// --- filter by density level, for table, points and pictures ---
 
-function filter() {
-  const chosen = new Set(all("#filter input:checked").map((box) => box.value));
-  for (const shown of all("[data-level]")) {
-    shown.toggleAttribute("hidden", !chosen.has(shown.dataset.level));
+function filterLevels() {
+  const levels = new Set(all("#filter input:checked").map((box) => box.value));
+  for (const element of all("[data-level]")) {
+    element.toggleAttribute("hidden", !levels.has(element.dataset.level));
   }
-  const left = points.filter((point) => !point.hasAttribute("hidden"));
-  const errors = left.map((point) => Number(point.dataset.error));
+  const errors = visiblePoints().map((point) => Number(point.dataset.error));
   const mae = errors.reduce((sum, error) => sum + error, 0) / errors.length;
-  $("shown").textContent = `${left.length} of ${points.length} photographs`
-    + (left.length ? `, MAE ${mae.toFixed(1)}` : "");
-  enter();
+  $("shown").textContent = `${errors.length} of ${points.length} images`
+    + (errors.length ? `, MAE ${mae.toFixed(1)}` : "");
+  setTabStop(visiblePoints()[0]);
 }
 
-// --- the table ---
+// --- table ---
 
-function sort(title) {
+function sortTable(title) {
   const column = title.cellIndex;
-  const down = title.getAttribute("aria-sort") !== "descending";
-  const body = document.querySelector("#photographs tbody");
+  const descending = title.getAttribute("aria-sort") !== "descending";
+  const body = document.querySelector("#images tbody");
   const value = (row) => row.cells[column].dataset.value;
   const rows = [...body.rows];
-  const numbers = rows.every((row) => !Number.isNaN(Number(value(row))));
-  const least = (text) => (text === "" ? -Infinity : Number(text));
-  const compare = numbers ? (a, b) => least(value(a)) - least(value(b)) || 0
+  const numeric = rows.every((row) => !Number.isNaN(Number(value(row))));
+  const number = (text) => (text === "" ? -Infinity : Number(text));
+  const compare = numeric ? (a, b) => number(value(a)) - number(value(b)) || 0
     : (a, b) => value(a).localeCompare(value(b), "en", { numeric: true });
-  rows.sort((a, b) => (down ? compare(b, a) : compare(a, b)));
+  rows.sort((a, b) => (descending ? compare(b, a) : compare(a, b)));
   body.append(...rows);
   for (const other of title.parentElement.cells) other.removeAttribute("aria-sort");
-  title.setAttribute("aria-sort", down ? "descending" : "ascending");
+  title.setAttribute("aria-sort", descending ? "descending" : "ascending");
 }
 
-const rowOf = (point) => document.querySelector(`#photographs tr[data-rank="${point.dataset.rank}"]`);
+const rowOf = (point) => document.querySelector(`#images tr[data-rank="${point.dataset.rank}"]`);
 
-// --- the points: one stop for Tab, arrows from there ---
+// --- points: a single Tab stop, arrow keys between points ---
 
-function enter(point = points.find((one) => !one.hasAttribute("hidden"))) {
-  for (const one of points) one.setAttribute("tabindex", one === point ? 0 : -1);
+function setTabStop(point) {
+  for (const other of points) other.setAttribute("tabindex", other === point ? 0 : -1);
 }
 
-function tell(point) {
-  $("told").textContent = point.querySelector("title").textContent;
-  for (const row of all("#photographs tr.now")) row.classList.remove("now");
+function select(point) {
+  $("selected").textContent = point.querySelector("title").textContent;
+  for (const row of all("#images tr.now")) row.classList.remove("now");
   rowOf(point).classList.add("now");
 }
 
-function walk(point, key) {
-  const left = points.filter((one) => !one.hasAttribute("hidden"));
-  const at = left.indexOf(point);
-  const next = { ArrowRight: at + 1, ArrowUp: at + 1, ArrowLeft: at - 1, ArrowDown: at - 1,
-    Home: 0, End: left.length - 1 }[key];
+function moveFocus(point, key) {
+  const visible = visiblePoints();
+  const index = visible.indexOf(point);
+  const next = { ArrowRight: index + 1, ArrowUp: index + 1, ArrowLeft: index - 1,
+    ArrowDown: index - 1, Home: 0, End: visible.length - 1 }[key];
   if (next === undefined) return false;
-  left[Math.max(0, Math.min(left.length - 1, next))].focus();
+  visible[Math.max(0, Math.min(visible.length - 1, next))].focus();
   return true;
 }
 
-function goToRow(point) {
+function focusRow(point) {
   const row = rowOf(point);
   row.setAttribute("tabindex", -1);
   row.focus();
 }
 
 for (const point of points) {
-  point.addEventListener("pointerenter", () => tell(point));
-  point.addEventListener("focus", () => { enter(point); tell(point); });
-  point.addEventListener("click", () => goToRow(point));
+  point.addEventListener("pointerenter", () => select(point));
+  point.addEventListener("focus", () => { setTabStop(point); select(point); });
+  point.addEventListener("click", () => focusRow(point));
   point.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") goToRow(point);
-    else if (!walk(point, event.key)) return;
+    if (event.key === "Enter") focusRow(point);
+    else if (!moveFocus(point, event.key)) return;
     event.preventDefault();
   });
 }
-for (const title of all("#photographs thead th")) {
-  title.firstChild.addEventListener("click", () => sort(title));
+for (const title of all("#images thead th")) {
+  title.firstChild.addEventListener("click", () => sortTable(title));
 }
 if ($("filter")) {
-  $("filter").addEventListener("change", filter);
-  filter(); // a page that was reloaded may keep its boxes as they were
+  $("filter").addEventListener("change", filterLevels);
+  filterLevels(); // a reloaded page may keep its checkboxes
 } else {
-  enter();
+  setTabStop(visiblePoints()[0]);
 }

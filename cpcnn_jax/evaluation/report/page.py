@@ -1,81 +1,73 @@
-"""A run as one HTML page that needs no network."""
+"""Report of a run as one HTML page without network access."""
 
 import base64
 import hashlib
+import os
 from pathlib import Path
 
 from cpcnn_jax.evaluation.report import (
     density_levels,
     gallery,
     image_table,
-    number_format,
     protocol,
     provenance,
     results_table,
+    run_files,
     scatter,
     training_curves,
 )
-from cpcnn_jax.evaluation.report import run_files as runs
+from cpcnn_jax.evaluation.report.number_format import parse_finite
 from cpcnn_jax.io import atomic_write
-from cpcnn_jax.io import html as html_io
+from cpcnn_jax.io.html import fill_template, join, read_part
 
 
-def write(folder, out=None):
-    """Write the report of an evaluated run.
+def write(
+    folder: str | os.PathLike[str], out: str | os.PathLike[str] | None = None
+) -> Path:
+    """Writes the report of an evaluated run.
 
     Args:
-      folder: the run's workdir; only files in it are read.
-      out: the file to write; `report.html` in the folder where None.
+      folder: the run's workdir.
+      out: the report's file; default: report.html in the folder.
 
     Returns:
-      The file's Path.
+      The report's path.
 
     Raises:
-      ValueError: the folder is no evaluated run, or a file of it is damaged.
-      OSError: the report cannot be written; an earlier one is left as it was.
+      ValueError: the folder is no evaluated run, or one of its files is damaged.
+      OSError: the report cannot be written; an earlier report is unchanged.
     """
     out = Path(folder) / "report.html" if out is None else Path(out)
-    atomic_write.write_atomic(
-        out, render(runs.read_run(folder)).encode("utf-8", "replace")
-    )
+    html = render(run_files.read_run(folder))
+    atomic_write.write_atomic(out, html.encode("utf-8", "replace"))
     return out
 
 
-def render(run):
-    """The page.
-
-    Args:
-      run: `run_files.RunFiles`.
-
-    Returns:
-      The whole HTML document, a str.
-    """
-    own = {
-        name: html_io.read_part(__package__, name) for name in ("page.css", "page.js")
-    }
-    pictures, pictured = gallery.section(run)
+def render(run: run_files.RunFiles) -> str:
+    """Renders the HTML document of a run."""
+    script = read_part(__package__, "page.js")
+    pictures, pictured = gallery.render(run)
+    training_mean = parse_finite(run.scores.get("training_mean"))
     parts = {
-        "name": html_io.join([run.name]),
-        "lead": html_io.join([results_table.lead(run)]),
-        "results": results_table.section(run),
-        "protocol": protocol.section(run),
-        "filter": density_levels.choice(run),
-        "scatter": scatter.section(
-            run.photographs, number_format.finite(run.scores.get("training_mean"))
-        ),
-        "levels": density_levels.section(run.scores),
-        "photographs": image_table.section(run, pictured),
+        "name": join([run.name]),
+        "lead": join([results_table.format_lead(run)]),
+        "results": results_table.render(run),
+        "protocol": protocol.render(run),
+        "filter": density_levels.render_filter(run),
+        "scatter": scatter.render(run.images, training_mean),
+        "levels": density_levels.render(run.scores),
+        "images": image_table.render(run, pictured),
         "gallery": pictures,
-        "curves": training_curves.section(run.log),
-        "origin": provenance.section(run),
-        "theme.css": html_io.read_part("cpcnn_jax.io", "theme.css"),
-        "hash": _hash(own["page.js"]),
+        "curves": training_curves.render(run.log),
+        "provenance": provenance.render(run),
+        "theme.css": read_part("cpcnn_jax.io", "theme.css"),
+        "page.css": read_part(__package__, "page.css"),
+        "page.js": script,
+        "hash": _hash(script),
     }
-    return html_io.fill_template(
-        html_io.read_part(__package__, "page.html"), parts | own
-    )
+    return fill_template(read_part(__package__, "page.html"), parts)
 
 
 def _hash(script):
-    """The only script that the page's own policy lets run, by its SHA-256."""
+    """Computes the SHA-256 by which the page's policy allows its own script alone."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

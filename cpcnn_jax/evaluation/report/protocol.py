@@ -1,63 +1,63 @@
-"""How the scores of a run came about: the sentences that make them comparable."""
+"""Evaluation protocol of a run, in sentences."""
 
-from cpcnn_jax.evaluation.report import number_format, training_curves
-from cpcnn_jax.io.html import tag
+from cpcnn_jax.evaluation.report import training_curves
+from cpcnn_jax.evaluation.report.number_format import format_number, parse_finite
+from cpcnn_jax.evaluation.report.run_files import RunFiles
+from cpcnn_jax.io.html import Html, tag
 
 
-def section(run):
-    """How the scores came about.
-
-    Args:
-      run: `run_files.RunFiles`.
-
-    Returns:
-      Html, a list of sentences.
-    """
-    said = [_truth(run.scores), _looks(run.scores), _validation(run.log)]
-    if isinstance(sentence := run.scores.get("psnr_ssim"), str):
-        said.append(f"PSNR and SSIM are {sentence}.")
+def render(run: RunFiles) -> Html:
+    """Renders the list of sentences."""
+    sentences = [
+        _describe_reference(run.scores),
+        _describe_split(run.scores),
+        _describe_validation(run.log),
+    ]
+    if isinstance(definition := run.scores.get("psnr_ssim"), str):
+        sentences.append(f"PSNR and SSIM are {definition}.")
     if None not in (run.scores.get("mae_interval") or [None]):
-        said.append(
-            "The interval is a bootstrap over the photographs: it says what other "
-            "photographs could have given, nothing about another training."
+        sentences.append(
+            "The interval is a bootstrap over the images. It covers the choice of "
+            "images, not the variation between trainings."
         )
-    return tag("ul", *(tag("li", sentence) for sentence in said))
+    return tag("ul", *(tag("li", sentence) for sentence in sentences))
 
 
-def _truth(scores):
+def _describe_reference(scores):
     match scores.get("count_reference"):
         case "points":
-            return "Counts are held against the annotated heads."
+            return "The true counts are the numbers of annotated heads."
         case "maps":
-            return "Counts are held against the sums of the true maps."
-    return "metrics.json does not say what the counts are held against."
+            return "The true counts are the sums of the true maps."
+    return "metrics.json does not define the true counts."
 
 
-def _looks(scores):
-    times = number_format.finite(scores.get("test_evaluations"))
+def _describe_split(scores):
+    times = parse_finite(scores.get("test_evaluations"))
     if times is None:
-        return "metrics.json does not say how often the test photographs were scored."
+        return "metrics.json does not record how often the test images were scored."
     if scores.get("split") == "validation":
-        return "These are validation photographs, for choosing settings by."
+        return "These are validation images, for the choice of settings."
     if times <= 1:
-        return "The test photographs were scored once in this run."
+        return "The test images were scored once in this run."
     return (
-        f"The test photographs were scored {times:.0f} times in this run: what was "
-        "chosen in between makes the last score look better than it is."
+        f"The test images were scored {times:.0f} times in this run. Choices between "
+        "these evaluations bias the last score."
     )
 
 
-def _validation(log):
-    scored = {
-        s: training_curves.series(lines, "validation_mae") for s, lines in log.items()
+def _describe_validation(log):
+    errors = {
+        stage: series
+        for stage, lines in log.items()
+        if (series := training_curves.extract_series(lines, "validation_mae"))
     }
-    scored = {stage: points for stage, points in scored.items() if points}
-    if not scored:
-        return "No error on validation photographs was logged."
-    stage, points = list(scored.items())[-1]
-    step, value = min(points, key=lambda point: point[1])
+    if not errors:
+        return "No validation error was logged."
+    stage, series = list(errors.items())[-1]
+    step, value = min(series, key=lambda point: point[1])
     return (
-        "Of each stage, the checkpoint is taken that counts the validation "
-        "photographs, kept out of training and test, best: in the last, "
-        f"{stage}, that of step {step:,} with MAE {number_format.text(value)}."
+        "Each stage keeps the checkpoint with the smallest MAE on the validation "
+        "images, which are in neither training nor test. "
+        f"The last stage, {stage}, keeps step {step:,} with MAE {format_number(value)}."
     )

@@ -1,55 +1,48 @@
-"""Where a run comes from: its commit, its machine, its versions, its configuration."""
+"""Provenance of a run: commit, machine, package versions and configuration."""
 
 import json
 from collections import Counter
 
-from cpcnn_jax.io.html import tag
+from cpcnn_jax.evaluation.report.run_files import RunFiles
+from cpcnn_jax.io.html import Html, tag
 
 
-def section(run):
-    """The origin.
-
-    Args:
-      run: `run_files.RunFiles`.
-
-    Returns:
-      Html; a sentence for each file that is absent.
-    """
-    return tag("div", _environment(run.environment), _configuration(run.config))
+def render(run: RunFiles) -> Html:
+    """Renders the provenance, with a sentence for each missing file."""
+    environment = _render_environment(run.environment)
+    return tag("div", environment, _render_configuration(run.config))
 
 
-def _environment(environment):
+def _render_environment(environment):
     if not environment:
-        return tag(
-            "p", "The folder has no environment.json: machine and commit unknown."
-        )
-    told = {
+        return tag("p", "The folder has no environment.json with machine and commit.")
+    entries = {
         "commit": environment.get("commit"),
-        "devices": _devices(environment.get("devices")),
+        "devices": _count_devices(environment.get("devices")),
         "platform": environment.get("platform"),
         "python": environment.get("python"),
     }
     packages = environment.get("packages")
-    told |= packages if isinstance(packages, dict) else {}
+    entries |= packages if isinstance(packages, dict) else {}
     pairs = [
         tag("div", tag("dt", name), tag("dd", str(value)))
-        for name, value in told.items()
+        for name, value in entries.items()
         if value
     ]
     return tag("dl", *pairs)
 
 
-def _devices(names):
-    """Devices of a kind counted: cpu:0 and cpu:1 are 2 x cpu."""
+def _count_devices(names):
+    """Counts the devices of each kind; cpu:0 and cpu:1 are "2 × cpu"."""
     if not isinstance(names, list):
         return names
     kinds = Counter(str(name).rpartition(":")[0] or str(name) for name in names)
     return ", ".join(f"{number} × {kind}" for kind, number in kinds.items())
 
 
-def _configuration(config):
+def _render_configuration(config):
     if not config:
-        return tag("p", "The folder has no config.json: the experiment is unknown.")
+        return tag("p", "The folder has no config.json with the experiment.")
     text = json.dumps(config, indent=2, ensure_ascii=False)
     return tag(
         "details",

@@ -1,151 +1,153 @@
-"""An evaluated run, read back from the files of its folder.
+"""Files of an evaluated run, read from its workdir.
 
-metrics.json and predictions.csv are what an evaluation leaves and must be there; all
-else may be absent, as it is where the networks were trained by other code.
+metrics.json and predictions.csv are required. Runs of other code may lack all others.
 """
 
+import dataclasses
 import json
+import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cpcnn_jax.evaluation import predictions
-from cpcnn_jax.evaluation.report import number_format
+from cpcnn_jax.evaluation.report.number_format import parse_finite
 
-MAPS = ("psnr", "ssim", "game1", "game2", "game3")  # of a photograph, where known
+METRICS = ("psnr", "ssim", "game1", "game2", "game3")  # of maps, where known
 
 
-class ImageResult(NamedTuple):
-    """One test photograph."""
+@dataclasses.dataclass(frozen=True)
+class ImageResult:
+    """Result of one image."""
 
     name: str
-    count: float  # people
-    predicted: float
-    level: str  # of density; "" where the evaluation gave none
-    scene: str  # likewise
-    maps: dict  # of MAPS those that are known
+    count: float  # true people
+    predicted: float  # people
+    level: str  # density level; "" where the evaluation gave none
+    scene: str  # "" where the data set has no scenes
+    metrics: dict[str, float]  # the known ones of METRICS
 
     @property
-    def error(self):
-        """People too many."""
+    def error(self) -> float:
+        """Predicted minus true people."""
         return self.predicted - self.count
 
 
 class RunFiles(NamedTuple):
-    """All that a report shows."""
+    """Contents of a run's files."""
 
     name: str
-    scores: dict  # metrics.json
-    photographs: list  # from the best count to the worst
-    log: dict  # stage: its lines of metrics.jsonl, one per step, ascending
-    config: dict  # config.json, or empty
-    environment: dict  # environment.json, or empty
-    pictures: dict  # rank, 1 for the best count: a PNG file
+    scores: dict[str, Any]  # metrics.json
+    images: list[ImageResult]  # from the best count to the worst
+    log: dict[str, list[dict]]  # stage: lines of metrics.jsonl, ascending steps
+    config: dict[str, Any]  # config.json, or empty
+    environment: dict[str, Any]  # environment.json, or empty
+    pictures: dict[int, Path]  # rank, 1 for the best count: PNG file
 
 
-def read_run(folder):
-    """Read a run.
+def read_run(folder: str | os.PathLike[str]) -> RunFiles:
+    """Reads the files of a run.
 
     Args:
       folder: the run's workdir.
 
     Returns:
-      Run.
+      The contents.
 
     Raises:
-      ValueError: the folder is no evaluated run, or a file of it is damaged.
+      ValueError: the folder is no evaluated run, or one of its files is damaged.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder: name the workdir of a run")
     if not (folder / "metrics.json").exists():
         raise ValueError(
-            f"{folder} holds no metrics.json: it is no run, or one to be evaluated "
-            "first, with --mode=evaluate"
+            f"{folder} has no metrics.json: it is no run, or a run to evaluate first "
+            "with --mode=evaluate"
         )
-    scores = _object(folder / "metrics.json")
-    photographs = _photographs(folder)
+    scores, images = _read_object(folder / "metrics.json"), _read_images(folder)
     return RunFiles(
         name=folder.resolve().name,
         scores=scores,
-        photographs=photographs,
-        log=_log(folder / "metrics.jsonl"),
-        config=_object(folder / "config.json"),
-        environment=_object(folder / "environment.json"),
-        pictures=_pictures(folder / "pictures", photographs),
+        images=images,
+        log=_read_log(folder / "metrics.jsonl"),
+        config=_read_object(folder / "config.json"),
+        environment=_read_object(folder / "environment.json"),
+        pictures=_find_pictures(folder / "pictures", images),
     )
 
 
-def _object(path):
+def _read_object(path):
     try:
-        found = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ValueError(f"{path} is damaged: expected an object {{...}}")
-    return found
+    return content
 
 
-def _photographs(folder):
+def _read_images(folder):
     rows = predictions.read(folder)
     if not rows:
         raise ValueError(
-            f"{folder / 'predictions.csv'} holds no photograph: evaluate the run "
-            "again, with --mode=evaluate"
+            f"{folder / predictions.NAME} has no image: evaluate the run again, with "
+            "--mode=evaluate"
         )
-    found = [_photograph(row) for row in rows]
-    return sorted(found, key=lambda photograph: abs(photograph.error))
+    return sorted(map(_parse_row, rows), key=lambda image: abs(image.error))
 
 
-def _photograph(row):
-    known = {name: number_format.finite(row.get(name)) for name in MAPS}
+def _parse_row(row):
+    metrics = {name: parse_finite(row.get(name)) for name in METRICS}
     return ImageResult(
         name=row["name"],
         count=row["count"],
         predicted=row["predicted"],
         level=row.get("level") or "",
         scene=row.get("scene") or "",
-        maps={name: number for name, number in known.items() if number is not None},
+        metrics={name: value for name, value in metrics.items() if value is not None},
     )
 
 
-def _log(path):
-    """Later lines of a step win: a run that went on repeats what it had not saved."""
+def _read_log(path):
+    """Reads the log; a resumed run repeats steps, and the later line of a step wins."""
     try:
         lines = path.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return {}
-    stages = {}
-    for line in filter(None, map(_line, lines)):
+    stages: dict[str, dict[int, dict]] = {}
+    for line in filter(None, map(_parse_line, lines)):
         stages.setdefault(str(line["stage"]), {})[line["step"]] = line
-    return {stage: [at[step] for step in sorted(at)] for stage, at in stages.items()}
+    return {
+        stage: [steps[step] for step in sorted(steps)]
+        for stage, steps in stages.items()
+    }
 
 
-def _line(text):
-    """A line of the log; None where the run was killed while it wrote."""
+def _parse_line(text):
+    """Parses a line of the log; None for a line that a killed run left incomplete."""
     try:
         line = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    whole = isinstance(line, dict) and "stage" in line
-    return line if whole and isinstance(line.get("step"), int) else None
+    complete = isinstance(line, dict) and "stage" in line
+    return line if complete and isinstance(line.get("step"), int) else None
 
 
-def _pictures(folder, photographs):
-    """Those of these predictions: an evaluation that was stopped leaves older ones."""
-    found = {}
+def _find_pictures(folder, images):
+    """Finds the pictures of these predictions, without those of earlier ones."""
+    pictures = {}
     for file in sorted(folder.glob("*.png")):
-        place = re.match(r"(\d+)_(.+)", file.stem, re.DOTALL)
-        rank = int(place[1]) if place else 0
-        if 1 <= rank <= len(photographs):
-            name = Path(photographs[rank - 1].name).stem
-            if _letters(name) in _letters(place[2]):
-                found[rank] = file
-    return found
+        match = re.match(r"(\d+)_(.+)", file.stem, re.DOTALL)
+        if match and 1 <= (rank := int(match[1])) <= len(images):
+            name = Path(images[rank - 1].name).stem
+            if _strip_symbols(name) in _strip_symbols(match[2]):
+                pictures[rank] = file
+    return pictures
 
 
-def _letters(name):
-    """What of a name every file system can hold."""
+def _strip_symbols(name):
+    """Removes from a name all that some file system cannot store."""
     return re.sub(r"[\W_]", "", name)

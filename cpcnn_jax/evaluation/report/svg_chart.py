@@ -1,40 +1,36 @@
-"""Charts as SVG that stands in the page and wears its colours, light or dark."""
+"""Charts as inline SVG in the page's colors, light or dark."""
 
 import io
 import re
+from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cpcnn_jax.io.html import Html, tag
 
-# Placeholders of matplotlib's drawing, each for a colour of theme.css.
+# Placeholders in matplotlib's drawing for the colors of theme.css.
 INK, SOFT, LINE, ACCENT, BRIGHT = "#000001", "#000002", "#000003", "#000004", "#000005"
-_VARIABLES = {
-    INK: "ink",
-    SOFT: "soft",
-    LINE: "line",
-    ACCENT: "accent",
-    BRIGHT: "bright",
-}
-_SETTINGS = {"svg.fonttype": "none", "font.size": 11, "axes.unicode_minus": True}
+_COLORS = {INK: "ink", SOFT: "soft", LINE: "line", ACCENT: "accent", BRIGHT: "bright"}
+_SETTINGS: Any = {"svg.fonttype": "none", "font.size": 11, "axes.unicode_minus": True}
 
 
-def blank_chart(width, height, *, x, y):
-    """Axes without data.
+def blank_chart(width: int, height: int, *, x: str, y: str) -> tuple[Figure, Axes]:
+    """Draws axes without data.
 
     Args:
-      width: of the chart, points.
-      height: likewise.
-      x: words under the axes.
-      y: words beside them.
+      width: width of the chart, points.
+      height: height of the chart, points.
+      x: label of the horizontal axis.
+      y: label of the vertical axis.
 
     Returns:
-      (figure, axes) of matplotlib; the figure has 72 pixels an inch: pixels are points.
+      The figure and its axes, with 72 pixels per inch, so that pixels are points.
     """
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-        # Room for numbers and words: left and below, then right and above.
+        # Left and bottom margins for labels, then the sizes of the axes.
         axes = figure.add_axes(
             (60 / width, 48 / height, 1 - 84 / width, 1 - 84 / height)
         )
@@ -49,31 +45,29 @@ def blank_chart(width, height, *, x, y):
     return figure, axes
 
 
-def inline_svg(figure, *, label, over=None):
-    """Write a figure as an SVG element.
+def inline_svg(figure: Figure, *, label: str, over: Html | None = None) -> Html:
+    """Renders a figure as an SVG element.
 
     Args:
-      figure: of `blank_chart`, drawn on in the colours of this module.
-      label: what it shows, for those who do not see it.
-      over: Html of SVG elements on top, in points; the chart is then a group of them.
-
-    Returns:
-      Html.
+      figure: result of `blank_chart`, drawn on in the colors of this module.
+      label: accessible name of the chart.
+      over: SVG elements on top, in points.
     """
     data = io.StringIO()
-    # The salt keeps the names of marks apart where a page holds several charts.
-    with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": label}):
+    # The salt keeps the ids of several charts in one page apart.
+    with matplotlib.rc_context(_SETTINGS | {"svg.hashsalt": label}):
         figure.savefig(data, format="svg", metadata={"Date": None}, transparent=True)
-    drawn = re.search(r"<svg[^>]*>(.*)</svg>", data.getvalue(), re.DOTALL)[1]
-    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
-    drawn = re.sub(r"<style.*?</style>", "", drawn, count=1, flags=re.DOTALL)
-    drawn = re.sub(r'<g id="[^"]*"', "<g", drawn)
-    for placeholder, name in _VARIABLES.items():
-        drawn = drawn.replace(placeholder, f"var(--{name})")
+    _, _, svg = data.getvalue().partition("<svg")
+    drawing = svg[svg.index(">") + 1 : svg.rindex("</svg>")]
+    drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(r"<style.*?</style>", "", drawing, count=1, flags=re.DOTALL)
+    drawing = re.sub(r'<g id="[^"]*"', "<g", drawing)
+    for placeholder, name in _COLORS.items():
+        drawing = drawing.replace(placeholder, f"var(--{name})")
     width, height = figure.get_size_inches() * 72
     return tag(
         "svg",
-        tag("g", Html(drawn), aria_hidden="true"),
+        tag("g", Html(drawing), aria_hidden="true"),
         over,
         viewBox=f"0 0 {width:g} {height:g}",
         role="group" if over else "img",
@@ -82,16 +76,16 @@ def inline_svg(figure, *, label, over=None):
     )
 
 
-def axes_position(axes, x, y):
-    """Where a point of the data lies in the chart.
+def axes_position(axes: Axes, x: float, y: float) -> tuple[float, float]:
+    """Computes the position of a data point in the chart.
 
     Args:
-      axes: of `blank_chart`, with its limits set.
-      x: in data.
-      y: likewise.
+      axes: axes of `blank_chart` with their limits set.
+      x: data coordinate.
+      y: data coordinate.
 
     Returns:
-      (x, y) in points from the upper left.
+      (x, y) in points from the upper left corner.
     """
     across, up = axes.transData.transform((x, y))
     return float(across), float(axes.figure.bbox.height - up)

@@ -1,103 +1,103 @@
-"""Training curves: for each stage its loss and its error, from metrics.jsonl."""
+"""Training curves of each stage, from metrics.jsonl."""
 
 import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from cpcnn_jax.evaluation.report import number_format, svg_chart
-from cpcnn_jax.io.html import tag
+from cpcnn_jax.evaluation.report import svg_chart
+from cpcnn_jax.evaluation.report.number_format import parse_finite
+from cpcnn_jax.io.html import Html, tag
 
-# A panel: its words, and what of the log is drawn in it, as the legend calls it.
-PANELS = (
+# Panels: the axis label, and the legend of each logged name.
+PANELS: tuple[tuple[str, dict[str, str]], ...] = (
     ("loss", {"loss": "training"}),
-    ("MAE, people", {"crop_mae": "crops", "validation_mae": "validation photographs"}),
+    ("MAE, people", {"crop_mae": "crops", "validation_mae": "validation images"}),
     ("accuracy", {"accuracy": "training"}),
-    (
-        "loss",
-        {"adversarial": "of the estimate", "discriminator": "of the discriminator"},
-    ),
+    ("loss", {"adversarial": "generator", "discriminator": "discriminator"}),
 )
 STAGES = {
     "gce": "Global context (GCE)",
     "lce": "Local context (LCE)",
     "density": "Density (DME and F-CNN)",
-    "adversary": "With the adversary",
+    "adversary": "Adversarial training",
 }
+Lines = Sequence[Mapping[str, Any]]
 
 
-def section(log):
-    """The curves of all stages.
+def render(log: Mapping[str, Lines]) -> Html:
+    """Renders the curves of all stages, or a sentence for an empty log.
 
     Args:
-      log: as in `run_files.RunFiles`.
-
-    Returns:
-      Html; a sentence where nothing was logged.
+      log: lines of metrics.jsonl of each stage.
     """
-    figures = [_stage(stage, lines) for stage, lines in log.items()]
+    figures = [_render_stage(stage, lines) for stage, lines in log.items()]
     if not any(figures):
-        return tag("p", "The folder has no metrics.jsonl with losses: no curves.")
+        return tag("p", "The folder has no metrics.jsonl with losses.")
     return tag("div", *figures, class_="stages")
 
 
-def _stage(stage, lines):
-    panels = [_panel(stage, lines, *panel) for panel in PANELS]
+def _render_stage(stage, lines):
+    panels = [_render_panel(stage, lines, *panel) for panel in PANELS]
     if not any(panels):
         return None
     title = tag("h3", STAGES.get(stage, stage))
     charts = tag("div", *panels, class_="panels")
-    return tag("figure", title, tag("p", _pace(lines), class_="soft"), charts)
+    return tag("figure", title, tag("p", _format_pace(lines), class_="soft"), charts)
 
 
-def _panel(stage, lines, words, names):
-    drawn = {name: points for name in names if (points := series(lines, name))}
-    if not drawn:
+def _render_panel(stage, lines, title, names):
+    curves = {
+        legend: points
+        for name, legend in names.items()
+        if (points := extract_series(lines, name))
+    }
+    if not curves:
         return None
-    figure, axes = svg_chart.blank_chart(400, 230, x="step", y=words)
-    colours = [svg_chart.ACCENT, svg_chart.BRIGHT]
-    for (name, points), colour in zip(drawn.items(), colours, strict=False):
-        few = ".-" if len(points) <= 60 else "-"  # a lone point has no line
-        axes.plot(*zip(*points, strict=True), few, color=colour, label=names[name])
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    figure, axes = svg_chart.blank_chart(400, 230, x="step", y=title)
+    colors = [svg_chart.ACCENT, svg_chart.BRIGHT]
+    for (legend, points), color in zip(curves.items(), colors, strict=False):
+        marker = ".-" if len(points) <= 60 else "-"  # a single point has no line
+        axes.plot(*zip(*points, strict=True), marker, color=color, label=legend)
+    axes.locator_params(axis="x", integer=True)
     if len(names) > 1:
-        above = {"loc": "lower right", "bbox_to_anchor": (1, 0.98), "ncols": 2}
-        axes.legend(frameon=False, labelcolor=svg_chart.SOFT, **above)
-    return tag(
-        "div", svg_chart.inline_svg(figure, label=_label(stage, words, names, drawn))
-    )
+        place: Any = {"loc": "lower right", "bbox_to_anchor": (1, 0.98), "ncols": 2}
+        axes.legend(frameon=False, labelcolor=svg_chart.SOFT, **place)
+    label = f"{stage}, {title}: {_describe_curves(curves)}"
+    return tag("div", svg_chart.inline_svg(figure, label=label))
 
 
-def _label(stage, words, names, drawn):
-    told = "; ".join(
-        f"{names[name]} from {points[0][1]:.4g} at step {points[0][0]} to "
+def _describe_curves(curves):
+    return "; ".join(
+        f"{legend} from {points[0][1]:.4g} at step {points[0][0]} to "
         f"{points[-1][1]:.4g} at step {points[-1][0]}"
-        for name, points in drawn.items()
+        for legend, points in curves.items()
     )
-    return f"{stage}, {words}: {told}"
 
 
-def series(lines, name):
-    """What a name was at each step.
+def extract_series(lines: Lines, name: str) -> list[tuple[int, float]]:
+    """Extracts the values of a name.
 
     Args:
-      lines: of one stage.
-      name: of a number in them.
+      lines: log lines of one stage.
+      name: key of a number in them.
 
     Returns:
-      A list of (step, value); lines without a finite value are left out.
+      (step, value) of each line with a finite value.
 
     Example:
-      >>> series([{"step": 1, "loss": 2}, {"step": 2, "loss": None}], "loss")
+      >>> extract_series([{"step": 1, "loss": 2}, {"step": 2, "loss": None}], "loss")
       [(1, 2.0)]
     """
-    found = ((line["step"], number_format.finite(line.get(name))) for line in lines)
-    return [(step, value) for step, value in found if value is not None]
+    values = ((line["step"], parse_finite(line.get(name))) for line in lines)
+    return [(step, value) for step, value in values if value is not None]
 
 
-def _pace(lines):
-    said = [f"{lines[-1]['step']:,} steps"]
-    if speed := series(lines, "images_per_second"):
-        middle = statistics.median(value for _, value in speed)
-        said.append(f"{middle:,.1f} images per second in the median")
-    if waits := series(lines, "wait_share"):
-        middle = statistics.median(value for _, value in waits)
-        said.append(f"{middle:.1%} of the time spent waiting for data")
-    return ", ".join(said) + "."
+def _format_pace(lines):
+    parts = [f"{lines[-1]['step']:,} steps"]
+    for name, text in (
+        ("images_per_second", "{:,.1f} images per second (median)"),
+        ("wait_share", "{:.1%} of the time waiting for data (median)"),
+    ):
+        if series := extract_series(lines, name):
+            parts.append(text.format(statistics.median(value for _, value in series)))
+    return ", ".join(parts) + "."

@@ -1,4 +1,4 @@
-"""Scores of counts, by hand and by a loop."""
+"""Metrics of counts, against values by hand and by a loop."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def test_mae_and_rmse_by_hand():
 
 @pytest.mark.parametrize("score", [metrics.mae, metrics.rmse])
 @pytest.mark.parametrize("pair", [([], []), ([1.0], [1.0, 2.0]), ([[1.0]], [[1.0]])])
-def test_counts_must_be_two_equal_lists(score, pair):
+def test_lists_of_different_length_raise_value_error(score, pair):
     with pytest.raises(ValueError, match="two lists of one length"):
         score(*pair)
 
@@ -24,20 +24,20 @@ def test_nae_by_hand():
 
 
 def test_mae_per_level_equals_a_loop():
-    draw = np.random.default_rng(0)
-    true = draw.integers(0, 60, 200).astype(float)
-    predicted = true + draw.normal(0, 5, 200)
-    thresholds = [10, 20, 30, 40]  # true counts equal to them are drawn too
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 60, 200).astype(float)
+    predicted = true + rng.normal(0, 5, 200)
+    thresholds = [10, 20, 30, 40]  # some true counts equal a threshold
     expected = []
     for low, high in zip([-1, *thresholds], [*thresholds, np.inf], strict=True):
         level = [
             abs(p - t) for p, t in zip(predicted, true, strict=True) if low < t <= high
         ]
         expected.append(sum(level) / len(level))
-    found = metrics.mae_per_level(predicted, true, thresholds)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    mae = metrics.mae_per_level(predicted, true, thresholds)
+    np.testing.assert_allclose(mae, expected, rtol=1e-12)
 
 
-def test_a_level_without_photographs_has_no_mae():
-    found = metrics.mae_per_level([1, 9], [2, 12], [5, 8, 10, 20])
-    np.testing.assert_array_equal(found, [1, np.nan, np.nan, 3, np.nan])
+def test_level_without_images_has_nan_mae():
+    mae = metrics.mae_per_level([1, 9], [2, 12], [5, 8, 10, 20])
+    np.testing.assert_array_equal(mae, [1, np.nan, np.nan, 3, np.nan])
