@@ -1,7 +1,5 @@
 """`cpcnn_jax compare`: two evaluated runs on the same images."""
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,19 +19,16 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("run_a", help="a workdir with predictions.csv")
     parser.add_argument("run_b", help="another workdir")
     parser.add_argument("--json", metavar="FILE", help="also write the numbers to FILE")
-    args = parser.parse_args(argv)
+    return parser.run(argv, _compare)
+
+
+def _compare(args):
     runs = (args.run_a, args.run_b)
-    try:
-        true, a, b, levels = compare.pair_predictions(*map(_read_predictions, runs))
-        comparison = compare.compare_runs(runs, true, (a, b), levels)
-        if args.json:
-            content = json.dumps(comparison, indent=2) + "\n"
-            atomic_write.write_atomic(args.json, content.encode())
-    except (ValueError, OSError) as error:
-        print(f"compare: {error}", file=sys.stderr)
-        return 1
+    true, a, b, levels = compare.pair_predictions(*map(_read_predictions, runs))
+    comparison = compare.compare_runs(runs, true, (a, b), levels)
+    if args.json:
+        atomic_write.write_json(args.json, comparison)
     print(compare.format_comparison(comparison))
-    return 0
 
 
 def _read_predictions(run):

@@ -1,6 +1,5 @@
 """`cpcnn_jax report`: an evaluated run as one HTML page."""
 
-import sys
 from collections.abc import Sequence
 
 from cpcnn_jax.cli.parser import Parser
@@ -16,10 +15,4 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("run", help="a workdir with metrics.json and predictions.csv")
     parser.add_argument("--out", help="output file (default: RUN/report.html)")
-    args = parser.parse_args(argv)
-    try:
-        print(page.write(args.run, args.out))
-    except (ValueError, OSError) as error:
-        print(f"report: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return parser.run(argv, lambda args: print(page.write(args.run, args.out)))

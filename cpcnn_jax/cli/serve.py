@@ -19,17 +19,10 @@ MIB = 2**20
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serves until Ctrl-C or SIGTERM.
-
-    Args:
-      argv: arguments; see --help.
-
-    Returns:
-      The exit status, 0 after Ctrl-C.
+    """Serves until Ctrl-C or SIGTERM; returns the exit status 0.
 
     Raises:
-      SystemExit: status 2 with one sentence. The command line is wrong, the weights
-        cannot be used, the port is taken or the extra is not installed.
+      SystemExit: status 2 with one sentence, where the server cannot start.
     """
     parser = _make_parser()
     args = parser.parse_args(argv)
@@ -99,11 +92,7 @@ def _make_parser() -> argparse.ArgumentParser:
         "at POST /count; docs/serve.md describes both.",
     )
     add = parser.add_argument
-    add(
-        "--weights",
-        metavar="WEIGHTS",
-        help=f"{pretrained.HELP} (default: {counter.DEFAULT_TEXT})",
-    )
+    add("--weights", help=f"{pretrained.HELP} (default: {counter.DEFAULT_TEXT})")
     add(
         "--host",
         default="127.0.0.1",

@@ -1,6 +1,5 @@
 """`cpcnn_jax sweep`: the table of a sweep's finished runs."""
 
-import sys
 from collections.abc import Sequence
 
 from cpcnn_jax.cli.parser import Parser
@@ -15,9 +14,4 @@ def main(argv: Sequence[str]) -> int:
         "of MAE, and write it to WORKDIR/sweep.csv.",
     )
     parser.add_argument("workdir", help="the workdir of launch.py --sweep")
-    try:
-        print(sweep.write_table(parser.parse_args(argv).workdir))
-    except (ValueError, OSError) as error:
-        print(f"sweep: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return parser.run(argv, lambda args: print(sweep.write_table(args.workdir)))

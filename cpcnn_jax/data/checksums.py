@@ -1,7 +1,7 @@
 """Protection of a data set's folder: no links out of it, and optional checksums.
 
 A file SHA256SUMS in the folder lists the SHA-256 of files, as written by
-find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS
+    find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS
 """
 
 import collections

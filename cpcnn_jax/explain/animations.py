@@ -1,7 +1,6 @@
 """Parameters of the fifteen animations of vdumoulin/conv_arithmetic, by their names.
 
-Only the parameters are the guide's. A direct animation has one frame per output unit,
-o^2. A transposed one has i^2 frames, with the i of its direct convolution.
+A direct animation has o^2 frames, a transposed one i^2 with its direct convolution's i.
 """
 
 from cpcnn_jax.layers import arithmetic

@@ -84,15 +84,12 @@ def describe_layer(e: Explanation) -> str:
             f"{kernel} over the result with stride {_format_pair(rows.s, columns.s)}: "
             f"{size_in} in, {size_out} out."
         )
-    height, width = (
-        arithmetic.stretched_size(size, layer.s)
-        for size, layer in zip(e.x.shape, e.layers, strict=True)
-    )
+    stretched = map(arithmetic.stretched_size, e.x.shape, (rows.s, columns.s))
     zeros = _format_pair(rows.s - 1, columns.s - 1)
     return (
         f"A fractionally-strided (transposed) convolution inserts {zeros} "
         f"{'zero' if zeros == '1' else 'zeros'} between neighboring rows and columns "
-        f"({size_in} becomes {format_size(height, width)}), pads the result by "
+        f"({size_in} becomes {format_size(*stretched)}), pads the result by "
         f"{_describe_padding(e)}, and slides {kernel} over it with stride 1: "
         f"{size_in} in, {size_out} out."
     )
@@ -112,11 +109,7 @@ def _describe_padding(e: Explanation) -> str:
 
 
 def format_formula(layer: Layer, i: int) -> str:
-    """Formats the output size along one axis, in letters and in numbers.
-
-    Args:
-        layer: the arithmetic of one axis.
-        i: the input size along this axis.
+    """Formats the output size for input size i of one axis, in letters and numbers.
 
     Example:
         >>> format_formula(Layer(k=3, s=2, p=1, transposed=True), i=3)
@@ -130,15 +123,12 @@ def format_formula(layer: Layer, i: int) -> str:
         k = arithmetic.effective_kernel(layer.k, layer.d)
         letters = letters.replace("k", "k'")
         note = f" with k' = k + (k - 1)(d - 1) = {k} of relationship 15"
-    double = f"2*{layer.p}"
+    pads = f"2*{layer.p}"
     if isinstance(layer.p, tuple):
         letters = letters.replace("2p", "(p + p')")
-        double = "({} + {})".format(*layer.p)
-    numbers = {"i": i, "k": k, "k'": k, "s": layer.s, "a": layer.a, "d": layer.d}
-    values = numbers | {"2p": double, "(p + p')": double, "floor": "floor"}
-    filled = re.sub(
-        r"floor|\(p \+ p'\)|2p|k'|[iksad]", lambda m: str(values[m[0]]), letters
-    )
+        pads = "({} + {})".format(*layer.p)
+    values = layer._asdict() | {"i": i, "k": k, "k'": k, "2p": pads, "(p + p')": pads}
+    filled = re.sub(r"\(p \+ p'\)|2p|k'|[iksad]", lambda m: str(values[m[0]]), letters)
     o = arithmetic.output_size(i, layer)
     steps = dict.fromkeys([letters, filled, str(o)])  # without repetitions
     return f"o = {' = '.join(steps)}, relationship {relationship}{note}"
@@ -151,12 +141,7 @@ def format_formulas(e: Explanation) -> list[str]:
 
 
 def format_sum(e: Explanation, row: int, column: int) -> str:
-    """Formats one output as the sum of its products with input values.
-
-    Args:
-        e: the explanation.
-        row: output row, from 0.
-        column: output column, from 0.
+    """Formats output (row, column), from 0, as the sum of its products.
 
     Example:
         >>> from cpcnn_jax.explain.explanation import explain
@@ -179,9 +164,7 @@ def _format_factor(value: float) -> str:
 
 def max_difference(e: Explanation) -> float:
     """Computes the largest difference between the three forms of the output."""
-    return max(
-        float(np.abs(e.output - other).max()) for other in (e.scattered, e.multiplied)
-    )
+    return float(np.abs([e.output - e.scattered, e.output - e.multiplied]).max())
 
 
 def describe_deconvolution(e: Explanation) -> str:

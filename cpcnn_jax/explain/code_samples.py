@@ -1,7 +1,7 @@
 """The same layer as runnable calls of other libraries.
 
-Each sample takes NumPy arrays x `[B, H, W, C_in]` and w `[k, k, C_in, C_out]` as it
-slides, and assigns its output to y in the library's own layout.
+Each sample computes y, in the library's own layout, from NumPy arrays
+x `[B, H, W, C_in]` and w `[k, k, C_in, C_out]` as it slides.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,7 @@ from cpcnn_jax.layers import arithmetic
 
 
 def format_calls(e: Explanation) -> dict[str, str]:
-    """Formats the source code of a transposed layer for six libraries.
-
-    Args:
-        e: the explanation of a transposed layer.
-
-    Returns:
-        Library name -> source code.
-    """
+    """Formats the source code of a transposed layer as {library: source code}."""
     numbers, special = _collect_numbers(e), _find_special(e)
     return {
         library: templates[special.get(library, False)].format(**numbers)
@@ -91,16 +84,8 @@ y = torch.nn.functional.conv_transpose2d(
     stride={s}, padding={low}, output_padding={a}, dilation={d},
 )
 """
-
-TORCH_UNEVEN = """\
-import torch
-
-weight = torch.tensor(w[::-1, ::-1].copy()).permute(2, 3, 0, 1)
-y = torch.nn.functional.conv_transpose2d(
-    torch.tensor(x).permute(0, 3, 1, 2), weight,
-    stride={s}, output_padding={a}, dilation={d},
-)[:, :, {low[0]}:{end[0]}, {low[1]}:{end[1]}]
-"""
+_CROP = ")[:, :, {low[0]}:{end[0]}, {low[1]}:{end[1]}]\n"
+TORCH_UNEVEN = TORCH.replace("padding={low}, ", "").removesuffix(")\n") + _CROP
 
 KERAS = """\
 import keras

@@ -1,8 +1,7 @@
 """One frame of the animation as plain shapes, in the style of the guide's figures.
 
-The input lies below in blue and the output above in cyan. Cells of padding and inserted
-zeros are dashed. Four lines connect the kernel's window with its output. The SVG and
-bitmap writers use these shapes only.
+The input lies below in blue and the output above in cyan; padding and inserted zeros
+are dashed. Four lines connect the kernel's window with its output.
 """
 
 from collections.abc import Iterator, Sequence
@@ -72,16 +71,10 @@ class Drawing:
 
 
 def draw_frames(e: Explanation) -> list[Drawing]:
-    """Draws all steps in row-major order of the output.
-
-    Args:
-        e: the explanation.
-
-    Returns:
-        One drawing per output unit, all of one size.
+    """Draws all steps in row-major order of the output, all of one size.
 
     Raises:
-        ValueError: the output has more than 100 units.
+        ValueError: the output has more than MAX_FRAMES units.
 
     Reference: the animations of github.com/vdumoulin/conv_arithmetic, redrawn.
     """
@@ -95,16 +88,7 @@ def draw_frames(e: Explanation) -> list[Drawing]:
 
 
 def draw_frame(e: Explanation, row: int, column: int) -> Drawing:
-    """Draws the step that computes output (row, column).
-
-    Args:
-        e: the explanation.
-        row: output row, from 0.
-        column: output column, from 0.
-
-    Returns:
-        The drawing; its title is the sum.
-    """
+    """Draws the step that computes output (row, column); its title is the sum."""
     above, below, width, height = _lay_out_page(e.output.shape, e.grid.shape)
     title = captions.format_sum(e, row, column)
     shapes = (
@@ -126,11 +110,8 @@ def _lay_out_page(
     drop = GAP + 0.35 * depth * DOWN[1]
     corners = [_project((0, 0), -h / 2, -w / 2) for h, w in (output, grid)]
     corners[1] = corners[1][0], corners[1][1] + drop
-    x, y = zip(
-        *_outline(corners[0], 0, 0, *output),
-        *_outline(corners[1], 0, 0, *grid),
-        strict=True,
-    )
+    points = _outline(corners[0], 0, 0, *output) + _outline(corners[1], 0, 0, *grid)
+    x, y = zip(*points, strict=True)
     above, below = ((a - min(x) + MARGIN, b - min(y) + MARGIN) for a, b in corners)
     width, height = max(x) - min(x) + 2 * MARGIN, max(y) - min(y) + 3.4 * MARGIN
     return above, below, width, height

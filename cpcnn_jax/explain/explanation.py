@@ -1,7 +1,6 @@
 """Explanation of one layer on a small input, computed once by the layer itself.
 
-All output formats show an `Explanation` and compute nothing themselves. There is one
-channel in and one channel out. Rows come before columns.
+There is one channel in and one channel out. Rows come before columns.
 """
 
 import itertools
@@ -28,36 +27,21 @@ Cell = tuple[int, int]  # (row, column)
 class Explanation:
     """One layer applied to an input `[H, W]` with an output `[h, w]`.
 
-    Attributes:
-        layers: the arithmetic along rows and along columns.
-        x: input `[H, W]`.
-        kernel: `[k_rows, k_columns]` as it slides over the grid. For a transposed layer
-            it is the flipped kernel of the direct convolution.
-        grid: x, stretched and padded; the kernel slides over it.
-        roles: VALUE, INSERTED or PADDING for each cell of the grid.
-        output: `[h, w]` of the library's layer.
-        scattered: `[h, w]`, the output computed by adding the input's products.
-        matrix: `[h w, H W]`, C^T, or C for a direct layer; times flattened x it gives
-            the flattened output.
-        response: `[s_rows, s_columns]`, for each phase the output for an input of ones
-            far from the borders.
-        checkerboard: the largest over the smallest response; 1 has no checkerboard.
-        original: an input z of the direct convolution C.
-        returned: C^T (C z), of the shape of z.
+    The kernel of a transposed layer is the flipped kernel of its direct convolution C.
     """
 
-    layers: tuple[Layer, Layer]
-    x: np.ndarray
-    kernel: np.ndarray
-    grid: np.ndarray
-    roles: np.ndarray
-    output: np.ndarray
-    scattered: np.ndarray
-    matrix: np.ndarray
-    response: np.ndarray
-    checkerboard: float
-    original: np.ndarray
-    returned: np.ndarray
+    layers: tuple[Layer, Layer]  # arithmetic along rows and along columns
+    x: np.ndarray  # input `[H, W]`
+    kernel: np.ndarray  # `[k_rows, k_columns]` as it slides over the grid
+    grid: np.ndarray  # x, stretched and padded
+    roles: np.ndarray  # VALUE, INSERTED or PADDING for each cell of the grid
+    output: np.ndarray  # `[h, w]` of the library's layer
+    scattered: np.ndarray  # `[h, w]`, the output as a sum of the input's products
+    matrix: np.ndarray  # `[h w, H W]`, C^T, or C for a direct layer
+    response: np.ndarray  # `[s_rows, s_columns]`, output of each phase for ones
+    checkerboard: float  # largest over smallest response; 1 has no checkerboard
+    original: np.ndarray  # an input z of C
+    returned: np.ndarray  # C^T (C z), of the shape of z
 
     @property
     def transposed(self) -> bool:
@@ -84,11 +68,10 @@ class Explanation:
 
     def terms(self, row: int, column: int) -> list[tuple[Cell, Cell]]:
         """Lists (tap, input) of the products with input values at one output."""
+        axes = zip((row, column), self.layers, self.x.shape, strict=True)
         lines = [
             [(m, j) for m, j in arithmetic.taps(o, layer) if 0 <= j < size]
-            for o, layer, size in zip(
-                (row, column), self.layers, self.x.shape, strict=True
-            )
+            for o, layer, size in axes
         ]
         return [((r[0], c[0]), (r[1], c[1])) for r, c in itertools.product(*lines)]
 
@@ -118,10 +101,9 @@ def explain(
     transposed = layers[0].transposed
     shape = _check_output_shape(x.shape, layers)
     grid, roles = _make_grid(x, layers)
-    products = list(_list_products(x.shape, shape, layers))
     response, ratio = _compute_response(kernel, layers)
     direct_kernel = kernel[::-1, ::-1] if transposed else kernel
-    matrix = _build_matrix(x.shape, shape, direct_kernel, products)
+    scattered, matrix = _add_products(x, shape, direct_kernel, layers)
     original = make_ramp(shape if transposed else x.shape)
     c = matrix.T if transposed else matrix
     return Explanation(
@@ -131,7 +113,7 @@ def explain(
         grid=grid,
         roles=roles,
         output=_apply_layer(x, kernel, layers),
-        scattered=_scatter_products(x, shape, direct_kernel, products),
+        scattered=scattered,
         matrix=matrix,
         response=response,
         checkerboard=ratio,
@@ -141,13 +123,7 @@ def explain(
 
 
 def make_ramp(shape: Sequence[int]) -> np.ndarray:
-    """Returns 1, 2, 3, ... in row-major order.
-
-    Args:
-        shape: (rows, columns).
-
-    Returns:
-        `[rows, columns]` float64.
+    """Returns 1, 2, 3, ... in row-major order, `[rows, columns]` float64.
 
     Raises:
         ValueError: the shape has an empty axis.
@@ -236,18 +212,13 @@ def _list_products(sizes, shape, layers) -> Iterator[tuple[Cell, ...]]:
         yield tuple(zip(row, column, strict=True))
 
 
-def _scatter_products(x, shape, direct_kernel, products) -> np.ndarray:
-    y = np.zeros(shape)
-    for i, o, tap in products:
+def _add_products(x, shape, direct_kernel, layers) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the output as a sum of products, and the matrix of all factors."""
+    y, matrix = np.zeros(shape), np.zeros((*shape, *x.shape))
+    for i, o, tap in _list_products(x.shape, shape, layers):
         y[o] += x[i] * direct_kernel[tap]
-    return y
-
-
-def _build_matrix(sizes, shape, direct_kernel, products) -> np.ndarray:
-    matrix = np.zeros((*shape, *sizes))
-    for i, o, tap in products:
         matrix[o + i] = direct_kernel[tap]
-    return matrix.reshape(shape[0] * shape[1], sizes[0] * sizes[1])
+    return y, matrix.reshape(y.size, x.size)
 
 
 def _compute_response(kernel, layers) -> tuple[np.ndarray, float]:

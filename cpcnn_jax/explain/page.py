@@ -1,7 +1,6 @@
 """The explanation as one HTML page without network access.
 
-page.html holds the structure, and the style and the scripts are inserted. The page
-recomputes the explanation in JavaScript when the user changes a value.
+The page recomputes the explanation in JavaScript when the user changes a value.
 """
 
 import json
@@ -14,13 +13,8 @@ from cpcnn_jax.io import html as html_io
 from cpcnn_jax.layers.arithmetic import Layer
 
 PARTS = (
-    "page.css",
-    "arithmetic.js",
-    "captions.js",
-    "stage.js",
-    "sliders.js",
-    "tables.js",
-    "page.js",
+    *("page.css", "arithmetic.js", "captions.js", "stage.js", "sliders.js"),
+    *("tables.js", "page.js"),
 )
 MAX_CELLS = 1024  # of the output
 
@@ -28,11 +22,8 @@ MAX_CELLS = 1024  # of the output
 def render_page(e: Explanation) -> str:
     """Renders the HTML document, which opens on the layer of an explanation.
 
-    Args:
-        e: the explanation.
-
     Raises:
-        ValueError: the output has more than 1024 cells.
+        ValueError: the output has more than MAX_CELLS cells.
     """
     if e.output.size > MAX_CELLS:
         raise ValueError(
@@ -47,7 +38,6 @@ def render_page(e: Explanation) -> str:
 
 
 def _collect_data(e: Explanation) -> dict[str, Any]:
-    """Collects the data of the page's script."""
     return {
         "start": {
             "x": e.x.tolist(),

@@ -9,12 +9,7 @@ FAMILY = "system-ui, 'DejaVu Sans', sans-serif"
 
 
 def render_sheet(drawings: Sequence[Drawing], columns: int) -> str:
-    """Renders drawings of one size side by side, row by row, as one SVG document.
-
-    Args:
-        drawings: at least one. The title of a single drawing becomes the label.
-        columns: drawings per row.
-    """
+    """Renders drawings of one size row by row, `columns` to a row, as one SVG."""
     width, height = drawings[0].width, drawings[0].height
     rows = -(-len(drawings) // columns)
     total = f"{width * columns:g} {height * rows:g}"

@@ -16,18 +16,14 @@ MAX_COLUMNS = 16  # a wider matrix is not printed
 
 def render_text(e: Explanation) -> str:
     """Renders the whole explanation; lines end in a newline."""
-    sections = [_render_summary(e), _render_grid(e), _render_sums(e)]
+    summary = [_wrap(captions.describe_layer(e)), *captions.format_formulas(e)]
+    sections = ["\n".join(summary), _render_grid(e), _render_sums(e)]
     sections += [_render_three_forms(e)]
-    if e.transposed:
-        sections += [_render_phases(e)]
+    sections += [_render_phases(e)] if e.transposed else []
     sections += [_render_cost(e)]
     if e.transposed:
         sections += [_render_calls(e), _render_deconvolution(e)]
     return "\n\n".join([*sections, _wrap(captions.CREDIT)]) + "\n"
-
-
-def _render_summary(e: Explanation) -> str:
-    return "\n".join([_wrap(captions.describe_layer(e)), *captions.format_formulas(e)])
 
 
 def _render_grid(e: Explanation) -> str:

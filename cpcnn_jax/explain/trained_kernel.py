@@ -11,19 +11,14 @@ from cpcnn_jax.weights import serialization
 
 
 def read_kernel(
-    path: str | os.PathLike[str],
-    layer: str | None,
-    channels: tuple[int, int] | None,
+    path: str | os.PathLike[str], layer: str | None, channels: tuple[int, int] | None
 ) -> np.ndarray:
-    """Reads a layer's kernel for one pair of channels.
+    """Reads a layer's kernel `[k_rows, k_columns]` float64 for one pair of channels.
 
     Args:
         path: a .safetensors file with "/"-joined parameter names, or a workdir.
         layer: the layer's name, such as fcnn/t1.
         channels: (in, out), or None for the mean over all pairs.
-
-    Returns:
-        `[k_rows, k_columns]` float64.
 
     Raises:
         ValueError: the file, layer or channels do not exist; the text lists the layers.
@@ -60,11 +55,7 @@ def _find_kernel(
 
 
 def read_gray_levels(path: str | os.PathLike[str], size: tuple[int, int]) -> np.ndarray:
-    """Reads the center of an image as gray levels, averaged to a small size.
-
-    Args:
-        path: an image file.
-        size: (rows, columns).
+    """Reads the center of an image as gray levels, averaged to (rows, columns).
 
     Returns:
         `[rows, columns]` float64 in [0, 1], rounded to 1/100.

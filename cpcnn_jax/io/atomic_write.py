@@ -1,9 +1,12 @@
 """Atomic file writes: a failed write leaves the previous file unchanged."""
 
 import contextlib
+import csv
 import errno
+import io
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,9 +14,6 @@ from typing import BinaryIO
 @contextlib.contextmanager
 def open_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Opens a temporary file and moves it to `path` at the end of the block.
-
-    Args:
-      path: the file to write.
 
     Yields:
       The temporary file, open for binary writing.
@@ -36,14 +36,18 @@ def open_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes a file atomically.
-
-    Args:
-      path: the file to write.
-      data: the content of the file.
-
-    Raises:
-      OSError: the file cannot be written; the text names it.
-    """
+    """Writes a file atomically; raises the OSError of `open_atomic`."""
     with open_atomic(path) as file:
         file.write(data)
+
+
+def write_csv(path: str | os.PathLike[str], rows: Iterable[Sequence[object]]) -> None:
+    """Writes rows of values as CSV, atomically; raises OSError as `write_atomic`."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_atomic(path, text.getvalue().encode())
+
+
+def write_json(path: str | os.PathLike[str], value: object) -> None:
+    """Writes a value as indented JSON, atomically; raises OSError as `write_atomic`."""
+    write_atomic(path, (json.dumps(value, indent=2) + "\n").encode())

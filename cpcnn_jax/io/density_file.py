@@ -1,6 +1,5 @@
 """Density maps as files: NumPy arrays, and PNG images with 16-bit gray levels."""
 
-import json
 import os
 from pathlib import Path
 from typing import BinaryIO
@@ -12,10 +11,7 @@ from cpcnn_jax.io import atomic_write
 
 
 def save_density(path: str | os.PathLike[str], density: np.ndarray) -> None:
-    """Writes PATH.npy, PATH.png and PATH.json.
-
-    The PNG has 16-bit gray levels. The JSON holds the count, and the offset and scale
-    of people per pixel = offset + scale * level. A prediction can be negative.
+    """Writes PATH.npy, PATH.png of 16-bit gray levels, and their meaning as PATH.json.
 
     Args:
       path: the path without the last suffix; its folder is created.
@@ -33,17 +29,11 @@ def save_density(path: str | os.PathLike[str], density: np.ndarray) -> None:
         "offset": offset,
         "scale": scale,
     }
-    atomic_write.write_atomic(
-        f"{path}.json", (json.dumps(description, indent=2) + "\n").encode()
-    )
+    atomic_write.write_json(f"{path}.json", description)
 
 
 def write_png(file: BinaryIO, density: np.ndarray) -> tuple[float, float]:
-    """Writes a density map as a PNG image with 16-bit gray levels.
-
-    Args:
-      file: a file open for binary writing.
-      density: `[H, W]` float32 people per pixel.
+    """Writes a density map `[H, W]` as a PNG image with 16-bit gray levels.
 
     Returns:
       (offset, scale) with people per pixel = offset + scale * level.

@@ -12,17 +12,10 @@ from typing import Any
 
 @contextlib.contextmanager
 def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Opens an HDF5 file for reading.
-
-    Args:
-      path: the file.
-
-    Yields:
-      An `h5py.File`.
+    """Opens an HDF5 file for reading, as an `h5py.File`.
 
     Raises:
-      ValueError: the file does not exist or is not HDF5, or h5py is not installed; the
-        text names the file.
+      ValueError: the file is missing or not HDF5, or h5py is not installed.
     """
     try:
         import h5py
@@ -39,11 +32,7 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[Any]:
 
 
 def read_array(file: Any, name: str) -> Any:
-    """Finds an array in the file without reading its values.
-
-    Args:
-      file: an `h5py.File` from `open_hdf5`.
-      name: the name of the array.
+    """Finds an array of a file from `open_hdf5` without reading its values.
 
     Returns:
       An `h5py.Dataset`, or None if the file has no array of that name.

@@ -1,5 +1,7 @@
 """HTML documents in one file, with text escaped so that it cannot become markup."""
 
+import base64
+import hashlib
 import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,13 +17,9 @@ def tag(name: str, *children: object, **attributes: object) -> Html:
 
     Args:
       name: the name of the element.
-      children: `Html` is inserted unchanged and None is left out. Other values are
-        converted to text and escaped.
+      children: `Html` is inserted unchanged, None is left out, other text is escaped.
       attributes: values are escaped, None and False are left out, and True is written
         without a value. class_ is written as class and aria_label as aria-label.
-
-    Returns:
-      The markup of the element.
 
     Example:
       >>> print(tag("p", "1 < 2", tag("br"), class_="a", title='"', hidden=True))
@@ -56,21 +54,17 @@ def join(children: Iterable[object], between: str = "") -> Html:
 
 
 def read_part(package: str, name: str) -> str:
-    """Reads a text file of a package.
-
-    Args:
-      package: the full package name, such as "cpcnn_jax.evaluation.report".
-      name: the file name.
-    """
+    """Reads a text file of a package such as "cpcnn_jax.evaluation.report"."""
     return resources.files(package).joinpath(name).read_text("utf-8")
 
 
-def fill_template(template: str, parts: Mapping[str, str]) -> str:
-    """Replaces all placeholders of a template in one pass.
+def script_hash(script: str) -> str:
+    """Computes the SHA-256 by which a page's policy allows its own script alone."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
-    Args:
-      template: text with placeholders `<!-- name -->`.
-      parts: the replacement for each name; placeholders inside it are not replaced.
+
+def fill_template(template: str, parts: Mapping[str, str]) -> str:
+    """Replaces all placeholders `<!-- name -->` of a template by parts in one pass.
 
     Raises:
       KeyError: a placeholder has no replacement.

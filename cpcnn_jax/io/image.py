@@ -1,7 +1,6 @@
 """Reading of the user's own images as upright RGB arrays.
 
-Every problem with a file is a ValueError that names the file. The image size is
-checked before any pixel is decoded. Truncated files are refused.
+Every problem with a file is a ValueError that names it. Truncated files are refused.
 """
 
 import contextlib
@@ -182,8 +181,7 @@ def padded_window(
 
     Args:
       pixels: `[H, W, 3]` uint8 or float32 in [0, 1].
-      rows: (start, stop) in pixels; start lies inside the image.
-      columns: (start, stop) in pixels; start lies inside the image.
+      rows, columns: (start, stop) in pixels; start lies inside the image.
 
     Returns:
       `[stop - start of rows, stop - start of columns, 3]` float32 in [0, 1].

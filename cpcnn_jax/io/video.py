@@ -1,7 +1,4 @@
-"""Reading and writing of videos.
-
-Requires PyAV, which contains ffmpeg's libraries: `pip install 'cpcnn_jax[video]'`.
-"""
+"""Reading and writing of videos by PyAV, `pip install 'cpcnn_jax[video]'`."""
 
 import contextlib
 import os
@@ -53,23 +50,19 @@ def open_video(
 
     Args:
       path: the file.
-      frame_step: yields the frames whose number is a multiple of this, at least 1. None
-        yields one frame per second.
+      frame_step: yields each frame whose number is a multiple of this, at least 1; by
+        default one frame per second.
 
     Yields:
       The `Video`. Its frames raise ValueError at a damaged frame. In some formats a
       truncated video ends early without an error, with fewer frames than `number`.
 
     Raises:
-      ValueError: the file is not a video, has no video stream, or PyAV is not
-        installed; the text names the file.
+      ValueError: the file is not a video, has no video stream, or PyAV is missing.
     """
     av = _import_av(path)
-    try:
+    with _name_errors(av, f"{path} cannot be read as a video"):
         container = av.open(str(path), metadata_errors="replace")
-    except av.FFmpegError as error:
-        text = f"{path} cannot be read as a video: {error.strerror}"
-        raise ValueError(text) from None
     with container:
         if not container.streams.video:
             raise ValueError(f"{path} has no images, only sound or text")
@@ -118,8 +111,8 @@ def write_video(
       ValueError: the video cannot be encoded, or PyAV is not installed.
       OSError: the file cannot be written; the text names it.
     """
-    av = _import_av(path)
-    with atomic_write.open_atomic(path) as file, _name_errors(path, av):
+    av, text = _import_av(path), f"{path} cannot be written"
+    with atomic_write.open_atomic(path) as file, _name_errors(av, text):
         with av.open(file, "w", format="mp4") as container:
             stream = container.add_stream("libx264", rate=rate, options={"crf": "20"})
             stream.pix_fmt = "yuv420p"
@@ -136,11 +129,11 @@ def write_video(
 
 
 @contextlib.contextmanager
-def _name_errors(path, av) -> Iterator[None]:
+def _name_errors(av, text) -> Iterator[None]:
     try:
         yield
     except av.FFmpegError as error:
-        raise ValueError(f"{path} cannot be written: {error.strerror}") from None
+        raise ValueError(f"{text}: {error.strerror}") from None
 
 
 def _import_av(path):

@@ -263,7 +263,7 @@ def test_default_weights_of_a_model(images, tmp_path, monkeypatch, capsys):
         (["--model", "vgg"], "invalid choice: 'vgg'"),
         (["--model", "mcnn"], "--model=mcnn, but "),
         (["--weights", "setup.cfg"], "setup.cfg does not say which networks it holds"),
-        (["--count"], "unrecognized arguments: --count"),
+        (["--counts"], "unrecognized arguments: --counts"),
     ],
 )
 def test_wrong_command_line_is_one_sentence(

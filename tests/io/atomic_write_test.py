@@ -43,3 +43,11 @@ def test_failed_write_leaves_the_previous_file(tmp_path):
         raise KeyboardInterrupt
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_json_and_csv_end_in_a_newline(tmp_path):
+    atomic_write.write_json(tmp_path / "a.json", {"a": [1, None]})
+    expected = '{\n  "a": [\n    1,\n    null\n  ]\n}\n'
+    assert (tmp_path / "a.json").read_text() == expected
+    atomic_write.write_csv(tmp_path / "a.csv", [("x", "y"), (1.5, 'a,"b')])
+    assert (tmp_path / "a.csv").read_bytes() == b'x,y\n1.5,"a,""b"\n'

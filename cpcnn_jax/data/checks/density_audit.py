@@ -48,7 +48,7 @@ class Audit(NamedTuple):
         return next(fits, None)
 
     def faults(self, tolerance: float) -> list[str]:
-        """Lists the faults; tolerance limits drift and negative sum, percent of heads."""
+        """Lists the faults; `tolerance` is in percent of the heads."""
         faults = []
         if self.not_finite:
             faults.append(f"{self.not_finite} cells not finite")

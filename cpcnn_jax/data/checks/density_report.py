@@ -1,7 +1,5 @@
 """Table and summary of audited density maps, as text and as CSV."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,11 +55,8 @@ def has_fault(audit: Audit | Exception, tolerance: float) -> bool:
 
 def write_table(file: str, results: Sequence[Result], tolerance: float) -> None:
     """Writes a CSV file with COLUMNS and one row per map; raises OSError."""
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(_table_row(path, audit, tolerance) for path, audit in results)
-    atomic_write.write_atomic(file, table.getvalue().encode())
+    rows = (_table_row(path, audit, tolerance) for path, audit in results)
+    atomic_write.write_csv(file, [COLUMNS, *rows])
 
 
 def _table_row(path, audit, tolerance):
