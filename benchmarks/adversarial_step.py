@@ -1,19 +1,18 @@
-"""How fast is the step with the adversary, next to the same step in PyTorch?
+"""Speed of the adversarial training step against the same step in PyTorch.
 
     python benchmarks/adversarial_step.py [--rounds 3] [--json FILE]
 
-`train_step.adversarial_step` on four 256 x 192 crops, divided over two virtual
-devices: the
-discriminator's step of Adam at full width, then that of DME and F-CNN, judged by the
-new discriminator; float32, context given as scores. PyTorch runs the same step in its
-eager form. Both losses of every contender are compared over three steps before anything
-is timed; what is shown is what network.py shows.
+`train_step.adversarial_step` on four 256 x 192 crops, split over two virtual devices:
+Adam's step of the discriminator at full width, then that of DME and F-CNN with the new
+discriminator, in float32, with the context given as scores. PyTorch runs the same step
+eagerly. Both losses of every contender are compared over three steps before the timing.
+The table is that of networks_cpu.py.
 """
 
 import argparse
 import dataclasses
 
-import networks_cpu  # first: it sets the number of JAX's devices
+import networks_cpu  # first, since it sets the number of JAX's devices
 import numpy as np
 import optax
 import timing
@@ -31,7 +30,7 @@ from cpcnn_jax.training import train_step
 from cpcnn_jax.training.init import params as init_params
 
 CROPS = (4, 192, 256)
-# The rates of Adam are larger than in training, so that three steps show what differs.
+# Adam's rates are larger than in training, so that three steps reveal differences.
 SETTINGS = config.Adversary(learning_rate=1e-4, discriminator_learning_rate=1e-3)
 CLASSES = config.Model.num_classes
 POOLED = (2, 3, 5)  # the discriminator's convolutions before a pooling
@@ -39,44 +38,44 @@ POOLED = (2, 3, 5)  # the discriminator's convolutions before a pooling
 
 @dataclasses.dataclass
 class Weights:
-    """What a step starts from: flat dicts of arrays."""
+    """Initial weights of a step, flat dicts of arrays."""
 
     generator: dict
     judge: dict
 
 
 def model():
-    """CP-CNN whose context is given: of GCE and LCE only the places are asked for."""
+    """Builds CP-CNN; only the places of GCE's and LCE's windows are used."""
     return cpcnn.build(config.Model())
 
 
 def judge_weights(width=SETTINGS.discriminator_width_multiplier):
-    """Weights of a discriminator of that width, a flat dict of arrays."""
-    drawn = init_params.random_params(
-        Discriminator(width), 0, "discriminator", channels=1
-    )
-    return {name: np.asarray(value) for name, value in drawn.items()}
+    """Draws weights of a discriminator of that width, a flat dict of arrays."""
+    discriminator = Discriminator(width)
+    weights = init_params.random_params(discriminator, 0, "discriminator", channels=1)
+    return {name: np.asarray(value) for name, value in weights.items()}
 
 
 def arrays(batch, height, width):
-    """A batch as the joint stage has it: a crop is one block and its 64x64 windows."""
+    """Makes a batch of the joint stage; a crop is one block and its 64x64 windows."""
     random = np.random.default_rng(1)
-    made = torch_twins.arrays(batch, height, width)
+    batch_arrays = torch_twins.arrays(batch, height, width)
     grids = model().grids((height, width), blocks=1)
     scores = {
         name: random.random((batch, *map(len, spans), CLASSES), np.float32)
         for name, spans in grids.items()
     }
-    return {name: made[name] for name in ("image", "density")} | {"scores": scores}
+    return {name: batch_arrays[name] for name in ("image", "density")} | {
+        "scores": scores
+    }
 
 
 def jax_step(weights, batch, settings=SETTINGS):
-    """`() -> [loss, discriminator's loss]`: our step, the batch divided."""
+    """Makes `() -> [loss, discriminator's loss]` of cpcnn_jax, the batch split."""
     tx = optax.adam(settings.learning_rate)
     judge_tx = optax.adam(
         settings.discriminator_learning_rate, b1=settings.discriminator_beta1
     )
-    # Of a narrower discriminator the weights say how narrow.
     judge = Discriminator(len(weights.judge["conv1_slope"]) / 64)
     strategy = data_parallel.jit_strategy()
     step = train_step.adversarial_step(
@@ -85,7 +84,7 @@ def jax_step(weights, batch, settings=SETTINGS):
         judge,
         judge_tx,
         weight=settings.weight,
-        axis_name=strategy.axis_name,
+        options=train_step.StepOptions(axis_name=strategy.axis_name),
     )
     compiled = strategy.wrap(step)
     given = strategy.place_batch(batch)
@@ -105,7 +104,7 @@ def jax_step(weights, batch, settings=SETTINGS):
 
 
 def judge_twin(weights, layout):
-    """The discriminator in PyTorch: parameters, and a function of maps to logits."""
+    """Builds the discriminator in PyTorch: parameters, and a function of maps."""
     parameters = torch_twins.parameters_of(weights, layout)
 
     def convolve(x, name):
@@ -123,7 +122,7 @@ def judge_twin(weights, layout):
 
 
 def torch_step(weights, batch, layout, settings=SETTINGS):
-    """`() -> [loss, discriminator's loss]` in PyTorch; the estimate is made once."""
+    """Makes `() -> [loss, discriminator's loss]` of PyTorch; it estimates once."""
     parameters, generate = torch_twins.twin(weights.generator, layout)
     judge_parameters, judge = judge_twin(weights.judge, layout)
     scale = torch_twins.MODEL.density_scale
@@ -132,8 +131,8 @@ def torch_step(weights, batch, layout, settings=SETTINGS):
         torch_twins.images(x, layout)
         for x in (batch["image"], context, batch["density"])
     )
-    optimiser = torch.optim.Adam(parameters.values(), lr=settings.learning_rate)
-    judge_optimiser = torch.optim.Adam(
+    optimizer = torch.optim.Adam(parameters.values(), lr=settings.learning_rate)
+    judge_optimizer = torch.optim.Adam(
         judge_parameters.values(),
         lr=settings.discriminator_learning_rate,
         betas=(settings.discriminator_beta1, 0.999),
@@ -143,23 +142,23 @@ def torch_step(weights, batch, layout, settings=SETTINGS):
         estimate = scale * generate(image, context)
         true = -F.logsigmoid(judge(scale * density)).mean()
         false = -F.logsigmoid(-judge(estimate.detach())).mean()
-        judged = (true + false) / 2
-        judge_optimiser.zero_grad()
-        judged.backward()
-        judge_optimiser.step()
+        judge_loss = (true + false) / 2
+        judge_optimizer.zero_grad()
+        judge_loss.backward()
+        judge_optimizer.step()
         euclidean = ((estimate - scale * density) ** 2).mean()
         adversarial = -F.logsigmoid(judge(estimate)).mean()
         loss = euclidean + settings.weight * adversarial
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward(inputs=list(parameters.values()))  # not the discriminator's
-        optimiser.step()
-        return np.stack([loss.detach().numpy(), judged.detach().numpy()])
+        optimizer.step()
+        return np.stack([loss.detach().numpy(), judge_loss.detach().numpy()])
 
     return call
 
 
 def contenders(weights, batch):
-    """Everything there is to time, by name."""
+    """Makes all timed calls, by name."""
     return {
         REFERENCE: torch_step(weights, batch, torch.channels_last),
         "torch contiguous": torch_step(weights, batch, torch.contiguous_format),
@@ -168,17 +167,17 @@ def contenders(weights, batch):
 
 
 def operations(weights, batch, height, width):
-    """Of the convolutions, as PyTorch counts them: as many per pixel at any size."""
+    """Counts the FLOPs of the convolutions, from PyTorch's count for one crop."""
     with FlopCounterMode(display=False) as counter:
         torch_step(weights, arrays(1, 64, 64), torch.contiguous_format)()
     return counter.get_total_flops() * (batch * height * width) / 64**2
 
 
 def main():
-    """Measure, print the table, add it to a JSON file if asked to."""
+    """Measures, prints the table and optionally adds it to a JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="at least 2")
-    parser.add_argument("--json", metavar="FILE", help="also put the table here")
+    parser.add_argument("--json", metavar="FILE", help="also write the table here")
     flags = parser.parse_args()
     weights = Weights(torch_twins.first_weights(), judge_weights())
     calls = contenders(weights, arrays(*CROPS))
@@ -190,8 +189,8 @@ def main():
     where = networks_cpu.machine(flags.rounds)
     print(f"\n{where}")
     if flags.json:
-        found = dict(where=where, rounds=flags.rounds, columns=columns)
-        timing.write(flags.json, "adversary", found)
+        table = dict(where=where, rounds=flags.rounds, columns=columns)
+        timing.write(flags.json, "adversary", table)
 
 
 if __name__ == "__main__":

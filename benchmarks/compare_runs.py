@@ -1,12 +1,13 @@
-"""What got slower between two runs of the benchmarks?
+"""Comparison of two runs of the benchmarks.
 
     make bench BENCH_JSON=old.json
     make bench BENCH_JSON=new.json
     python benchmarks/compare_runs.py old.json new.json
 
-Compares cpcnn_jax's ratios to each benchmark's reference, not seconds: the machine may
-have been busier. Slower is what has its whole range of quartiles above the old one,
-faster what has it below. Status 1 if anything got slower, 2 if nothing can be compared.
+It compares the ratios of cpcnn_jax to each benchmark's reference, because seconds also
+depend on the load of the machine. A row is slower if its quartiles are both above the
+old ones, and faster if both are below. The status is 1 if a row is slower, and 2 if
+nothing can be compared.
 """
 
 import argparse
@@ -14,23 +15,23 @@ import json
 import sys
 from pathlib import Path
 
-OURS = "cpcnn_jax"  # what the names of our contenders begin with
+OURS = "cpcnn_jax"  # start of the names of our contenders
 
 
 def read(file: str) -> dict[str, dict[str, float]]:
-    """Our contenders' rows in a file, by "benchmark: task: contender".
+    """Reads the rows of our contenders, by "benchmark: task: contender".
 
     Raises:
-      ValueError: the file cannot be read or holds none; the text names it.
+      ValueError: the file cannot be read or has none; the message names it.
     """
     try:
-        known = json.loads(Path(file).read_text())
-        found = {
+        tables = json.loads(Path(file).read_text())
+        ratios = {
             f"{benchmark}: {task}: {name}": {
                 key: float(row[key]) for key in ("low", "median", "high")
             }
-            for benchmark, result in known.items()
-            for task, rows in result.get("columns", {}).items()
+            for benchmark, table in tables.items()
+            for task, rows in table.get("columns", {}).items()
             for name, row in rows.items()
             if name.startswith(OURS)
         }
@@ -38,43 +39,43 @@ def read(file: str) -> dict[str, dict[str, float]]:
         raise ValueError(f"{file}: {error.strerror}") from error
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"{file} was not written by benchmarks' --json") from error
-    if not found:
-        raise ValueError(f"{file} holds no ratio of {OURS}")
-    return found
+    if not ratios:
+        raise ValueError(f"{file} has no ratio of {OURS}")
+    return ratios
 
 
-def judge(old: dict[str, float], new: dict[str, float]) -> str:
-    """How a row changed: "slower", "faster", or "same" where the ranges meet."""
+def classify_change(old: dict[str, float], new: dict[str, float]) -> str:
+    """Returns "slower", "faster", or "same" where the quartile ranges overlap."""
     if new["low"] > old["high"]:
         return "slower"
     return "faster" if new["high"] < old["low"] else "same"
 
 
-def compared(old: dict, new: dict) -> list[list[str]]:
-    """[what, old ratio, new ratio, how it changed] of all that is in both files."""
+def table_rows(old: dict, new: dict) -> list[list[str]]:
+    """Formats [name, old ratio, new ratio, change] for each row of both files."""
 
     def cell(row):
         return f"{row['median']:.3g} ({row['low']:.3g}-{row['high']:.3g})"
 
     return [
-        [name, cell(row), cell(new[name]), judge(row, new[name])]
+        [name, cell(row), cell(new[name]), classify_change(row, new[name])]
         for name, row in old.items()
         if name in new
     ]
 
 
 def main() -> int:
-    """Print a row for each, and what only one file has."""
+    """Prints the rows of both files, and the names that only one file has."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("old", help="JSON file of `make bench BENCH_JSON=...`")
-    parser.add_argument("new", help="the same, of the later run")
+    parser.add_argument("new", help="JSON file of the later run")
     files = parser.parse_args()
     try:
         old, new = read(files.old), read(files.new)
     except ValueError as error:
-        print(f"compare.py: {error}", file=sys.stderr)
+        print(f"compare_runs.py: {error}", file=sys.stderr)
         return 2
-    rows = compared(old, new)
+    rows = table_rows(old, new)
     head = ["time / time of the reference", "old", "new", ""], ["---"] * 4
     for row in (*head, *rows) if rows else ():
         print(f"| {' | '.join(row)} |")
@@ -82,7 +83,7 @@ def main() -> int:
         if names:
             print(f"\nOnly {file} has {'; '.join(sorted(names))}.")
     slower = [name for name, *_, change in rows if change == "slower"]
-    print(f"\n{len(slower)} of {len(rows)} got slower.")
+    print(f"\n{len(slower)} of {len(rows)} are slower.")
     return int(bool(slower)) if rows else 2
 
 

@@ -1,20 +1,20 @@
-"""What does the local context cost, next to the networks that make the map?
+"""Cost of the context networks relative to DME and F-CNN.
 
     python benchmarks/context_networks.py [--rounds 5] [--json FILE]
 
-The three parts of CP-CNN on one 1024 x 768 photograph, as the counter runs them, at the
-default widths and strides, with drawn weights: LCE on 192 windows, GCE on 16 blocks,
-and DME with F-CNN. The parts take turns in every round. What is shown is the time over
-that of DME and F-CNN in the same round, the median with its quartiles, and the
-convolutions' operations over theirs. GCE is apart: its work is the same for photographs
-of all sizes. The parts together are compared with the counter before anything is timed.
+The three parts of CP-CNN on one 1024 x 768 image, as the counter runs them, at the
+default widths and strides, with random weights: LCE on 192 windows, GCE on 16 blocks,
+and DME with F-CNN. The parts take turns in every round. The table holds the ratio of
+each part's time to that of DME and F-CNN in the same round (median and quartiles), and
+the ratio of the convolutions' operations. GCE has the same work for images of all
+sizes. The parts are compared with the counter before the timing.
 """
 
 import argparse
 import math
 import os
 
-os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")  # as a counter has it
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")  # as in a counter
 
 import jax
 import networks_cpu
@@ -34,13 +34,13 @@ BOTH = "cpcnn_jax: LCE, DME, F-CNN"
 
 
 def parts(model, weights, pixels, whole):
-    """The counter's parts, by name: each `() -> ` what it finds.
+    """Makes the calls of the counter's parts, by name.
 
     Args:
       model: CPCNN with all four networks.
-      weights: a flat dict of arrays.
+      weights: flat parameter dict.
       pixels: `[H, W, 3]` uint8, sides that are multiples of 4.
-      whole: what the counter found there; DME and F-CNN are given its context.
+      whole: the counter's `Count` of the image; DME and F-CNN take its context.
     """
     given = jax.device_put(weights)
     score, estimate = (
@@ -49,47 +49,46 @@ def parts(model, weights, pixels, whole):
     )
     grids = model.grids(pixels.shape[:2], blocks=BLOCKS)
 
-    def scored(name):
-        return lambda: score(given, pixels, {name: grids[name]})
-
-    found = {"global": whole.global_scores, "local": whole.local_scores}
-    context = context_scores.spread_scores(found, grids, pixels.shape[:2])
+    scores = {"global": whole.global_scores, "local": whole.local_scores}
+    context = context_scores.spread_scores(scores, grids, pixels.shape[:2])
     return {
-        LOCAL: scored("local"),
-        GLOBAL: scored("global"),
+        LOCAL: lambda: score(given, pixels, {"local": grids["local"]}),
+        GLOBAL: lambda: score(given, pixels, {"global": grids["global"]}),
         MAP: lambda: estimate(given, pixels, context),
     }
 
 
 def agree(calls, whole):
-    """The parts find what the counter found.
+    """Checks that the parts return the counter's results.
 
     Raises:
-      SystemExit: they do not; nothing is timed then.
+      SystemExit: a part differs.
     """
-    found = [calls[LOCAL]()["local"], calls[GLOBAL]()["global"], calls[MAP]()]
+    results = [calls[LOCAL]()["local"], calls[GLOBAL]()["global"], calls[MAP]()]
     expected = whole.local_scores, whole.global_scores, whole.density
-    for name, a, b in zip((LOCAL, GLOBAL, MAP), found, expected, strict=True):
+    for name, a, b in zip((LOCAL, GLOBAL, MAP), results, expected, strict=True):
         if np.abs(a - b).max() > 1e-5 * np.abs(b).max():
             raise SystemExit(f"{name} differs from the counter's: nothing was timed")
 
 
 def operations(model, shape):
-    """Floating-point operations of each part, by name, by `flops.layer_flops`."""
+    """Counts the FLOPs of each part, by name."""
     grids = model.grids(shape, blocks=BLOCKS)
     patches, images = (math.prod(map(len, grids[name])) for name in ("local", "global"))
-    look = [stop - start for (start, stop), *_ in grids["local"]]
+    window = [stop - start for (start, stop), *_ in grids["local"]]
     layers = flops.layer_flops(model, (1, *shape, 3))
-    own = [work for name, work in layers.items() if name.startswith(("dme", "fcnn"))]
+    map_flops = [
+        work for name, work in layers.items() if name.startswith(("dme", "fcnn"))
+    ]
     return {
-        LOCAL: sum(flops.layer_flops(model.lce, (patches, *look, 3)).values()),
+        LOCAL: sum(flops.layer_flops(model.lce, (patches, *window, 3)).values()),
         GLOBAL: sum(flops.layer_flops(model.gce, (images, SIDE, SIDE, 3)).values()),
-        MAP: sum(own),
+        MAP: sum(map_flops),
     }
 
 
 def ratios(seconds, work):
-    """`timing.ratios` of the parts, and of LCE with DME and F-CNN, to the latter."""
+    """Computes `timing.ratios` of the parts, and of LCE with DME and F-CNN."""
     both = [a + b for a, b in zip(seconds[LOCAL], seconds[MAP], strict=True)]
     work = work | {BOTH: work[LOCAL] + work[MAP]}
     table = timing.ratios(seconds | {BOTH: both}, MAP)
@@ -100,9 +99,9 @@ def ratios(seconds, work):
 
 
 def markdown(table):
-    """A row per part."""
+    """Formats one row per part."""
     rows = [
-        ["", "time / DME + F-CNN", "operations / theirs", "seconds", "GFLOP/s"],
+        ["", "time / DME + F-CNN", "operations / DME + F-CNN", "seconds", "GFLOP/s"],
         ["---", "---:", "---:", "---:", "---:"],
     ]
     for name, row in table.items():
@@ -113,10 +112,10 @@ def markdown(table):
 
 
 def main():
-    """Measure, print the table, add it to a JSON file if asked to."""
+    """Measures, prints the table and optionally adds it to a JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="at least 2")
-    parser.add_argument("--json", metavar="FILE", help="also put the table here")
+    parser.add_argument("--json", metavar="FILE", help="also write the table here")
     flags = parser.parse_args()
     model = cpcnn.build(config.Model())
     weights = init_params.random_params(model, 0, "weights")

@@ -1,12 +1,12 @@
-"""How fast are exact density maps, next to the usual public recipe?
+"""Speed of exact density maps against the usual public recipe.
 
     python benchmarks/density_map.py [--rounds 5] [--sample 100] [--json FILE]
 
-An image of 1024 x 768 with 12,000 heads, geometry-adaptive kernels. The recipe is that
-of CSRNet, written here from its description: a KD-tree for the three nearest heads, and
-for each head scipy's gaussian_filter over the whole image. That takes minutes, so each
-round times it on a sample of the heads and scales it to all; the KD-tree is whole.
-Before anything is timed, both must draw the same map of heads far from the border.
+An image of 1024 x 768 with 12,000 heads and geometry-adaptive kernels. The recipe is
+CSRNet's, written from its description: a KD-tree for the three nearest heads, then one
+scipy gaussian_filter over the whole image for each head. Each round times the filters
+of a sample of the heads and scales the time to all heads; the KD-tree holds all heads.
+Both maps of heads far from the border are compared before the timing.
 """
 
 import argparse
@@ -26,7 +26,7 @@ TITLE = f"{HEADS:,} heads, {SHAPE[1]} x {SHAPE[0]}"
 
 
 def crowd() -> np.ndarray:
-    """`[N, 2]` heads (x, y), denser towards the top, as in a photograph."""
+    """Draws heads `[N, 2]` as (x, y) pixels, denser towards the top."""
     random = np.random.default_rng(0)
     x = random.uniform(0, SHAPE[1], HEADS)
     y = random.uniform(0, 1, HEADS) ** 2 * SHAPE[0]
@@ -34,13 +34,13 @@ def crowd() -> np.ndarray:
 
 
 def recipe_sigmas(points) -> np.ndarray:
-    """A tenth of the summed distances to the three nearest heads."""
+    """Computes a tenth of the summed distances to the three nearest heads."""
     distances, _ = KDTree(points).query(points, k=4)
     return 0.1 * distances[:, 1:].sum(axis=1)
 
 
 def recipe_map(points, sigmas, shape) -> np.ndarray:
-    """One filter of the whole image per head."""
+    """Filters the whole image once per head."""
     people = np.zeros(shape, np.float32)
     for (x, y), sigma in zip(points.astype(int), sigmas, strict=True):
         head = np.zeros(shape, np.float32)
@@ -50,26 +50,26 @@ def recipe_map(points, sigmas, shape) -> np.ndarray:
 
 
 def agree() -> None:
-    """Both draw one map, where no border cuts a Gaussian."""
+    """Checks that both maps are equal where no border cuts a Gaussian."""
     points = np.random.default_rng(1).uniform(80, 120, (30, 2))
-    ours = density_map.density_map(points, shape=(200, 200), sigma="adaptive")
-    theirs = recipe_map(points, recipe_sigmas(points), (200, 200))
-    if np.abs(ours - theirs).max() > 1e-4 * theirs.max():
+    exact = density_map.density_map(points, shape=(200, 200), sigma="adaptive")
+    recipe = recipe_map(points, recipe_sigmas(points), (200, 200))
+    if np.abs(exact - recipe).max() > 1e-4 * recipe.max():
         raise SystemExit("the two maps differ: nothing was timed")
 
 
 def measure(rounds: int, sample: int) -> dict[str, list[float]]:
-    """Seconds per round of each contender, in turns."""
+    """Measures the seconds of each contender in each round, in turns."""
     points = crowd()
     sigmas = recipe_sigmas(points)
     chosen = np.random.default_rng(2).choice(HEADS, sample, replace=False)
     times = {"cpcnn_jax, adaptive": [], "cpcnn_jax, fixed": [], "recipe": []}
     for _ in range(rounds):
         for name, sigma in (("adaptive", "adaptive"), ("fixed", 4.0)):
-            taken = timing.seconds_of(
+            seconds = timing.seconds_of(
                 density_map.density_map, points, shape=SHAPE, sigma=sigma
             )
-            times[f"cpcnn_jax, {name}"].append(taken)
+            times[f"cpcnn_jax, {name}"].append(seconds)
         filters = timing.seconds_of(recipe_map, points[chosen], sigmas[chosen], SHAPE)
         tree = timing.seconds_of(recipe_sigmas, points)
         times["recipe"].append(tree + filters * HEADS / sample)
@@ -77,7 +77,7 @@ def measure(rounds: int, sample: int) -> dict[str, list[float]]:
 
 
 def markdown(rows: dict[str, dict[str, float]], sample: int) -> str:
-    """A row per contender."""
+    """Formats one row per contender."""
     scaled = f"a gaussian_filter per head ({sample} of them timed, scaled)"
     lines = [
         f"| {TITLE} | seconds | times faster |",
@@ -93,11 +93,13 @@ def markdown(rows: dict[str, dict[str, float]], sample: int) -> str:
 
 
 def main() -> None:
-    """Measure, print the table, write it as JSON if asked to."""
+    """Measures, prints the table and optionally adds it to a JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="at least 2")
-    parser.add_argument("--sample", type=int, default=100, help="heads of the recipe's")
-    parser.add_argument("--json", metavar="FILE", help="also put the table here")
+    parser.add_argument(
+        "--sample", type=int, default=100, help="number of filtered heads"
+    )
+    parser.add_argument("--json", metavar="FILE", help="also write the table here")
     flags = parser.parse_args()
     agree()
     rows = timing.ratios(measure(flags.rounds, flags.sample), "recipe")
@@ -107,8 +109,8 @@ def main() -> None:
     )
     print(f"{markdown(rows, flags.sample)}\n\n{where}, {flags.rounds} rounds")
     if flags.json:
-        found = dict(where=where, rounds=flags.rounds, columns={TITLE: rows})
-        timing.write(flags.json, "density", found)
+        table = dict(where=where, rounds=flags.rounds, columns={TITLE: rows})
+        timing.write(flags.json, "density", table)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""How fast is the fractionally-strided layer, next to Flax's and PyTorch's?
+"""Speed of the fractionally-strided layer against Flax's and PyTorch's.
 
     python benchmarks/fractionally_strided.py [--rounds 9] [--threads 2] [--json FILE]
 
-Times the two T layers of F-CNN (kernel 4, stride 2, padding 1, float32): value alone
-and value with both gradients, for every lowering, for the same lowerings under JAX's
-own differentiation, for flax.linen.ConvTranspose and, where it is installed, PyTorch
-with channels_last. All contenders take turns in every round; a cell is the median over
-the rounds of time / time of Flax in that round, with its quartiles. Every contender is
-checked against the first one before it is timed.
+Tasks: the two T layers of F-CNN (kernel 4, stride 2, padding 1, float32), value alone
+and value with both gradients. Contenders: every lowering, the same lowerings with JAX's
+own differentiation, flax.linen.ConvTranspose and, if installed, PyTorch with
+channels_last. All contenders take turns in every round. A cell is the ratio to Flax's
+time in the same round: the median and the quartiles over the rounds. The results are
+compared before the timing.
 """
 
 import argparse
@@ -23,14 +23,14 @@ import timing
 from flax import linen as nn
 
 from cpcnn_jax.layers import lowerings
-from cpcnn_jax.layers.fractionally_strided import fractionally_strided_conv
+from cpcnn_jax.layers.fractionally_strided import LOWERINGS, fractionally_strided_conv
 from cpcnn_jax.layers.geometry import Geometry
 
 REFERENCE = "flax.linen.ConvTranspose"
 GEOMETRY = Geometry((4, 4), (2, 2), ((2, 2), (2, 2)), (1, 1))
 
-# batch, height, width, channels, whether to differentiate: the inputs of T1 and T2 for
-# training crops of 256 x 192 and for a photograph of 1024 x 768.
+# Batch, height, width, channels, whether to differentiate: the inputs of T1 and T2 for
+# training crops of 256 x 192 and for an image of 1024 x 768.
 SIZES = [
     (8, 64, 48, 32, True),
     (8, 128, 96, 16, True),
@@ -42,30 +42,31 @@ Call = Callable[[], list]
 
 
 def jax_contenders() -> dict[str, Callable]:
-    """Functions of (x, kernel), by name."""
+    """Returns functions of (x, kernel), by name."""
 
     def flax(x, kernel):
         layer = nn.ConvTranspose(kernel.shape[-1], (4, 4), (2, 2), use_bias=False)
         return layer.apply({"params": {"kernel": kernel}}, x)
 
-    def own(lowering):
+    def without_primitive(lowering):
         return lambda x, kernel: lowering(x, kernel, GEOMETRY, None)
 
-    names = ("zero_insertion", "subpixel", "auto")
-    ours = {
+    layers = {
         f"cpcnn_jax {name}": functools.partial(fractionally_strided_conv, lowering=name)
-        for name in names
+        for name in LOWERINGS
     }
     return {
         REFERENCE: flax,
-        **ours,
-        "zero_insertion, JAX's own gradient": own(lowerings.zero_insertion),
-        "subpixel, JAX's own gradient": own(lowerings.subpixel),
+        **layers,
+        "zero_insertion, JAX's own gradient": without_primitive(
+            lowerings.zero_insertion
+        ),
+        "subpixel, JAX's own gradient": without_primitive(lowerings.subpixel),
     }
 
 
 def jax_calls(layer, x, kernel, y, differentiate: bool) -> Call:
-    """Compile `layer`, or its value and both gradients for the cotangent y."""
+    """Compiles `layer`, or its value and both gradients for the cotangent y."""
 
     def value_and_gradients(x, kernel, y):
         value, pull = jax.vjp(layer, x, kernel)
@@ -77,7 +78,7 @@ def jax_calls(layer, x, kernel, y, differentiate: bool) -> Call:
 
 
 def torch_calls(x, kernel, y, differentiate: bool, threads: int) -> Call | None:
-    """PyTorch's layer on the same arrays, channels last; None where not installed."""
+    """Returns PyTorch's layer with channels last, or None if it is not installed."""
     try:
         import torch
     except ImportError:
@@ -105,7 +106,11 @@ def torch_calls(x, kernel, y, differentiate: bool, threads: int) -> Call | None:
 
 
 def contenders(size, differentiate: bool, threads: int) -> dict[str, Call]:
-    """Everything there is to time for one input size, checked to agree."""
+    """Makes all timed calls for one input size.
+
+    Raises:
+      SystemExit: the results differ.
+    """
     batch, height, width, channels = size
     keys = jax.random.split(jax.random.key(0), 3)
     x = jax.random.normal(keys[0], size)
@@ -128,7 +133,7 @@ def contenders(size, differentiate: bool, threads: int) -> dict[str, Call]:
 
 
 def markdown(columns: dict[str, dict[str, dict[str, float]]]) -> str:
-    """A row per contender, a column per size and task."""
+    """Formats one row per contender, one column per size and task."""
     names = list(dict.fromkeys(name for column in columns.values() for name in column))
     rows = [["time / time of flax.linen.ConvTranspose", *columns]]
     rows.append(["---"] + ["---:"] * len(columns))
@@ -140,19 +145,19 @@ def markdown(columns: dict[str, dict[str, dict[str, float]]]) -> str:
                 f"{c['median']:.2f} ({c['low']:.2f}-{c['high']:.2f})" if c else ""
             )
         rows.append(row)
-    taken = [f"{1e3 * c[REFERENCE]['seconds']:.0f} ms" for c in columns.values()]
-    rows.append(["(Flax's time)", *taken])
+    times = [f"{1e3 * c[REFERENCE]['seconds']:.0f} ms" for c in columns.values()]
+    rows.append(["(Flax's time)", *times])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def main() -> None:
-    """Measure, print the table, write it as JSON if asked to."""
+    """Measures, prints the table and optionally adds it to a JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9, help="at least 2")
     parser.add_argument(
-        "--threads", type=int, default=os.cpu_count(), help="PyTorch's; JAX takes all"
+        "--threads", type=int, default=os.cpu_count(), help="of PyTorch; JAX uses all"
     )
-    parser.add_argument("--json", metavar="FILE", help="also put the table here")
+    parser.add_argument("--json", metavar="FILE", help="also write the table here")
     flags = parser.parse_args()
 
     columns = {}
@@ -170,8 +175,8 @@ def main() -> None:
     )
     print(f"\n{where}, Python {platform.python_version()}, {flags.rounds} rounds")
     if flags.json:
-        found = dict(where=where, rounds=flags.rounds, columns=columns)
-        timing.write(flags.json, "fractionally_strided", found)
+        table = dict(where=where, rounds=flags.rounds, columns=columns)
+        timing.write(flags.json, "fractionally_strided", table)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,16 @@
-"""How do time, memory and compiling grow with a photograph, and how long is a start?
+"""Time, memory and compilation against the image size, and start-up time.
 
     python benchmarks/image_sizes.py [--weights NAME] [--sizes 256x192,1024x768]
-    [--rounds 3]
-        [--photographs 200] [--json FILE]
+        [--rounds 3] [--photographs 200] [--json FILE]
 
-What `cp.load(...).count(...)` takes, each time in a new process: of DME and F-CNN with
-weights drawn at random, or of any other weights by --weights. One process for each size
-counts a photograph of noise: the first time programs are compiled, of the later times
-the median is shown, and of memory the largest resident set. One counts photographs of
-different sizes, sides drawn evenly on a logarithmic scale from 64 to 2048 pixels: what
-JAX itself reports to have compiled, and how long that took. Two start with the same
-empty folder for compiled programs, one after the other. This process does not import
-JAX: a child would inherit its peak.
+Each measurement of `cp.load(...).count(...)` runs in a new process, with random weights
+of DME and F-CNN or with --weights. One process for each size counts an image of noise:
+the first count compiles the programs, and the table shows the median of the later ones
+and the largest resident set. One process counts images of different sizes, with sides
+from 64 to 2048 pixels, uniform on a logarithmic scale; JAX reports the compiled
+programs and their time. Two processes start one after the other with the same empty
+cache of compiled programs. This process does not import JAX, because a child process
+would inherit its peak memory.
 """
 
 import argparse
@@ -30,35 +29,35 @@ import timing
 
 SIZES = "256x192,512x384,1024x768,2048x1536,4096x3072,8192x6144"
 START = "1024x768"
-SIDES = (64, 2048)  # pixels, of the photographs of different sizes
+SIDES = (64, 2048)  # pixels, of the images of different sizes
 
 
 def size_of(text):
-    """(width, height) of "1024x768"."""
+    """Parses "1024x768" to (width, height)."""
     width, height = text.split("x")
     return int(width), int(height)
 
 
 def peak():
-    """The largest resident set of this process so far, in MiB."""
-    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return found / (2**20 if sys.platform == "darwin" else 2**10)
+    """Reads the largest resident set of this process so far, in MiB."""
+    maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return maximum / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def alone(weights, sizes):
-    """Count a photograph of noise of each size, in this process.
+    """Counts an image of noise of each size, in this process.
 
     Args:
-      weights: what `cp.load` takes.
-      sizes: (width, height) of the photographs, in turn.
+      weights: argument of `cp.load`.
+      sizes: (width, height) of each image, pixels.
 
     Returns:
-      A dict: "import" and "load", seconds; "count", seconds of each photograph;
-      "compiled", a list of [program, seconds]; "kept", how many of them came from the
-      folder of compiled programs; "loaded" and "peak", MiB.
+      A dict: "import" and "load", seconds; "count", seconds of each image; "compiled",
+      a list of [program, seconds]; "kept", the number of programs read from the
+      compilation cache; "loaded" and "peak", MiB.
     """
     began = time.perf_counter()
-    import cpcnn_jax as cp  # here, to be timed
+    import cpcnn_jax as cp  # timed
 
     imported = time.perf_counter()
     import jax
@@ -66,22 +65,22 @@ def alone(weights, sizes):
 
     from cpcnn_jax.inference import compilation_cache
 
-    compiled, kept = [], []
+    compiled, cache_hits = [], []
 
-    def lasted(event, seconds, **told):
+    def on_duration(event, seconds, **details):
         if event == "/jax/core/compile/backend_compile_duration":
-            compiled.append([told.get("fun_name", ""), seconds])
+            compiled.append([details.get("fun_name", ""), seconds])
 
-    def happened(event, **_):
+    def on_event(event, **_):
         if event == "/jax/compilation_cache/cache_hits":
-            kept.append(event)
+            cache_hits.append(event)
 
-    jax.monitoring.register_event_duration_secs_listener(lasted)
-    jax.monitoring.register_event_listener(happened)
+    jax.monitoring.register_event_duration_secs_listener(on_duration)
+    jax.monitoring.register_event_listener(on_event)
     compilation_cache.enable()
-    ready_in = [time.perf_counter()]
+    load_start = time.perf_counter()
     counter = cp.load(weights)
-    ready_in.append(time.perf_counter())
+    load_seconds = time.perf_counter() - load_start
     loaded, seconds = peak(), []
     for width, height in sizes:
         noise = np.random.default_rng(0).bytes(height * width * 3)
@@ -89,17 +88,17 @@ def alone(weights, sizes):
         seconds.append(timing.seconds_of(counter.count, image))
     return {
         "import": imported - began,
-        "load": ready_in[1] - ready_in[0],
+        "load": load_seconds,
         "count": seconds,
         "compiled": compiled,
-        "kept": len(kept),
+        "kept": len(cache_hits),
         "loaded": loaded,
         "peak": peak(),
     }
 
 
 def draw(file):
-    """Write weights of DME and F-CNN, at full width, drawn at random."""
+    """Writes random weights of DME and F-CNN at full width."""
     import jax
     import jax.numpy as jnp
     from flax.traverse_util import flatten_dict
@@ -117,11 +116,11 @@ def draw(file):
 
 
 def in_a_process(weights, sizes, folder):
-    """`alone`, in a process of its own, which keeps compiled programs in the folder."""
-    words = json.dumps([weights, sizes])
+    """Runs `alone` in its own process, with the folder as compilation cache."""
+    arguments = json.dumps([weights, sizes])
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": folder}
     done = subprocess.run(
-        [sys.executable, __file__, "--alone", words],
+        [sys.executable, __file__, "--alone", arguments],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -131,77 +130,76 @@ def in_a_process(weights, sizes, folder):
 
 
 def of_size(weights, size, rounds):
-    """What one size takes: a row."""
+    """Measures images of one size; returns a row."""
     with tempfile.TemporaryDirectory() as folder:
-        found = in_a_process(weights, [size] * (1 + rounds), folder)
-    megapixels, later = size[0] * size[1] / 1e6, found["count"][1:]
+        result = in_a_process(weights, [size] * (1 + rounds), folder)
+    megapixels, later = size[0] * size[1] / 1e6, result["count"][1:]
     return {
         "megapixels": megapixels,
-        "first": found["count"][0],
+        "first": result["count"][0],
         "later": statistics.median(later),
         "low": min(later),
         "high": max(later),
         "each": statistics.median(later) / megapixels,
-        "loaded": found["loaded"],
-        "peak": found["peak"],
-        **compiling(found),
+        "loaded": result["loaded"],
+        "peak": result["peak"],
+        **compiling(result),
     }
 
 
-def compiling(found):
-    """How many programs, how many of them took 0.1 s and more, how long all took."""
-    seconds = [taken for _, taken in found["compiled"]]
+def compiling(result):
+    """Counts the programs and those of 0.1 s and more, and sums their seconds."""
+    times = [seconds for _, seconds in result["compiled"]]
     return {
-        "programs": len(seconds),
-        "large": sum(taken >= 0.1 for taken in seconds),
-        "compiling": sum(seconds),
+        "programs": len(times),
+        "large": sum(seconds >= 0.1 for seconds in times),
+        "compiling": sum(times),
     }
 
 
 def of_many(weights, number):
-    """What photographs of many sizes take: a row."""
-    chance, (low, high) = random.Random(0), SIDES
+    """Measures images of many sizes; returns a row."""
+    rng, (low, high) = random.Random(0), SIDES
     sizes = [
-        [round(low * (high / low) ** chance.random()) for _ in "xy"]
-        for _ in range(number)
+        [round(low * (high / low) ** rng.random()) for _ in "xy"] for _ in range(number)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        found = in_a_process(weights, sizes, folder)
-    names = [name for name, _ in found["compiled"]]
+        result = in_a_process(weights, sizes, folder)
+    names = [name for name, _ in result["compiled"]]
     return {
         "photographs": len(set(map(tuple, sizes))),
         "megapixels": sum(width * height for width, height in sizes) / 1e6,
-        "seconds": sum(found["count"]),
+        "seconds": sum(result["count"]),
         "by_name": {name: names.count(name) for name in dict.fromkeys(names)},
-        "peak": found["peak"],
-        **compiling(found),
+        "peak": result["peak"],
+        **compiling(result),
     }
 
 
 def of_starts(weights, size):
-    """Two starts, without and with the programs of an earlier one: rows by name."""
+    """Measures two starts, the second with a filled cache; returns rows by name."""
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in ("nothing kept", "programs kept"):
-            found = in_a_process(weights, [size, size], folder)
-            first, second = found["count"]
+            result = in_a_process(weights, [size, size], folder)
+            first, second = result["count"]
             rows[name] = {
-                "import": found["import"],
-                "load": found["load"],
+                "import": result["import"],
+                "load": result["load"],
                 "first": first,
                 "second": second,
-                "kept": found["kept"],
-                **compiling(found),
+                "kept": result["kept"],
+                **compiling(result),
             }
     return rows
 
 
 def markdown(sizes, many, starts):
-    """The three tables; what was not measured is left out."""
+    """Formats the measured ones of the three tables."""
     lines = []
     if sizes:
         lines += [
-            "| photograph | seconds (least-most) | a megapixel | first | compiling | "
+            "| image | seconds (min-max) | a megapixel | first | compiling | "
             "peak, MiB | above the weights |",
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         ]
@@ -214,8 +212,8 @@ def markdown(sizes, many, starts):
         )
     if many:
         lines.append(
-            f"\n{many['photographs']} photographs of different sizes, "
-            f"{many['megapixels']:.0f} megapixels: {many['seconds']:.1f} s, of these "
+            f"\n{many['photographs']} images of different sizes, "
+            f"{many['megapixels']:.0f} megapixels: {many['seconds']:.1f} s, including "
             f"{many['compiling']:.1f} s to compile {many['programs']} programs "
             f"({', '.join(f'{n} {k}' for k, n in many['by_name'].items())}), "
             f"{many['large']} of them in 0.1 s and more; peak {many['peak']:.0f} MiB"
@@ -235,15 +233,15 @@ def markdown(sizes, many, starts):
 
 
 def main():
-    """Measure, print the tables, write them as JSON if asked to."""
+    """Measures, prints the tables and optionally adds them to a JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", help="what cp.load takes (default: drawn)")
+    parser.add_argument("--weights", help="as for cp.load (default: random)")
     parser.add_argument("--sizes", default=SIZES, help="WIDTHxHEIGHT,...; '' for none")
-    parser.add_argument("--rounds", type=int, default=3, help="after the first count")
+    parser.add_argument("--rounds", type=int, default=3, help="counts after the first")
     parser.add_argument(
-        "--photographs", type=int, default=200, help="of different sizes; 0 for none"
+        "--photographs", type=int, default=200, help="images of many sizes; 0: none"
     )
-    parser.add_argument("--json", metavar="FILE", help="also put the tables here")
+    parser.add_argument("--json", metavar="FILE", help="also write the tables here")
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     parser.add_argument("--draw", help=argparse.SUPPRESS)
     flags = parser.parse_args()
@@ -256,7 +254,7 @@ def main():
 
 
 def measure(flags):
-    """All tables, by processes of their own."""
+    """Measures, prints and writes all tables."""
     names = flags.sizes.split(",") if flags.sizes else []
     with tempfile.TemporaryDirectory() as folder:
         weights = flags.weights or f"{folder}/weights.safetensors"
@@ -265,12 +263,12 @@ def measure(flags):
         sizes = {n: of_size(weights, size_of(n), flags.rounds) for n in names}
         many = of_many(weights, flags.photographs) if flags.photographs else {}
         starts = of_starts(weights, size_of(START))
-    which = flags.weights or "DME and F-CNN, drawn weights"
+    which = flags.weights or "DME and F-CNN, random weights"
     where = f"{which}; {platform.machine()}, {os.cpu_count()} cores"
     print(f"{markdown(sizes, many, starts)}\n\n{where}, {flags.rounds} rounds")
     if flags.json:
-        found = dict(where=where, sizes=sizes, many=many, starts=starts)
-        timing.write(flags.json, "sizes", found)
+        tables = dict(where=where, sizes=sizes, many=many, starts=starts)
+        timing.write(flags.json, "sizes", tables)
 
 
 if __name__ == "__main__":

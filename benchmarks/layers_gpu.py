@@ -1,10 +1,10 @@
-"""Where the time of DME and F-CNN goes: each convolution alone, next to its roofline.
+"""Time of each convolution of DME and F-CNN alone, against its roofline.
 
-What gpu.py shows of the layers. A layer is computed without its bias, several times in
-a row, and waited for once: one alone may take less time than to be started. No layer
-can be quicker than a large matrix product, nor than its arrays go through memory,
-unless they stay in a cache. The sum may be compared with the forward pass of the same
-batch: the rest of that is biases, ReLU, pooling, and the fusion of these.
+networks_gpu.py prints these tables. A call computes a layer several times without its
+bias and waits once, because one layer may take less time than its launch. The roofline
+is the lesser of the rate of a large matrix product and of the memory bandwidth; arrays
+that stay in a cache may exceed the latter. The forward pass of the same batch has in
+addition biases, ReLU, pooling, and the fusion of these.
 """
 
 import math
@@ -29,89 +29,89 @@ REPEATS = 10
 
 
 class Speed(NamedTuple):
-    """What the device was measured to do at best: (JAX's, PyTorch's)."""
+    """Measured peak rates of the device, each (JAX's, PyTorch's)."""
 
     peaks: list  # GFLOP/s of a large matrix product in the dtype
     bandwidths: list  # GB/s, read and written
 
 
 class Layer(NamedTuple):
-    """A convolution, and what it is given."""
+    """A convolution with its input shape and kernel."""
 
     module: nn.Module  # without a bias
-    shape: tuple  # of its input
+    shape: tuple  # of the input
     kernel: jax.typing.ArrayLike
-    operations: int
+    operations: int  # FLOPs
     elements: int  # read and written: input, kernel, output
 
 
 def layers(weights, batch):
-    """The convolutions of DME and F-CNN by name, as they meet a batch."""
-    met = {}
+    """Returns the convolutions of DME and F-CNN on a batch, by name."""
+    calls = {}
 
     def intercept(method, args, kwargs, context):
         module, y = context.module, method(*args, **kwargs)
         if isinstance(module, (nn.Conv, FractionallyStridedConv)):
             bare = module.clone(parent=None, name=None, use_bias=False)
-            met["/".join(module.path)] = bare, args[0].shape, y.size
+            calls["/".join(module.path)] = bare, args[0].shape, y.size
         return y
 
     with nn.intercept_methods(intercept):
         jax.eval_shape(torch_twins.jax_network("float32"), weights, batch)
-    found = {}
-    for name, (bare, shape, size) in met.items():
+    named_layers = {}
+    for name, (bare, shape, size) in calls.items():
         kernel = weights[f"{name}/kernel"]
         (work,) = flops.layer_flops(bare, shape).values()
         elements = math.prod(shape) + kernel.size + size
-        found[name] = Layer(bare, shape, kernel, work, elements)
-    return found
+        named_layers[name] = Layer(bare, shape, kernel, work, elements)
+    return named_layers
 
 
 def roofline(layer, place, speed):
-    """GFLOP/s that a layer cannot exceed: by its operations, and by its bytes."""
-    moved = layer.elements * jnp.dtype(place.dtype).itemsize
-    return min(max(speed.peaks), max(speed.bandwidths) * layer.operations / moved)
+    """Returns the largest possible GFLOP/s of a layer, by operations and by bytes."""
+    moved_bytes = layer.elements * jnp.dtype(place.dtype).itemsize
+    return min(max(speed.peaks), max(speed.bandwidths) * layer.operations / moved_bytes)
 
 
 def speed_of(place, side):
-    """What the device does with square matrices."""
+    """Measures the device with square matrices."""
     return Speed(networks_cpu.peak(side, place=place), bandwidth(side, place))
 
 
 def sentence(speed):
-    """What is printed of it."""
+    """Formats the peak rates."""
     product, memory = (
-        f"{ours / 1e3:.3g} T{unit} in JAX, {theirs / 1e3:.3g} in PyTorch"
-        for (ours, theirs), unit in zip(speed, ("FLOP/s", "B/s"), strict=True)
+        f"{in_jax / 1e3:.3g} T{unit} in JAX, {in_torch / 1e3:.3g} in PyTorch"
+        for (in_jax, in_torch), unit in zip(speed, ("FLOP/s", "B/s"), strict=True)
     )
     return f"matrix product {product}; memory {memory}"
 
 
 def bandwidth(side, place, rounds=5):
-    """GB/s of adding 1 to a square matrix, read and written: (JAX's, PyTorch's)."""
-    ours, theirs = torch_twins.placed(np.zeros((side, side), np.float32), place)
+    """Measures GB/s read and written by x + 1 of a square matrix, per framework."""
+    jax_array, tensor = torch_twins.placed(np.zeros((side, side), np.float32), place)
     add = jax.jit(lambda x: x + 1)
     calls = {
-        "jax": repeated(lambda: add(ours)),
-        "torch": repeated(lambda: theirs + 1),
+        "jax": repeated(lambda: add(jax_array)),
+        "torch": repeated(lambda: tensor + 1),
     }
     seconds = timing.interleaved(calls, rounds + 1)  # the first compiles
-    moved = 2 * REPEATS * ours.nbytes
-    return [1e-9 * moved / min(times) for times in seconds.values()]
+    moved_bytes = 2 * REPEATS * jax_array.nbytes
+    return [1e-9 * moved_bytes / min(times) for times in seconds.values()]
 
 
 def repeated(start):
-    """`() -> value` of a call that is started several times and waited for at last."""
+    """Returns `() -> value`: starts a call several times, then waits for all."""
 
     def call():
-        found = [start() for _ in range(REPEATS)]
-        return [torch_twins.finished(value) for value in found][-1]
+        values = [start() for _ in range(REPEATS)]
+        return [torch_twins.finished(value) for value in values][-1]
 
     return call
 
 
 def contenders(name, layer, place):
-    """Everything there is to time of a layer, by name; of a T each lowering too."""
+    """Makes all timed calls of a layer, by name; for a T also each lowering."""
     modules = {OURS: layer.module}
     if isinstance(layer.module, FractionallyStridedConv):
         modules |= {
@@ -121,12 +121,12 @@ def contenders(name, layer, place):
         }
     x = np.random.default_rng(0).standard_normal(layer.shape, np.float32)
     calls = {REFERENCE: torch_call(name, layer.kernel, x, place)}
-    given = [torch_twins.placed(array, place)[0] for array in (layer.kernel, x)]
-    return calls | {name: jax_call(module, *given) for name, module in modules.items()}
+    arrays = [torch_twins.placed(array, place)[0] for array in (layer.kernel, x)]
+    return calls | {name: jax_call(module, *arrays) for name, module in modules.items()}
 
 
 def jax_call(module, kernel, x):
-    """`() -> output` of a layer in JAX, repeated."""
+    """Returns `() -> output` of a layer in JAX, repeated."""
     compiled = jax.jit(
         lambda kernel, x: module.apply(to_variables({"kernel": kernel}), x)
     )
@@ -134,7 +134,7 @@ def jax_call(module, kernel, x):
 
 
 def torch_call(name, kernel, x, place):
-    """`() -> output` of the same layer in PyTorch, repeated."""
+    """Returns `() -> output` of the same layer in PyTorch, repeated."""
     layout = torch.channels_last
     kernels = torch_twins.parameters_of({f"{name}/kernel": kernel}, layout, place)
     (kernel,) = (value.detach().to(place.torch_dtype) for value in kernels.values())
@@ -145,10 +145,10 @@ def torch_call(name, kernel, x, place):
 
 
 def measured(name, layer, place, speed, rounds):
-    """A layer's operations, its roofline and its contenders' rows.
+    """Measures a layer; returns its operations, roofline and contenders' rows.
 
     Raises:
-      SystemExit: the contenders do not agree.
+      SystemExit: the results differ.
     """
     calls = contenders(name, layer, place)
     torch_twins.agree(calls, times=2, tolerance=torch_twins.tolerance(place))
@@ -158,7 +158,7 @@ def measured(name, layer, place, speed, rounds):
 
 
 def rates(seconds, operations, limit):
-    """`network.rates` of calls that repeat a layer, with the share of its roofline."""
+    """Computes `networks_cpu.rates` of one repeat, and the share of the roofline."""
     once = {name: [t / REPEATS for t in times] for name, times in seconds.items()}
     table = networks_cpu.rates(once, operations)
     for row in table.values():
@@ -167,22 +167,22 @@ def rates(seconds, operations, limit):
 
 
 def cell(row):
-    """A contender's milliseconds, TFLOP/s and share of the roofline."""
+    """Formats the milliseconds, the TFLOP/s and the share of the roofline."""
     rate = f"{row['gflops'] / 1e3:.3g} TFLOP/s, {row['share']:.2f}"
     return f"{1e3 * row['seconds']:.3g} ms, {rate}"
 
 
 def markdown(table):
-    """A row per layer, a column per contender; the sum, with T in each lowering."""
-    rivals = [found["contenders"] for found in table.values()]
-    names = list(dict.fromkeys(name for rows in rivals for name in rows))
+    """Formats one row per layer, one column per contender, and the sum."""
+    columns = [layer["contenders"] for layer in table.values()]
+    names = list(dict.fromkeys(name for column in columns for name in column))
     head = ["layer alone: time, rate, share of its roofline", "GFLOP", "roofline"]
     rows = [head + names, ["---"] + ["---:"] * (2 + len(names))]
-    for layer, found in table.items():
-        numbers = f"{found['operations'] / 1e9:.3g}", f"{found['roofline'] / 1e3:.3g}"
-        known = found["contenders"]
-        cells = [cell(known[name]) if name in known else "" for name in names]
-        rows.append([layer, *numbers, *cells])
-    sums = [sum(rows.get(n, rows[OURS])["seconds"] for rows in rivals) for n in names]
+    for name, layer in table.items():
+        numbers = f"{layer['operations'] / 1e9:.3g}", f"{layer['roofline'] / 1e3:.3g}"
+        contenders = layer["contenders"]
+        cells = [cell(contenders[n]) if n in contenders else "" for n in names]
+        rows.append([name, *numbers, *cells])
+    sums = [sum(c.get(n, c[OURS])["seconds"] for c in columns) for n in names]
     rows.append(["sum", "", "", *(f"{1e3 * total:.3g} ms" for total in sums)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

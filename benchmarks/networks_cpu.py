@@ -1,14 +1,14 @@
-"""How fast are DME and F-CNN, next to the same networks in PyTorch?
+"""Speed of DME and F-CNN on a CPU against the same networks in PyTorch.
 
     python benchmarks/networks_cpu.py [--rounds 5] [--compile] [--json FILE]
 
-One 1024 x 768 photograph forward, a batch of eight 256 x 192 crops forward, and a
-training step (loss L_E, Adam) on such a batch, float32, context maps given. We divide a
-batch over two virtual devices. All contenders take turns in every round, each alone on
-all cores; a cell is the median over the rounds of time / time of PyTorch's eager form
-with channels_last in that round, with its quartiles. What the contenders compute is
-compared before anything is timed. GFLOP/s are the convolutions' operations, as PyTorch
-counts them, beside the machine's own for a large matrix product.
+Tasks: one 1024 x 768 image forward, a batch of eight 256 x 192 crops forward, and a
+training step (loss L_E, Adam) on such a batch, in float32, with given context maps.
+cpcnn_jax splits a batch over two virtual devices. All contenders take turns in every
+round, each alone on all cores. A cell is the ratio to the time of eager PyTorch with
+channels_last in the same round: the median and the quartiles over the rounds. The
+results are compared before the timing. GFLOP/s are the convolutions' operations, as
+PyTorch counts them; the last line gives those of a large matrix product.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from torch_twins import CPU, REFERENCE
 
 
 def contenders(weights, batch, *, train, with_compiled):
-    """Everything there is to time, by name."""
+    """Makes all timed calls, by name."""
     layouts = {
         REFERENCE: dict(layout=torch.channels_last),
         "torch contiguous": dict(layout=torch.contiguous_format),
@@ -40,12 +40,12 @@ def contenders(weights, batch, *, train, with_compiled):
         for name, options in layouts.items()
     }
     devices = jax.devices("cpu")[: len(batch["image"])]
-    ours = torch_twins.jax_training if train else torch_twins.jax_forward
-    return calls | {"cpcnn_jax": ours(weights, batch, devices=devices)}
+    make_call = torch_twins.jax_training if train else torch_twins.jax_forward
+    return calls | {"cpcnn_jax": make_call(weights, batch, devices=devices)}
 
 
 def rates(seconds, operations):
-    """`timing.ratios`, and the GFLOP/s that each contender reached."""
+    """Computes `timing.ratios` and the GFLOP/s of each contender."""
     table = timing.ratios(seconds, REFERENCE)
     for row in table.values():
         row["gflops"] = operations / row["seconds"] / 1e9
@@ -53,37 +53,37 @@ def rates(seconds, operations):
 
 
 def operations(weights, batch, *, train, place=CPU):
-    """Floating-point operations of the convolutions, as PyTorch counts them."""
+    """Counts the FLOPs of the convolutions with PyTorch's counter."""
     with FlopCounterMode(display=False) as counter:
         torch_twins.torch_calls(weights, batch, torch.contiguous_format, place)[train]()
     return counter.get_total_flops()
 
 
 def peak(side=3000, rounds=5, place=CPU):
-    """GFLOP/s of a large matrix product in the place's dtype: (JAX's, PyTorch's)."""
+    """Measures the GFLOP/s of a large matrix product in JAX and in PyTorch."""
     a = np.random.default_rng(0).random((side, side), np.float32)
-    ours, theirs = torch_twins.placed(a, place)
+    jax_array, tensor = torch_twins.placed(a, place)
     product = jax.jit(jnp.matmul)
     calls = {
-        "jax": lambda: torch_twins.finished(product(ours, ours)),
-        "torch": lambda: torch_twins.finished(theirs.matmul(theirs)),
+        "jax": lambda: torch_twins.finished(product(jax_array, jax_array)),
+        "torch": lambda: torch_twins.finished(tensor.matmul(tensor)),
     }
     seconds = timing.interleaved(calls, rounds + 1)  # the first compiles
     return [2e-9 * side**3 / min(times) for times in seconds.values()]
 
 
 def machine(rounds):
-    """Where it was measured, with what."""
-    ours, theirs = peak()
+    """Describes the machine and the versions."""
+    jax_peak, torch_peak = peak()
     return (
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
-        f"matrix product {ours:.0f} GFLOP/s in JAX, {theirs:.0f} in PyTorch; "
+        f"matrix product {jax_peak:.0f} GFLOP/s in JAX, {torch_peak:.0f} in PyTorch; "
         f"jax {jax.__version__}, torch {torch.__version__}, {rounds} rounds"
     )
 
 
 def cell(row):
-    """A contender's ratio with its quartiles, its seconds and its GFLOP/s."""
+    """Formats a ratio with its quartiles, the seconds and the GFLOP/s."""
     return (
         f"{row['median']:.2f} ({row['low']:.2f}-{row['high']:.2f}), "
         f"{row['seconds']:.2f} s, {row['gflops']:.0f} GFLOP/s"
@@ -91,7 +91,7 @@ def cell(row):
 
 
 def markdown(columns, cell=cell, head=f"time / time of {REFERENCE}"):
-    """A row per contender, a column per task."""
+    """Formats one row per contender, one column per task."""
     rows = [[head, *columns], ["---"] + ["---:"] * len(columns)]
     for name in next(iter(columns.values())):
         rows.append([name, *(cell(column[name]) for column in columns.values())])
@@ -99,15 +99,15 @@ def markdown(columns, cell=cell, head=f"time / time of {REFERENCE}"):
 
 
 def main():
-    """Measure, print the table, add it to a JSON file if asked to."""
+    """Measures, prints the table and optionally adds it to a JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="at least 2")
     parser.add_argument(
         "--compile",
         action="store_true",
-        help="torch.compile too (needs a C++ compiler)",
+        help="also time torch.compile (needs a C++ compiler)",
     )
-    parser.add_argument("--json", metavar="FILE", help="also put the table here")
+    parser.add_argument("--json", metavar="FILE", help="also write the table here")
     flags = parser.parse_args()
     weights = torch_twins.first_weights()
     columns = {}
@@ -125,8 +125,8 @@ def main():
     where = machine(flags.rounds)
     print(f"\n{where}")
     if flags.json:
-        found = dict(where=where, rounds=flags.rounds, columns=columns)
-        timing.write(flags.json, "network", found)
+        table = dict(where=where, rounds=flags.rounds, columns=columns)
+        timing.write(flags.json, "network", table)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,21 @@
-"""How fast are DME and F-CNN on a GPU, next to torch.compile and to what it can do?
+"""Speed of DME and F-CNN on a GPU against PyTorch, torch.compile and the GPU's peak.
 
     python benchmarks/networks_gpu.py [--rounds 20] [--device gpu] [--json FILE]
 
-One 1024 x 768 photograph forward, a batch of 32 crops of 256 x 192 forward, and a
-training step (loss L_E, Adam) on them, on one device, in float32 and in bfloat16,
-context maps given. On a GPU float32 means that both frameworks may round to TF32 inside
-products and convolutions: JAX does by itself, PyTorch only inside convolutions, so both
-are told to. bfloat16 is computed as our training does (weights, biases, sums and Adam
-in float32), in PyTorch by autocast. PyTorch tries several of cuDNN's algorithms, as XLA
-does, and has a fused Adam; torch.compile is as it comes, for the one shape.
+Tasks: one 1024 x 768 image forward, a batch of 32 crops of 256 x 192 forward, and a
+training step (loss L_E, Adam) on them, on one device, in float32 and in bfloat16, with
+given context maps. On a GPU both frameworks may round float32 to TF32 in products and
+convolutions. bfloat16 is computed as in our training (weights, biases, sums and Adam in
+float32), in PyTorch by autocast. PyTorch tries several cuDNN algorithms, as XLA does,
+and uses a fused Adam; torch.compile has its default options and a static shape.
 
-All contenders take turns in every round, a call ends when its result is there, and
-nothing is copied to the host. What they compute is compared before anything is timed. A
-cell is the median over the rounds of time / time of PyTorch's eager form with
-channels_last in that round, with its quartiles, then the rate of the convolutions'
-operations and its share of the peak: the larger of both frameworks' rates for a large
-matrix product in that dtype. A training step is one program for both lowerings, since
-derivatives always take "auto" (primitive.py). At the end each convolution of the batch
-alone (gpu_layers.py).
+All contenders take turns in every round. A call waits for its result and leaves it on
+the device. The results are compared before the timing. A cell is the ratio to the time
+of eager PyTorch with channels_last in the same round (median and quartiles), the rate
+of the convolutions' operations and its share of the peak. The peak is the larger rate
+of both frameworks for a large matrix product in that dtype. A training step is the same
+program for both lowerings, since derivatives always use "auto" (layers/primitive.py).
+The last tables hold each convolution of the batch alone (layers_gpu.py).
 """
 
 import argparse
@@ -25,7 +23,7 @@ import os
 import platform
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")  # before JAX is imported
-os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.5")  # PyTorch needs some
+os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.5")  # for PyTorch, too
 
 import jax
 import layers_gpu
@@ -47,24 +45,24 @@ LITERAL_MODEL = CPCNN(gce=None, lce=None, fcnn=FusionCNN(lowering="zero_insertio
 
 
 def device_of(asked):
-    """The "cpu" or "gpu" to measure: a GPU if not asked, where both frameworks see one.
+    """Chooses "cpu" or "gpu"; by default the GPU, if both frameworks find one.
 
     Raises:
-      SystemExit: only one of them does, or none does and it was asked for.
+      SystemExit: a GPU was requested or found, but not by both frameworks.
     """
-    sees = {
+    finds_gpu = {
         "JAX": jax.default_backend() == "gpu",
         "PyTorch": torch.cuda.is_available(),
     }
-    if asked == "cpu" or not (asked or any(sees.values())):
+    if asked == "cpu" or not (asked or any(finds_gpu.values())):
         return "cpu"
-    for name in (name for name, seen in sees.items() if not seen):
-        raise SystemExit(f"{name} sees no GPU; on the CPU: --device cpu")
+    for name in (name for name, found in finds_gpu.items() if not found):
+        raise SystemExit(f"{name} finds no GPU; on the CPU: --device cpu")
     return "gpu"
 
 
 def allow_tf32():
-    """Both frameworks round float32 to TF32 on a GPU, and try cuDNN's algorithms."""
+    """Lets both frameworks round float32 to TF32 and try cuDNN's algorithms."""
     jax.config.update("jax_default_matmul_precision", "tensorfloat32")
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
@@ -72,23 +70,23 @@ def allow_tf32():
 
 
 def contenders(weights, batch, place, *, train, with_compiled):
-    """Everything there is to time, by name."""
+    """Makes all timed calls, by name."""
 
-    def theirs(compiled):
-        given = weights, batch, torch.channels_last, place
-        return torch_twins.torch_calls(*given, compiled=compiled)[train]
+    def torch_call(compiled):
+        arguments = weights, batch, torch.channels_last, place
+        return torch_twins.torch_calls(*arguments, compiled=compiled)[train]
 
-    ours = torch_twins.jax_training if train else torch_twins.jax_forward
-    calls = {REFERENCE: theirs(False)}
-    calls |= {COMPILED: theirs(True)} if with_compiled else {}
+    jax_call = torch_twins.jax_training if train else torch_twins.jax_forward
+    calls = {REFERENCE: torch_call(False)}
+    calls |= {COMPILED: torch_call(True)} if with_compiled else {}
     return calls | {
-        OURS: ours(weights, batch, place),
-        LITERAL: ours(weights, batch, place, model=LITERAL_MODEL),
+        OURS: jax_call(weights, batch, place),
+        LITERAL: jax_call(weights, batch, place, model=LITERAL_MODEL),
     }
 
 
 def tasks(flags):
-    """What is computed: [(title, (batch, height, width), whether to train)]."""
+    """Lists the tasks as (title, (batch, height, width), train)."""
     width, height = flags.photograph
     photograph = f"{width} x {height}", (1, height, width)
     width, height = flags.crop
@@ -104,18 +102,19 @@ def tasks(flags):
 
 
 def measured(calls, place, rounds):
-    """Each contender's ratios, and ours to torch.compile and to the literal form.
+    """Times all contenders.
 
     Args:
-      calls: by name, from `contenders`.
-      place: where they compute.
+      calls: timed calls by name, from `contenders`.
+      place: device and dtype.
       rounds: at least 2.
 
     Returns:
-      Seconds of each round by name, and `timing.ratios`' row of ours to each rival.
+      Seconds of each round by name, and the rows of `timing.ratios` of cpcnn_jax to
+      torch.compile and to the zero-insertion lowering.
 
     Raises:
-      SystemExit: they do not agree.
+      SystemExit: the results differ.
     """
     torch_twins.agree(calls, times=3, tolerance=torch_twins.tolerance(place))
     seconds = timing.interleaved(calls, rounds)
@@ -126,7 +125,7 @@ def measured(calls, place, rounds):
 
 
 def of_networks(weights, place, speed, flags):
-    """The rows of each task, and how ours does next to its rivals, by title."""
+    """Measures each task; returns its rows and its pairs of contenders, by title."""
     columns, pairs = {}, {}
     for title, sizes, train in tasks(flags):
         batch = torch_twins.arrays(*sizes)
@@ -142,33 +141,33 @@ def of_networks(weights, place, speed, flags):
 
 
 def of_layers(weights, place, speed, flags):
-    """The rows of each convolution of the batch of crops, by name."""
+    """Measures each convolution of the batch of crops; returns rows by name."""
     width, height = flags.crop
-    found = layers_gpu.layers(weights, torch_twins.arrays(flags.batch, height, width))
+    layers = layers_gpu.layers(weights, torch_twins.arrays(flags.batch, height, width))
     return {
         name: layers_gpu.measured(name, layer, place, speed, flags.rounds)
-        for name, layer in found.items()
+        for name, layer in layers.items()
     }
 
 
 def ratio(row):
-    """A ratio with its quartiles."""
+    """Formats a ratio with its quartiles."""
     return f"{row['median']:.2f} ({row['low']:.2f}-{row['high']:.2f})"
 
 
 def cell(row):
-    """A contender's ratio, milliseconds, TFLOP/s and share of the peak."""
+    """Formats a ratio, the milliseconds, the TFLOP/s and the share of the peak."""
     return f"{ratio(row)}, {layers_gpu.cell(row)}"
 
 
 def precision(place):
-    """What float32 means on a GPU."""
+    """Describes the precision of the place's dtype."""
     tf32 = place == torch_twins.Place("gpu", "float32")
     return f"{place.dtype} (TF32 allowed in both)" if tf32 else place.dtype
 
 
 def machine(device, rounds):
-    """Where it was measured, with what."""
+    """Describes the device and the versions."""
     name = platform.processor() or platform.machine()
     if device == "gpu":
         versions = torch.version.cuda, torch.backends.cudnn.version()
@@ -177,27 +176,27 @@ def machine(device, rounds):
 
 
 def flags_given():
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--rounds", type=int, default=20, help="at least 2")
-    add("--device", choices=("cpu", "gpu"), help="a GPU where both frameworks see one")
+    add("--device", choices=("cpu", "gpu"), help="default: a GPU that both find")
     add("--photograph", type=size_of, default="1024x768", help=SIZE)
     add("--crop", type=size_of, default="256x192", help=SIZE)
-    add("--batch", type=int, default=32, help="crops")
-    add("--side", type=int, default=8192, help="of the matrix that gives the peak")
+    add("--batch", type=int, default=32, help="number of crops")
+    add("--side", type=int, default=8192, help="of the matrix for the peak")
     add(
         "--compile",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="torch.compile too (needs a C++ compiler)",
+        help="also time torch.compile (needs a C++ compiler)",
     )
-    add("--json", metavar="FILE", help="also put the tables here")
+    add("--json", metavar="FILE", help="also write the tables here")
     return parser.parse_args()
 
 
 def main():
-    """Measure, print the tables, add them to a JSON file if asked to."""
+    """Measures, prints the tables and optionally adds them to a JSON file."""
     flags = flags_given()
     device = device_of(flags.device)
     if device == "gpu":

@@ -1,4 +1,4 @@
-"""What benchmarks share: contenders in turns, ratios of one round, one JSON file."""
+"""Timing in turns, ratios per round and the JSON file, for all benchmarks."""
 
 import json
 import statistics
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 def seconds_of(call: Callable, *arguments, **options) -> float:
-    """How long one call takes."""
+    """Measures the seconds of one call."""
     start = time.perf_counter()
     call(*arguments, **options)
     return time.perf_counter() - start
 
 
 def interleaved(calls: dict[str, Callable], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each round, by name: the contenders take turns."""
+    """Measures the seconds of each call in each round, by name, in turns."""
     seconds = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
@@ -26,27 +26,27 @@ def interleaved(calls: dict[str, Callable], rounds: int) -> dict[str, list[float
 def ratios(
     seconds: dict[str, list[float]], reference: str
 ) -> dict[str, dict[str, float]]:
-    """Each contender's time over the reference's in the same round.
+    """Computes each contender's time over the reference's in the same round.
 
     Args:
-      seconds: of each round, by name; at least 2 rounds.
-      reference: the name whose times are 1.
+      seconds: seconds of each round, by name; at least 2 rounds.
+      reference: name of the contender with ratio 1.
 
     Returns:
-      By name {"median", "low", "high": of the ratios, with their quartiles, "seconds":
-      the median time}.
+      Rows by name: "median", "low" and "high" (quartiles) of the ratios, and
+      "seconds", the median time.
     """
     table = {}
     for name, times in seconds.items():
         pairs = zip(times, seconds[reference], strict=True)
         low, median, high = statistics.quantiles([a / b for a, b in pairs])
-        middle = statistics.median(times)
-        table[name] = dict(median=median, low=low, high=high, seconds=middle)
+        row = dict(median=median, low=low, high=high, seconds=statistics.median(times))
+        table[name] = row
     return table
 
 
-def write(file: str, benchmark: str, found: dict) -> None:
-    """Put what a benchmark found into a JSON file, beside what others put there."""
+def write(file: str, benchmark: str, table: dict) -> None:
+    """Writes a benchmark's table to a JSON file, beside the tables of the others."""
     path = Path(file)
-    known = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(known | {benchmark: found}, indent=2))
+    tables = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(tables | {benchmark: table}, indent=2))

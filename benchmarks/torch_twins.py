@@ -1,8 +1,8 @@
-"""DME and F-CNN in JAX and in PyTorch: what network.py and gpu.py time.
+"""DME and F-CNN in JAX and in PyTorch, for networks_cpu.py and networks_gpu.py.
 
-Both get the same weights and the same batch, and both compute where a `Place` says. A
-call waits for its result and leaves it on its device; `agree` looks at it before
-anything is timed.
+Both have the same weights and the same batch, and compute on the device and in the
+dtype of a `Place`. A call waits for its result and leaves it on its device. `agree`
+compares the results before the timing.
 """
 
 from typing import NamedTuple
@@ -25,29 +25,29 @@ from cpcnn_jax.training import mixed_precision
 
 REFERENCE = "torch channels_last"
 RATE = 1e-4  # of Adam
-MODEL = CPCNN(gce=None, lce=None)  # the benchmark gives the context itself
-CONTEXT = 10  # maps
+MODEL = CPCNN(gce=None, lce=None)  # the context maps are inputs
+CONTEXT = 10  # number of context maps
 
 
 class Place(NamedTuple):
-    """On which device, and in which dtype; weights, losses and Adam stay float32."""
+    """Device and dtype of the computation; weights, losses and Adam stay float32."""
 
     device: str = "cpu"  # or "gpu"
     dtype: str = "float32"  # or "bfloat16"
 
     @property
     def jax_devices(self):
-        """One device, as JAX takes it."""
+        """List of one device of JAX."""
         return jax.devices(self.device)[:1]
 
     @property
     def torch_device(self):
-        """The same as PyTorch calls it."""
+        """PyTorch's name of the device."""
         return "cuda" if self.device == "gpu" else self.device
 
     @property
     def torch_dtype(self):
-        """PyTorch's name of the dtype."""
+        """PyTorch's dtype."""
         return getattr(torch, self.dtype)
 
 
@@ -55,7 +55,7 @@ CPU = Place()
 
 
 def arrays(batch, height, width):
-    """Images, true densities and context maps of one batch."""
+    """Draws images, ground-truth densities and context maps of one batch."""
     random = np.random.default_rng(0)
     image = random.random((batch, height, width, 3), np.float32)
     density = random.random((batch, height, width, 1), np.float32) / 500
@@ -64,7 +64,7 @@ def arrays(batch, height, width):
 
 
 def first_weights():
-    """Weights of DME and F-CNN, a flat dict of arrays."""
+    """Initializes DME and F-CNN; returns a flat dict of arrays."""
     small = {name: jnp.asarray(x) for name, x in arrays(1, 64, 64).items()}
     tree = jax.jit(MODEL.init)(
         jax.random.key(0), small["image"], context=small["context"]
@@ -73,15 +73,15 @@ def first_weights():
 
 
 def placed(array, place):
-    """An array on the place's device and in its dtype: (JAX's, PyTorch's)."""
+    """Puts an array on the place's device in its dtype: (JAX's, PyTorch's)."""
     (device,) = place.jax_devices
-    ours = jax.device_put(jnp.asarray(array, place.dtype), device)
-    theirs = torch.tensor(array).to(place.torch_device, place.torch_dtype)
-    return ours, theirs
+    jax_array = jax.device_put(jnp.asarray(array, place.dtype), device)
+    tensor = torch.tensor(array).to(place.torch_device, place.torch_dtype)
+    return jax_array, tensor
 
 
 def finished(value):
-    """Wait until a value is computed: arrays of JAX, or a tensor."""
+    """Waits until a value, of JAX or PyTorch, is computed; returns it."""
     if not isinstance(value, torch.Tensor):
         return jax.block_until_ready(value)
     if value.is_cuda:
@@ -90,14 +90,14 @@ def finished(value):
 
 
 def on_host(value):
-    """What a call gave, in NumPy and in float32."""
+    """Converts the result of a call to NumPy in float32."""
     if isinstance(value, torch.Tensor):
         value = value.detach().float().cpu()
     return np.asarray(value, np.float32)
 
 
 def jax_network(dtype, model=MODEL):
-    """(weights, batch) -> density in float32, computed in the dtype as in training."""
+    """Returns (weights, batch) -> density in float32, computed in the dtype."""
 
     @nn.intercept_methods(mixed_precision.biases_apart)
     def estimate(weights, batch):
@@ -110,15 +110,15 @@ def jax_network(dtype, model=MODEL):
 
 
 def jax_forward(weights, batch, place=CPU, *, devices=None, model=MODEL):
-    """`() -> density`, the batch divided over the devices: the place's, or others."""
+    """Returns `() -> density`, with the batch divided over the devices."""
     strategy = data_parallel.jit_strategy(devices or place.jax_devices)
-    given = strategy.place_state(weights), strategy.place_batch(batch)
+    arguments = strategy.place_state(weights), strategy.place_batch(batch)
     compiled = jax.jit(jax_network(place.dtype, model))
-    return lambda: finished(compiled(*given))
+    return lambda: finished(compiled(*arguments))
 
 
 def jax_training(weights, batch, place=CPU, *, devices=None, model=MODEL):
-    """`() -> loss`, a step of Adam, the batch divided over the devices."""
+    """Returns `() -> loss`, a step of Adam, with the batch divided over the devices."""
     tx = optax.adam(RATE)
     strategy = data_parallel.jit_strategy(devices or place.jax_devices)
     estimate = jax_network(place.dtype, model)
@@ -133,30 +133,30 @@ def jax_training(weights, batch, place=CPU, *, devices=None, model=MODEL):
         return (optax.apply_updates(params, updates), opt_state), value
 
     compiled = strategy.wrap(step)
-    given = strategy.place_batch(batch)
+    placed_batch = strategy.place_batch(batch)
     state = strategy.place_state((weights, tx.init(weights)))
 
     def call():
         nonlocal state
-        state, value = finished(compiled(state, given))
+        state, value = finished(compiled(state, placed_batch))
         return value
 
     return call
 
 
 def images(array, layout, place=CPU):
-    """`[B, H, W, C]` as PyTorch takes it: float32 `[B, C, H, W]`."""
-    moved = torch.tensor(np.array(array), device=place.torch_device)
-    return moved.permute(0, 3, 1, 2).contiguous(memory_format=layout)
+    """Converts `[B, H, W, C]` to PyTorch's float32 `[B, C, H, W]`."""
+    tensor = torch.tensor(np.array(array), device=place.torch_device)
+    return tensor.permute(0, 3, 1, 2).contiguous(memory_format=layout)
 
 
 def parameters_of(weights, layout, place=CPU):
-    """The weights as PyTorch's layers take them, by the same names."""
+    """Converts weights to parameters of PyTorch's layers, by the same names."""
     parameters = {}
     for name, value in weights.items():
         value = torch.tensor(np.array(value), device=place.torch_device)
         if name.endswith("kernel"):
-            if "/t" in name:  # T: [k, k, in, out] slides flipped in PyTorch
+            if "/t" in name:  # T: PyTorch flips the kernel
                 value = value.flip(0, 1).permute(2, 3, 0, 1)
             else:
                 value = value.permute(3, 2, 0, 1)
@@ -166,14 +166,14 @@ def parameters_of(weights, layout, place=CPU):
 
 
 def torch_layer(x, name, kernel, bias=None):
-    """A layer in PyTorch; its name says whether it is a T."""
+    """Computes a layer in PyTorch; a T has "/t" in its name."""
     if "/t" in name:
         return F.conv_transpose2d(x, kernel, bias, stride=2, padding=1)
     return F.conv2d(x, kernel, bias, padding="same")
 
 
 def twin(weights, layout, place=CPU):
-    """The two networks in PyTorch: parameters, and a function (image, context)."""
+    """Returns the PyTorch parameters and a function (image, context) -> density."""
     parameters = parameters_of(weights, layout, place)
 
     def layer(x, name):
@@ -203,27 +203,27 @@ def twin(weights, layout, place=CPU):
 
 
 def compiled_network(network):
-    """By torch.compile as it is, for one shape; what was compiled before is forgotten.
+    """Applies torch.compile with default options and a static shape.
 
-    It would take a second shape of the same code as a reason to compile for all.
+    The reset avoids a compilation for dynamic shapes after a second shape.
     """
     torch.compiler.reset()
     return torch.compile(network, dynamic=False, fullgraph=True)
 
 
 def torch_calls(weights, batch, layout, place=CPU, *, compiled=False):
-    """`() -> density` and `() -> loss` in PyTorch; autocast if not float32."""
+    """Returns `() -> density` and `() -> loss` in PyTorch; autocast if not float32."""
     parameters, network = twin(weights, layout, place)
     network = compiled_network(network) if compiled else network
     image, context, density = (
         images(batch[name], layout, place) for name in ("image", "context", "density")
     )
-    fused = place.device == "gpu"  # one kernel for all weights, the quickest there
-    optimiser = torch.optim.Adam(parameters.values(), lr=RATE, fused=fused)
+    fused = place.device == "gpu"  # one kernel for all weights
+    optimizer = torch.optim.Adam(parameters.values(), lr=RATE, fused=fused)
 
     def estimate():
-        narrowed = place.dtype != "float32"
-        with torch.autocast(place.torch_device, torch.bfloat16, enabled=narrowed):
+        is_half = place.dtype != "float32"
+        with torch.autocast(place.torch_device, torch.bfloat16, enabled=is_half):
             return network(image, context).float()
 
     @torch.no_grad()
@@ -231,34 +231,34 @@ def torch_calls(weights, batch, layout, place=CPU, *, compiled=False):
         return finished(estimate().permute(0, 2, 3, 1))
 
     def training():
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         value = ((100 * (estimate() - density)) ** 2).mean()
         value.backward()
-        optimiser.step()
+        optimizer.step()
         return finished(value.detach())
 
     return forward, training
 
 
 def tolerance(place):
-    """What `agree` allows, for what is rounded in each layer: on a GPU, to TF32."""
+    """Returns the relative tolerance of `agree`; float32 is TF32 on a GPU."""
     if place.dtype == "bfloat16":
         return 5e-2
     return 1e-2 if place.device == "gpu" else 1e-3
 
 
 def agree(calls, *, times, tolerance=1e-3):
-    """Every contender computes the same, the training after some steps of Adam too.
+    """Checks that all contenders compute the same in each of several calls.
 
-    Losses are compared one by one, densities by their largest value.
+    Losses are compared one by one, densities relative to the largest value.
 
     Raises:
-      SystemExit: one does not; nothing is timed then.
+      SystemExit: a contender differs.
     """
     for _ in range(times):
-        found = {name: on_host(call()) for name, call in calls.items()}
-        expected = found[REFERENCE]
-        for name, value in found.items():
+        results = {name: on_host(call()) for name, call in calls.items()}
+        expected = results[REFERENCE]
+        for name, value in results.items():
             for a, b in zip(*map(np.atleast_1d, (value, expected)), strict=True):
                 if not np.abs(a - b).max() <= tolerance * np.abs(b).max():
                     text = f"{name} differs from {REFERENCE}: nothing was timed"

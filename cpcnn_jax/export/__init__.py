@@ -1,1 +1,1 @@
-"""The trained networks as one file for other programs: StableHLO and ONNX."""
+"""Export of trained networks to one file for other programs: StableHLO and ONNX."""

@@ -1,17 +1,25 @@
-"""An ONNX graph as it is written: node after node, in the order of computation."""
+"""ONNX graph builder: nodes are added one by one, in the order of computation."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-OPSET = 18  # the first in which means and sums both take their axes as an input
-IR_VERSION = 8  # of that time, so that runtimes of 2023 read it
+OPSET = 18  # the first in which ReduceMean and ReduceSum both take axes as an input
+IR_VERSION = 8  # readable by runtimes of 2023
+
+
+def integers(*values: int) -> np.ndarray:
+    """Makes a vector of int64, as ONNX takes shapes and axes."""
+    return np.array(values, np.int64)
 
 
 class Graph:
-    """Calling it adds a node and gives the name of what the node computes.
+    """Graph under construction; a call adds a node and returns its output's name.
 
     Example:
-      >>> import numpy as np
       >>> op = Graph()
       >>> op("Relu", op("Sub", "x", np.float32(1)))
       'Relu_1'
@@ -19,56 +27,60 @@ class Graph:
       ['Sub', 'Relu']
     """
 
-    def __init__(self):
-        """It has no nodes and no constants yet."""
-        self.nodes, self.constants = [], []
+    def __init__(self) -> None:
+        """Starts without nodes and constants."""
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
 
-    def __call__(self, operator, *inputs, **attributes):
-        """Add a node.
+    def __call__(
+        self, operator: str, *inputs: str | np.ndarray | np.generic, **attributes: Any
+    ) -> str:
+        """Adds a node.
 
         Args:
-          operator: of ONNX, such as "Conv".
+          operator: ONNX operator, such as "Conv".
           *inputs: names of values, or arrays, which become constants of the graph.
-          **attributes: of the operator.
+          **attributes: the operator's attributes; `output` names the node's output.
 
         Returns:
-          The name of its output.
+          The name of the node's output.
         """
-        names = [x if isinstance(x, str) else self._constant(x) for x in inputs]
+        names = [x if isinstance(x, str) else self._add_constant(x) for x in inputs]
         output = attributes.pop("output", f"{operator}_{len(self.nodes)}")
         node = helper.make_node(operator, names, [output], output, **attributes)
         self.nodes.append(node)
         return output
 
-    def _constant(self, array):
+    def _add_constant(self, array):
         name = f"constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
-    def model(self, name, inputs, outputs, *, text):
-        """The graph as a file.
+    def to_model(
+        self,
+        name: str,
+        inputs: Mapping[str, Sequence[Any]],
+        outputs: Mapping[str, Sequence[Any]],
+        *,
+        doc: str,
+    ) -> onnx.ModelProto:
+        """Builds the model, with float32 inputs and outputs given as names to shapes.
 
-        Args:
-          name: of the graph.
-          inputs: dict of names to shapes, of integers and of names for what may vary;
-            all are float32.
-          outputs: likewise.
-          text: that says what they mean.
-
-        Returns:
-          `onnx.ModelProto`.
+        A shape holds integers and names of dynamic sizes.
         """
-        ends = [
+        inputs_info, outputs_info = (
             [
                 helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
                 for name, shape in values.items()
             ]
             for values in (inputs, outputs)
-        ]
+        )
         return helper.make_model(
-            helper.make_graph(self.nodes, name, *ends, self.constants),
+            helper.make_graph(
+                self.nodes, name, inputs_info, outputs_info, self.constants
+            ),
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=IR_VERSION,
             producer_name="cpcnn_jax",
-            doc_string=text,
+            doc_string=doc,
         )

@@ -1,123 +1,135 @@
-"""The four networks as ONNX nodes: what the modules in `models` say, in ONNX's words.
+"""GCE, LCE, DME and F-CNN as ONNX nodes, equal to the modules in `models`.
 
-Features come second, `[B, C, H, W]`. `op` is a `onnx_graph.Graph`, `trained` the
-weights as
-a flat dict, from which each layer takes its own by the module's name.
+Channels come second, `[B, C, H, W]`. Each layer takes its weights from a flat dict by
+the module's name.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 
-from cpcnn_jax.config.constants import VGG16_BLOCKS
+from cpcnn_jax.config.constants import PATCH, VGG16_BLOCKS
+from cpcnn_jax.export.onnx_graph import Graph, integers
 from cpcnn_jax.layers import converters
-from cpcnn_jax.models import lce as local
 from cpcnn_jax.models import vgg
-from cpcnn_jax.models.fcnn import PointwiseFusion
+from cpcnn_jax.models.dme import DensityMapEstimator
+from cpcnn_jax.models.fcnn import FusionCNN, PointwiseFusion
+from cpcnn_jax.models.gce import GlobalContextEstimator
+from cpcnn_jax.models.lce import LocalContextEstimator
+
+Weights = Mapping[str, np.ndarray]
 
 
-def gce(op, trained, module, image):
-    """`[B, 3, 224, 224]` to logits `[B, K]`."""
-    x = _vgg16(op, trained, "gce/vgg16", _normalised(op, image), len(VGG16_BLOCKS))
-    return _classified(op, trained, "gce/head", module.head, _flat(op, x))
+def add_gce(
+    op: Graph, weights: Weights, gce: GlobalContextEstimator, image: str
+) -> str:
+    """Adds GCE, from `[B, 3, 224, 224]` to logits `[B, K]`."""
+    x = _vgg16(op, weights, "gce/vgg16", _normalize(op, image), len(VGG16_BLOCKS))
+    return _head(op, weights, "gce/head", gce.hidden_dims, _flatten(op, x))
 
 
-def lce(op, trained, module, patch, parts):
-    """`[B, 3, side, side]` to logits `[N, K]`, of each look's windows row by row."""
-    x = _normalised(op, patch)
-    if module.vgg_blocks:
-        x = _vgg16(op, trained, "lce/vgg16", x, module.vgg_blocks)
-        x = _flat_windows(op, x, parts, local.PATCH >> module.vgg_blocks)
-        return _classified(op, trained, "lce/head", module.head, x)
-    for block in range(1, len(module.features) + 1):
+def add_lce(
+    op: Graph, weights: Weights, lce: LocalContextEstimator, windows: str, parts: int
+) -> str:
+    """Adds LCE, from `[B, 3, side, side]` to logits `[B * parts * parts, K]`."""
+    x = _normalize(op, windows)
+    if lce.vgg_blocks:
+        x = _vgg16(op, weights, "lce/vgg16", x, lce.vgg_blocks)
+        x = _flatten_patches(op, x, parts, PATCH >> lce.vgg_blocks)
+        return _head(op, weights, "lce/head", lce.hidden_dims, x)
+    for block in range(1, len(lce.features) + 1):
         for layer in (1, 2):
-            x = _relu_conv(op, trained, f"lce/conv{block}_{layer}", x, same=False)
+            x = _relu_conv(op, weights, f"lce/conv{block}_{layer}", x, same=False)
         x = _max_pool(op, x)
-    return _classified(op, trained, "lce/head", module.head, _flat(op, x))
+    return _head(op, weights, "lce/head", lce.hidden_dims, _flatten(op, x))
 
 
-def dme(op, trained, module, image):
-    """`[1, 3, H, W]`, multiples of 4, to features `[1, C, H / 4, W / 4]`."""
-    image, found = _normalised(op, image), []
-    for number, column in enumerate(module.columns, start=1):
+def add_dme(op: Graph, weights: Weights, dme: DensityMapEstimator, image: str) -> str:
+    """Adds DME, from `[1, 3, H, W]` to features `[1, C, H / 4, W / 4]`."""
+    image, features = _normalize(op, image), []
+    for number, column in enumerate(dme.columns, start=1):
         x = image
         for layer in range(1, len(column) + 1):
-            x = _relu_conv(op, trained, f"dme/column{number}_conv{layer}", x)
+            x = _relu_conv(op, weights, f"dme/column{number}_conv{layer}", x)
             if layer <= 2:
                 x = _max_pool(op, x)
-        found.append(x)
-    return op("Concat", *found, axis=1)
+        features.append(x)
+    return op("Concat", *features, axis=1)
 
 
-def fcnn(op, trained, module, x):
-    """`[1, C, h, w]` to `[1, 1, 4 h, 4 w]`."""
-    if isinstance(module, PointwiseFusion):
-        x = _conv(op, trained, "fcnn/conv1", x)
-        ones = np.ones((1, 1, 4, 4), np.float32)  # gives a cell's value to its pixels
+def add_fcnn(
+    op: Graph, weights: Weights, fcnn: FusionCNN | PointwiseFusion, x: str
+) -> str:
+    """Adds the fusion, from `[1, C, h, w]` to `[1, 1, 4 h, 4 w]`."""
+    if isinstance(fcnn, PointwiseFusion):
+        x = _conv(op, weights, "fcnn/conv1", x)
+        ones = np.ones((1, 1, 4, 4), np.float32)  # repeats a cell for its pixels
         return op("ConvTranspose", x, ones, strides=[4, 4])
-    x = _relu_conv(op, trained, "fcnn/conv1", x)
-    x = _relu_conv(op, trained, "fcnn/conv2", x)
-    x = _relu_double(op, trained, "fcnn/t1", x)
-    x = _relu_conv(op, trained, "fcnn/conv3", x)
-    x = _relu_double(op, trained, "fcnn/t2", x)
-    return _conv(op, trained, "fcnn/conv4", x)
+    x = _relu_conv(op, weights, "fcnn/conv1", x)
+    x = _relu_conv(op, weights, "fcnn/conv2", x)
+    x = _relu_upsample(op, weights, "fcnn/t1", x)
+    x = _relu_conv(op, weights, "fcnn/conv3", x)
+    x = _relu_upsample(op, weights, "fcnn/t2", x)
+    return _conv(op, weights, "fcnn/conv4", x)
 
 
-def _vgg16(op, trained, name, x, blocks):
-    """VGG-16's first blocks, padded, with a pooling after each."""
+def _vgg16(op, weights, name, x, blocks):
+    """Adds VGG-16's first blocks, with a pooling after each."""
     for block, (_, depth) in enumerate(VGG16_BLOCKS[:blocks], start=1):
         for layer in range(1, depth + 1):
-            x = _relu_conv(op, trained, f"{name}/conv{block}_{layer}", x)
+            x = _relu_conv(op, weights, f"{name}/conv{block}_{layer}", x)
         x = _max_pool(op, x)
     return x
 
 
-def _normalised(op, image):
-    mean, std = (np.float32(v).reshape(1, 3, 1, 1) for v in (vgg.MEAN, vgg.STD))
+def _normalize(op, image):
+    mean, std = (
+        np.array(v, np.float32).reshape(1, 3, 1, 1) for v in (vgg.MEAN, vgg.STD)
+    )
     return op("Div", op("Sub", image, mean), std)
 
 
-def _conv(op, trained, name, x, *, same=True):
-    """A convolution that keeps the size, or one without padding."""
-    kernel = trained[f"{name}/kernel"].transpose(3, 2, 0, 1)
+def _conv(op, weights, name, x, *, same=True):
+    """Adds a convolution with "SAME" padding or without padding."""
+    kernel = weights[f"{name}/kernel"].transpose(3, 2, 0, 1)
     sides = kernel.shape[2:]
     pads = [(k - 1) // 2 for k in sides] + [k // 2 for k in sides]
-    bias = trained[f"{name}/bias"]
+    bias = weights[f"{name}/bias"]
     return op("Conv", x, kernel, bias, pads=pads if same else [0] * 4)
 
 
-def _relu_conv(op, trained, name, x, *, same=True):
-    return op("Relu", _conv(op, trained, name, x, same=same))
+def _relu_conv(op, weights, name, x, *, same=True):
+    return op("Relu", _conv(op, weights, name, x, same=same))
 
 
-def _relu_double(op, trained, name, x):
-    """T: ONNX has an operator for what JAX writes as a convolution of a stretched x."""
-    params = {part: trained[f"{name}/{part}"] for part in ("kernel", "bias")}
+def _relu_upsample(op, weights, name, x):
+    """Adds the fractionally-strided convolution as ONNX's ConvTranspose."""
+    params = {part: weights[f"{name}/{part}"] for part in ("kernel", "bias")}
     padding = (len(params["kernel"]) - 2) // 2
     arrays, attributes = converters.to_onnx(params, strides=2, padding=padding)
-    y = op("ConvTranspose", x, arrays["W"], arrays["B"], **attributes)
-    return op("Relu", y)
+    return op("Relu", op("ConvTranspose", x, arrays["W"], arrays["B"], **attributes))
 
 
 def _max_pool(op, x):
     return op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
 
 
-def _flat(op, x):
-    """`[B, F]`: features pixel by pixel, as in JAX."""
+def _flatten(op, x):
+    """Flattens features pixel by pixel, as in JAX, to `[B, F]`."""
     return op("Flatten", op("Transpose", x, perm=[0, 2, 3, 1]))
 
 
-def _flat_windows(op, x, number, side):
-    """`[B * number * number, F]`: likewise, of so many windows along each axis."""
-    x = op("Reshape", x, np.int64([0, 0, number, side, number, side]))
+def _flatten_patches(op, x, parts, side):
+    """Flattens the features of each patch, to `[B * parts * parts, F]`."""
+    x = op("Reshape", x, integers(0, 0, parts, side, parts, side))
     return op("Flatten", op("Transpose", x, perm=[0, 2, 4, 3, 5, 1]), axis=3)
 
 
-def _classified(op, trained, name, widths, x):
-    """Three FC layers."""
-    for layer in range(len(widths)):
-        x = op("Relu", _dense(op, trained, f"{name}/fc{layer}", x))
-    return _dense(op, trained, f"{name}/logits", x)
+def _head(op, weights, name, hidden_dims, x):
+    for layer in range(len(hidden_dims)):
+        x = op("Relu", _dense(op, weights, f"{name}/fc{layer}", x))
+    return _dense(op, weights, f"{name}/logits", x)
 
 
-def _dense(op, trained, name, x):
-    return op("Gemm", x, trained[f"{name}/kernel"], trained[f"{name}/bias"])
+def _dense(op, weights, name, x):
+    return op("Gemm", x, weights[f"{name}/kernel"], weights[f"{name}/bias"])

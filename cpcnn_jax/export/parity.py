@@ -1,78 +1,88 @@
-"""How far an exported file's densities are from the networks' own."""
+"""Parity of an exported file's densities with those of the networks."""
 
+import dataclasses
 import importlib.metadata
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from cpcnn_jax.io import image as image_io
 
-# Of the highest density: an accelerator may round to a thousandth, an error is larger.
+# Share of the highest density; accelerators may round to a thousandth.
 LIMIT = 0.01
 PACKAGES = ("cpcnn_jax", "jax", "jaxlib", "onnx", "onnxruntime")
 
 
-class Difference(NamedTuple):
-    """Of one photograph, here and in the exported file."""
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Results of the networks and of the exported file for one image."""
 
-    photograph: str  # its name
-    height: int  # pixels, as computed
+    photograph: str  # name of the image
+    height: int  # pixels, after a reduction to `max_size`
     width: int
     count: float  # people
     exported_count: float
-    highest_density: float  # people per pixel, of any pixel
-    density_difference: float  # people per pixel, the largest of any pixel
+    highest_density: float  # people per pixel
+    density_difference: float  # people per pixel, the largest of all pixels
 
     @property
-    def count_difference(self):
-        """People."""
+    def count_difference(self) -> float:
+        """Absolute difference of the counts, people."""
         return abs(self.exported_count - self.count)
 
 
-def compare(ready, run, name, image, *, max_size):
-    """Count the people of one photograph in both ways.
+def compare(
+    counter: Any,
+    run: Callable[[np.ndarray], np.ndarray],
+    name: str,
+    image: Any,
+    *,
+    max_size: int | None,
+) -> Difference:
+    """Counts the people in one image with the networks and with the exported file.
 
     Args:
-      ready: `counter.Counter`.
+      counter: an `inference.counter.Counter`.
       run: the exported file as a function, `[1, H, W, 3]` to `[1, H, W, 1]`.
-      name: of the photograph.
-      image: as of `image.read_image`.
-      max_size: as there.
+      name: name of the image.
+      image: anything that `counter.count` takes.
+      max_size: pixels; an image with a longer side is first reduced to this.
 
     Returns:
-      A `Difference`.
+      The `Difference`.
 
     Raises:
-      ValueError: the photograph cannot be counted, is smaller than what the LCE looks
-        at, or the two maps differ by more than a hundredth of their highest density.
+      ValueError: the image cannot be counted or is smaller than the LCE's input, or the
+        two maps differ by more than a hundredth of their highest density.
     """
-    found = ready.count(image, max_size=max_size)
-    pixels = found.photograph.pixels
+    expected = counter.count(image, max_size=max_size)
+    pixels = expected.image.pixels
     height, width = pixels.shape[:2]
-    if min(height, width) < (least := ready.model.lce_input_size):
+    if min(height, width) < (side := counter.model.lce_input_size):
         raise ValueError(
             f"{name} has {width}x{height} pixels, and the file takes images from "
-            f"{least}x{least}, what the LCE of these weights looks at at once"
+            f"{side}x{side}, the input size of these weights' LCE"
         )
-    whole = image_io.padded_window(pixels, (0, height), (0, width))
-    density = np.asarray(run(whole[None]))[0, ..., 0]
-    apart = float(np.abs(density - found.density).max())
-    highest = float(np.abs(found.density).max())
-    if not apart <= LIMIT * highest:  # also where it is no number
+    padded = image_io.padded_window(pixels, (0, height), (0, width))
+    density = np.asarray(run(padded[None]))[0, ..., 0]
+    difference = float(np.abs(density - expected.density).max())
+    highest = float(np.abs(expected.density).max())
+    if not difference <= LIMIT * highest:  # also true of NaN
         raise ValueError(
-            f"{name}: the exported density is {apart:.2g} people per pixel from the "
-            f"networks' own, which is at most {highest:.2g}; nothing was written"
+            f"{name}: the exported density differs by {difference:.2g} people per "
+            f"pixel from the networks', at most {highest:.2g}; nothing was written"
         )
     people = float(density.sum(dtype=np.float64))
-    return Difference(name, height, width, found.count, people, highest, apart)
+    return Difference(name, height, width, expected.count, people, highest, difference)
 
 
-def sentence(differences):
-    """The largest differences in words."""
+def summarize(differences: Sequence[Difference]) -> str:
+    """Describes the largest differences in one sentence."""
     density = max(differences, key=lambda d: d.density_difference)
     count = max(differences, key=lambda d: d.count_difference)
     return (
-        f"on {len(differences)} photograph{'s' * (len(differences) > 1)} it differs "
+        f"on {len(differences)} image{'s' * (len(differences) > 1)} it differs "
         f"from cpcnn_jax by at most {count.count_difference:.2g} people ("
         f"{count.photograph}, {count.count:,.1f}) and {density.density_difference:.2g} "
         f"people per pixel ({density.photograph}, at most "
@@ -80,26 +90,29 @@ def sentence(differences):
     )
 
 
-def report(differences, **about):
-    """The differences as JSON can hold them.
+def make_report(differences: Sequence[Difference], **about: Any) -> dict[str, Any]:
+    """Collects the differences in a dict that JSON can hold.
 
     Args:
       differences: at least one.
       **about: further entries, which come first.
 
     Returns:
-      Dict: the largest differences, every photograph's, and the versions that ran.
+      The largest differences, the differences of each image, and package versions.
     """
     largest = {
         name: max(getattr(d, name) for d in differences)
         for name in ("density_difference", "count_difference")
     }
-    rows = [d._asdict() | {"count_difference": d.count_difference} for d in differences]
-    versions = {package: _version(package) for package in PACKAGES}
+    rows = [
+        dataclasses.asdict(d) | {"count_difference": d.count_difference}
+        for d in differences
+    ]
+    versions = {package: _find_version(package) for package in PACKAGES}
     return {**about, "largest": largest, "photographs": rows, "versions": versions}
 
 
-def _version(package):
+def _find_version(package):
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -1,1 +1,1 @@
-"""The paper's figure as a folder: one network, one file; cpcnn composes them."""
+"""Flax networks, one file each; `cpcnn` composes CP-CNN from four of them."""

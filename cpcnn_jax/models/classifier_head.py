@@ -1,4 +1,4 @@
-"""The classifiers' end, shared by GCE and LCE: three FC layers with dropout between."""
+"""Classifier head of GCE and LCE: three FC layers with dropout between them."""
 
 from collections.abc import Sequence
 
@@ -7,19 +7,19 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 
-def dropout(x, keys, *, rate):
-    """Drop features of each example by the example's own key.
+def dropout(x: jax.Array, keys: jax.Array, *, rate: float) -> jax.Array:
+    """Drops features of each example with the example's own key.
 
-    A key per example, not per batch, so that training gives the same result however the
-    batch is split over devices.
+    One key per example, not per batch, makes the result independent of how the batch
+    is split over devices.
 
     Args:
-      x: `[B, F]`.
-      keys: `[B]` typed PRNG keys.
-      rate: the share of features set to zero, 0 to 1; the rest grow by 1 / (1 - rate).
+      x: features `[B, F]`.
+      keys: typed PRNG keys `[B]`.
+      rate: share of features set to zero, in [0, 1); the rest grow by 1 / (1 - rate).
 
     Returns:
-      `[B, F]`.
+      Features `[B, F]`.
 
     Example:
       >>> keys = jax.random.split(jax.random.key(0), 2)
@@ -34,28 +34,30 @@ class ClassifierHead(nn.Module):
     """FC, ReLU, dropout, FC, ReLU, dropout, FC: features to density-class logits.
 
     Attributes:
-      features: widths of the first two layers.
+      hidden_dims: widths of the first two layers.
       num_classes: density classes.
-      dropout_rate: after each of the first two layers.
+      dropout_rate: share dropped after each of the first two layers, in [0, 1).
     """
 
-    features: Sequence[int]
+    hidden_dims: Sequence[int]
     num_classes: int
     dropout_rate: float = 0.5
 
     @nn.compact
-    def __call__(self, x, *, dropout_keys=None):
-        """Classify.
+    def __call__(
+        self, x: jax.Array, *, dropout_keys: jax.Array | None = None
+    ) -> jax.Array:
+        """Classifies features by density.
 
         Args:
-          x: `[B, ...]`, flattened here.
-          dropout_keys: `[B]` keys in training; None: no dropout.
+          x: features `[B, ...]`, flattened here.
+          dropout_keys: PRNG keys `[B]` in training; None: no dropout.
 
         Returns:
-          logits `[B, num_classes]`.
+          Logits `[B, num_classes]`.
         """
         x = x.reshape(len(x), -1)
-        for i, width in enumerate(self.features):
+        for i, width in enumerate(self.hidden_dims):
             init = nn.initializers.he_normal()
             x = nn.relu(nn.Dense(width, kernel_init=init, name=f"fc{i}")(x))
             if dropout_keys is not None:

@@ -1,18 +1,25 @@
-"""Context maps: where the scores of blocks and windows land on the quarter-size grid.
+"""Context maps: scores of blocks and windows written on the quarter-size grid.
 
 Both contexts are rectangular grids of windows. A window's scores are written over its
-pixels, overlaps are averaged, and the map is mean-pooled by 4. All three act on rows
-and columns apart, so that one matrix per axis says it all.
+pixels, overlaps are averaged, and the map is mean-pooled by 4. All three steps treat
+rows and columns independently, so one matrix per axis computes them.
 """
 
+from collections.abc import Sequence
+from typing import TypeVar
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-POOLING = 4  # DME's two poolings: the context maps are that much smaller
+POOLING = 4  # pixels per cell of a context map, from DME's two poolings
+
+Span = tuple[int, int]  # (start, stop) along one axis, pixels
+Array = TypeVar("Array", jax.Array, np.ndarray)
 
 
-def block_spans(length, blocks):
-    """(start, stop) of equal, non-overlapping blocks along one axis.
+def block_spans(length: int, blocks: int) -> list[Span]:
+    """Divides one axis into equal, non-overlapping blocks.
 
     Example:
       >>> block_spans(128, 4)
@@ -22,8 +29,8 @@ def block_spans(length, blocks):
     return list(zip(edges[:-1], edges[1:], strict=True))
 
 
-def window_spans(length, *, window, stride):
-    """(start, stop) of sliding windows along one axis; the last is moved inside.
+def window_spans(length: int, *, window: int, stride: int) -> list[Span]:
+    """Places sliding windows along one axis; the last one is moved inside.
 
     Example:
       >>> window_spans(160, window=64, stride=64)
@@ -33,43 +40,46 @@ def window_spans(length, *, window, stride):
     return [(start, start + window) for start in starts]
 
 
-def coverage(length, spans, number=None):
-    """How much each score says about each quarter-size cell of one axis.
+def coverage(
+    length: int, spans: Sequence[Span], num_scores: int | None = None
+) -> np.ndarray:
+    """Computes the weight of each score in each quarter-size cell of one axis.
 
     Args:
       length: pixels, a multiple of 4.
-      spans: (start, stop) pixel pairs that together cover the axis.
-      number: of scores, a multiple of that of the spans, each of which is then in equal
-        parts; None: one for each span.
+      spans: windows that together cover the axis, pixels.
+      num_scores: scores along the axis, a multiple of `len(spans)`; spans are divided
+        into equal parts, one per score. None: one score per span.
 
     Returns:
-      `[length / 4, number]` float32, rows that sum to 1.
+      `[length / 4, num_scores]` float32; each row sums to 1.
 
     Example:
       >>> coverage(8, [(0, 4), (2, 8)]).tolist()
       [[0.75, 0.25], [0.0, 1.0]]
     """
+    parts_per_span = (num_scores or len(spans)) // len(spans)
+    parts = [
+        (start + low, start + high)
+        for start, stop in spans
+        for low, high in block_spans(stop - start, parts_per_span)
+    ]
+    starts, stops = np.array(parts).T
     pixels = np.arange(length)[:, None]
-    spans = [part for span in spans for part in _parts(span, number, len(spans))]
-    starts, stops = np.array(spans).T
     inside = ((pixels >= starts[None]) & (pixels < stops[None])).astype(np.float32)
     inside /= inside.sum(axis=1, keepdims=True)
-    return inside.reshape(length // POOLING, POOLING, len(spans)).mean(axis=1)
+    return inside.reshape(length // POOLING, POOLING, len(parts)).mean(axis=1)
 
 
-def _parts(span, number, spans):
-    start, stop = span
-    parts = block_spans(stop - start, (number or spans) // spans)
-    return [(start + low, start + high) for low, high in parts]
-
-
-def cut_windows(image, rows, columns):
-    """Cut windows of one size out of images.
+def cut_windows(
+    image: jax.Array, rows: Sequence[Span], columns: Sequence[Span]
+) -> jax.Array:
+    """Cuts windows of one size out of images.
 
     Args:
       image: `[B, H, W, C]`.
-      rows: n (start, stop) pairs, all of one length.
-      columns: m (start, stop) pairs, all of one length.
+      rows: n spans along H, all of one length, pixels.
+      columns: m spans along W, all of one length, pixels.
 
     Returns:
       `[B * n * m, h, w, C]`, image by image, row by row.
@@ -82,32 +92,38 @@ def cut_windows(image, rows, columns):
     return jnp.stack(windows, axis=1).reshape(-1, *windows[0].shape[1:])
 
 
-def to_grid(scores, number):
-    """The scores of looks at an image, each `[r, c]` windows, as one grid of windows.
+def to_grid(scores: Array, num_windows: Sequence[int]) -> Array:
+    """Arranges the scores of windows, each of r x c patches, as one grid of patches.
 
     Args:
-      scores: `[B * n * m, K]`, or `[B * n * m, r, c, K]`, look by look.
-      number: (n, m), how many looks there are along each axis.
+      scores: `[B * n * m, K]`, or `[B * n * m, r, c, K]`, window by window.
+      num_windows: (n, m), windows along each axis.
 
     Returns:
       `[B, n * r, m * c, K]`.
     """
-    (n, m), (r, c) = number, scores.shape[1:-1] or (1, 1)
-    apart = scores.reshape(-1, n, m, r, c, scores.shape[-1]).swapaxes(2, 3)
-    return apart.reshape(-1, n * r, m * c, scores.shape[-1])
+    (n, m), (r, c) = num_windows, scores.shape[1:-1] or (1, 1)
+    grid = scores.reshape(-1, n, m, r, c, scores.shape[-1]).swapaxes(2, 3)
+    return grid.reshape(-1, n * r, m * c, scores.shape[-1])
 
 
-def context_map(scores, *, shape, rows, columns):
-    """Write the scores of a grid of windows over the quarter-size map.
+def context_map(
+    scores: jax.Array,
+    *,
+    shape: Sequence[int],
+    rows: Sequence[Span],
+    columns: Sequence[Span],
+) -> jax.Array:
+    """Writes the scores of a grid of windows over the quarter-size map.
 
     Args:
-      scores: `[B, n, m, K]`, one vector for each window.
+      scores: `[B, n, m, K]`, K scores per window or patch.
       shape: (H, W) of the image in pixels, multiples of 4.
-      rows: (start, stop) along H: the n windows', or of what is so many windows.
-      columns: likewise along W.
+      rows: spans of the windows along H, pixels; n is a multiple of their number.
+      columns: spans of the windows along W, pixels; m is a multiple of their number.
 
     Returns:
-      `[B, H / 4, W / 4, K]`; where windows overlap, their mean.
+      `[B, H / 4, W / 4, K]`; overlapping windows are averaged.
 
     Example:
       >>> scores = jnp.array([1.0, 2.0])[None, None, :, None]
@@ -116,8 +132,8 @@ def context_map(scores, *, shape, rows, columns):
       [[[[1.0], [2.0]]]]
 
     Reference: Sindagi & Patel, ICCV 2017, sections 3.1, 3.2 and 4. Departs from the
-    paper: it does not say how overlaps and the resize by 1/4 are done; means are exact
-    for constant windows.
+    paper: it does not specify overlaps and the resize by 1/4. Means are exact for
+    constant windows.
     """
     down = coverage(shape[0], rows, scores.shape[1])
     across = coverage(shape[1], columns, scores.shape[2])

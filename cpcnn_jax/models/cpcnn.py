@@ -1,6 +1,7 @@
-"""CP-CNN, the four networks composed: a photograph in, a density map out."""
+"""CP-CNN: GCE, LCE, DME and F-CNN composed, from an image to its density map."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -16,18 +17,18 @@ from cpcnn_jax.models.lce import LocalContextEstimator
 
 
 class CPCNN(nn.Module):
-    """GCE and LCE give context, DME gives features, F-CNN fuses them into a map.
+    """GCE and LCE estimate context, DME extracts features, F-CNN fuses them.
 
     Attributes:
-      gce: global context; None leaves it out (a row of the paper's ablation).
-      lce: local context; None leaves it out.
+      gce: global context; None omits it (a row of the paper's ablation).
+      lce: local context; None omits it.
       dme: features at a quarter of the size.
-      fcnn: the fusion.
-      blocks: the photograph is cut into blocks x blocks for the GCE; 4 as in the paper,
-        so that it sees what it was trained on: quarters of each side.
-      lce_input_size: pixels, the side of what LCE looks at; less in smaller images.
-      lce_stride: pixels between its looks.
-      density_scale: fcnn's output is the density times this.
+      fcnn: fusion of features and context into density.
+      blocks: blocks per image side for the GCE; 4 as in the paper, so that a block has
+        the size of a training crop.
+      lce_input_size: side of LCE's windows in pixels; smaller in smaller images.
+      lce_stride: pixels between LCE's windows.
+      density_scale: ratio of fcnn's output to the density.
 
     Example:
       >>> model = CPCNN(gce=None, lce=None)
@@ -45,126 +46,128 @@ class CPCNN(nn.Module):
     lce: LocalContextEstimator | None = dataclasses.field(
         default_factory=LocalContextEstimator
     )
-    dme: nn.Module = dataclasses.field(default_factory=DensityMapEstimator)
-    fcnn: nn.Module = dataclasses.field(default_factory=FusionCNN)
+    dme: DensityMapEstimator = dataclasses.field(default_factory=DensityMapEstimator)
+    fcnn: FusionCNN | PointwiseFusion = dataclasses.field(default_factory=FusionCNN)
     blocks: int = 4
     lce_input_size: int = config.Model.lce_input_size
     lce_stride: int = config.Model.lce_stride
     density_scale: float = config.Model.density_scale
 
-    def __call__(self, image, *, context=None):
-        """Estimate density.
+    def __call__(
+        self, image: jax.Array, *, context: jax.Array | None = None
+    ) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """Estimates density.
 
         Args:
-          image: `[B, H, W, 3]` in [0, 1], H and W at least 64.
+          image: `[B, H, W, 3]` RGB in [0, 1], H and W at least 64.
           context: `[B, H' / 4, W' / 4, K]` from `context`, H' and W' rounded up to
             multiples of 4; None: computed here.
 
         Returns:
-          density `[B, H, W, 1]`, people per pixel: its sum is the count; and a dict of
+          Density `[B, H, W, 1]`, people per pixel (its sum is the count), and a dict of
           intermediates: `features` `[B, H' / 4, W' / 4, 30]` and `context`.
 
         Raises:
-          ValueError: the image is not `[B, H, W, 3]` or smaller than 64 x 64.
+          ValueError: the image is not `[B, H, W, 3]` or is smaller than 64 x 64.
         """
         if context is None:
             context = self.context(image)
         height, width = image.shape[1:3]
-        features = self.dme(_padded(image))
+        features = self.dme(_pad_image(image))
         scaled = self.fcnn(jnp.concatenate([features, context], axis=-1))
         density = scaled[:, :height, :width] / self.density_scale
         return density, {"features": features, "context": context}
 
-    def context(self, image, *, blocks=None):
-        """The context maps: five global, then five local scores.
+    def context(self, image: jax.Array, *, blocks: int | None = None) -> jax.Array:
+        """Computes the context maps: global scores, then local scores.
 
         Args:
-          image: as in `__call__`.
-          blocks: as in `scores`.
+          image: `[B, H, W, 3]` RGB in [0, 1], H and W at least 64.
+          blocks: blocks per image side for the GCE; None: `self.blocks`.
 
         Returns:
-          `[B, H' / 4, W' / 4, K]`, K = 10, or 5 or 0 where a network is left out.
-
-        Raises:
-          ValueError: as in `__call__`.
+          `[B, H' / 4, W' / 4, K]`, H' and W' rounded up to multiples of 4; K = 10, or 5
+          or 0 where networks are omitted.
         """
         return self.spread(self.scores(image, blocks=blocks), image)
 
-    def scores(self, image, *, blocks=None):
-        """What GCE says of each block and LCE of each window: their softmax scores.
+    def scores(
+        self, image: jax.Array, *, blocks: int | None = None
+    ) -> dict[str, jax.Array]:
+        """Classifies each block with GCE and each window with LCE.
 
         Args:
-          image: as in `__call__`.
-          blocks: how many blocks per side the GCE sees; None: the module's. A training
-            crop, a quarter of a photograph already, is one block.
+          image: `[B, H, W, 3]` RGB in [0, 1], H and W at least 64.
+          blocks: blocks per image side for the GCE; None: `self.blocks`. A training
+            crop is one block.
 
         Returns:
-          {"global": `[B, blocks, blocks, 5]`, "local": `[B, n, m, 5]`} for n x m
-          windows, without a network that is left out.
+          Softmax scores {"global": `[B, blocks, blocks, 5]`, "local": `[B, n, m, 5]`},
+          without omitted networks; n x m is the grid of 64x64 patches in LCE's windows.
 
         Raises:
-          ValueError: as in `__call__`.
+          ValueError: the image is not `[B, H, W, 3]` or is smaller than 64 x 64.
         """
-        image = _padded(image)
+        image = _pad_image(image)
         networks = {"global": self.gce, "local": self.lce}
         grids = self.grids(image.shape[1:3], blocks=blocks)
         return {
-            name: _scores(networks[name], image, *spans)
+            name: _score_windows(networks[name], image, *spans)
             for name, spans in grids.items()
         }
 
-    def grids(self, shape, *, blocks=None):
-        """Where GCE's blocks lie, and what LCE looks at.
+    def grids(
+        self, shape: Sequence[int], *, blocks: int | None = None
+    ) -> dict[str, list[list[maps.Span]]]:
+        """Places GCE's blocks and LCE's windows.
 
         Args:
           shape: (H', W') in pixels, multiples of 4.
-          blocks: as in `scores`.
+          blocks: blocks per image side for the GCE; None: `self.blocks`.
 
         Returns:
-          {"global": spans, "local": spans}, without a network that is left out; spans
-          are the (start, stop) along H' and those along W'.
+          {"global": [rows, columns], "local": [rows, columns]}, without omitted
+          networks; rows and columns are (start, stop) spans along H' and W', pixels.
         """
-        found = {}
+        grids = {}
         if self.gce is not None:
             blocks = blocks or self.blocks
-            found["global"] = [maps.block_spans(side, blocks) for side in shape]
+            grids["global"] = [maps.block_spans(side, blocks) for side in shape]
         if self.lce is not None:
-            found["local"] = [self._looks(side) for side in shape]
-        return found
+            grids["local"] = [self._window_spans(side) for side in shape]
+        return grids
 
-    def _looks(self, length):
+    def _window_spans(self, length):
         window = min(self.lce_input_size, length // PATCH * PATCH)
         return maps.window_spans(length, window=window, stride=self.lce_stride)
 
-    def spread(self, scores, image):
-        """Write scores over the blocks and windows that they were given for.
+    def spread(self, scores: Mapping[str, jax.Array], image: jax.Array) -> jax.Array:
+        """Writes scores over their blocks and windows.
 
         Args:
           scores: from `scores`.
-          image: the image that they are of; only its shape matters.
+          image: the image of the scores, `[B, H, W, 3]`; only its shape is used.
 
         Returns:
-          As `context`.
-
-        Raises:
-          ValueError: as in `__call__`.
+          Context maps `[B, H' / 4, W' / 4, K]`, as returned by `context`.
         """
-        shape = _padded(image).shape
-        found = [jnp.zeros((shape[0], shape[1] // 4, shape[2] // 4, 0))]
+        batch, *shape, _ = _pad_image(image).shape
+        context = [jnp.zeros((batch, shape[0] // 4, shape[1] // 4, 0))]
         blocks = scores["global"].shape[1] if "global" in scores else None
-        for name, (rows, columns) in self.grids(shape[1:3], blocks=blocks).items():
-            where = {"shape": shape[1:3], "rows": rows, "columns": columns}
-            found.append(maps.context_map(scores[name], **where))
-        return jnp.concatenate(found, axis=-1)
+        for name, (rows, columns) in self.grids(shape, blocks=blocks).items():
+            context.append(
+                maps.context_map(scores[name], shape=shape, rows=rows, columns=columns)
+            )
+        return jnp.concatenate(context, axis=-1)
 
 
-def _scores(classifier, image, rows, columns):
+def _score_windows(classifier, image, rows, columns):
     logits = classifier(maps.cut_windows(image, rows, columns))
     return maps.to_grid(jax.nn.softmax(logits), (len(rows), len(columns)))
 
 
-def _padded(image):
-    """Repeat the last row and column until both sides are multiples of 4."""
+def _pad_image(image):
+    """Repeats the last row and column until both sides are multiples of 4."""
     if image.ndim != 4 or image.shape[-1] != 3:
         raise ValueError(f"CPCNN needs images [B, H, W, 3], got {image.shape}")
     height, width = image.shape[1:3]
@@ -177,7 +180,7 @@ def _padded(image):
 
 
 def build(model: config.Model) -> CPCNN:
-    """The CP-CNN that a configuration describes.
+    """Builds the CP-CNN of a configuration.
 
     Example:
       >>> build(config.Model(use_gce=False)).gce is None
@@ -193,14 +196,12 @@ def build(model: config.Model) -> CPCNN:
         model.lce_vgg_blocks,
         model.vgg_width_multiplier,
     )
-    fusion = (
-        FusionCNN(model.upsample_kernel_size) if model.use_fcnn else PointwiseFusion()
-    )
+    fcnn = FusionCNN(model.upsample_kernel_size)
     return CPCNN(
         gce=gce if model.use_gce else None,
         lce=lce if model.use_lce else None,
         dme=DensityMapEstimator(model.dme_columns),
-        fcnn=fusion,
+        fcnn=fcnn if model.use_fcnn else PointwiseFusion(),
         lce_input_size=model.lce_input_size,
         lce_stride=model.lce_stride,
         density_scale=model.density_scale,

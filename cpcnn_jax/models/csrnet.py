@@ -1,5 +1,6 @@
-"""CSRNet, a baseline: VGG-16's first ten convolutions and six dilated ones."""
+"""CSRNet baseline: VGG-16's first ten convolutions and six dilated convolutions."""
 
+import jax
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
@@ -8,25 +9,24 @@ from cpcnn_jax.layers.arithmetic import Layer
 from cpcnn_jax.layers.fast_conv import max_pool
 from cpcnn_jax.models.vgg import normalize
 
-FRONT = VGG16_BLOCKS[:4]  # a pooling lies between two blocks
+FRONT = VGG16_BLOCKS[:4]  # with a pooling between two blocks
 BACK = (512, 512, 512, 256, 128, 64)
 DILATION = 2  # of the back end's kernels
 STRIDE = 8  # pixels per cell of the map
 
 
 class CSRNet(nn.Module):
-    """Its map is an eighth of the photograph's size; nothing widens it again.
+    """Density at an eighth of the image's size, without upsampling.
 
-    As in the public code, whose trained weights this module takes
-    (`cpcnn_jax.weights.importers.csrnet`), no ReLU follows the last convolution: a cell
-    can be below zero.
+    No ReLU follows the last convolution, as in the public code whose trained weights
+    this module takes (`cpcnn_jax.weights.importers.csrnet`), so cells can be negative.
 
     Attributes:
-      width: multiplies every layer's features; 1 is CSRNet and fits its weights.
+      width_multiplier: multiplies every layer's features; 1 fits the public weights.
 
     Example:
       >>> import jax, jax.numpy as jnp
-      >>> csrnet, image = CSRNet(width=0.125), jnp.zeros((1, 64, 100, 3))
+      >>> csrnet, image = CSRNet(width_multiplier=0.125), jnp.zeros((1, 64, 100, 3))
       >>> run = csrnet.init_with_output
       >>> density, _ = jax.eval_shape(run, jax.random.key(0), image)
       >>> density.shape
@@ -36,35 +36,36 @@ class CSRNet(nn.Module):
     Understanding the Highly Congested Scenes, CVPR 2018, back end B.
     """
 
-    width: float = Model.vgg_width_multiplier
+    width_multiplier: float = Model.vgg_width_multiplier
 
     @nn.compact
-    def __call__(self, image):
-        """Estimate density at an eighth of the size.
+    def __call__(self, image: jax.Array) -> jax.Array:
+        """Estimates density at an eighth of the size.
 
         Args:
           image: `[B, H, W, 3]` RGB in [0, 1].
 
         Returns:
-          `[B, H // 8, W // 8, 1]` people per cell of 8x8 pixels: its sum is the count.
+          `[B, H // 8, W // 8, 1]` people per cell of 8x8 pixels; its sum is the count.
         """
         x = normalize(image)
         for block, (features, depth) in enumerate(FRONT, start=1):
             x = max_pool(x) if block > 1 else x
             for layer in range(1, depth + 1):
-                x = self._conv(x, features, f"conv{block}_{layer}")
+                x = self._convolve(x, features, f"conv{block}_{layer}")
         for layer, features in enumerate(BACK, start=1):
-            x = self._conv(x, features, f"back{layer}", kernel_dilation=DILATION)
+            x = self._convolve(x, features, f"back{layer}", kernel_dilation=DILATION)
         return nn.Conv(1, (1, 1), name="output")(x)
 
-    def _conv(self, x, features, name, **kwargs):
-        start = nn.initializers.he_normal()
-        wide = int(features * self.width)
-        return nn.relu(nn.Conv(wide, (3, 3), kernel_init=start, name=name, **kwargs)(x))
+    def _convolve(self, x, features, name, **options):
+        features = int(features * self.width_multiplier)
+        options["kernel_init"] = nn.initializers.he_normal()
+        convolve = nn.Conv(features, (3, 3), name=name, **options)
+        return nn.relu(convolve(x))
 
 
-def chain():
-    """The layers along one axis, from the photograph to the map."""
+def chain() -> list[Layer]:
+    """Lists the layers along one axis, from the image to the map."""
     same, pool = Layer(3, p=1), Layer(2, s=2)
     front = [layer for _, depth in FRONT for layer in [*[same] * depth, pool]][:-1]
     return [*front, *[Layer(3, p=DILATION, d=DILATION)] * len(BACK)]

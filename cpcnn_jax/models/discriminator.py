@@ -1,5 +1,6 @@
-"""The adversary: does this density map come from heads or from the networks?"""
+"""Discriminator of true and estimated density maps, for the adversarial loss."""
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -9,36 +10,36 @@ from cpcnn_jax.layers.fast_conv import max_pool
 
 
 class Discriminator(nn.Module):
-    """CP(64)-CP(128)-M-CP(256)-M-CP(256)-CP(256)-M-C(1)-Sigmoid, the paper's string.
+    """CP(64)-CP(128)-M-CP(256)-M-CP(256)-CP(256)-M-C(1)-Sigmoid, as in the paper.
 
     C is a convolution, P a PReLU with a slope per feature, M a 2x2 max-pooling. The
-    kernel sides are not printed: 3. It sees the map alone, not the photograph.
+    paper does not print the kernel sizes; they are 3. The image is not an input.
 
     Attributes:
-      width: multiplies every layer's features; 1 is the paper's.
+      width_multiplier: multiplies every layer's features; 1 is the paper's.
 
     Example:
       >>> import jax, jax.numpy as jnp
-      >>> judge, density = Discriminator(), jnp.zeros((1, 64, 96, 1))
-      >>> logits, _ = judge.init_with_output(jax.random.key(0), density)
+      >>> discriminator, density = Discriminator(), jnp.zeros((1, 64, 96, 1))
+      >>> logits, _ = discriminator.init_with_output(jax.random.key(0), density)
       >>> logits.shape
       (1, 8, 12, 1)
 
     Reference: Sindagi & Patel, ICCV 2017, section 3.4.
     """
 
-    width: float = Adversary.discriminator_width_multiplier
+    width_multiplier: float = Adversary.discriminator_width_multiplier
 
     @nn.compact
-    def __call__(self, density):
-        """Judge maps.
+    def __call__(self, density: jax.Array) -> jax.Array:
+        """Classifies each region of density maps as true or estimated.
 
         Args:
-          density: `[B, H, W, 1]`, in the unit it is trained on.
+          density: `[B, H, W, 1]`, in the unit of the training.
 
         Returns:
-          logits `[B, H // 8, W // 8, 1]`; their sigmoid is the probability that the map
-          around that place is true. The losses take logits because log(sigmoid(x))
+          Logits `[B, H // 8, W // 8, 1]`; their sigmoid is the probability that the map
+          is true in that region. The losses take logits because log(sigmoid(x))
           computed in two steps overflows.
         """
         x = self._convolve(density, 64, "conv1")
@@ -49,10 +50,14 @@ class Discriminator(nn.Module):
         return nn.Conv(1, (3, 3), name="conv6")(x)
 
     def _convolve(self, x, features, name, *, large=False):
-        features = int(features * self.width)
-        init = nn.initializers.he_normal()
-        convolve = {"conv_general_dilated": banded_conv} if large else {}
-        x = nn.Conv(features, (3, 3), kernel_init=init, name=name, **convolve)(x)
+        features = int(features * self.width_multiplier)
+        x = nn.Conv(
+            features,
+            (3, 3),
+            conv_general_dilated=banded_conv if large else None,
+            kernel_init=nn.initializers.he_normal(),
+            name=name,
+        )(x)
         quarter = nn.initializers.constant(0.25)
         slope = self.param(f"{name}_slope", quarter, (features,))
         return jnp.where(x > 0, x, (slope[None, None, None] * x).astype(x.dtype))

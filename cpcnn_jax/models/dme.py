@@ -1,7 +1,8 @@
-"""DME, the density map estimator: rich features at a quarter of the size."""
+"""DME, the density map estimator: features at a quarter of the image's size."""
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -12,13 +13,13 @@ from cpcnn_jax.models.vgg import normalize
 
 
 class DensityMapEstimator(nn.Module):
-    """Three columns of wide, middle and narrow kernels, with two poolings each.
+    """Three columns of large, medium and small kernels, with two poolings each.
 
     The paper draws its columns in a figure that we could not read and calls them deeper
-    than MCNN's: these are MCNN's with one more convolution. A guess.
+    than MCNN's. These are MCNN's with one more convolution, which is a guess.
 
     Attributes:
-      columns: per column its convolutions as (features, kernel side); a 2x2 pooling
+      columns: convolutions of each column as (features, kernel size); a 2x2 pooling
         follows the first and the second.
 
     Example:
@@ -34,11 +35,11 @@ class DensityMapEstimator(nn.Module):
     columns: Sequence[Sequence[tuple[int, int]]] = Model.dme_columns
 
     @nn.compact
-    def __call__(self, image):
-        """Features of an image.
+    def __call__(self, image: jax.Array) -> jax.Array:
+        """Extracts features of an image.
 
         Args:
-          image: `[B, H, W, 3]` in [0, 1], H and W multiples of 4.
+          image: `[B, H, W, 3]` RGB in [0, 1], H and W multiples of 4.
 
         Returns:
           `[B, H / 4, W / 4, C]`, C the sum of the columns' last features (30).
@@ -46,19 +47,21 @@ class DensityMapEstimator(nn.Module):
         Raises:
           ValueError: H or W is not a multiple of 4.
         """
-        return in_columns(normalize(image), self.columns)
+        return multi_column_features(normalize(image), self.columns)
 
-    def chains(self):
-        """Per column its layers along one axis, from the image to the features."""
-        return [_chain(column) for column in self.columns]
+    def chains(self) -> list[list[Layer]]:
+        """Lists each column's layers along one axis, from the image to the features."""
+        return [_list_layers(column) for column in self.columns]
 
 
-def in_columns(x, columns):
-    """Columns side by side; their weights belong to the module that calls this.
+def multi_column_features(
+    x: jax.Array, columns: Sequence[Sequence[tuple[int, int]]]
+) -> jax.Array:
+    """Applies parallel columns; their weights belong to the calling module.
 
     Args:
       x: `[B, H, W, C]`, H and W multiples of 4.
-      columns: as in `DensityMapEstimator`.
+      columns: convolutions of each column as (features, kernel size).
 
     Returns:
       `[B, H / 4, W / 4, C']`, C' the sum of the columns' last features.
@@ -70,16 +73,16 @@ def in_columns(x, columns):
     if height % 4 or width % 4:
         raise ValueError(
             f"columns need a height and width that are multiples of 4, got "
-            f"{height}x{width}; CPCNN pads for you"
+            f"{height}x{width}; CPCNN pads its images"
         )
-    found = [
-        _column(x, column, name=f"column{number}")
+    features = [
+        _apply_column(x, column, name=f"column{number}")
         for number, column in enumerate(columns, start=1)
     ]
-    return jnp.concatenate(found, axis=-1)
+    return jnp.concatenate(features, axis=-1)
 
 
-def _column(x, convolutions, name):
+def _apply_column(x, convolutions, name):
     for layer, (features, side) in enumerate(convolutions, start=1):
         x = nn.Conv(
             features,
@@ -94,7 +97,7 @@ def _column(x, convolutions, name):
     return x
 
 
-def _chain(convolutions):
+def _list_layers(convolutions):
     chain = []
     for layer, (_, side) in enumerate(convolutions, start=1):
         chain.append(Layer(side, p=((side - 1) // 2, side // 2)))  # "SAME"

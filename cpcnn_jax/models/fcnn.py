@@ -1,5 +1,6 @@
-"""F-CNN: features and context fused and brought back to the image's resolution."""
+"""F-CNN: fuses features and context into density at the image's resolution."""
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -12,13 +13,14 @@ from cpcnn_jax.layers.fractionally_strided import FractionallyStridedConv
 class FusionCNN(nn.Module):
     """CR(64,9)-CR(32,7)-TR(32)-CR(16,5)-TR(16)-C(1,1), as the paper prints it.
 
-    C is a convolution of (features, side), R a ReLU, T a fractionally-strided
-    convolution that doubles the size. T's kernel is not printed: 4 with stride 2 and
-    padding 1 is the author's in his other network. No ReLU after the last layer.
+    C is a convolution of (features, kernel size), R a ReLU, T a fractionally-strided
+    convolution that doubles the size. The paper does not print T's kernel; size 4 with
+    stride 2 and padding 1 is the author's in his other network. No ReLU follows the
+    last layer.
 
     Attributes:
-      upsample_kernel_size: k of T, even; its padding (k - 2) / 2 doubles every size.
-      lowering: how T is computed; "zero_insertion" is the literal way, all are equal.
+      upsample_kernel_size: kernel size k of T, even; padding (k - 2) / 2.
+      lowering: lowering of T; "zero_insertion" is the definition, all are equal.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -35,48 +37,50 @@ class FusionCNN(nn.Module):
     lowering: str = "auto"
 
     @nn.compact
-    def __call__(self, x):
-        """Fuse.
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Fuses features and context maps.
 
         Args:
           x: `[B, h, w, C]`, DME's features and the context maps.
 
         Returns:
-          `[B, 4 h, 4 w, 1]`, density in the unit that the training sets.
+          `[B, 4 h, 4 w, 1]`, density in the unit of the training.
+
+        Raises:
+          ValueError: the kernel size of T is odd.
         """
         x = self._convolve(x, 64, 9, "conv1")
         x = self._convolve(x, 32, 7, "conv2")
-        x = self._double(x, 32, "t1")
+        x = self._upsample(x, 32, "t1")
         x = self._convolve(x, 16, 5, "conv3")
-        x = self._double(x, 16, "t2")
-        # Starts near an empty map, which most of a photograph is: a large first error
+        x = self._upsample(x, 16, "t2")
+        # Initial maps are nearly empty, as most of an image is: a large first error
         # would switch whole columns of ReLUs off for good.
         init = nn.initializers.normal(0.01)
         return nn.Conv(1, (1, 1), kernel_init=init, name="conv4")(x)
 
-    def chain(self):
-        """The layers along one axis, from the features to the density."""
+    def chain(self) -> list[Layer]:
+        """Lists the layers along one axis, from the features to the density."""
         k = self.upsample_kernel_size
         first, second, third, last = (Layer(n, p=n // 2) for n in (9, 7, 5, 1))
         double = Layer(k, s=2, p=(k - 2) // 2, transposed=True)
         return [first, second, double, third, double, last]
 
     def _convolve(self, x, features, side, name):
-        init = nn.initializers.he_normal()
         convolve = nn.Conv(
             features,
             (side, side),
             conv_general_dilated=folded_conv,
-            kernel_init=init,
+            kernel_init=nn.initializers.he_normal(),
             name=name,
         )
         return nn.relu(convolve(x))
 
-    def _double(self, x, features, name):
+    def _upsample(self, x, features, name):
         k = self.upsample_kernel_size
         if k % 2:
-            raise ValueError(f"T doubles with an even kernel side, got {k}")
-        up = FractionallyStridedConv(
+            raise ValueError(f"T doubles with an even kernel size, got {k}")
+        upsample = FractionallyStridedConv(
             features,
             kernel_size=k,
             strides=2,
@@ -84,21 +88,21 @@ class FusionCNN(nn.Module):
             lowering=self.lowering,
             name=name,
         )
-        return nn.relu(up(x))
+        return nn.relu(upsample(x))
 
 
 class PointwiseFusion(nn.Module):
-    """The first row of the paper's ablation: one 1x1 convolution instead of F-CNN.
+    """One 1x1 convolution instead of F-CNN: the first row of the paper's ablation.
 
-    Its map has a quarter of the resolution; a cell's value is given to its 16 pixels.
+    Its map has a quarter of the resolution; each cell is repeated for its 16 pixels.
     """
 
     @nn.compact
-    def __call__(self, x):
-        """Fuse `[B, h, w, C]` into density `[B, 4 h, 4 w, 1]`."""
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Fuses features and context `[B, h, w, C]` into density `[B, 4 h, 4 w, 1]`."""
         x = nn.Conv(1, (1, 1), name="conv1")(x)
         return jnp.repeat(jnp.repeat(x, 4, axis=1), 4, axis=2)
 
-    def chain(self):
-        """The layers along one axis; repeating is a transposed kernel of four ones."""
+    def chain(self) -> list[Layer]:
+        """Lists the layers along one axis; repeating is a transposed kernel of ones."""
         return [Layer(1), Layer(4, s=4, transposed=True)]

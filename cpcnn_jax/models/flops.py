@@ -1,12 +1,13 @@
-"""Model FLOPs: how much arithmetic a network's layers stand for, however it is done.
+"""Model FLOPs: the arithmetic of a network's layers, independent of their lowering.
 
-Counted over the layers, two operations for each multiply-add of a convolution or an FC
-layer, those with the zeros of a border included and those with inserted zeros not. No
-compiler is asked: its numbers would count the forms that it was given, such as kernels
-folded for speed, and change with the number of devices.
+Each multiply-add of a convolution or an FC layer counts as two operations. Those with
+the zeros of a border are included, those with inserted zeros are not. The compiler's
+numbers would depend on the lowering, such as folded kernels, and on the number of
+devices.
 """
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 from flax import linen as nn
@@ -14,59 +15,55 @@ from flax import linen as nn
 from cpcnn_jax.layers.fractionally_strided import FractionallyStridedConv
 
 
-def layer_flops(network, shape):
-    """FLOPs of one evaluation, layer by layer; nothing is computed.
+def layer_flops(network: nn.Module, shape: Sequence[int]) -> dict[str, int]:
+    """Counts the FLOPs of each layer in one evaluation; nothing is computed.
 
     Args:
       network: a Flax module.
-      shape: of its input, the B included.
+      shape: shape of its input, the batch included.
 
     Returns:
-      Dict of the layers' names, "fcnn/conv1", to numbers.
+      Names of layers, such as "fcnn/conv1", to FLOPs.
 
     Example:
       >>> layer_flops(nn.Conv(8, (3, 3)), (2, 16, 16, 4))
       {'': 294912}
     """
-    found = {}
+    flops: dict[str, int] = {}
 
     def intercept(method, args, kwargs, context):
         y = method(*args, **kwargs)
         if context.method_name == "__call__":
             name = "/".join(context.module.path)
-            if work := _work(context.module, args[0], y):
-                found[name] = found.get(name, 0) + 2 * work
+            if multiply_adds := _multiply_adds(context.module, args[0], y):
+                flops[name] = flops.get(name, 0) + 2 * multiply_adds
         return y
 
     with nn.intercept_methods(intercept):
         x = jax.ShapeDtypeStruct(shape, "float32")
         jax.eval_shape(network.init, jax.random.key(0), x)
-    return found
+    return flops
 
 
-def _work(module, x, y):
-    """Multiply-adds of a layer; 0 of what is made of layers."""
-    match module:
-        case nn.Dense():
-            return y.size * x.shape[-1]
-        case nn.Conv():
-            taps = math.prod(module.kernel_size)
-            return y.size * taps * x.shape[-1] // module.feature_group_count
-        case FractionallyStridedConv():  # every input unit meets every tap
-            kernel = module.variables["params"]["kernel"]
-            return x.size // x.shape[-1] * kernel.size
-    return 0
+def _multiply_adds(module, x, y):
+    """Counts the multiply-adds of a layer; 0 for modules composed of layers."""
+    if not isinstance(module, nn.Dense | nn.Conv | FractionallyStridedConv):
+        return 0
+    kernel = module.variables["params"]["kernel"]
+    if isinstance(module, FractionallyStridedConv):  # each input unit meets every tap
+        return x.size // x.shape[-1] * kernel.size
+    return y.size * math.prod(kernel.shape[:-1])
 
 
-def training_flops(layers, learns):
-    """FLOPs of a step: twice as many again for the derivatives of what learns.
+def training_flops(layers: Mapping[str, int], learns: Callable[[str], bool]) -> int:
+    """Counts the FLOPs of a training step: derivatives add twice a layer's FLOPs.
 
     Args:
-      layers: from `layer_flops`.
-      learns: name of a layer -> bool.
+      layers: FLOPs by layer, from `layer_flops`.
+      learns: whether the layer of a name is trained.
 
     Returns:
-      A number.
+      FLOPs of the step.
 
     Example:
       >>> training_flops({"frozen": 10, "head": 2}, lambda name: name == "head")

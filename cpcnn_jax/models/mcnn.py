@@ -1,10 +1,12 @@
-"""MCNN, the baseline that CP-CNN grew out of: three columns and a 1x1 convolution."""
+"""MCNN baseline, the origin of DME's columns: three columns and a 1x1 convolution."""
 
 from collections.abc import Sequence
 
+import jax
 from flax import linen as nn
 
-from cpcnn_jax.models.dme import DensityMapEstimator, in_columns
+from cpcnn_jax.layers.arithmetic import Layer
+from cpcnn_jax.models.dme import DensityMapEstimator, multi_column_features
 
 COLUMNS = (
     ((16, 9), (32, 7), (16, 7), (8, 7)),
@@ -14,13 +16,14 @@ COLUMNS = (
 
 
 class MCNN(nn.Module):
-    """DME's columns, one convolution shorter, on a grey photograph, fused at once.
+    """DME's columns with one convolution less on a gray image, then a 1x1 convolution.
 
     Departs from the paper: a ReLU follows the last convolution, as in the public code
     whose trained weights this module takes (`cpcnn_jax.weights.importers.mcnn`).
 
     Attributes:
-      columns: as in `dme.DensityMapEstimator`.
+      columns: convolutions of each column as (features, kernel size); a 2x2 pooling
+        follows the first and the second.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -36,21 +39,21 @@ class MCNN(nn.Module):
     columns: Sequence[Sequence[tuple[int, int]]] = COLUMNS
 
     @nn.compact
-    def __call__(self, image):
-        """Estimate density at a quarter of the size.
+    def __call__(self, image: jax.Array) -> jax.Array:
+        """Estimates density at a quarter of the size.
 
         Args:
-          image: `[B, H, W, 1]` grey levels, 0 to 255; H and W multiples of 4.
+          image: `[B, H, W, 1]` gray levels, 0 to 255; H and W multiples of 4.
 
         Returns:
-          `[B, H / 4, W / 4, 1]` people per cell of 4x4 pixels: its sum is the count.
+          `[B, H / 4, W / 4, 1]` people per cell of 4x4 pixels; its sum is the count.
 
         Raises:
           ValueError: H or W is not a multiple of 4.
         """
-        features = in_columns(image, self.columns)
+        features = multi_column_features(image, self.columns)
         return nn.relu(nn.Conv(1, (1, 1), name="fuse")(features))
 
-    def chains(self):
-        """Per column its layers along one axis, from the image to the map."""
+    def chains(self) -> list[list[Layer]]:
+        """Lists each column's layers along one axis, from the image to the map."""
         return DensityMapEstimator(self.columns, parent=None).chains()

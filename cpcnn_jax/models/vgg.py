@@ -1,5 +1,6 @@
-"""VGG-16's thirteen convolutions and the normalisation they were trained with."""
+"""VGG-16's thirteen convolutions and the normalization of their training."""
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -11,14 +12,14 @@ MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
 STD = (0.229, 0.224, 0.225)
 
 
-def normalize(image):
-    """Colours with mean 0 and deviation 1 over ImageNet's photographs.
+def normalize(image: jax.Array) -> jax.Array:
+    """Normalizes colors by their mean and deviation over ImageNet.
 
     Args:
       image: `[B, H, W, 3]` RGB in [0, 1].
 
     Returns:
-      `[B, H, W, 3]`.
+      `[B, H, W, 3]`, mean 0 and deviation 1 over ImageNet.
 
     Example:
       >>> normalize(jnp.array(MEAN).reshape(1, 1, 1, 3)).ravel().tolist()
@@ -32,31 +33,31 @@ class VGG16Features(nn.Module):
     """VGG-16 without its FC layers.
 
     Attributes:
-      width: multiplies every layer's features; 1 is VGG-16 and fits its weights.
-      blocks: how many of the five, from the first.
+      width_multiplier: multiplies every layer's features; 1 fits VGG-16's weights.
+      blocks: number of blocks from the first, 1 to 5.
 
     Reference: Simonyan & Zisserman, ICLR 2015, configuration D.
     """
 
-    width: float = Model.vgg_width_multiplier
+    width_multiplier: float = Model.vgg_width_multiplier
     blocks: int = len(VGG16_BLOCKS)
 
     @nn.compact
-    def __call__(self, image):
-        """Features of an image.
+    def __call__(self, image: jax.Array) -> jax.Array:
+        """Extracts features of an image.
 
         Args:
           image: `[B, H, W, 3]` RGB in [0, 1].
 
         Returns:
-          `[B, H // 32, W // 32, 512 * width]`; of fewer blocks, before their last
-          poolings and with their features.
+          `[B, H // 2**n, W // 2**n, C * width_multiplier]` for n blocks, C the features
+          of the last one (32 and 512 for all five).
         """
         x = normalize(image)
         for block, (features, depth) in enumerate(VGG16_BLOCKS[: self.blocks], start=1):
             for layer in range(1, depth + 1):
                 x = nn.Conv(
-                    int(features * self.width),
+                    int(features * self.width_multiplier),
                     (3, 3),
                     kernel_init=nn.initializers.he_normal(),
                     name=f"conv{block}_{layer}",

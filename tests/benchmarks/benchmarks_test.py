@@ -1,4 +1,4 @@
-"""What the benchmarks write, and that their contenders compute the same."""
+"""Benchmarks: their contenders agree, and their tables hold the measured numbers."""
 
 import dataclasses
 import json
@@ -19,6 +19,7 @@ from cpcnn_jax import config
 from cpcnn_jax.inference import counter
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.discriminator import Discriminator
+from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.weights import serialization
 
 ROOT = Path(__file__).parents[2]
@@ -26,69 +27,68 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def benchmark():
-    return module("density")
+    return module("density_map")
 
 
 @pytest.fixture(scope="module")
 def network():
-    return module("network")
+    return module("networks_cpu")
 
 
-def test_the_contenders_draw_one_map(benchmark, monkeypatch):
+def test_contenders_draw_the_same_map(benchmark, monkeypatch):
     benchmark.agree()
     recipe = benchmark.recipe_map
-    monkeypatch.setattr(benchmark, "recipe_map", lambda *words: 1.01 * recipe(*words))
+    monkeypatch.setattr(benchmark, "recipe_map", lambda *args: 1.01 * recipe(*args))
     with pytest.raises(SystemExit, match="the two maps differ"):
         benchmark.agree()
 
 
-def test_the_recipe_s_times_are_shown_as_times_faster(benchmark):
-    times = {"ours": [1.0, 2.0, 4.0], "recipe": [100.0, 100.0, 100.0]}
+def test_table_shows_how_much_faster_than_the_recipe(benchmark):
+    times = {"exact": [1.0, 2.0, 4.0], "recipe": [100.0, 100.0, 100.0]}
     text = benchmark.markdown(timing.ratios(times, "recipe"), sample=7)
-    assert "| ours | 2.000 | 50 (25-100) |" in text
+    assert "| exact | 2.000 | 50 (25-100) |" in text
     assert "(7 of them timed, scaled) | 100.000 | 1 |" in text
 
 
-def test_the_crowd_is_inside(benchmark):
+def test_crowd_is_inside_the_image(benchmark):
     points = benchmark.crowd()
     assert points.shape == (12_000, 2) and points.min() >= 0
     assert (points.max(axis=0) < (1024, 768)).all() and np.isfinite(points).all()
 
 
 def test_contenders_take_turns():
-    taken = []
-    calls = {name: lambda name=name: taken.append(name) for name in "ab"}
+    turns = []
+    calls = {name: lambda name=name: turns.append(name) for name in "ab"}
     seconds = timing.interleaved(calls, rounds=2)
-    assert taken == ["a", "b", "a", "b"]
+    assert turns == ["a", "b", "a", "b"]
     assert seconds.keys() == calls.keys() and len(seconds["a"]) == 2
 
 
-def test_one_json_file_holds_all_tables(tmp_path):
+def test_json_file_holds_the_tables_of_all_benchmarks(tmp_path):
     for rows in (1, 2):
         timing.write(tmp_path / "bench.json", "density", {"rows": rows})
         timing.write(tmp_path / "bench.json", "network", {"rows": 3})
-    found = json.loads((tmp_path / "bench.json").read_text())
-    assert found == {"density": {"rows": 2}, "network": {"rows": 3}}
+    tables = json.loads((tmp_path / "bench.json").read_text())
+    assert tables == {"density": {"rows": 2}, "network": {"rows": 3}}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("train", [False, True])
-def test_the_networks_compute_the_same(network, train):
+def test_jax_and_torch_networks_agree(network, train):
     batch = torch_twins.arrays(8 if train else 1, 64, 68)
     calls = network.contenders(
         torch_twins.first_weights(), batch, train=train, with_compiled=False
     )
     torch_twins.agree(calls, times=3)
-    ours = calls["cpcnn_jax"]
+    call = calls["cpcnn_jax"]
     with pytest.raises(SystemExit, match="cpcnn_jax differs .* nothing was timed"):
-        torch_twins.agree({**calls, "cpcnn_jax": lambda: 1.01 * ours()}, times=1)
+        torch_twins.agree({**calls, "cpcnn_jax": lambda: 1.01 * call()}, times=1)
 
 
-def test_operations_are_those_of_the_convolutions(network):
-    """The count by hand, of the last convolution before T and of the whole."""
+def test_flops_equal_those_counted_by_hand(network):
     batch, weights = torch_twins.arrays(1, 64, 64), torch_twins.first_weights()
-    found = network.operations(weights, batch, train=False)
-    # (units of the output) x (taps) x (features in) x (features out), in turn.
+    counted = network.operations(weights, batch, train=False)
+    # Output units x taps x input features x output features.
     pixels, halves, quarters = 64 * 64, 32 * 32, 16 * 16
     columns = [
         pixels * 81 * 3 * 16 + halves * 49 * 16 * 32,
@@ -99,14 +99,14 @@ def test_operations_are_those_of_the_convolutions(network):
         quarters * 9 * (48 * 48 + 48 * 24 + 24 * 12),
     ]
     fusion = [
-        quarters * (81 * 40 * 64 + 49 * 64 * 32 + 16 * 32 * 32),  # T: of its input
+        quarters * (81 * 40 * 64 + 49 * 64 * 32 + 16 * 32 * 32),  # T: input units
         halves * (25 * 32 * 16 + 16 * 16 * 16),
         pixels * 16,
     ]
-    assert found == 2 * sum(columns + fusion)
+    assert counted == 2 * sum(columns + fusion)
 
 
-def test_times_become_ratios_of_their_round(network):
+def test_rates_are_ratios_of_the_same_round(network):
     times = {torch_twins.REFERENCE: [1.0, 2.0, 4.0], "cpcnn_jax": [0.5, 1.0, 1.0]}
     rows = network.rates(times, operations=3e9)
     expected = dict(median=0.5, low=0.25, high=0.5, seconds=1.0, gflops=3.0)
@@ -116,102 +116,106 @@ def test_times_become_ratios_of_their_round(network):
 
 
 def test_losses_are_compared_one_by_one(network):
-    """Half of a small loss is not hidden by a large one; what is no number differs."""
+    """A large loss hides no error of a small one, and NaN differs."""
     for other in ([0.005, 1.0], [np.nan, 1.0]):
-        found = {torch_twins.REFERENCE: np.array([0.01, 1.0]), "other": np.array(other)}
-        calls = {name: lambda value=value: value for name, value in found.items()}
+        values = [0.01, 1.0], other
+        names = torch_twins.REFERENCE, "other"
+        calls = {
+            name: lambda value=value: np.array(value)
+            for name, value in zip(names, values, strict=True)
+        }
         with pytest.raises(SystemExit, match="other differs"):
             torch_twins.agree(calls, times=1)
 
 
-# --- the adversary ---
+# --- adversarial_step.py ---
 
 
 @pytest.fixture(scope="module")
 def adversary():
-    return module("adversary")
+    return module("adversarial_step")
 
 
 @pytest.fixture(scope="module")
-def rivals(adversary):
+def gan_weights(adversary):
     """Weights of DME and F-CNN and of a narrow discriminator."""
     judge = adversary.judge_weights(0.25)
     return adversary.Weights(torch_twins.first_weights(), judge)
 
 
-def test_the_discriminators_are_one(adversary):
+def test_jax_and_torch_discriminators_agree(adversary):
     judge = adversary.judge_weights(0.125)
     random = np.random.default_rng(0)
     judge = {name: random.normal(0, 0.2, x.shape) for name, x in judge.items()}
     judge = {name: value.astype(np.float32) for name, value in judge.items()}
     density = random.normal(size=(2, 64, 68, 1)).astype(np.float32)
-    variables = adversary.steps.variables(judge)
+    variables = to_variables(judge)
     expected = Discriminator(0.125).apply(variables, density)
     _, twin = adversary.judge_twin(judge, torch.channels_last)
     with torch.no_grad():
-        found = twin(torch.tensor(density).permute(0, 3, 1, 2))
-    found = found.permute(0, 2, 3, 1).numpy()
-    assert found.shape == expected.shape == (2, 8, 8, 1)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        logits = twin(torch.tensor(density).permute(0, 3, 1, 2))
+    logits = logits.permute(0, 2, 3, 1).numpy()
+    assert logits.shape == expected.shape == (2, 8, 8, 1)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.long
-def test_the_steps_with_the_adversary_are_one(adversary, rivals):
-    calls = adversary.contenders(rivals, adversary.arrays(8, 64, 68))
+def test_jax_and_torch_adversarial_steps_agree(adversary, gan_weights):
+    calls = adversary.contenders(gan_weights, adversary.arrays(8, 64, 68))
     torch_twins.agree(calls, times=3)
 
 
 @pytest.mark.parametrize(
     "change, times",
     [
-        # The first loss of the generator is judged by the discriminator as updated.
+        # The first adversarial loss is that of the updated discriminator.
         (dict(discriminator_learning_rate=0.0), 1),
         (dict(discriminator_beta1=0.9), 3),
         (dict(learning_rate=0.0), 3),
         (dict(weight=6e-3), 1),
     ],
 )
-def test_a_step_that_is_another_is_refused(adversary, rivals, change, times):
-    given = rivals, adversary.arrays(2, 64, 64), torch.contiguous_format
+def test_step_with_other_settings_is_refused(adversary, gan_weights, change, times):
+    arguments = gan_weights, adversary.arrays(2, 64, 64), torch.contiguous_format
     settings = dataclasses.replace(adversary.SETTINGS, **change)
     calls = {
-        torch_twins.REFERENCE: adversary.torch_step(*given),
-        "other": adversary.torch_step(*given, settings),
+        torch_twins.REFERENCE: adversary.torch_step(*arguments),
+        "other": adversary.torch_step(*arguments, settings),
     }
     with pytest.raises(SystemExit, match="other differs"):
         torch_twins.agree(calls, times=times)
 
 
-# --- context ---
+# --- context_networks.py ---
 
 
 @pytest.fixture(scope="module")
 def context():
-    return module("context")
+    return module("context_networks")
 
 
-def test_the_parts_are_the_counter_s(context):
-    model, drawn = tiny_experiment.networks()
+def test_parts_return_the_counter_s_results(context):
+    model, weights = tiny_experiment.networks()
     pixels = np.random.default_rng(0).integers(0, 256, (128, 160, 3), np.uint8)
-    whole = counter.Counter(model, drawn, blocks=4).count(pixels)
-    calls = context.parts(model, drawn, pixels, whole)
-    context.agree(calls, whole)
-    ours = calls[context.MAP]
+    result = counter.Counter(model, weights, blocks=4).count(pixels)
+    calls = context.parts(model, weights, pixels, result)
+    context.agree(calls, result)
+    call = calls[context.MAP]
     with pytest.raises(SystemExit, match="DME . F-CNN differs .* nothing was timed"):
-        context.agree({**calls, context.MAP: lambda: 1.01 * ours()}, whole)
+        context.agree({**calls, context.MAP: lambda: 1.01 * call()}, result)
 
 
-def test_operations_of_the_parts(context, network):
+def test_flops_of_the_parts(context, network):
     model = cpcnn.build(config.Model())
     one, two = (context.operations(model, shape) for shape in ((64, 64), (64, 128)))
-    batch, drawn = torch_twins.arrays(1, 64, 64), torch_twins.first_weights()
-    assert one[context.MAP] == network.operations(drawn, batch, train=False)
+    batch, weights = torch_twins.arrays(1, 64, 64), torch_twins.first_weights()
+    assert one[context.MAP] == network.operations(weights, batch, train=False)
     assert two[context.MAP] == 2 * one[context.MAP]
-    assert two[context.LOCAL] == 2 * one[context.LOCAL]  # windows
+    assert two[context.LOCAL] == 2 * one[context.LOCAL]  # twice the windows
     assert two[context.GLOBAL] == one[context.GLOBAL]  # 16 blocks of any size
 
 
-def test_local_context_is_a_row_that_can_be_compared(context, tmp_path):
+def test_compare_runs_reads_the_row_with_local_context(context, tmp_path):
     names = context.LOCAL, context.GLOBAL, context.MAP
     times = dict(zip(names, ([1.0, 1.0, 1.0], [9.0] * 3, [2.0, 1.0, 2.0]), strict=True))
     work = dict.fromkeys(names, 3e9)
@@ -222,16 +226,16 @@ def test_local_context_is_a_row_that_can_be_compared(context, tmp_path):
     assert line in context.markdown(table)
     file = tmp_path / "bench.json"
     timing.write(file, "context", {"columns": {"1024 x 768": table}})
-    (name,) = module("compare").read(file)
+    (name,) = module("compare_runs").read(file)
     assert name == f"context: 1024 x 768: {context.BOTH}"
 
 
-# --- sizes ---
+# --- image_sizes.py ---
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """What sizes.py prints and writes, of small networks and photographs."""
+    """Output and table of image_sizes.py, for small networks and images."""
     folder = tmp_path_factory.mktemp("sizes")
     file, table = folder / "weights.safetensors", folder / "bench.json"
     serialization.save(
@@ -240,10 +244,10 @@ def measured(tmp_path_factory):
         tiny_experiment.get_config().model,
         blocks=2,
     )
-    words = [f"--weights={file}", "--sizes=96x64", "--rounds=2", "--photographs=3"]
+    flags = [f"--weights={file}", "--sizes=96x64", "--rounds=2", "--photographs=3"]
     done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks/image_sizes.py", *words, f"--json={table}"],
-        env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"},  # each compiles for itself
+        [sys.executable, ROOT / "benchmarks/image_sizes.py", *flags, f"--json={table}"],
+        env=os.environ | {"JAX_NUM_CPU_DEVICES": "1"},  # each device compiles
         capture_output=True,
         text=True,
         check=True,
@@ -251,9 +255,9 @@ def measured(tmp_path_factory):
     return done.stdout, json.loads(table.read_text())["sizes"]
 
 
-def test_a_row_for_each_size(measured):
-    text, found = measured
-    row = found["sizes"]["96x64"]
+def test_table_has_a_row_for_each_size(measured):
+    text, tables = measured
+    row = tables["sizes"]["96x64"]
     assert row["megapixels"] == 96 * 64 / 1e6
     assert 0 < row["low"] <= row["later"] <= row["high"]
     assert 0 < row["compiling"] and row["large"] <= row["programs"]
@@ -261,26 +265,26 @@ def test_a_row_for_each_size(measured):
     assert f"| 96x64 | {row['later']:.2f} (" in text
 
 
-def test_programs_are_counted_as_jax_reports_them(measured):
+def test_counted_programs_are_those_that_jax_reports(measured):
     many = measured[1]["many"]
     assert many["photographs"] == 3
     assert many["programs"] == sum(many["by_name"].values())
-    assert many["by_name"]["jit(classify)"] == 2  # GCE's and LCE's, whatever the size
-    assert 1 <= many["by_name"]["jit(density)"] <= 3
+    assert many["by_name"]["jit(classify)"] == 2  # GCE's and LCE's, for all sizes
+    assert 1 <= many["by_name"]["jit(tile_density)"] <= 3
 
 
-def test_a_second_start_finds_the_programs_of_the_first(measured):
+def test_second_start_finds_the_programs_of_the_first(measured):
     first, second = measured[1]["starts"].values()
     assert first["kept"] == 0 < second["kept"] <= second["programs"]
     assert second["programs"] == first["programs"]
 
 
-# --- two results ---
+# --- compare_runs.py ---
 
 
 @pytest.fixture
 def compare(tmp_path, monkeypatch, capsys):
-    """(status, stdout, stderr) of compare.py on two results, or texts of files."""
+    """Runs compare_runs.py on two tables or file texts: (status, stdout, stderr)."""
 
     def run(*results):
         files = [tmp_path / name for name in ("old.json", "new.json")]
@@ -288,18 +292,17 @@ def compare(tmp_path, monkeypatch, capsys):
             text = result if isinstance(result, str) else json.dumps(result)
             file.write_text(text)
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["compare.py", "old.json", "new.json"])
-        return module("compare").main(), *capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["compare_runs.py", "old.json", "new.json"])
+        return module("compare_runs").main(), *capsys.readouterr()
 
     return run
 
 
 def result(*ratios, benchmark="network", name="cpcnn_jax"):
-    """What a benchmark writes, of one contender with these ratios to the reference."""
-    ratios = {"theirs": [1.0] * len(ratios), name: ratios}
-    return {
-        benchmark: {"where": "here", "columns": {"t": timing.ratios(ratios, "theirs")}}
-    }
+    """A benchmark's table with one contender of these ratios to the reference."""
+    seconds = {"reference": [1.0] * len(ratios), name: ratios}
+    columns = {"t": timing.ratios(seconds, "reference")}
+    return {benchmark: {"where": "here", "columns": columns}}
 
 
 OLD = result(1.0, 1.1, 1.2, 1.3)
@@ -313,21 +316,21 @@ OLD = result(1.0, 1.1, 1.2, 1.3)
         ((0.6, 0.7, 0.8, 0.9), "faster", 0),
     ],
 )
-def test_only_ranges_that_do_not_meet_are_a_change(compare, ratios, change, status):
-    found, out, _ = compare(OLD, result(*ratios))
+def test_only_disjoint_quartile_ranges_are_a_change(compare, ratios, change, status):
+    code, out, _ = compare(OLD, result(*ratios))
     *_, row, _, last = out.splitlines()
     assert row.startswith("| network: t: cpcnn_jax | 1.15 (1.02-1.28) | ")
     assert row.endswith(f" | {change} |")
-    assert (found, last) == (status, f"{status} of 1 got slower.")
+    assert (code, last) == (status, f"{status} of 1 are slower.")
 
 
-def test_what_only_one_file_has_is_named(compare):
+def test_rows_of_only_one_file_are_named(compare):
     more = result(5, 6, benchmark="density", name="cpcnn_jax, fixed")
     status, out, _ = compare(OLD, OLD | more)
-    assert (status, out.count("theirs")) == (0, 0)
+    assert status == 0 and "t: reference" not in out
     assert "Only new.json has density: t: cpcnn_jax, fixed.\n" in out
     status, out, _ = compare(more, OLD)
-    assert status == 2 and "0 of 0 got slower." in out and "---" not in out
+    assert status == 2 and "0 of 0 are slower." in out and "---" not in out
     assert "Only old.json has density" in out and "Only new.json has network" in out
 
 
@@ -344,19 +347,18 @@ def test_what_only_one_file_has_is_named(compare):
             '{"columns": {"t": {}}, "rounds": 9}',
             "was not written by benchmarks' --json",
         ),
-        ('{"serve": {"rows": {}}}', "holds no ratio of cpcnn_jax"),
+        ('{"serve": {"rows": {}}}', "has no ratio of cpcnn_jax"),
     ],
 )
-def test_a_file_without_results_is_one_sentence(compare, text, reason):
+def test_file_without_results_is_one_line_on_stderr(compare, text, reason):
     status, out, err = compare(OLD, text)
     assert (status, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith("compare.py: new.json ") and reason in err
+    assert err.startswith("compare_runs.py: new.json ") and reason in err
 
 
-def test_a_file_that_is_not_there_is_one_sentence(compare, monkeypatch, capsys):
+def test_missing_file_is_one_line_on_stderr(compare, monkeypatch, capsys):
     compare(OLD, OLD)
-    monkeypatch.setattr(sys, "argv", ["compare.py", "old.json", "none.json"])
-    assert module("compare").main() == 2
-    assert (
-        capsys.readouterr().err == "compare.py: none.json: No such file or directory\n"
-    )
+    monkeypatch.setattr(sys, "argv", ["compare_runs.py", "old.json", "none.json"])
+    assert module("compare_runs").main() == 2
+    err = capsys.readouterr().err
+    assert err == "compare_runs.py: none.json: No such file or directory\n"

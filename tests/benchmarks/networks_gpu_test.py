@@ -1,5 +1,4 @@
-"""benchmarks/networks_gpu.py, tried on the CPU: what is compared, counted and
-written."""
+"""networks_gpu.py on the CPU: its checks, counts and tables."""
 
 import os
 import shutil
@@ -33,7 +32,7 @@ def contenders(weights, place, *, train, with_compiled=False):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_contenders_agree_and_another_is_refused(weights, place):
+def test_contenders_agree_and_a_changed_one_is_refused(weights, place):
     calls = contenders(weights, place, train=False)
     assert list(calls) == [
         torch_twins.REFERENCE,
@@ -41,27 +40,26 @@ def test_the_contenders_agree_and_another_is_refused(weights, place):
         networks_gpu.LITERAL,
     ]
     torch_twins.agree(calls, times=1, tolerance=torch_twins.tolerance(place))
-    found = calls[networks_gpu.OURS]()
-    assert found.dtype == "float32" and found.shape == (1, 64, 64, 1)
-    calls[networks_gpu.OURS] = lambda: 1.1 * found
+    density = calls[networks_gpu.OURS]()
+    assert density.dtype == "float32" and density.shape == (1, 64, 64, 1)
+    calls[networks_gpu.OURS] = lambda: 1.1 * density
     with pytest.raises(SystemExit, match="cpcnn_jax differs .* nothing was timed"):
         networks_gpu.measured(calls, place, rounds=2)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("place", PLACES)
-def test_the_training_agrees(weights, place):
+def test_training_steps_agree_and_a_changed_one_is_refused(weights, place):
     calls = contenders(weights, place, train=True)
     torch_twins.agree(calls, times=4, tolerance=torch_twins.tolerance(place))
-    ours = calls[networks_gpu.OURS]
+    call = calls[networks_gpu.OURS]
     with pytest.raises(SystemExit, match="cpcnn_jax differs"):
         networks_gpu.measured(
-            {**calls, networks_gpu.OURS: lambda: 1.1 * ours()}, place, rounds=2
+            {**calls, networks_gpu.OURS: lambda: 1.1 * call()}, place, rounds=2
         )
 
 
-def test_bfloat16_is_used(weights):
-    """Both frameworks round, and differently from float32."""
+def test_both_frameworks_compute_in_bfloat16(weights):
     exact, rounded = (
         {
             name: torch_twins.on_host(call())
@@ -75,47 +73,50 @@ def test_bfloat16_is_used(weights):
 
 
 def test_tf32_is_allowed_in_every_convolution(weights):
-    """Not only where a framework does so by itself; on a CPU it changes nothing."""
-    backends = torch.backends
-    known = backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32
-    tried, batch = backends.cudnn.benchmark, torch_twins.arrays(1, 64, 64)
+    """On a CPU the setting changes no result."""
+    backends, batch = torch.backends, torch_twins.arrays(1, 64, 64)
+    allowed = backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32
+    benchmark = backends.cudnn.benchmark
     try:
         networks_gpu.allow_tf32()
         assert backends.cuda.matmul.allow_tf32 and backends.cudnn.allow_tf32
         lowered = jax.jit(torch_twins.jax_network("float32")).lower(weights, batch)
     finally:
         jax.config.update("jax_default_matmul_precision", None)
-        backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32 = known
-        backends.cudnn.benchmark = tried
+        backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32 = allowed
+        backends.cudnn.benchmark = benchmark
     lines = lowered.as_text().splitlines()
-    found = [line for line in lines if "stablehlo.convolution" in line]
-    assert len(found) >= 21
-    assert all("precision HIGH>, #stablehlo<precision HIGH>" in line for line in found)
+    convolutions = [line for line in lines if "stablehlo.convolution" in line]
+    assert len(convolutions) >= 21
+    for line in convolutions:
+        assert "precision HIGH>, #stablehlo<precision HIGH>" in line
 
 
 @pytest.mark.parametrize(
-    ("asked", "ours", "theirs", "expected"),
+    ("requested", "jax_backend", "torch_finds", "expected"),
     [
         (None, "cpu", False, "cpu"),
         (None, "gpu", True, "gpu"),
         ("cpu", "gpu", True, "cpu"),
         ("cpu", "gpu", False, "cpu"),
-        (None, "cpu", True, "JAX sees no GPU"),
-        (None, "gpu", False, "PyTorch sees no GPU"),
-        ("gpu", "cpu", False, "JAX sees no GPU"),
+        (None, "cpu", True, "JAX finds no GPU"),
+        (None, "gpu", False, "PyTorch finds no GPU"),
+        ("gpu", "cpu", False, "JAX finds no GPU"),
     ],
 )
-def test_the_device(monkeypatch, asked, ours, theirs, expected):
-    monkeypatch.setattr(jax, "default_backend", lambda: ours)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: theirs)
-    if "sees" not in expected:
-        assert networks_gpu.device_of(asked) == expected
+def test_device_is_one_that_both_frameworks_find(
+    monkeypatch, requested, jax_backend, torch_finds, expected
+):
+    monkeypatch.setattr(jax, "default_backend", lambda: jax_backend)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: torch_finds)
+    if "finds" not in expected:
+        assert networks_gpu.device_of(requested) == expected
         return
     with pytest.raises(SystemExit, match=f"{expected}; on the CPU: --device cpu"):
-        networks_gpu.device_of(asked)
+        networks_gpu.device_of(requested)
 
 
-# --- layer by layer ---
+# --- layers_gpu.py ---
 
 
 @pytest.fixture(scope="module")
@@ -123,16 +124,16 @@ def layers(weights):
     return layers_gpu.layers(weights, torch_twins.arrays(2, 64, 68))
 
 
-def test_the_layers_are_the_whole(weights, layers):
+def test_layers_are_all_convolutions_of_the_networks(weights, layers):
     assert {f"{name}/kernel" for name in layers} == {
         name for name in weights if name.endswith("kernel")
     }
     batch = torch_twins.arrays(2, 64, 68)
-    whole = networks_cpu.operations(weights, batch, train=False)
-    assert sum(layer.operations for layer in layers.values()) == whole
+    operations = networks_cpu.operations(weights, batch, train=False)
+    assert sum(layer.operations for layer in layers.values()) == operations
 
 
-def test_the_roofline_by_hand(layers):
+def test_roofline_by_hand(layers):
     layer = layers["fcnn/t1"]  # 4x4, 32 to 32 features, 16x17 to 32x34
     assert layer.operations == 2 * (2 * 16 * 17) * 16 * 32 * 32
     assert layer.elements == 2 * 16 * 17 * 32 + 16 * 32 * 32 + 2 * 32 * 34 * 32
@@ -146,7 +147,7 @@ def test_the_roofline_by_hand(layers):
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", ["dme/column1_conv1", "fcnn/t2", "fcnn/conv4"])
-def test_a_layer_s_contenders_agree(layers, place, name):
+def test_contenders_of_a_layer_agree(layers, place, name):
     calls = layers_gpu.contenders(name, layers[name], place)
     lowerings = {"cpcnn_jax, zero_insertion", "cpcnn_jax, subpixel"}
     assert lowerings <= calls.keys() if "/t" in name else len(calls) == 2
@@ -155,43 +156,43 @@ def test_a_layer_s_contenders_agree(layers, place, name):
         assert place.dtype in str(value.dtype)
 
 
-def test_a_layer_s_rates_are_those_of_one_of_its_repeats():
+def test_rates_of_a_layer_are_those_of_one_repeat():
     times = [layers_gpu.REPEATS * t for t in (0.5, 1.0, 2.0)]
     seconds = {torch_twins.REFERENCE: times, networks_gpu.OURS: times}
     rows = layers_gpu.rates(seconds, operations=4e12, limit=8e3)
-    ours = rows[networks_gpu.OURS]
-    assert (ours["seconds"], ours["gflops"], ours["share"]) == (1.0, 4e3, 0.5)
-    found = {"operations": 4e12, "roofline": 8e3, "contenders": rows}
-    text = layers_gpu.markdown({"conv": found, "t1": found})
+    row = rows[networks_gpu.OURS]
+    assert (row["seconds"], row["gflops"], row["share"]) == (1.0, 4e3, 0.5)
+    layer = {"operations": 4e12, "roofline": 8e3, "contenders": rows}
+    text = layers_gpu.markdown({"conv": layer, "t1": layer})
     cell = "1e+03 ms, 4 TFLOP/s, 0.50"
     assert f"| conv | 4e+03 | 8 | {cell} | {cell} |" in text
     assert text.endswith("| sum |  |  | 2e+03 ms | 2e+03 ms |")
 
 
-# --- the whole ---
+# --- the command ---
 
 
 def compared(file):
-    """The tasks whose rows of ours compare.py finds."""
+    """Tasks of our rows that compare_runs.py reads."""
     return {name.rpartition(": ")[0] for name in compare_runs.read(file)}
 
 
-def test_what_is_written_can_be_compared(monkeypatch, tmp_path, capsys, layers):
-    tasks, met = networks_gpu.tasks, layers_gpu.layers
+def test_compare_runs_reads_the_written_table(monkeypatch, tmp_path, capsys, layers):
+    tasks, all_layers = networks_gpu.tasks, layers_gpu.layers
     monkeypatch.setattr(networks_gpu, "tasks", lambda flags: tasks(flags)[1:2])
     monkeypatch.setattr(
-        layers_gpu, "layers", lambda *given: dict(list(met(*given).items())[-3:])
+        layers_gpu, "layers", lambda *args: dict(list(all_layers(*args).items())[-3:])
     )
     file = tmp_path / "bench.json"
-    words = [*SMALL.split(), "--no-compile", f"--json={file}"]
-    monkeypatch.setattr(sys, "argv", ["gpu.py", *words])
+    flags = [*SMALL.split(), "--no-compile", f"--json={file}"]
+    monkeypatch.setattr(sys, "argv", ["networks_gpu.py", *flags])
     networks_gpu.main()
     title = "gpu: 1 of 64 x 64, forward"
     assert compared(file) == {f"{title}, {dtype}" for dtype in networks_gpu.DTYPES}
-    said = capsys.readouterr().out
-    assert "bfloat16: matrix product" in said and "| fcnn/conv4 |" in said
-    assert "| cpcnn_jax / cpcnn_jax, zero_insertion |" in said
-    assert "torch.compile" not in said
+    out = capsys.readouterr().out
+    assert "bfloat16: matrix product" in out and "| fcnn/conv4 |" in out
+    assert "| cpcnn_jax / cpcnn_jax, zero_insertion |" in out
+    assert "torch.compile" not in out
 
 
 @pytest.mark.long
@@ -199,9 +200,9 @@ def test_the_command_with_torch_compile(tmp_path):
     if not (shutil.which("g++") or shutil.which("clang++")):
         pytest.skip("torch.compile needs a C++ compiler")
     file = tmp_path / "bench.json"
-    words = [ROOT / "benchmarks/networks_gpu.py", *SMALL.split(), f"--json={file}"]
+    program = ROOT / "benchmarks/networks_gpu.py"
     done = subprocess.run(
-        [sys.executable, *words],
+        [sys.executable, program, *SMALL.split(), f"--json={file}"],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

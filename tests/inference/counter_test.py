@@ -1,4 +1,4 @@
-"""The two lines of use: load, count."""
+"""`cp.load` and `Counter.count`."""
 
 import io
 import shutil
@@ -14,7 +14,7 @@ from cpcnn_jax.weights import serialization
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """Weights in a folder, as a run leaves them."""
+    """Weights in a workdir, like those of a run."""
     model, drawn = tiny_experiment.networks()
     path = tmp_path_factory.mktemp("run") / "weights.safetensors"
     serialization.save(path, drawn, tiny_experiment.get_config().model, blocks=2)
@@ -31,41 +31,47 @@ def image():
     return np.random.default_rng(0).integers(0, 256, (100, 140, 3), dtype=np.uint8)
 
 
-def test_a_count_is_the_sum_of_the_map_of_the_evaluation(file, ready, image):
+def test_count_is_the_sum_of_the_density_of_the_whole_image(file, ready, image):
     model, drawn = tiny_experiment.networks()
     expected = tiny_experiment.in_one_piece(model, blocks=2)(drawn, image)
-    found = ready.count(image)
-    np.testing.assert_allclose(found.density, expected, rtol=1e-4, atol=1e-7)
-    assert found.density.dtype == np.float32
-    assert isinstance(found.count, float)
-    np.testing.assert_allclose(found.count, expected.sum(dtype=float), rtol=1e-5)
-    assert found.global_scores.shape == (2, 2, 5)
-    assert found.local_scores.shape == (2, 3, 5)
-    for scores in (found.global_scores, found.local_scores):
+    result = ready.count(image)
+    np.testing.assert_allclose(result.density, expected, rtol=1e-4, atol=1e-7)
+    assert result.density.dtype == np.float32
+    assert isinstance(result.count, float)
+    np.testing.assert_allclose(result.count, expected.sum(dtype=float), rtol=1e-5)
+    assert result.global_scores.shape == (2, 2, 5)
+    assert result.local_scores.shape == (2, 3, 5)
+    for scores in (result.global_scores, result.local_scores):
         np.testing.assert_allclose(scores.sum(-1), 1, rtol=1e-5)
 
 
-def test_every_way_to_give_a_photograph_counts_the_same(tmp_path, file, ready, image):
+def test_all_types_of_an_image_have_the_same_count(tmp_path, file, ready, image):
     Image.fromarray(image).save(tmp_path / "a.png")
     data = io.BytesIO((tmp_path / "a.png").read_bytes())
     floats = image.astype(np.float32) / 255
-    ways = (tmp_path / "a.png", str(tmp_path / "a.png"), data, Image.open(data), floats)
+    sources = (
+        tmp_path / "a.png",
+        str(tmp_path / "a.png"),
+        data,
+        Image.open(data),
+        floats,
+    )
     expected = ready.count(image).count
-    for way in ways:
-        assert ready.count(way).count == expected
-    grey = image[..., 0]
-    colour = np.repeat(grey[..., None], 3, axis=2)
-    assert ready.count(grey).count == ready.count(colour).count
+    for source in sources:
+        assert ready.count(source).count == expected
+    gray = image[..., 0]
+    color = np.repeat(gray[..., None], 3, axis=2)
+    assert ready.count(gray).count == ready.count(color).count
     assert cp.load(file.parent).count(image).count == expected
 
 
-def test_a_shrunk_photograph_has_a_small_map(ready, image):
-    found = ready.count(image, max_size=98)
-    assert found.density.shape == (70, 98)
-    assert found.photograph.size == (100, 140)
+def test_reduced_image_has_a_small_density_map(ready, image):
+    result = ready.count(image, max_size=98)
+    assert result.density.shape == (70, 98)
+    assert result.image.size == (100, 140)
 
 
-def test_work_passes_through_track(ready, image):
+def test_progress_wraps_each_list_of_work(ready, image):
     lists = []
 
     def progress(work):
@@ -76,7 +82,7 @@ def test_work_passes_through_track(ready, image):
     assert lists == [1, 1, 1]  # batches of blocks, batches of windows, tiles
 
 
-def test_photographs_too_small_are_named(tmp_path, ready):
+def test_small_image_is_named(tmp_path, ready):
     with pytest.raises(ValueError, match="the image has 80x63 pixels; .* least 64x64"):
         ready.count(np.zeros((63, 80)))
     Image.new("L", (1, 1)).save(tmp_path / "dot.bmp")
@@ -84,17 +90,17 @@ def test_photographs_too_small_are_named(tmp_path, ready):
         ready.count(tmp_path / "dot.bmp")
 
 
-def test_weights_that_are_no_numbers(tmp_path, image):
+def test_weights_that_are_not_finite_raise_value_error(tmp_path, image):
     _, drawn = tiny_experiment.networks()
     drawn["fcnn/conv4/bias"] = np.float32([np.nan])
     serialization.save(
         tmp_path / "w.safetensors", drawn, tiny_experiment.get_config().model
     )
-    with pytest.raises(ValueError, match="the image: the density is no number"):
+    with pytest.raises(ValueError, match="the image: the density is not finite"):
         cp.load(tmp_path / "w.safetensors").count(image)
 
 
-def test_what_holds_no_weights(tmp_path, file):
+def test_missing_or_wrong_weights_raise_value_error(tmp_path, file):
     with pytest.raises(ValueError, match=f"no weights at {tmp_path}/weights.safet"):
         cp.load(tmp_path)
     with pytest.raises(ValueError, match="no weights at cpcnn-a: expected a weig"):

@@ -1,4 +1,4 @@
-"""Regions against skimage's polygons, and sums that must add up."""
+"""Regions compared with scikit-image's polygons, and sums over neighbors."""
 
 import numpy as np
 import pytest
@@ -7,18 +7,18 @@ from skimage.measure import points_in_poly
 from cpcnn_jax.inference import regions
 
 
-def test_the_pixels_inside_are_those_of_skimage():
+def test_pixels_inside_equal_those_of_scikit_image():
     rng = np.random.default_rng(0)
     density = rng.random((30, 40))
-    middles = np.stack(np.mgrid[:30, :40], axis=-1).reshape(-1, 2)[:, ::-1] + 0.5
+    centers = np.stack(np.mgrid[:30, :40], axis=-1).reshape(-1, 2)[:, ::-1] + 0.5
     for corners in range(3, 13):  # most of them cross themselves
         polygon = rng.uniform(0, (40, 30), (corners, 2))
-        inside = points_in_poly(middles, polygon).reshape(30, 40)
-        found = regions.count_region(density, regions.Region("a", polygon))
-        np.testing.assert_allclose(found, density[inside].sum())
+        inside = points_in_poly(centers, polygon).reshape(30, 40)
+        people = regions.count_region(density, regions.Region("a", polygon))
+        np.testing.assert_allclose(people, density[inside].sum())
 
 
-def test_neighbours_share_no_pixel_and_leave_none_out():
+def test_neighbors_share_no_pixel_and_omit_none():
     density = np.random.default_rng(1).random((21, 33))
     cut = "7.5,0;20.5,10.5;9,21"
     left = regions.parse_region(f"left=0,0;{cut};0,21")
@@ -28,14 +28,14 @@ def test_neighbours_share_no_pixel_and_leave_none_out():
     assert min(people) > 100
 
 
-def test_a_shrunk_photograph_is_counted_in_its_own_pixels():
+def test_region_of_a_reduced_image_is_in_pixels_of_the_original():
     density = np.random.default_rng(2).random((10, 20))
     whole = regions.parse_region("a=0,0;400,0;400,100;0,100")
-    found = regions.count_region(density, whole, size=(200, 400))
-    np.testing.assert_allclose(found, density[:5].sum())
+    people = regions.count_region(density, whole, size=(200, 400))
+    np.testing.assert_allclose(people, density[:5].sum())
 
 
-def test_regions_as_they_are_typed():
+def test_region_is_parsed():
     name, corners = regions.parse_region(" main gate = 1,2.5; .5,3 ;4.,0;")
     assert name == "main gate"
     np.testing.assert_array_equal(corners, [[1, 2.5], [0.5, 3], [4, 0]])
@@ -44,21 +44,21 @@ def test_regions_as_they_are_typed():
 @pytest.mark.parametrize(
     "text", ["", "a", "a=", "a=1,2;3,4", "=1,2;3,4;5,6", "a=1,2;3,4;5", "a=1,2;3,4;x,6"]
 )
-def test_what_is_no_region(text):
-    with pytest.raises(ValueError, match="is no region: expected name=x,y;x,y;x,y"):
+def test_other_text_raises_value_error(text):
+    with pytest.raises(ValueError, match="is not a region: expected name=x,y;x,y;x,y"):
         regions.parse_region(text)
 
 
 @pytest.mark.parametrize("text", ["1", " ", "1,", "a=1,2;"])
-def test_a_long_text_that_is_no_region_is_refused_without_delay(text):
-    """With a pattern that tries every split of the digits this would take hours."""
-    with pytest.raises(ValueError, match="is no region"):
+def test_long_text_is_rejected_without_delay(text):
+    """A pattern that tries every split of the digits would take hours."""
+    with pytest.raises(ValueError, match="is not a region"):
         regions.parse_region(f"a={text * 200_000}x")
 
 
 @pytest.mark.parametrize("corner", ["41,3", "-1,3", "3,30.5"])
-def test_a_corner_outside_is_named(corner):
+def test_corner_outside_is_named(corner):
     region = regions.parse_region(f"door=0,0;{corner};5,5")
-    text = f"the corner {corner} of region door lies outside of its 40x30 pixels"
+    text = f"the corner {corner} of region door lies outside the 40x30 pixels of the"
     with pytest.raises(ValueError, match=text):
         regions.count_region(np.ones((30, 40)), region)

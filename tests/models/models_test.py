@@ -1,3 +1,5 @@
+"""Networks: shapes, parameter counts, compositions, and VGG-16 against PyTorch."""
+
 import dataclasses
 import functools
 
@@ -16,8 +18,7 @@ from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.discriminator import Discriminator
 
 IMAGE = (1, 64, 64, 3)
-# Computed by hand from the layers' strings: sides squared times features in and out,
-# plus a bias each; the paper prints no counts.
+# Computed by hand from the layers' strings; the paper prints no counts.
 PARAMETERS = {
     vgg.VGG16Features: (vgg.VGG16Features(), IMAGE, 14_714_688),
     gce.GlobalContextEstimator: (gce.GlobalContextEstimator(), IMAGE, 27_692_869),
@@ -53,7 +54,7 @@ def _image(height, width, count=1, seed=0):
     return np.random.default_rng(seed).random(shape, dtype=np.float32)
 
 
-def test_every_module_is_in_the_table_of_parameters():
+def test_table_of_parameters_holds_every_module():
     modules = (vgg, gce, lce, dme, fcnn, cpcnn, mcnn, csrnet)
     classes = {
         value
@@ -73,12 +74,12 @@ def test_parameter_count(name):
     assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == expected
 
 
-def test_the_default_networks_are_the_configuration_s():
+def test_default_networks_equal_those_of_the_default_configuration():
     assert cpcnn.build(Model()) == CPCNN()
 
 
 @pytest.mark.parametrize("size", [(64, 64), (67, 101), (98, 65)])
-def test_density_has_the_size_of_the_image(size):
+def test_density_has_the_image_size(size):
     model, variables = _small()
     density, aux = jax.jit(model.apply)(variables, _image(*size))
     quarter = tuple(-(-side // 4) for side in size)
@@ -89,55 +90,53 @@ def test_density_has_the_size_of_the_image(size):
     np.testing.assert_allclose(aux["context"][..., 5:].sum(-1), 1, rtol=1e-5)
 
 
-def test_density_is_the_fusion_s_output_over_the_scale():
+def test_density_is_the_fusion_output_divided_by_the_scale():
     model, variables = _small()
     image = _image(64, 72)
     density, aux = model.apply(variables, image)
-    both = jnp.concatenate([aux["features"], aux["context"]], axis=-1)
-    scaled = model.fcnn.apply({"params": variables["params"]["fcnn"]}, both)
+    fused = jnp.concatenate([aux["features"], aux["context"]], axis=-1)
+    scaled = model.fcnn.apply({"params": variables["params"]["fcnn"]}, fused)
     np.testing.assert_allclose(density * 100, scaled, rtol=1e-5, atol=1e-6)
 
 
-def test_a_batch_is_its_images_one_by_one():
+def test_batch_equals_its_images_one_by_one():
     model, variables = _small()
     images = _image(64, 64, count=2)
-    together, _ = model.apply(variables, images)
-    apart = [model.apply(variables, image[None])[0][0] for image in images]
-    np.testing.assert_allclose(together, np.stack(apart), atol=1e-6)
+    batched, _ = model.apply(variables, images)
+    single = [model.apply(variables, image[None])[0][0] for image in images]
+    np.testing.assert_allclose(batched, np.stack(single), atol=1e-6)
 
 
-def test_global_context_of_a_crop_is_one_constant_per_class():
+def test_global_context_of_a_crop_is_constant():
     model, variables = _small()
-    found = model.apply(variables, _image(64, 96), blocks=1, method="context")[
-        0, ..., :5
-    ]
-    np.testing.assert_allclose(
-        found, np.broadcast_to(found[0, 0], found.shape), rtol=1e-6
-    )
+    context = model.apply(variables, _image(64, 96), blocks=1, method="context")
+    scores = context[0, ..., :5]
+    expected = np.broadcast_to(scores[0, 0], scores.shape)
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
 
 
-def test_global_context_of_a_photograph_is_gce_block_by_block():
+def test_global_context_of_an_image_is_gce_block_by_block():
     model, variables = _small()
     image = _image(128, 192)
-    found = model.apply(variables, image, method="context")[0, ..., :5]
+    context = model.apply(variables, image, method="context")[0, ..., :5]
     block = image[:, 32:64, 96:144]  # row 1, column 2 of four by four
     logits = model.gce.apply({"params": variables["params"]["gce"]}, block)
-    np.testing.assert_allclose(found[12, 30], jax.nn.softmax(logits)[0], rtol=1e-4)
+    np.testing.assert_allclose(context[12, 30], jax.nn.softmax(logits)[0], rtol=1e-4)
 
 
 def test_local_context_is_lce_window_by_window():
     model, variables = _small()
     image = _image(64, 128)
-    found = model.apply(variables, image, method="context")[0, ..., 5:]
+    context = model.apply(variables, image, method="context")[0, ..., 5:]
     logits = model.lce.apply({"params": variables["params"]["lce"]}, image[:, :, 64:])
     scores = jax.nn.softmax(logits)[0]
     np.testing.assert_allclose(
-        found[:, 16:], jnp.broadcast_to(scores, (16, 16, 5)), rtol=1e-5
+        context[:, 16:], jnp.broadcast_to(scores, (16, 16, 5)), rtol=1e-5
     )
 
 
-def test_lce_has_no_memory_of_where_a_patch_was_cut():
-    """VALID convolutions: once over the photograph equals window by window."""
+def test_lce_scores_do_not_depend_on_the_place_of_a_patch():
+    """VALID convolutions of the whole image equal those of each window."""
     model, variables = _small()
     params = variables["params"]["lce"]
     image = _image(80, 64)
@@ -154,16 +153,15 @@ def test_lce_has_no_memory_of_where_a_patch_was_cut():
             )
             x = jax.nn.relu(x + weights["bias"].reshape(1, 1, 1, -1))
         x = nn.max_pool(x, (2, 2), (2, 2))
-    dense = x[:, 2:6].reshape(1, -1)  # the window whose top is at 16
-    head = ClassifierHead((8, 8), 5).apply({"params": params["head"]}, dense)
-    window = model.lce.apply({"params": params}, image[:, 16:80])
-    np.testing.assert_allclose(head, window, atol=1e-5)
+    window = x[:, 2:6].reshape(1, -1)  # its top is at pixel 16
+    logits = ClassifierHead((8, 8), 5).apply({"params": params["head"]}, window)
+    expected = model.lce.apply({"params": params}, image[:, 16:80])
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
-def test_lce_may_have_vgg16_s_blocks():
-    """VGG-16's features of the patch, flattened, and the head."""
+def test_lce_with_vgg16_blocks_classifies_their_features():
     net = lce.LocalContextEstimator(
-        head=(8, 8), num_classes=7, vgg_blocks=3, vgg_width_multiplier=0.125
+        hidden_dims=(8, 8), num_classes=7, vgg_blocks=3, vgg_width_multiplier=0.125
     )
     patches = _image(64, 64, count=2)
     logits, variables = net.init_with_output(jax.random.key(0), patches)
@@ -175,7 +173,7 @@ def test_lce_may_have_vgg16_s_blocks():
     np.testing.assert_allclose(logits, head, atol=1e-6)
 
 
-def test_networks_left_out_leave_no_parameters():
+def test_omitted_networks_have_no_parameters():
     model = cpcnn.build(Model(use_gce=False, use_lce=False, use_fcnn=False))
     (density, aux), variables = jax.jit(model.init_with_output)(
         jax.random.key(0), jnp.ones(IMAGE)
@@ -193,67 +191,66 @@ def test_networks_left_out_leave_no_parameters():
         ((64, 64, 3), r"images \[B, H, W, 3\], got \(64, 64, 3\)"),
     ],
 )
-def test_unusable_images_are_named(shape, text):
+def test_unsuitable_image_raises_value_error(shape, text):
     model, variables = _small()
     with pytest.raises(ValueError, match=text):
         model.apply(variables, jnp.zeros(shape))
 
 
-def test_networks_name_the_sizes_they_need():
+def test_unsuitable_size_raises_value_error():
     with pytest.raises(ValueError, match="multiples of 4, got 66x64"):
         dme.DensityMapEstimator().init(jax.random.key(0), jnp.zeros((1, 66, 64, 3)))
     with pytest.raises(ValueError, match="64x64 pixels, got"):
         lce.LocalContextEstimator().init(jax.random.key(0), jnp.zeros((1, 32, 64, 3)))
-    with pytest.raises(ValueError, match="even kernel side, got 3"):
+    with pytest.raises(ValueError, match="even kernel size, got 3"):
         fcnn.FusionCNN(3).init(jax.random.key(0), jnp.zeros((1, 4, 4, 2)))
 
 
 @pytest.mark.parametrize("kernel", [2, 6])
-def test_t_doubles_with_every_even_kernel(kernel):
+def test_t_doubles_the_size_with_every_even_kernel(kernel):
     net = fcnn.FusionCNN(upsample_kernel_size=kernel)
     out, _ = net.init_with_output(jax.random.key(0), jnp.zeros((1, 5, 7, 2)))
     assert out.shape == (1, 20, 28, 1)
 
 
-def test_dropout_follows_the_example_not_its_place():
+def test_dropout_depends_on_the_key_not_on_the_batch():
     keys = jax.random.split(jax.random.key(0), 4)
     x = jnp.ones((4, 50))
-    whole = dropout(x, keys, rate=0.3)
+    dropped = dropout(x, keys, rate=0.3)
     parts = [dropout(x[i : i + 2], keys[i : i + 2], rate=0.3) for i in (0, 2)]
-    np.testing.assert_array_equal(whole, jnp.concatenate(parts))
-    kept = whole[whole > 0]
-    np.testing.assert_allclose(kept, 1 / 0.7, rtol=1e-6)
-    assert 0.5 < len(kept) / whole.size < 0.9
+    np.testing.assert_array_equal(dropped, jnp.concatenate(parts))
+    positive = dropped[dropped > 0]
+    np.testing.assert_allclose(positive, 1 / 0.7, rtol=1e-6)
+    assert 0.5 < len(positive) / dropped.size < 0.9
 
 
-def test_coverage_gives_every_cell_one_person_s_worth_of_scores():
+def test_coverage_averages_overlapping_windows():
     spans = context_map.window_spans(148, window=64, stride=32)
     assert spans == [(0, 64), (32, 96), (64, 128), (84, 148)]
-    table = context_map.coverage(148, spans)
-    np.testing.assert_allclose(table.sum(axis=1), 1)
+    cover = context_map.coverage(148, spans)
+    np.testing.assert_allclose(cover.sum(axis=1), 1)
     by_hand = [(0 <= 40 < 64), (32 <= 40 < 96), False, False]  # pixels 40 to 43
-    np.testing.assert_allclose(table[10], np.array(by_hand) / 2)
+    np.testing.assert_allclose(cover[10], np.array(by_hand) / 2)
 
 
 @pytest.mark.parametrize("blocks", [5, 4, 1])
-def test_vgg16_equals_torch_with_the_same_weights(blocks):
-    """Thirteen convolutions against torch's, in the order of VGG-16's table."""
-    net = vgg.VGG16Features(width=0.125, blocks=blocks)
+def test_vgg16_equals_pytorch_with_the_same_weights(blocks):
+    net = vgg.VGG16Features(width_multiplier=0.125, blocks=blocks)
     image = _image(64, 64)
     variables = net.init(jax.random.key(1), image)
     mean, std = np.float32(vgg.MEAN), np.float32(vgg.STD)
     x = torch.tensor(((image - mean) / std).transpose(0, 3, 1, 2))
-    ours = [name for name in VGG16_LAYERS if int(name[4]) <= blocks]
-    assert set(variables["params"]) == set(ours)
-    for name in ours:
+    layers = [name for name in VGG16_LAYERS if int(name[4]) <= blocks]
+    assert set(variables["params"]) == set(layers)
+    for name in layers:
         weights = variables["params"][name]
         kernel = np.array(weights["kernel"]).transpose(3, 2, 0, 1)
         bias = torch.tensor(np.array(weights["bias"]))
         x = torch.conv2d(x, torch.tensor(kernel), bias, padding=1).relu()
         if name in ("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"):
             x = torch.max_pool2d(x, 2)
-    got = net.apply(variables, image)
-    np.testing.assert_allclose(got, x.permute(0, 2, 3, 1), atol=1e-4)
+    features = net.apply(variables, image)
+    np.testing.assert_allclose(features, x.permute(0, 2, 3, 1), atol=1e-4)
 
 
 def test_modules_are_plain_dataclasses():
