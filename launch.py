@@ -24,7 +24,9 @@ from cpcnn_jax.distributed import cluster_jobs
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "File with the experiment, of experiments/.", lock_config=True
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run's output.")
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run's output.", required=True
+)
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
@@ -62,7 +64,7 @@ _CLUSTER = flags.DEFINE_enum(
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Print the job of --cluster and do nothing else."
 )
-flags.mark_flags_as_required(["config", "workdir"])
+flags.mark_flag_as_required("config")
 
 
 def parse(argv: list[str]) -> list[str]:
@@ -241,10 +243,11 @@ def _submit():
 
     _runs()  # reports errors here and not in the queue
     folder, job = Path(_WORKDIR.value), flags.FLAGS.job
-    if _CLUSTER.value != "slurm":
+    cluster = _CLUSTER.value
+    if cluster and cluster != "slurm":
         if _SWEEP.value or not _DRY_RUN.value:
             raise ValueError(
-                f"--cluster={_CLUSTER.value} needs --dry_run, which prints a manifest "
+                f"--cluster={cluster} needs --dry_run, which prints a manifest "
                 "for kubectl, and takes no --sweep"
             )
         words = ["python", Path(sys.argv[0]).name, *_words("cluster", "dry_run", "job")]
@@ -252,7 +255,7 @@ def _submit():
             "kubernetes": cluster_jobs.kubernetes_manifest,
             "tpu": cluster_jobs.tpu_manifest,
         }
-        return print(manifest[_CLUSTER.value](job, words, workdir=folder), end="")
+        return print(manifest[cluster](job, words, workdir=folder), end="")
     dropped, points = ["cluster", "dry_run", "job"], []
     if _SWEEP.value:
         dropped += ["sweep", "workdir"]

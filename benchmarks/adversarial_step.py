@@ -26,7 +26,7 @@ from cpcnn_jax import config
 from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.discriminator import Discriminator
-from cpcnn_jax.training import train_step
+from cpcnn_jax.training import train_state, train_step
 from cpcnn_jax.training.init import params as init_params
 
 CROPS = (4, 192, 256)
@@ -89,9 +89,9 @@ def jax_step(weights, batch, settings=SETTINGS):
     compiled = strategy.wrap(step)
     given = strategy.place_batch(batch)
     state = strategy.place_state(
-        train_step.GANState(
-            train_step.new_state(weights.generator, tx, trains=lambda name: True),
-            train_step.new_state(weights.judge, judge_tx, trains=lambda name: True),
+        train_state.GANState(
+            train_state.new_state(weights.generator, tx, trains=lambda name: True),
+            train_state.new_state(weights.judge, judge_tx, trains=lambda name: True),
         )
     )
 

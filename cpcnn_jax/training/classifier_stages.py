@@ -13,8 +13,8 @@ from cpcnn_jax.config.constants import VGG16_LAYERS
 from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.data import density_classes, input_pipeline
 from cpcnn_jax.models import flops
+from cpcnn_jax.training import optimizer, train_state, train_step
 from cpcnn_jax.training import stage as stage_lib
-from cpcnn_jax.training import train_step
 from cpcnn_jax.training.init import params as init_params
 
 
@@ -92,7 +92,7 @@ def _classifier_stage(
     return stage_lib.Stage(
         name=name,
         steps=settings.steps,
-        state=train_step.new_state(params, tx, trains=trains),
+        state=train_state.new_state(params, tx, trains=trains),
         step=step,
         batches=batches,
         result=stage_lib.all_params,
@@ -103,9 +103,9 @@ def _classifier_stage(
 
 
 def _optimizer(settings):
-    tx = stage_lib.make_adam(settings)
+    tx = optimizer.make_adam(settings)
     if settings.vgg_lr_multiplier != 1:
-        tx = stage_lib.scale_updates(tx, "/vgg16/", settings.vgg_lr_multiplier)
+        tx = optimizer.scale_updates(tx, "/vgg16/", settings.vgg_lr_multiplier)
     return tx
 
 

@@ -17,7 +17,7 @@ from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.data import input_pipeline
 from cpcnn_jax.models import flops
 from cpcnn_jax.models.discriminator import Discriminator
-from cpcnn_jax.training import ema, train_step
+from cpcnn_jax.training import ema, optimizer, train_state, train_step
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training.init import expected_density
 from cpcnn_jax.training.init import params as init_params
@@ -33,8 +33,8 @@ def density_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.St
     settings = context.config.density
     if settings.fcnn_init_from_lce:
         params = _with_fcnn_from_lce(context, params)
-    tx = stage_lib.make_adam(settings)
-    tx = stage_lib.scale_updates(tx, "dme/", settings.dme_lr_multiplier)
+    tx = optimizer.make_adam(settings)
+    tx = optimizer.scale_updates(tx, "dme/", settings.dme_lr_multiplier)
     tx = ema.with_ema(tx, settings.ema_decay)
     step = train_step.density_step(
         context.model,
@@ -45,7 +45,7 @@ def density_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.St
     return stage_lib.Stage(
         name="density",
         steps=settings.steps,
-        state=train_step.new_state(params, tx, trains=_is_trained),
+        state=train_state.new_state(params, tx, trains=_is_trained),
         step=step,
         batches=_density_batches(context, params, settings),
         result=lambda state: {**ema.ema_params(state), **state.frozen},
@@ -63,16 +63,16 @@ def adversarial_stage(context: stage_lib.StageContext, params: dict) -> stage_li
     """
     settings = context.config.adversary
     discriminator = Discriminator(settings.discriminator_width_multiplier)
-    tx = stage_lib.make_adam(settings)
+    tx = optimizer.make_adam(settings)
     discriminator_tx = optax.adam(
         settings.discriminator_learning_rate, b1=settings.discriminator_beta1
     )
     discriminator_params = init_params.random_params(
         discriminator, context.config.seed, "discriminator", channels=1
     )
-    state = train_step.GANState(
-        train_step.new_state(params, tx, trains=_is_trained),
-        train_step.new_state(
+    state = train_state.GANState(
+        train_state.new_state(params, tx, trains=_is_trained),
+        train_state.new_state(
             discriminator_params, discriminator_tx, trains=lambda name: True
         ),
     )

@@ -52,7 +52,7 @@ def ema_params(state: Any) -> dict[str, jax.Array]:
     """Reads the averaged parameters, or the parameters where there is no average.
 
     Args:
-      state: a `train_step.State` after at least one step.
+      state: a `train_state.State` after at least one step.
     """
     opt_state = state.opt_state
     return opt_state.mean if isinstance(opt_state, EMAState) else state.params

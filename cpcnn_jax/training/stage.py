@@ -1,4 +1,4 @@
-"""Records and optimizers shared by all training stages.
+"""Records shared by all training stages.
 
 The GCE and the LCE are trained first, each as a classifier (`classifier_stages`). Then
 both are frozen, and DME and F-CNN are trained together, first with the Euclidean loss
@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from cpcnn_jax import config
 from cpcnn_jax.data import density_classes, input_pipeline
 from cpcnn_jax.models import cpcnn
-from cpcnn_jax.training.train_step import State, StepOptions
+from cpcnn_jax.training.train_state import State
+from cpcnn_jax.training.train_step import StepOptions
 
 
 class Stage(NamedTuple):
@@ -60,24 +60,6 @@ def step_options(context: StageContext, settings: config.Stage) -> StepOptions:
 def all_params(state: State) -> dict[str, jax.Array]:
     """Joins trained and frozen parameters in one flat dict."""
     return {**state.params, **state.frozen}
-
-
-def make_adam(settings: config.Stage) -> optax.GradientTransformation:
-    """Makes Adam with a linear warmup and a cosine decay to 0."""
-    rate = optax.warmup_cosine_decay_schedule(
-        0.0, settings.learning_rate, settings.warmup_steps, settings.steps
-    )
-    return optax.adam(rate)
-
-
-def scale_updates(
-    tx: optax.GradientTransformation, part: str, factor: float
-) -> optax.GradientTransformation:
-    """Multiplies the updates of parameters whose names contain `part`."""
-    scaled = optax.masked(
-        optax.scale(factor), lambda params: {name: part in name for name in params}
-    )
-    return optax.chain(tx, scaled)
 
 
 def fit_class_thresholds(context: StageContext, counts: np.ndarray) -> np.ndarray:

@@ -19,26 +19,10 @@ from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import gradient_accumulation, losses
 from cpcnn_jax.training.mixed_precision import cast_floats, to_float32
+from cpcnn_jax.training.train_state import GANState
 
-Params = Mapping[str, jax.Array]
 Batch = Mapping[str, Any]
 Step = Callable[[Any, Batch], tuple[Any, dict[str, jax.Array]]]
-
-
-class State(NamedTuple):
-    """The state of a stage, and the content of its checkpoints."""
-
-    step: jax.Array  # int32, number of finished steps
-    params: dict[str, jax.Array]  # trained
-    frozen: dict[str, jax.Array]
-    opt_state: optax.OptState
-
-
-class GANState(NamedTuple):
-    """The state of the adversarial stage."""
-
-    generator: State
-    discriminator: State
 
 
 class StepOptions(NamedTuple):
@@ -51,21 +35,6 @@ class StepOptions(NamedTuple):
 
 
 DEFAULT = StepOptions()
-
-
-def new_state(
-    params: Params, tx: optax.GradientTransformation, *, trains: Callable[[str], bool]
-) -> State:
-    """Makes the state at step 0.
-
-    Args:
-      params: flat dict of all parameters.
-      tx: the optimizer.
-      trains: function of a parameter's name, True where it is trained.
-    """
-    trained = {name: value for name, value in params.items() if trains(name)}
-    frozen = {name: value for name, value in params.items() if not trains(name)}
-    return State(jnp.zeros((), jnp.int32), trained, frozen, tx.init(trained))
 
 
 def example_keys(

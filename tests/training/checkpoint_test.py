@@ -153,9 +153,7 @@ OTHERS_FAIL = pytest.mark.filterwarnings(
 
 @OTHERS_FAIL
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_latest_checkpoint_falls_back(
-    tmp_path, damage, caplog
-):
+def test_a_damaged_latest_checkpoint_falls_back(tmp_path, damage, caplog):
     saved(tmp_path, 1, 2, 3)
     for path in files(tmp_path, 3)["d"]:
         DAMAGES[damage](path)

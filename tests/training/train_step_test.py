@@ -13,7 +13,7 @@ from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.params import to_variables
-from cpcnn_jax.training import losses, mixed_precision, train_step
+from cpcnn_jax.training import losses, mixed_precision, train_state, train_step
 from cpcnn_jax.training.train_step import StepOptions
 
 
@@ -72,7 +72,7 @@ def _joint(name):
 def _density_setup(cells=(), **options):
     model, flat, _, _ = _networks(fusion=True)
     tx = optax.adam(1e-3)
-    state = train_step.new_state(flat, tx, trains=_joint)
+    state = train_state.new_state(flat, tx, trains=_joint)
     step = train_step.density_step(
         model, tx, cells=cells, options=StepOptions(**options)
     )
@@ -82,9 +82,9 @@ def _density_setup(cells=(), **options):
 def _adversarial_setup(weight=0.5, **options):
     model, flat, judge, judge_flat = _networks()
     tx, judge_tx = optax.adam(1e-3), optax.sgd(1e-2)
-    rivals = train_step.GANState(
-        train_step.new_state(flat, tx, trains=_joint),
-        train_step.new_state(judge_flat, judge_tx, trains=lambda name: True),
+    rivals = train_state.GANState(
+        train_state.new_state(flat, tx, trains=_joint),
+        train_state.new_state(judge_flat, judge_tx, trains=lambda name: True),
     )
     options = StepOptions(**options)
     step = train_step.adversarial_step(
@@ -96,7 +96,7 @@ def _adversarial_setup(weight=0.5, **options):
 def _classifier_setup(**options):
     model, flat, _, _ = _networks()
     tx = optax.adam(3e-3)
-    state = train_step.new_state(flat, tx, trains=lambda name: name.startswith("lce/"))
+    state = train_state.new_state(flat, tx, trains=lambda name: name.startswith("lce/"))
     step = train_step.classification_step(
         model.lce,
         tx,
@@ -193,7 +193,7 @@ def test_cells_add_the_multiscale_loss():
 def test_weight_zero_disables_the_adversary():
     model, flat, _, _ = _networks()
     tx, batch = optax.adam(1e-3), _batch(2)
-    state = train_step.new_state(flat, tx, trains=_joint)
+    state = train_state.new_state(flat, tx, trains=_joint)
     plain, _ = jax.jit(train_step.density_step(model, tx))(state, batch)
     duel, rivals, _ = _adversarial_setup(weight=0.0)
     after, metrics = jax.jit(duel)(rivals, batch)
@@ -206,9 +206,9 @@ def test_the_generator_uses_the_updated_discriminator():
     """L_T after the discriminator's step, differentiated numerically."""
     model, flat, judge, judge_flat = _networks()
     tx, judge_tx, batch = optax.sgd(1.0), optax.sgd(0.1), _batch(2)
-    rivals = train_step.GANState(
-        train_step.new_state(flat, tx, trains=_joint),
-        train_step.new_state(judge_flat, judge_tx, trains=lambda name: True),
+    rivals = train_state.GANState(
+        train_state.new_state(flat, tx, trains=_joint),
+        train_state.new_state(judge_flat, judge_tx, trains=lambda name: True),
     )
     step = train_step.adversarial_step(model, tx, judge, judge_tx, weight=0.5)
     after, _ = jax.jit(step)(rivals, batch)
@@ -263,7 +263,7 @@ def _single(tree):
 def _params(state):
     return [
         s.params
-        for s in (state if isinstance(state, train_step.GANState) else (state,))
+        for s in (state if isinstance(state, train_state.GANState) else (state,))
     ]
 
 
@@ -449,7 +449,7 @@ def test_bfloat16_gradients_equal_float32_up_to_rounding(setup, bound):
     def gradients(dtype):
         step, state, batch = setup(dtype=dtype)
         after, _ = jax.jit(step)(_single(state), _single(batch))
-        first = after.generator if isinstance(after, train_step.GANState) else after
+        first = after.generator if isinstance(after, train_state.GANState) else after
         return first.opt_state[0].mu
 
     with jax.enable_x64(False):
