@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -10,12 +11,11 @@ from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.inference import compilation_cache, count_files, counter, regions, tiling
 from cpcnn_jax.inference.count_options import CountOptions
-from cpcnn_jax.io import atomic_write
 from cpcnn_jax.io import video as video_io
 from cpcnn_jax.weights import pretrained, serialization
 
 
-def main(argv: list[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Counts the people in images and videos, and writes the results.
 
     Args:
@@ -88,10 +88,9 @@ def _print(row, width):
 
 def _write(args, rows):
     if args.json:
-        atomic_write.write_atomic(args.json, count_files.to_json(rows))
+        count_files.write_json(args.json, rows)
     if args.csv:
-        names = [region.name for region in args.region]
-        atomic_write.write_atomic(args.csv, count_files.to_csv(rows, names))
+        count_files.write_csv(args.csv, rows, [region.name for region in args.region])
 
 
 def _parser():

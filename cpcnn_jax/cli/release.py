@@ -1,29 +1,16 @@
 """`cpcnn_jax release`: trained weights as a small file for publication."""
 
 import hashlib
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.weights import compression, pretrained, serialization
 
 
-def main(argv: list[str]) -> int:
-    """Writes the file.
-
-    Args:
-      argv: the arguments; see --help.
-
-    Returns:
-      The exit status: 1 and one sentence if the weights cannot be read or written.
-    """
-    args = _parser().parse_args(argv)
-    try:
-        print(_release(args))
-    except (ValueError, OSError) as error:
-        print(f"release: {error}", file=sys.stderr)
-        return 1
-    return 0
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns the exit status."""
+    return _parser().run(argv, lambda args: print(_release(args)))
 
 
 def _release(args):

@@ -1,7 +1,6 @@
 """Bootstrap intervals of scores, and the paired comparison of two runs.
 
-Images are resampled with replacement. An interval covers the choice of test images, not
-the variation between trainings.
+An interval covers the choice of test images, not the variation between trainings.
 """
 
 from collections.abc import Sequence
@@ -29,15 +28,13 @@ def mean_interval(
     *,
     resamples: int = RESAMPLES,
     seed: int = SEED,
-    confidence: float = CONFIDENCE,
 ) -> tuple[float, float]:
-    """Computes the percentile bootstrap interval of a mean.
+    """Computes the 95% percentile bootstrap interval of a mean.
 
     Args:
       values: `[N]`, one per image, N at least 2; absolute errors for the MAE.
-      resamples: number of resamples of N values.
+      resamples: number of resamples of N values, drawn with replacement.
       seed: seed of the resampling.
-      confidence: between 0 and 1.
 
     Returns:
       (low, high), in the unit of the values.
@@ -58,7 +55,7 @@ def mean_interval(
         )
     count, rng = len(values), np.random.default_rng(seed)
     means = [values[rng.integers(0, count, count)].mean() for _ in range(resamples)]
-    tail = (1 - confidence) / 2
+    tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
     return float(low), float(high)
 

@@ -1,11 +1,8 @@
 """Evaluation: scores and pictures of whole images at their own size.
 
-The test images are for final results. Choose settings by the validation images, which
-are held out of training.
+The test images are for final results; choose settings by the validation images.
 """
 
-import hashlib
-import io
 import json
 import math
 import os
@@ -17,11 +14,12 @@ import numpy as np
 from tqdm import tqdm
 
 from cpcnn_jax.config import Experiment
+from cpcnn_jax.data import checksums
 from cpcnn_jax.data.experiment_splits import ExperimentSplits
 from cpcnn_jax.distributed import multihost
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.evaluation import figures, predictions, scores
-from cpcnn_jax.evaluation.report import page
+from cpcnn_jax.evaluation.report import gallery, page
 from cpcnn_jax.inference import counter
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.weights import serialization
@@ -48,8 +46,8 @@ def evaluate(
       stop: function, the number of a received signal or None.
 
     Returns:
-      The scores of metrics.json, with nan and inf where JSON has null. In the main
-      process also the number of times these weights were scored on the test images.
+      The scores of metrics.json, with nan and inf where JSON has null; test_evaluations
+      and weights_sha256 in the main process only.
 
     Raises:
       Interrupted: a signal was received; earlier results are unchanged.
@@ -73,7 +71,7 @@ def evaluate(
         file_scores = folder / "metrics.json"
         result |= _test_evaluations(file_scores, file, now=split == "test")
         predictions.write(folder, rows)
-        atomic_write.write_atomic(file_scores, _json(result))
+        atomic_write.write_json(file_scores, _replace_nonfinite(result))
         _draw(folder / "pictures", rows, splits.evaluation, estimate, config)
         page.write(folder)
     multihost.barrier("evaluated")
@@ -88,7 +86,7 @@ def score_images(
     *,
     stop: Callable[[], int | None],
 ) -> list[dict[str, Any]]:
-    """Scores an estimate of every image, whichever network made it.
+    """Scores an estimate of every image.
 
     Args:
       images: the images; see `cpcnn_jax.data`.
@@ -123,9 +121,8 @@ def score_images(
 
 
 def _test_evaluations(file, weights, *, now):
-    """Number of times that these weights were scored on the test images."""
-    with open(weights, "rb") as opened:
-        weights_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    """Counts how often these weights were scored on the test images."""
+    weights_sha256 = checksums.sha256(weights)
     try:
         last = json.loads(file.read_text())
     except (FileNotFoundError, ValueError):
@@ -135,16 +132,12 @@ def _test_evaluations(file, weights, *, now):
     return {"test_evaluations": times + now, "weights_sha256": weights_sha256}
 
 
-def _json(tree):
-    return (json.dumps(_finite(tree), indent=2, allow_nan=False) + "\n").encode()
-
-
-def _finite(tree):
+def _replace_nonfinite(tree):
     """Replaces nan and inf by None."""
     if isinstance(tree, dict):
-        return {name: _finite(value) for name, value in tree.items()}
+        return {name: _replace_nonfinite(value) for name, value in tree.items()}
     if isinstance(tree, list):
-        return [_finite(value) for value in tree]
+        return [_replace_nonfinite(value) for value in tree]
     return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
@@ -154,24 +147,18 @@ def _draw(folder, rows, images, estimate, config):
     old, drawn = set(folder.glob("*.png")), set()
     errors = [abs(row["predicted"] - row["count"]) for row in rows]
     ranking = np.argsort(errors, kind="stable")
-    number = min(config.num_eval_images, len(rows))
-    for rank in np.linspace(0, len(rows) - 1, number).round().astype(int):
-        index = int(ranking[rank])
+    for rank in gallery.select_ranks(range(1, len(rows) + 1), config.num_eval_images):
+        index = int(ranking[rank - 1])
         record, people = images[index], rows[index]["count"]
-        title = f"{record['name']}: {rank + 1} of {len(rows)}, best first"
+        title = f"{record['name']}: {rank} of {len(rows)}, best first"
         density = estimate(record["image"])
         _, true, predicted = scores.apply_roi(record, density, config)
         figure = figures.comparison_figure(
             record["image"], true, predicted, people=people, title=title
         )
-        file = folder / f"{rank + 1:03d}_{record['name']}.png"
-        atomic_write.write_atomic(file, _png(figure))
+        file = folder / f"{rank:03d}_{record['name']}.png"
+        with atomic_write.open_atomic(file) as opened:
+            figure.savefig(opened, format="png", dpi=100)
         drawn.add(file)
     for file in old - drawn:
         file.unlink()
-
-
-def _png(figure):
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=100)
-    return data.getvalue()

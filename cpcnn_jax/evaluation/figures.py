@@ -13,14 +13,9 @@ def comparison_figure(
     people: float,
     title: str = "",
 ) -> Figure:
-    """Draws image, true map and predicted map side by side, on one color scale.
+    """Draws an image `[H, W, 3]` and its density maps `[H, W]` on one color scale.
 
-    Args:
-      image: `[H, W, 3]` uint8, or float in [0, 1].
-      true: `[H, W]` people per pixel.
-      predicted: `[H, W]` people per pixel.
-      people: true count.
-      title: title of the image.
+    The maps are people per pixel; `people` is the true count.
     """
     height, width = image.shape[:2]
     size = (13.5, 4.5 * height / width + 0.9)
@@ -39,9 +34,9 @@ def comparison_figure(
     return figure
 
 
-def figure_pixels(figure: Figure, *, dpi: int = 80) -> np.ndarray:
-    """Renders a figure as `[H, W, 3]` uint8."""
-    figure.set_dpi(dpi)
+def figure_pixels(figure: Figure) -> np.ndarray:
+    """Renders a figure with 80 pixels per inch as `[H, W, 3]` uint8."""
+    figure.set_dpi(80)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -1,7 +1,6 @@
 """Table predictions.csv of a run, one row per image."""
 
 import csv
-import io
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -15,17 +14,9 @@ COLUMNS = ("name", "count", "predicted")
 
 
 def write(run: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes the table.
-
-    Args:
-      run: the run's workdir.
-      rows: one or more rows with the same keys, first `COLUMNS`.
-    """
-    table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, rows[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    atomic_write.write_atomic(Path(run) / NAME, table.getvalue().encode())
+    """Writes one or more rows into a workdir; their equal keys start with `COLUMNS`."""
+    values = ([row[name] for name in rows[0]] for row in rows)
+    atomic_write.write_csv(Path(run) / NAME, [list(rows[0]), *values])
 
 
 def read(run: str | os.PathLike[str]) -> list[dict[str, Any]]:

@@ -1,8 +1,6 @@
 """Scores of one image, and of all images together as metrics.json stores them.
 
-A record may have a region of interest under "roi", as those of WorldExpo'10. Heads
-outside it are left out, and both maps are multiplied by it before they are scored. PSNR
-and SSIM stay means over the whole frame.
+Heads outside a record's "roi" are left out, and both maps are multiplied by it.
 """
 
 import functools
@@ -13,9 +11,9 @@ import numpy as np
 
 from cpcnn_jax.config import Experiment
 from cpcnn_jax.data import density_classes, density_map
+from cpcnn_jax.data.density_classes import Counts
 from cpcnn_jax.evaluation import bootstrap, metrics
 
-Counts = Sequence[float] | np.ndarray
 LEVELS = ("ex-lo", "lo", "med", "hi", "ex-hi")  # of density [R]
 PSNR_SSIM = (
     "computed at the image's size, zero outside a region of interest, with both maps "
@@ -25,10 +23,7 @@ PSNR_SSIM = (
 
 
 def level_thresholds(training: Counts) -> np.ndarray:
-    """Computes the boundaries of the density levels.
-
-    Each level has equally many training images. Equal widths would leave the highest
-    level of ShanghaiTech A without test images.
+    """Computes the boundaries of levels with equally many training images.
 
     Args:
       training: `[N]` people in each training image.

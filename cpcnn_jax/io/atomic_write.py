@@ -42,10 +42,13 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def write_csv(path: str | os.PathLike[str], rows: Iterable[Sequence[object]]) -> None:
-    """Writes rows of values as CSV, atomically; raises OSError as `write_atomic`."""
+    """Writes rows of values as CSV, atomically; raises OSError as `write_atomic`.
+
+    File names that are not UTF-8 keep their bytes.
+    """
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
-    write_atomic(path, text.getvalue().encode())
+    write_atomic(path, text.getvalue().encode(errors="surrogateescape"))
 
 
 def write_json(path: str | os.PathLike[str], value: object) -> None:

@@ -24,8 +24,9 @@ from cpcnn_jax.io.html import read_part
 from cpcnn_jax.serve import examples, page, prometheus
 from cpcnn_jax.serve.request import read_upload
 from cpcnn_jax.serve.request_queue import ClientGone, Limits, QueueFull, RequestQueue
-from cpcnn_jax.serve.response import Rejected, count_upload
+from cpcnn_jax.serve.response import count_upload
 
+JSON = "application/json"
 CLIENT_GONE = 499  # status for /metrics; the client does not receive it
 
 
@@ -33,7 +34,7 @@ def build_app(counter: Counter, *, weights: str, limits: Limits) -> ASGIApp:
     """Builds the application of a counter; `weights` names its weights."""
     queue = RequestQueue(limits.max_queue)
     prometheus.track_queue(queue)
-    html = page.render(weights)
+    html, schema = page.render(weights), read_part(__package__, "openapi.json")
 
     @contextlib.asynccontextmanager
     async def lifespan(_):
@@ -47,7 +48,7 @@ def build_app(counter: Counter, *, weights: str, limits: Limits) -> ASGIApp:
         Route("/count", count, methods=["POST"]),
         Route("/health", functools.partial(_send_health, queue, weights)),
         Route("/metrics", _send_metrics),
-        Route("/openapi.json", _send_schema),
+        Route("/openapi.json", lambda _: Response(schema, media_type=JSON)),
     ]
     handlers: dict[Any, Callable[..., Awaitable[Response]]] = {
         HTTPException: _answer_error,
@@ -90,9 +91,7 @@ async def _count(counter, queue, limits, request):
                 body = await queue.run(work, _wait_for_disconnect(request.receive))
         except TimeoutError:
             raise _timeout_error(upload, limits.timeout) from None
-        except Rejected as error:
-            raise HTTPException(400, str(error)) from None
-    return Response(body, media_type="application/json")
+    return Response(body, media_type=JSON)
 
 
 async def _wait_for_disconnect(receive):
@@ -121,11 +120,6 @@ async def _send_health(queue, weights, _):
 
 async def _send_metrics(_):
     return Response(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-async def _send_schema(_):
-    text = read_part(__package__, "openapi.json")
-    return Response(text, media_type="application/json")
 
 
 async def _answer_error(_, error):

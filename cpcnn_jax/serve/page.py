@@ -1,10 +1,7 @@
 """HTML page that requests counts from its own server only."""
 
-import base64
-import hashlib
-
 from cpcnn_jax.inference.counter import DEMO
-from cpcnn_jax.io.html import fill_template, join, read_part, tag
+from cpcnn_jax.io.html import fill_template, join, read_part, script_hash, tag
 from cpcnn_jax.serve import examples
 from cpcnn_jax.weights.pretrained import PRETRAINED
 
@@ -18,12 +15,11 @@ def _read_script():
 
 def _make_headers():
     """Makes the headers, whose policy allows the page's script and server alone."""
-    digest = hashlib.sha256(_read_script().encode()).digest()
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'; connect-src 'self'; img-src 'self' blob: data:; "
         "style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{base64.b64encode(digest).decode()}'"
+        f"script-src 'sha256-{script_hash(_read_script())}'"
     )
     return {
         "Content-Type": "text/html; charset=utf-8",
@@ -36,11 +32,7 @@ HEADERS = _make_headers()
 
 
 def render(weights: str) -> str:
-    """Renders the HTML document.
-
-    Args:
-      weights: name of the networks' weights.
-    """
+    """Renders the HTML document, which names the networks' weights."""
     parts = {
         "weights": tag("code", weights),
         "caution": join([_describe_weights(weights)]),

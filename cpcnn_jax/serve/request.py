@@ -77,8 +77,7 @@ def _bound_receive(receive, max_body):
 
 
 def _parse_form(form):
-    unknown = set(form) - {FILE, REGION, DENSITY}
-    if unknown:
+    if unknown := set(form) - {FILE, REGION, DENSITY}:
         raise HTTPException(
             400,
             f"the form has no field {min(unknown)[:MAX_NAME]!r}: use {FILE}, {REGION} "

@@ -1,7 +1,6 @@
 """Queue of bounded length before a single worker, and the limits of the server.
 
-One worker, because XLA already spreads a count over all cores. The event loop reads and
-answers other requests during a count.
+One worker, because XLA already spreads a count over all cores.
 """
 
 import asyncio
@@ -35,28 +34,17 @@ class ClientGone(Exception):
 
 
 class RequestQueue:
-    """Queue of requests, with the one in work.
-
-    Args:
-      places: largest number of requests.
-
-    Attributes:
-      taken: current number of requests.
-    """
+    """Queue of requests, with the one in work; `taken` is their number."""
 
     def __init__(self, places: int) -> None:
-        """Makes the worker, which starts with the first request."""
+        """Makes the worker for at most `places` requests."""
         self.places, self.taken = places, 0
         self._seconds = 0.0  # moving average of the time of a request's work
         self._worker = ThreadPoolExecutor(1, "count")
 
     @contextlib.contextmanager
     def reserve(self) -> Iterator[None]:
-        """Holds a place.
-
-        Raises:
-          QueueFull: all places are taken.
-        """
+        """Holds a place; raises QueueFull if all are taken."""
         if self.taken >= self.places:
             raise QueueFull
         self.taken += 1

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
+from starlette.exceptions import HTTPException
 
 from cpcnn_jax.inference.counter import Counter
 from cpcnn_jax.inference.regions import count_regions
@@ -15,16 +16,8 @@ from cpcnn_jax.io import density_file
 from cpcnn_jax.serve.request import Upload
 
 
-class Rejected(ValueError):
-    """Error of an image that cannot be counted, with a sentence that names it."""
-
-
 def count_upload(
-    counter: Counter,
-    upload: Upload,
-    *,
-    max_size: int | None = None,
-    progress: Callable = iter,
+    counter: Counter, upload: Upload, *, max_size: int | None, progress: Callable
 ) -> bytes:
     """Counts the people in an uploaded image.
 
@@ -38,7 +31,7 @@ def count_upload(
       JSON; docs/serve.md describes its keys.
 
     Raises:
-      Rejected: the image cannot be counted, or a region lies outside.
+      HTTPException: the image cannot be counted, or a region lies outside; status 400.
     """
     start = time.monotonic()
     file = io.BytesIO(upload.file.read())
@@ -47,10 +40,11 @@ def count_upload(
         result = counter.count(file, max_size=max_size, progress=progress)
         inside = _count_regions(result, upload)
     except ValueError as error:
-        raise Rejected(str(error)) from None
+        raise HTTPException(400, str(error)) from None
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
-        text = str(error).partition("\n")[0] or "out of memory"
-        raise Rejected(f"{upload.name}: {text}; try a smaller image") from None
+        reason = str(error).partition("\n")[0] or "out of memory"
+        text = f"{upload.name}: {reason}; try a smaller image"
+        raise HTTPException(400, text) from None
     height, width = result.image.size
     answer = {
         "file": upload.name,
@@ -67,23 +61,20 @@ def count_upload(
 
 
 def _count_regions(result, upload):
-    """Counts the people in each region, by its name."""
     try:
-        size = result.image.size
-        return count_regions(result.density, upload.regions, size=size)
+        return count_regions(result.density, upload.regions, size=result.image.size)
     except ValueError as error:
-        raise Rejected(f"{upload.name}: {error}") from None
+        raise HTTPException(400, f"{upload.name}: {error}") from None
 
 
 def _encode_density(density, formats):
     """Encodes the files of `count --density` in base64."""
     answer = {"width": density.shape[1], "height": density.shape[0]}
-    if "npy" in formats:
+    for name in formats:
         file = io.BytesIO()
-        np.save(file, density)
-        answer["npy"] = base64.b64encode(file.getbuffer()).decode()
-    if "png" in formats:
-        file = io.BytesIO()
-        answer["offset"], answer["scale"] = density_file.write_png(file, density)
-        answer["png"] = base64.b64encode(file.getbuffer()).decode()
+        if name == "npy":
+            np.save(file, density)
+        else:
+            answer["offset"], answer["scale"] = density_file.write_png(file, density)
+        answer[name] = base64.b64encode(file.getbuffer()).decode()
     return answer

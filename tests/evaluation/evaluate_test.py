@@ -102,8 +102,8 @@ def test_a_validation_evaluation_does_not_open_the_test_images(folder, monkeypat
     logged = [json.loads(line).get("validation_mae") for line in lines]
     assert found["mae"] == pytest.approx(min(x for x in logged if x), rel=1e-4)
     text = (folder / "report.html").read_text()
-    assert "over 1 validation photograph" in text
-    assert "These are validation photographs" in text
+    assert "over 1 validation image" in text
+    assert "These are validation images" in text
 
 
 def test_a_validation_evaluation_needs_validation_images():

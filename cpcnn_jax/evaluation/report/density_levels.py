@@ -1,25 +1,16 @@
 """Density levels: the table of errors, and the filter of the page."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from cpcnn_jax.evaluation.report import html_table
 from cpcnn_jax.evaluation.report.number_format import format_number, parse_finite
 from cpcnn_jax.evaluation.report.run_files import RunFiles
 from cpcnn_jax.io.html import Html, tag
 
 
-def level_names(run: RunFiles) -> list[str]:
-    """Lists the levels of a run's images, from the lowest density."""
-    largest: dict[str, float] = {}
-    for image in run.images:
-        largest[image.level] = max(largest.get(image.level, 0), image.count)
-    return [level for level in sorted(largest, key=largest.__getitem__) if level]
-
-
 def render_filter(run: RunFiles) -> Html:
-    """Renders the checkboxes of the levels, or a sentence for a run without levels."""
-    if not (names := level_names(run)):
+    """Renders the checkboxes of the levels, from the lowest density."""
+    by_count = sorted(run.images, key=lambda image: image.count)
+    names = dict.fromkeys(image.level for image in by_count if image.level)
+    if not names:
         return tag(
             "p",
             "predictions.csv has no density levels to filter by; an evaluation by this "
@@ -40,28 +31,26 @@ def _render_checkbox(level):
     return tag("label", box, " ", level)
 
 
-def render(scores: Mapping[str, Any]) -> Html:
-    """Renders the error of each level in metrics.json, or a sentence without levels."""
-    levels = scores.get("mae_per_level")
-    rows = [level for level in levels or () if isinstance(level, dict)]
-    if not isinstance(levels, list) or not rows:
+def render(run: RunFiles) -> Html:
+    """Renders the error of each level."""
+    levels = run.scores.get("mae_per_level")
+    levels = levels if isinstance(levels, list) else []
+    rows = [level for level in levels if isinstance(level, dict)]
+    if not rows:
         return tag("p", "metrics.json has no error per density level.")
-    errors = [parse_finite(level.get("mae")) or 0 for level in rows]
-    largest = max(errors) or 1
+    largest = max(parse_finite(level.get("mae")) or 0 for level in rows) or 1
     titles = ("level", "true people", "images", "MAE")
     return html_table.render_table(
         "Error per density level",
         map(html_table.render_title, titles),
-        [
-            _render_row(level, error / largest)
-            for level, error in zip(rows, errors, strict=True)
-        ],
+        [_render_row(level, largest) for level in rows],
         kind="levels",
         class_="box",
     )
 
 
-def _render_row(level, share):
+def _render_row(level, largest):
+    share = (parse_finite(level.get("mae")) or 0) / largest
     error = tag(
         *("span", format_number(level.get("mae"))),
         class_="bar",

@@ -5,6 +5,7 @@ import io
 import os
 from collections.abc import Collection
 
+import numpy as np
 from PIL import Image
 
 from cpcnn_jax.evaluation.report import scatter
@@ -15,39 +16,28 @@ MAX_PICTURES = 12  # keeps a page within a few megabytes
 WIDTH = 1200  # pixels
 
 
-def select_ranks(ranks: Collection[int]) -> list[int]:
-    """Selects at most `MAX_PICTURES` ranks, evenly spaced.
-
-    Args:
-      ranks: ranks of all pictures, 1 or more.
-
-    Returns:
-      Ascending ranks, with the first and the last.
+def select_ranks(ranks: Collection[int], number: int = MAX_PICTURES) -> list[int]:
+    """Selects at most `number` ranks, evenly spaced from the first to the last.
 
     Example:
       >>> select_ranks(range(1, 24))
       [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23]
     """
     ordered = sorted(ranks)
-    if len(ordered) <= MAX_PICTURES:
-        return ordered
-    step = (len(ordered) - 1) / (MAX_PICTURES - 1)
-    return [ordered[round(n * step)] for n in range(MAX_PICTURES)]
+    places = np.linspace(0, len(ordered) - 1, min(number, len(ordered)))
+    return [ordered[place] for place in places.round().astype(int)]
 
 
 def render(run: RunFiles) -> tuple[Html, Collection[int]]:
-    """Renders the gallery, or a sentence without pictures, and lists its ranks."""
+    """Renders the gallery, and lists its ranks."""
     encoded = {
         rank: data
         for rank in select_ranks(run.pictures)
         if (data := encode_jpeg(run.pictures[rank]))
     }
     if not encoded:
-        text = (
-            "The folder has no readable pictures of these predictions; "
-            "--mode=evaluate draws them."
-        )
-        return tag("p", text), ()
+        text = "The folder has no readable pictures of these predictions"
+        return tag("p", f"{text}; --mode=evaluate draws them."), ()
     titles = _title_ranks(encoded, len(run.images))
     figures = {
         rank: _render_figure(rank, titles.get(rank), run.images[rank - 1], *data)
@@ -87,11 +77,7 @@ def _render_figure(rank, title, image, data, size):
 
 
 def encode_jpeg(file: str | os.PathLike[str]) -> tuple[str, tuple[int, int]] | None:
-    """Encodes a picture as a JPEG of at most `WIDTH` pixels.
-
-    Returns:
-      The JPEG in base64 and its (width, height); None for an unreadable file.
-    """
+    """Encodes a picture as (base64 JPEG, its size); None for an unreadable file."""
     try:
         with Image.open(file) as image:
             picture = image.convert("RGB")

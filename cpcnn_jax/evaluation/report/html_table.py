@@ -9,15 +9,7 @@ from cpcnn_jax.io.html import Html, tag
 def render_table(
     label: str, titles: Iterable[Html], rows: Iterable[Html], *, kind: str, **box: Any
 ) -> Html:
-    """Renders a table.
-
-    Args:
-      label: accessible name of the table.
-      titles: header cells.
-      rows: elements tr.
-      kind: CSS class of the table.
-      box: attributes of the box.
-    """
+    """Renders cells th and rows tr as a table of a CSS class, in a box."""
     head = tag("thead", tag("tr", *titles))
     table = tag("table", head, tag("tbody", *rows), class_=kind)
     # A scrolling box needs the keyboard's focus and a name.

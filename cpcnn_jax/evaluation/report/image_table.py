@@ -8,26 +8,12 @@ from cpcnn_jax.evaluation.report.number_format import (
     format_number,
     format_signed,
 )
-from cpcnn_jax.evaluation.report.run_files import RunFiles
+from cpcnn_jax.evaluation.report.run_files import METRICS, RunFiles
 from cpcnn_jax.io.html import Html, tag
-
-# Title and decimals of each metric of maps.
-METRICS = {
-    "psnr": ("PSNR", 2),
-    "ssim": ("SSIM", 3),
-    "game1": ("GAME(1)", 1),
-    "game2": ("GAME(2)", 1),
-    "game3": ("GAME(3)", 1),
-}
 
 
 def render(run: RunFiles, pictured: Collection[int]) -> Html:
-    """Renders the table, from the worst count to the best.
-
-    Args:
-      run: the evaluated run.
-      pictured: ranks of the images that the gallery shows.
-    """
+    """Renders the table from the worst count, with links to the pictured ranks."""
     columns = _select_columns(run.images)
     rows = [
         _render_row(rank, image, columns, pictured)

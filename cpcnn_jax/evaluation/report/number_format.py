@@ -5,13 +5,7 @@ from typing import Any
 
 
 def parse_finite(value: Any) -> float | None:
-    """Parses a value of a JSON or CSV file.
-
-    Args:
-      value: a number, its digits, or anything else.
-
-    Returns:
-      The finite number, or None for every other value.
+    """Parses a finite number of a JSON or CSV file; None for every other value.
 
     Example:
       >>> [parse_finite(v) for v in (3, "2.5", "", None, True, float("nan"), [1])]
@@ -37,17 +31,17 @@ def format_number(value: Any, digits: int = 1) -> str:
     return "–" if number is None else f"{round(number, digits) + 0.0:,.{digits}f}"
 
 
-def format_signed(value: Any, digits: int = 1) -> str:
-    """Formats a number with a plus or minus sign.
+def format_signed(value: Any) -> str:
+    """Formats a number with a plus or minus sign and one decimal.
 
     Example:
       >>> [format_signed(v) for v in (-31.32, 4, 0.01, None)]
       ['−31.3', '+4.0', '0.0', '–']
     """
     number = parse_finite(value)
-    if number is None or not round(number, digits):
-        return format_number(number, digits)
-    return ("−" if number < 0 else "+") + format_number(abs(number), digits)
+    if number is None or not round(number, 1):
+        return format_number(number)
+    return ("−" if number < 0 else "+") + format_number(abs(number))
 
 
 def format_count(value: float) -> str:

@@ -1,7 +1,5 @@
 """Report of a run as one HTML page without network access."""
 
-import base64
-import hashlib
 import os
 from pathlib import Path
 
@@ -16,9 +14,8 @@ from cpcnn_jax.evaluation.report import (
     scatter,
     training_curves,
 )
-from cpcnn_jax.evaluation.report.number_format import parse_finite
 from cpcnn_jax.io import atomic_write
-from cpcnn_jax.io.html import fill_template, join, read_part
+from cpcnn_jax.io.html import fill_template, join, read_part, script_hash
 
 
 def write(
@@ -47,27 +44,21 @@ def render(run: run_files.RunFiles) -> str:
     """Renders the HTML document of a run."""
     script = read_part(__package__, "page.js")
     pictures, pictured = gallery.render(run)
-    training_mean = parse_finite(run.scores.get("training_mean"))
     parts = {
         "name": join([run.name]),
         "lead": join([results_table.format_lead(run)]),
         "results": results_table.render(run),
         "protocol": protocol.render(run),
         "filter": density_levels.render_filter(run),
-        "scatter": scatter.render(run.images, training_mean),
-        "levels": density_levels.render(run.scores),
+        "scatter": scatter.render(run),
+        "levels": density_levels.render(run),
         "images": image_table.render(run, pictured),
         "gallery": pictures,
-        "curves": training_curves.render(run.log),
+        "curves": training_curves.render(run),
         "provenance": provenance.render(run),
         "theme.css": read_part("cpcnn_jax.io", "theme.css"),
         "page.css": read_part(__package__, "page.css"),
         "page.js": script,
-        "hash": _hash(script),
+        "hash": script_hash(script),
     }
     return fill_template(read_part(__package__, "page.html"), parts)
-
-
-def _hash(script):
-    """Computes the SHA-256 by which the page's policy allows its own script alone."""
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -8,7 +8,7 @@ from cpcnn_jax.io.html import Html, tag
 
 
 def render(run: RunFiles) -> Html:
-    """Renders the provenance, with a sentence for each missing file."""
+    """Renders the machine and the configuration."""
     environment = _render_environment(run.environment)
     return tag("div", environment, _render_configuration(run.config))
 

@@ -2,7 +2,7 @@
 
 from cpcnn_jax.evaluation.report import html_table, published_results
 from cpcnn_jax.evaluation.report.number_format import format_number, parse_finite
-from cpcnn_jax.evaluation.report.run_files import RunFiles
+from cpcnn_jax.evaluation.report.run_files import METRICS, RunFiles
 from cpcnn_jax.io.html import Html, tag
 
 TITLES = {
@@ -16,9 +16,7 @@ DIGITS = {"psnr": 2, "ssim": 2}
 # Title and decimals of the scores below the table.
 MORE = {
     "nae": ("NAE (error over people)", 3),
-    "game1": ("GAME(1)", 1),
-    "game2": ("GAME(2)", 1),
-    "game3": ("GAME(3)", 1),
+    **{name: METRICS[name] for name in ("game1", "game2", "game3")},
 }
 
 
@@ -53,24 +51,21 @@ def render(run: RunFiles) -> Html:
     papers = published_results.find_table(run.config, run.scores)
     columns = papers.columns if papers else ("mae", "rmse", "psnr", "ssim")
     networks = published_results.find_networks(run.config)
-    rows = [_render_run(run, columns)]
+    rows = [_render_row("This run", _collect_scores(run, columns), columns, "ours")]
     if (error := run.scores.get("mae_of_training_mean")) is not None:
-        cells = _render_cells({"mae": error}, columns)
-        rows.append(_render_row("Constant training mean", cells))
-    if papers:
-        rows += [_render_published(row, columns, networks) for row in papers.rows]
-    titles = ["", *(TITLES[name] for name in columns), "evidence"]
+        rows.append(_render_row("Constant training mean", {"mae": error}, columns))
+    for row in papers.rows if papers else ():
+        scores = dict(zip(columns, row.scores, strict=True))
+        kind = "same" if row.networks and row.networks == networks else None
+        more = row.evidence, row.note
+        rows.append(_render_row(row.method, scores, columns, kind, *more))
+    names = ["", *(TITLES[name] for name in columns), "evidence"]
+    titles = map(html_table.render_title, names)
     note = tag("p", published_results.EVIDENCE, class_="soft") if papers else None
     return tag(
         "div",
         tag("p", _describe_papers(papers, networks)),
-        html_table.render_table(
-            "Results",
-            map(html_table.render_title, titles),
-            rows,
-            kind="results",
-            class_="box",
-        ),
+        html_table.render_table("Results", titles, rows, kind="results", class_="box"),
         _render_more(run.scores),
         note,
     )
@@ -85,50 +80,31 @@ def _describe_papers(papers, networks):
     return title + "The paper has no row with exactly the networks of this run."
 
 
-def _render_run(run, columns):
+def _collect_scores(run, columns):
+    """Collects the run's scores, with those of scenes under the names of columns."""
     scores = dict(run.scores)
     if isinstance(scenes := scores.get("mae_per_scene"), dict):
         in_order = [scenes[name] for name in sorted(scenes)]
         scores |= dict(zip(published_results.SCENES, in_order, strict=False))
         if "rmse" not in columns:
             scores["mae"] = scores.get("mae_of_scenes", scores.get("mae"))
-    cells = [
-        tag(
-            "td",
-            _format_score(scores, name),
-            _render_interval(run.scores.get(f"{name}_interval")),
-        )
-        for name in columns
-    ]
-    return _render_row("This run", cells, kind="ours")
+    return scores
 
 
-def _render_interval(ends):
-    interval = _format_interval(ends)
-    return tag("small", f"95%: {interval}") if interval else None
-
-
-def _render_published(row, columns, networks):
-    same = row.networks is not None and row.networks == networks
-    cells = _render_cells(row.scores, columns)
-    return _render_row(
-        row.method, cells, row.evidence, "same" if same else None, row.note
+def _render_row(method, scores, columns, kind=None, evidence="measured", note=""):
+    return tag(
+        "tr",
+        tag("th", method, scope="row"),
+        *(_render_score(scores, name) for name in columns),
+        tag("td", evidence, tag("small", note) if note else None, class_="evidence"),
+        class_=kind,
     )
 
 
-def _render_row(method, cells, evidence="measured", kind=None, note=""):
-    small = tag("small", note) if note else None
-    first = tag("th", method, scope="row")
-    last = tag("td", evidence, small, class_="evidence")
-    return tag("tr", first, *cells, last, class_=kind)
-
-
-def _render_cells(scores, columns):
-    return [tag("td", _format_score(scores, name)) for name in columns]
-
-
-def _format_score(scores, name):
-    return format_number(scores.get(name), DIGITS.get(name, 1))
+def _render_score(scores, name):
+    interval = _format_interval(scores.get(f"{name}_interval"))
+    small = tag("small", f"95%: {interval}") if interval else None
+    return tag("td", format_number(scores.get(name), DIGITS.get(name, 1)), small)
 
 
 def _render_more(scores):

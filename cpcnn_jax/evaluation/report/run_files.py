@@ -1,7 +1,4 @@
-"""Files of an evaluated run, read from its workdir.
-
-metrics.json and predictions.csv are required. Runs of other code may lack all others.
-"""
+"""Files of an evaluated run; only metrics.json and predictions.csv are required."""
 
 import dataclasses
 import json
@@ -13,7 +10,14 @@ from typing import Any, NamedTuple
 from cpcnn_jax.evaluation import predictions
 from cpcnn_jax.evaluation.report.number_format import parse_finite
 
-METRICS = ("psnr", "ssim", "game1", "game2", "game3")  # of maps, where known
+# Title and decimals of each metric of maps.
+METRICS = {
+    "psnr": ("PSNR", 2),
+    "ssim": ("SSIM", 3),
+    "game1": ("GAME(1)", 1),
+    "game2": ("GAME(2)", 1),
+    "game3": ("GAME(3)", 1),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,13 +50,7 @@ class RunFiles(NamedTuple):
 
 
 def read_run(folder: str | os.PathLike[str]) -> RunFiles:
-    """Reads the files of a run.
-
-    Args:
-      folder: the run's workdir.
-
-    Returns:
-      The contents.
+    """Reads the files of a workdir.
 
     Raises:
       ValueError: the folder is no evaluated run, or one of its files is damaged.

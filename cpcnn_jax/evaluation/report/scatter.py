@@ -1,28 +1,23 @@
 """Scatter chart of predicted against true counts."""
 
-from collections.abc import Sequence
-
 from cpcnn_jax.evaluation.report import svg_chart
 from cpcnn_jax.evaluation.report.number_format import (
     format_count,
     format_number,
     format_signed,
+    parse_finite,
 )
-from cpcnn_jax.evaluation.report.run_files import ImageResult
+from cpcnn_jax.evaluation.report.run_files import ImageResult, RunFiles
 from cpcnn_jax.io.html import Html, join, tag
 
 SIZE = 460  # points, of the square chart
 
 
-def render(images: Sequence[ImageResult], training_mean: float | None) -> Html:
-    """Renders the chart; page.js describes the image of the selected point.
-
-    Args:
-      images: results, from the best count to the worst.
-      training_mean: people, drawn as a dashed line; or None.
-    """
-    figure, axes = _draw_axes(images, training_mean)
-    by_count = sorted(enumerate(images, 1), key=lambda ranked: ranked[1].count)
+def render(run: RunFiles) -> Html:
+    """Renders the chart; page.js describes the image of the selected point."""
+    training_mean = parse_finite(run.scores.get("training_mean"))
+    figure, axes = _draw_axes(run.images, training_mean)
+    by_count = sorted(enumerate(run.images, 1), key=lambda ranked: ranked[1].count)
     points = [_render_point(axes, rank, image) for rank, image in by_count]
     chart = svg_chart.inline_svg(
         figure,
@@ -57,12 +52,12 @@ def _draw_axes(images, training_mean):
 
 
 def _render_point(axes, rank, image):
-    x, y = svg_chart.axes_position(axes, image.count, image.predicted)
+    x, up = axes.transData.transform((image.count, image.predicted))
     return tag(
         "circle",
         tag("title", describe_image(image)),
         cx=f"{x:.1f}",
-        cy=f"{y:.1f}",
+        cy=f"{axes.figure.bbox.height - up:.1f}",
         r=4.5,
         role="img",
         tabindex=-1,

@@ -17,17 +17,7 @@ _SETTINGS: Any = {"svg.fonttype": "none", "font.size": 11, "axes.unicode_minus":
 
 
 def blank_chart(width: int, height: int, *, x: str, y: str) -> tuple[Figure, Axes]:
-    """Draws axes without data.
-
-    Args:
-      width: width of the chart, points.
-      height: height of the chart, points.
-      x: label of the horizontal axis.
-      y: label of the vertical axis.
-
-    Returns:
-      The figure and its axes, with 72 pixels per inch, so that pixels are points.
-    """
+    """Draws axes with labels x and y; the size is in points, which are pixels."""
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         # Left and bottom margins for labels, then the sizes of the axes.
@@ -46,12 +36,9 @@ def blank_chart(width: int, height: int, *, x: str, y: str) -> tuple[Figure, Axe
 
 
 def inline_svg(figure: Figure, *, label: str, over: Html | None = None) -> Html:
-    """Renders a figure as an SVG element.
+    """Renders a figure of `blank_chart` as an SVG element.
 
-    Args:
-      figure: result of `blank_chart`, drawn on in the colors of this module.
-      label: accessible name of the chart.
-      over: SVG elements on top, in points.
+    `label` is its accessible name, `over` are SVG elements on top, in points.
     """
     data = io.StringIO()
     # The salt keeps the ids of several charts in one page apart.
@@ -59,8 +46,7 @@ def inline_svg(figure: Figure, *, label: str, over: Html | None = None) -> Html:
         figure.savefig(data, format="svg", metadata={"Date": None}, transparent=True)
     _, _, svg = data.getvalue().partition("<svg")
     drawing = svg[svg.index(">") + 1 : svg.rindex("</svg>")]
-    drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
-    drawing = re.sub(r"<style.*?</style>", "", drawing, count=1, flags=re.DOTALL)
+    drawing = re.sub(r"(?s)<metadata>.*?</metadata>|<style.*?</style>", "", drawing)
     drawing = re.sub(r'<g id="[^"]*"', "<g", drawing)
     for placeholder, name in _COLORS.items():
         drawing = drawing.replace(placeholder, f"var(--{name})")
@@ -74,18 +60,3 @@ def inline_svg(figure: Figure, *, label: str, over: Html | None = None) -> Html:
         aria_label=label,
         class_="chart",
     )
-
-
-def axes_position(axes: Axes, x: float, y: float) -> tuple[float, float]:
-    """Computes the position of a data point in the chart.
-
-    Args:
-      axes: axes of `blank_chart` with their limits set.
-      x: data coordinate.
-      y: data coordinate.
-
-    Returns:
-      (x, y) in points from the upper left corner.
-    """
-    across, up = axes.transData.transform((x, y))
-    return float(across), float(axes.figure.bbox.height - up)

@@ -6,6 +6,7 @@ from typing import Any
 
 from cpcnn_jax.evaluation.report import svg_chart
 from cpcnn_jax.evaluation.report.number_format import parse_finite
+from cpcnn_jax.evaluation.report.run_files import RunFiles
 from cpcnn_jax.io.html import Html, tag
 
 # Panels: the axis label, and the legend of each logged name.
@@ -21,16 +22,11 @@ STAGES = {
     "density": "Density (DME and F-CNN)",
     "adversary": "Adversarial training",
 }
-Lines = Sequence[Mapping[str, Any]]
 
 
-def render(log: Mapping[str, Lines]) -> Html:
-    """Renders the curves of all stages, or a sentence for an empty log.
-
-    Args:
-      log: lines of metrics.jsonl of each stage.
-    """
-    figures = [_render_stage(stage, lines) for stage, lines in log.items()]
+def render(run: RunFiles) -> Html:
+    """Renders the curves of all stages."""
+    figures = [_render_stage(stage, lines) for stage, lines in run.log.items()]
     if not any(figures):
         return tag("p", "The folder has no metrics.jsonl with losses.")
     return tag("div", *figures, class_="stages")
@@ -74,15 +70,10 @@ def _describe_curves(curves):
     )
 
 
-def extract_series(lines: Lines, name: str) -> list[tuple[int, float]]:
-    """Extracts the values of a name.
-
-    Args:
-      lines: log lines of one stage.
-      name: key of a number in them.
-
-    Returns:
-      (step, value) of each line with a finite value.
+def extract_series(
+    lines: Sequence[Mapping[str, Any]], name: str
+) -> list[tuple[int, float]]:
+    """Extracts (step, value) of each log line with a finite value of a name.
 
     Example:
       >>> extract_series([{"step": 1, "loss": 2}, {"step": 2, "loss": None}], "loss")
