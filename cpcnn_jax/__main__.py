@@ -1,4 +1,4 @@
-"""python -m cpcnn_jax COMMAND ...: each command is a module with a main(argv)."""
+"""`python -m cpcnn_jax COMMAND`: runs the main(argv) of the command's module."""
 
 import importlib
 import sys
@@ -20,13 +20,13 @@ COMMANDS = {
 
 
 def main(argv: list[str]) -> int:
-    """Run a command; only its own module is imported.
+    """Runs a command and imports no other.
 
     Args:
         argv: the command's name and its arguments.
 
     Returns:
-        The exit status; 2 when there is no such command.
+        The exit status; 2 for an unknown command.
     """
     if not argv or argv[0] not in COMMANDS:
         got = f"got {argv[0]!r}, " if argv else ""

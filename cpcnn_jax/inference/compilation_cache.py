@@ -1,4 +1,4 @@
-"""Compiled programs, kept from one start to the next."""
+"""Persistent cache of compiled programs."""
 
 import hashlib
 import os
@@ -8,42 +8,37 @@ from pathlib import Path
 import jax
 
 
-def folder():
-    """Where compiled programs are kept: where JAX was told to, or in the user's cache.
+def folder() -> Path:
+    """Returns JAX's cache folder if one is set, else a folder in the user's cache.
 
-    Returns:
-      The path. By default it is another one for another kind of machine, since programs
-      for CPUs do not run on older ones.
+    The default depends on the kind of machine, because programs compiled for one CPU do
+    not run on an older one.
     """
-    if told := jax.config.jax_compilation_cache_dir:
-        return Path(told)
+    configured = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+    if configured:
+        return Path(configured)
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "cpcnn_jax" / f"xla-{_machine()}"
+    return Path(root) / "cpcnn_jax" / f"xla-{_machine_hash()}"
 
 
-def enable():
-    """Keep compiled programs in `folder()`, if it can be written.
-
-    Returns:
-      Whether they are kept.
-    """
-    place = folder()
+def enable() -> bool:
+    """Stores compiled programs in `folder()`; returns whether it can be written."""
+    path = folder()
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
-    if not os.access(place, os.W_OK):
+    if not os.access(path, os.W_OK):
         return False
-    jax.config.update("jax_compilation_cache_dir", str(place))
+    jax.config.update("jax_compilation_cache_dir", str(path))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     return True
 
 
-def _machine():
-    """A short name for this kind of processor."""
-    said = [platform.system(), platform.machine(), platform.processor()]
-    linux = Path("/proc/cpuinfo")
-    if linux.exists():
-        first = linux.read_text().partition("\n\n")[0].splitlines()
-        said += [line for line in first if line.startswith(("model name", "flags"))]
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:8]
+def _machine_hash():
+    facts = [platform.system(), platform.machine(), platform.processor()]
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        first = cpuinfo.read_text().partition("\n\n")[0].splitlines()
+        facts += [line for line in first if line.startswith(("model name", "flags"))]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:8]

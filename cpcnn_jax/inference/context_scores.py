@@ -1,11 +1,8 @@
-"""The context of a photograph of any size: its windows scored a few at a time.
-
-GCE's blocks and LCE's windows lie over the whole photograph, by `CPCNN.grids`. What is
-kept is their scores, of which the context map of any part can be made.
-"""
+"""Context of a whole image: scores of GCE's blocks and LCE's windows, in batches."""
 
 import functools
 import itertools
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -14,23 +11,25 @@ from PIL import Image
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models import context_map as maps
+from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.gce import SIDE
 from cpcnn_jax.models.params import to_variables
 
 NETWORKS = {"global": "gce", "local": "lce"}
-BATCH = {"global": 4, "local": 16}  # windows at once; fewer where LCE's are larger
+BATCH = {"global": 4, "local": 16}  # windows; fewer of LCE's if they exceed 64 pixels
 
 
-def context_estimator(model):
-    """The context networks as a function of a photograph's windows.
+def context_estimator(model: CPCNN) -> Callable[..., dict[str, np.ndarray]]:
+    """Makes a function that scores the blocks and windows of an image.
 
     Args:
-      model: CPCNN.
+      model: the networks.
 
     Returns:
-      score(weights, image, grids, progress): a flat dict of weights, `[H, W, 3]` uint8
-      or float32, the windows of `CPCNN.grids` and a function that wraps each list of
-      batches, to a dict of "global" and "local" to `[n, m, K]` softmax scores.
+      score(weights, image, grids, progress=iter). It takes a flat parameter dict, an
+      image `[H, W, 3]`, uint8 or float32 in [0, 1], the result of `CPCNN.grids`, and a
+      function that wraps each list of batches. It returns softmax scores `[n, m, K]`
+      by "global" and "local", without an omitted network.
     """
 
     @functools.partial(jax.jit, static_argnums=0)
@@ -41,23 +40,23 @@ def context_estimator(model):
         return model.apply(to_variables(weights), windows, method=network)
 
     def score(weights, image, grids, progress=iter):
-        found = {}
+        scores = {}
         for name, (rows, columns) in grids.items():
             places, size = list(itertools.product(rows, columns)), _size(name, rows)
             batches = [places[i : i + size] for i in range(0, len(places), size)]
-            scores = [
+            parts = [
                 np.asarray(classify(name, weights, _batch(name, image, batch, size)))
                 for batch in progress(batches)
             ]
-            scores = np.concatenate(scores)[: len(places)]
-            found[name] = maps.to_grid(scores, (len(rows), len(columns)))[0]
-        return found
+            values = np.concatenate(parts)[: len(places)]
+            scores[name] = maps.to_grid(values, (len(rows), len(columns)))[0]
+        return scores
 
     return score
 
 
 def _size(name, rows):
-    """How many windows are scored at once."""
+    """Number of windows in a batch."""
     if name == "global":
         return BATCH[name]
     start, stop = rows[0]
@@ -65,31 +64,35 @@ def _size(name, rows):
 
 
 def _batch(name, image, places, size):
-    """`[size, h, w, 3]`: the windows at these places, the first again to fill up."""
+    """`[size, h, w, 3]`: the windows, filled up with copies of the first."""
     windows = [image_io.padded_window(image, *place) for place in places]
     if name == "global":
-        windows = [_resized(window) for window in windows]
+        windows = [_resize_block(window) for window in windows]
     return np.stack([*windows, *windows[:1] * (size - len(windows))])
 
 
-def _resized(window):
+def _resize_block(block):
     """`[224, 224, 3]`: jax.image.resize's bilinear, without a program for each size."""
-    planes = [Image.fromarray(window[..., channel]) for channel in range(3)]
-    small = [p.resize((SIDE, SIDE), Image.Resampling.BILINEAR) for p in planes]
-    return np.stack([np.asarray(plane) for plane in small], axis=2)
+    planes = [Image.fromarray(block[..., channel]) for channel in range(3)]
+    resized = [p.resize((SIDE, SIDE), Image.Resampling.BILINEAR) for p in planes]
+    return np.stack([np.asarray(plane) for plane in resized], axis=2)
 
 
-def spread_scores(scores, grids, shape):
-    """The context map as a function of the part that is wanted, to save memory.
+def spread_scores(
+    scores: Mapping[str, np.ndarray],
+    grids: Mapping[str, Sequence[Sequence[maps.Span]]],
+    shape: Sequence[int],
+) -> Callable[[maps.Span, maps.Span], np.ndarray]:
+    """Makes a function that computes parts of the context map, to save memory.
 
     Args:
-      scores: as from `context_estimator`.
-      grids: as from `CPCNN.grids`.
-      shape: (H, W) of the photograph in pixels, multiples of 4.
+      scores: result of a `context_estimator`.
+      grids: result of `CPCNN.grids`.
+      shape: (H, W) of the image in pixels, multiples of 4.
 
     Returns:
-      context(rows, columns): (start, stop) along each axis in cells of 4 pixels, to
-      `[h, w, K]` float32, the global and then the local scores.
+      context(rows, columns). It takes (start, stop) along each axis in cells of 4
+      pixels and returns `[h, w, K]` float32, the global and then the local scores.
     """
     covers = {
         name: [

@@ -1,84 +1,73 @@
-"""Many files, counted one after the other: a row for each, whatever happens."""
+"""Counts of many files: one row for each, with its count or its error."""
 
-import csv
 import dataclasses
 import functools
 import io
-import json
+import os
 import sys
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import jax
 from tqdm import tqdm
 
-from cpcnn_jax.inference import count_video, counter, input_files, regions
+from cpcnn_jax.inference import count_video, input_files, regions
+from cpcnn_jax.inference.count_options import CountOptions
+from cpcnn_jax.inference.counter import Counter
 from cpcnn_jax.io import atomic_write, density_file
 from cpcnn_jax.io import video as video_io
 
 
 @dataclasses.dataclass
 class FileCount:
-    """What is known of one photograph or film."""
+    """Result of one image or video."""
 
-    file: str  # as it was named or found
+    file: str  # as named by the user or listed in a folder
     error: str | None = None  # a sentence that names the file
-    count: float | None = None  # people; of a film, in the mean of its frames
+    count: float | None = None  # people; the mean of the frames for a video
     seconds: float | None = None  # from opening the file to the last result
-    regions: dict = dataclasses.field(default_factory=dict)  # name -> people
+    regions: dict[str, float] = dataclasses.field(default_factory=dict)  # name: people
 
 
-@dataclasses.dataclass
-class CountOptions:
-    """What is wanted of each file beside its count."""
-
-    regions: list = dataclasses.field(default_factory=list)  # of `regions.Region`
-    max_size: int | None = None  # pixels; longer photographs are shrunk first
-    density: str | None = None  # folder for the maps
-    overlay: str | None = None  # folder for the pictures and annotated films
-    curve: str | None = None  # folder for what becomes of a film's count
-    every: int | None = None  # frames of a film from one that is counted to the next
-
-
-def list_files(words):
-    """A row for each photograph that words stand for, each photograph once.
+def list_files(arguments: Iterable[str]) -> list[FileCount]:
+    """Lists a row for each file that the arguments name, each file once.
 
     Args:
-      words: see `input_files.find_files`; one that stands for none is a row with an
-      error.
-
-    Returns:
-      List of `FileCount`.
+      arguments: files, folders and patterns for `input_files.find_files`. One that
+        matches no file becomes a row with an error.
     """
-    found = {}
-    for word in words:
+    rows: dict[str, FileCount] = {}
+    for argument in arguments:
         try:
-            for file in input_files.find_files(word):
-                found.setdefault(file, FileCount(file))
+            for file in input_files.find_files(argument):
+                rows.setdefault(file, FileCount(file))
         except ValueError as error:
-            found.setdefault(word, FileCount(word, str(error)))
-    return list(found.values())
+            rows.setdefault(argument, FileCount(argument, str(error)))
+    return list(rows.values())
 
 
-def count_files(rows, ready: counter.Counter, wishes: CountOptions):
-    """Count the rows that have no error yet; those that fail get one.
+def count_files(
+    rows: Sequence[FileCount], counter: Counter, options: CountOptions
+) -> Iterator[FileCount]:
+    """Counts the rows that have no error.
 
     Args:
-      rows: of `list_files`, filled in here.
-      ready: the networks.
-      wishes: what else to do.
+      rows: from `list_files`; completed in place with a count or an error.
+      counter: the networks.
+      options: further results.
 
     Yields:
-      Each row when it is done, also those that were in error before.
+      Each row after it was counted; rows with an error unchanged.
     """
-    places = input_files.output_names([row.file for row in rows if not row.error])
+    names = input_files.output_names([row.file for row in rows if not row.error])
     for row in rows:
         if not row.error:
-            began = time.monotonic()
+            start = time.monotonic()
             try:
-                one = _count_film if video_io.is_video(row.file) else _count
-                one(row, ready, wishes, places[row.file])
-                row.seconds = time.monotonic() - began
+                count = _count_video if video_io.is_video(row.file) else _count_image
+                count(row, counter, options, names[row.file])
+                row.seconds = time.monotonic() - start
             except (ValueError, OSError) as error:
                 row.error = str(error)
             except (jax.errors.JaxRuntimeError, MemoryError) as error:
@@ -87,93 +76,72 @@ def count_files(rows, ready: counter.Counter, wishes: CountOptions):
         yield row
 
 
-def _count(row, ready, wishes, place):
+def _count_image(row, counter, options, name):
     bar = functools.partial(tqdm, unit="part", leave=False, delay=2, disable=None)
-    found = ready.count(_opened(row.file), max_size=wishes.max_size, progress=bar)
-    for note in found.photograph.notes:
+    source = _read_stdin() if row.file == input_files.STDIN else row.file
+    result = counter.count(source, max_size=options.max_size, progress=bar)
+    for note in result.image.notes:
         tqdm.write(f"count: {note}", file=sys.stderr)
-    inside = _inside(row.file, found, wishes.regions)
-    if wishes.density:
-        density_file.save_density(Path(wishes.density, place), found.density)
-    if wishes.overlay:
-        file = Path(wishes.overlay, f"{place}.png")
+    density, size = result.density, result.image.size
+    try:
+        people = regions.count_regions(density, options.regions, size=size)
+    except ValueError as error:
+        raise ValueError(f"{row.file}: {error}") from None
+    if options.density:
+        density_file.save_density(Path(options.density, name), density)
+    if options.overlay:
+        file = Path(options.overlay, f"{name}.png")
         file.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write.write_atomic(file, _drawn(row.file, found, wishes.regions, inside))
-    row.count, row.regions = found.count, inside
+        png = _draw(Path(row.file).name, result, options.regions, people)
+        atomic_write.write_atomic(file, png)
+    row.count, row.regions = result.count, people
 
 
-def _count_film(row, ready, wishes, place):
-    def bar(frames, number):
+def _count_video(row, counter, options, name):
+    def progress(frames, number):
         named = {"desc": Path(row.file).name, "unit": "frame"}
         return tqdm(frames, total=number, leave=False, disable=None, **named)
 
-    found = count_video.count_video(row.file, ready, wishes, place=place, progress=bar)
-    row.count, row.regions = found.mean()
-    tqdm.write(f"count: {row.file}: {found.told()}", file=sys.stderr)
+    count = count_video.count_video
+    result = count(row.file, counter, options, name=name, progress=progress)
+    row.count, row.regions = result.mean()
+    tqdm.write(f"count: {row.file}: {result.describe()}", file=sys.stderr)
 
 
-def _opened(file):
-    if file != input_files.STDIN:
-        return file
+def _read_stdin():
     data = io.BytesIO(sys.stdin.buffer.read())
-    data.name = "standard input"
+    data.name = "standard input"  # appears in messages
     return data
 
 
-def _inside(file, found, wanted):
-    """Dict of region name to people."""
-    size = found.photograph.size
-    try:
-        return {
-            r.name: regions.count_region(found.density, r, size=size) for r in wanted
-        }
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
-
-
-def _drawn(file, found, wanted, inside):
+def _draw(name, result, wanted, people):
     from cpcnn_jax.inference import overlay  # matplotlib, which is slow to import
 
-    pixels = found.photograph.pixels
-    shrunk = pixels.shape[1] / found.photograph.size[1]
-    outlines = [(f"{r.name}: {inside[r.name]:.1f}", r.corners * shrunk) for r in wanted]
-    title = f"{Path(file).name}: {found.count:,.1f} people"
-    return overlay.draw_overlay(pixels, found.density, title=title, regions=outlines)
+    pixels, density = result.image.pixels, result.density
+    outlines = regions.outline_regions(wanted, people, result.image)
+    title = f"{name}: {result.count:,.1f} people"
+    return overlay.draw_overlay(pixels, density, title=title, regions=outlines)
 
 
-def as_json(rows):
-    """The rows as JSON: a list of objects with file, count and error.
+def write_json(path: str | os.PathLike[str], rows: Iterable[FileCount]) -> None:
+    """Writes the rows as a JSON list of objects with file, count and error.
 
-    Args:
-      rows: of `FileCount`; the people in regions are there where any were asked for.
-
-    Returns:
-      Bytes.
+    An object has "regions" if people were counted in regions.
     """
-    found = [
+    records = [
         {"file": row.file, "count": row.count, "error": row.error}
         | ({"regions": row.regions} if row.regions else {})
         for row in rows
     ]
-    return (json.dumps(found, indent=2) + "\n").encode()
+    atomic_write.write_json(path, records)
 
 
-def as_csv(rows, regions=()):
-    """The rows as CSV: file, count, seconds, error, and a column for each region.
-
-    Args:
-      rows: of `FileCount`.
-      regions: their names.
-
-    Returns:
-      Bytes.
-    """
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["file", "count", "seconds", "error", *regions])
+def write_csv(
+    path: str | os.PathLike[str], rows: Iterable[FileCount], names: Sequence[str] = ()
+) -> None:
+    """Writes the rows as CSV: file, count, seconds, error, and each named region."""
+    table: list[list] = [["file", "count", "seconds", "error", *names]]
     for row in rows:
-        people = [row.regions.get(name) for name in regions]
-        table.writerow([row.file, row.count, row.seconds, row.error, *people])
-    return text.getvalue().encode(
-        errors="surrogateescape"
-    )  # names as the disk has them
+        people = [row.regions.get(name) for name in names]
+        table.append([row.file, row.count, row.seconds, row.error, *people])
+    atomic_write.write_csv(path, table)

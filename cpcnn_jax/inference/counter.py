@@ -4,12 +4,10 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
 
 import jax
 import numpy as np
 from flax import linen as nn
-from PIL import Image
 
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.inference import baselines, tiling
@@ -19,10 +17,8 @@ from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import pretrained, serialization
 
-ImageSource = str | os.PathLike[str] | IO[bytes] | Image.Image | np.ndarray
-
 DEMO = serialization.DEFAULTS["cpcnn"]
-# The default weights in words, for help texts.
+# Help text of the default weights.
 DEFAULT_TEXT = (
     f"{pretrained.DEFAULT} where {serialization.VGG16} is, else what `make demo` writes"
 )
@@ -71,8 +67,8 @@ class Counter:
         weights: Mapping[str, np.ndarray],
         *,
         blocks: int,
-        tile_size: int = tiling.TILE,
-    ):
+        tile_size: int = tiling.TILE_SIZE,
+    ) -> None:
         """Moves the weights to the device; each tile size compiles at its first use."""
         self.model, self.blocks = model, blocks
         self.weights = jax.device_put(weights)
@@ -80,7 +76,7 @@ class Counter:
 
     def count(
         self,
-        image: ImageSource,
+        image: image_io.ImageSource,
         *,
         max_size: int | None = None,
         progress: Callable = iter,
@@ -128,7 +124,7 @@ class BaselineCounter(Counter):
       weights: flat parameter dict.
     """
 
-    def __init__(self, estimate: Callable, weights: Mapping[str, np.ndarray]):
+    def __init__(self, estimate: Callable, weights: Mapping[str, np.ndarray]) -> None:
         """Moves the weights to the device; each tile size compiles at its first use."""
         self.weights = jax.device_put(weights)
         self._density = estimate
@@ -164,7 +160,7 @@ def default_weights(model: str = "cpcnn") -> str:
     raise ValueError(f"no --weights, and {file} is not there: {advice}")
 
 
-def load(path: str | os.PathLike[str], *, tile_size: int = tiling.TILE) -> Counter:
+def load(path: str | os.PathLike[str], *, tile_size: int = tiling.TILE_SIZE) -> Counter:
     """Loads trained networks.
 
     Args:

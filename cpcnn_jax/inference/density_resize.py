@@ -1,19 +1,21 @@
-"""Density maps at another size and with the same sum."""
+"""Resizing of density maps with an unchanged sum."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 
-def resize_density(density, shape):
-    """A density map at another size and with the same sum.
+def resize_density(density: ArrayLike, shape: Sequence[int]) -> np.ndarray:
+    """Resizes a density map and keeps its sum.
 
-    The people of a cell are spread evenly over the area that it covers. Where the new
-    cells are whole blocks of the old, as at a half or a quarter of sides that divide,
-    these are the sums of the blocks.
+    The people of a cell are spread evenly over its area. If new cells are whole blocks
+    of old cells, their values are the sums of the blocks.
 
     Args:
       density: `[h, w]` people per cell.
-      shape: (H, W), smaller or larger.
+      shape: (H, W) in cells, smaller or larger.
 
     Returns:
       `[H, W]` float32 people per cell.
@@ -25,12 +27,12 @@ def resize_density(density, shape):
       array([[2., 3., 4.]], dtype=float32)
     """
     density = np.asarray(density, np.float64)
-    rows, columns = map(_shares, density.shape, shape)
+    rows, columns = map(_overlaps, density.shape, shape)
     return (rows @ (density @ columns.T)).astype(np.float32)
 
 
-def _shares(cells, size):
-    """`[size, cells]` sparse: which part of each old cell of a line is in each new."""
+def _overlaps(cells, size):
+    """`[size, cells]` sparse: the part of each old cell that lies in each new cell."""
     edges = np.linspace(0, cells, size + 1)[:, None]
     cell = np.arange(cells)
     overlap = np.minimum(edges[1:], cell + 1) - np.maximum(edges[:-1], cell)

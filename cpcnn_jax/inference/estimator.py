@@ -33,9 +33,9 @@ class WholeImageEstimator:
         model: CPCNN,
         *,
         blocks: int,
-        tile_size: int = tiling.TILE,
+        tile_size: int = tiling.TILE_SIZE,
         devices: Sequence[jax.Device] | None = None,
-    ):
+    ) -> None:
         """Prepares the functions; each tile size compiles at its first use."""
         self._model, self._blocks = model, blocks
         self._score = context_scores.context_estimator(model)

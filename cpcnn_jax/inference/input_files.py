@@ -1,8 +1,9 @@
-"""Which photographs a user's words mean, and where what is made of them goes."""
+"""Files that command-line arguments name, and names of their results."""
 
 import collections
 import glob
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cpcnn_jax.io.image import SUFFIXES
@@ -10,65 +11,64 @@ from cpcnn_jax.io.image import SUFFIXES
 STDIN = "-"
 
 
-def find_files(word):
-    """The photographs that one word of a command line stands for.
+def find_files(argument: str) -> list[str]:
+    """Lists the files that one command-line argument names.
 
     Args:
-      word: a file; a folder, for every photograph in it and its subfolders; a pattern
+      argument: a file; a folder, for every image in it and its subfolders; a pattern
         with *, ? or **; or "-", standard input.
 
     Returns:
-      Their paths, sorted; a file is believed to be one, whatever its name.
+      Sorted paths. A file is listed whatever its suffix.
 
     Raises:
-      ValueError: the folder or the pattern holds none.
+      ValueError: the folder or the pattern contains no file.
 
     Example:
       >>> find_files("square.jpg")
       ['square.jpg']
     """
-    path = Path(word)
+    path = Path(argument)
     if path.is_dir():
-        found = sorted(str(p) for p in path.rglob("*") if _is_photograph(p))
-        if not found:
-            raise ValueError(f"{word} holds no photographs ({', '.join(SUFFIXES)})")
-        return found
-    if word == STDIN or path.exists() or not glob.has_magic(word):
-        return [word]
-    found = sorted(p for p in glob.glob(word, recursive=True) if Path(p).is_file())
-    if not found:
-        raise ValueError(f"{word} matches no file")
-    return found
+        images = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        files = sorted(str(image) for image in images if image.is_file())
+        if not files:
+            raise ValueError(f"{argument} contains no images ({', '.join(SUFFIXES)})")
+        return files
+    if argument == STDIN or path.exists() or not glob.has_magic(argument):
+        return [argument]
+    matches = glob.glob(argument, recursive=True)
+    files = sorted(match for match in matches if Path(match).is_file())
+    if not files:
+        raise ValueError(f"{argument} matches no file")
+    return files
 
 
-def _is_photograph(path):
-    return path.suffix.lower() in SUFFIXES and path.is_file()
-
-
-def output_names(files):
-    """Where in a folder each file's results go, so that no two share a place.
+def output_names(files: Sequence[str]) -> dict[str, Path]:
+    """Chooses different names for the results of different files.
 
     Args:
-      files: paths, no two the same; "-" is standard input.
+      files: different paths; "-" is standard input.
 
     Returns:
-      Dict of file to a relative path: its name with its suffix, since a.jpg and a.png
-      are two photographs; for files of one name, their paths below what they share.
+      Relative paths by file. A path is the file's name with its suffix, because a.jpg
+      and a.png are two images. Files of one name get their paths below their common
+      folder.
 
     Example:
-      >>> found = output_names(["a/1.jpg", "b/1.jpg", "b/1.png"])
-      >>> [path.as_posix() for path in found.values()]
+      >>> names = output_names(["a/1.jpg", "b/1.jpg", "b/1.png"])
+      >>> [name.as_posix() for name in names.values()]
       ['a/1.jpg', 'b/1.jpg', '1.png']
     """
     namesakes = collections.defaultdict(list)
     for file in files:
         namesakes[Path(file).name.casefold()].append(file)  # some disks ignore case
-    found = {}
+    names = {}
     for file in files:
         if file == STDIN:
-            found[file] = Path("standard_input")
+            names[file] = Path("standard_input")
             continue
         same = [os.path.abspath(f) for f in namesakes[Path(file).name.casefold()]]
         common = os.path.commonpath([os.path.dirname(path) for path in same])
-        found[file] = Path(os.path.relpath(os.path.abspath(file), common))
-    return found
+        names[file] = Path(os.path.relpath(os.path.abspath(file), common))
+    return names

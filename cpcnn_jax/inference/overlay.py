@@ -1,54 +1,66 @@
-"""A photograph with its density over it, for people to look at."""
+"""Overlay of a density map on its image."""
 
 import io
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-LONGEST = 1600  # pixels of the photograph's longer side in the picture, at most
+from cpcnn_jax.inference.regions import Outline
+
+LONGEST = 1600  # pixels, the largest side of the image in the overlay
+MIN_LIMIT = 1e-4  # people per pixel, the lowest end of a color scale
 
 
-def draw_overlay(pixels, density, *, title, regions=()):
-    """Draw where the people are.
+def color_limit(density: np.ndarray) -> float:
+    """Computes the end of a map's color scale, the 99.8th percentile or 1e-4."""
+    return max(float(np.percentile(density, 99.8)), MIN_LIMIT)
+
+
+def draw_overlay(
+    pixels: np.ndarray,
+    density: np.ndarray,
+    *,
+    title: str,
+    regions: Iterable[Outline] = (),
+) -> bytes:
+    """Draws a density map over its image.
 
     Args:
-      pixels: `[H, W, 3]` uint8 or [0, 1].
+      pixels: `[H, W, 3]` uint8, or float32 in [0, 1].
       density: `[H, W]` people per pixel.
-      title: above the picture; says the count.
+      title: text above the image.
       regions: (label, corners `[N, 2]` as (x, y) pixels) pairs, drawn as outlines.
 
     Returns:
-      The picture, a PNG file's bytes.
+      The content of a PNG file.
     """
     step = -(-max(density.shape) // LONGEST)
-    shown, map_ = _reduced(pixels, step), _reduced(density, step)
-    height, width = (side / 100 for side in map_.shape)  # inches
-    size = (max(width, 3) + 1.6, max(height, 2) + 0.7)  # room for bar and title
+    image, density = _reduce(pixels, step), _reduce(density, step)
+    height, width = (side / 100 for side in density.shape)  # inches
+    size = (max(width, 3) + 1.6, max(height, 2) + 0.7)  # room for color bar and title
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    axes.imshow(shown if pixels.dtype != np.uint8 else shown / 255)
-    scale = Normalize(0, max(float(np.percentile(map_, 99.8)), 1e-4), clip=True)
-    # The photograph shows through where nobody is.
-    heat = axes.imshow(
-        map_, norm=scale, cmap="inferno", alpha=0.85 * np.asarray(scale(map_)) ** 0.5
-    )
+    axes.imshow(image if pixels.dtype != np.uint8 else image / 255)
+    scale = Normalize(0, color_limit(density), clip=True)
+    opacity = 0.85 * np.asarray(scale(density)) ** 0.5  # transparent without people
+    heat = axes.imshow(density, norm=scale, cmap="inferno", alpha=opacity)
     for label, corners in regions:
-        _outline(axes, label, (np.asarray(corners) / step) - 0.5)
+        _draw_outline(axes, label, (np.asarray(corners) / step) - 0.5)
     axes.set_title(title, loc="left", fontsize=11)
     axes.set_axis_off()
-    bar = figure.colorbar(
-        heat, ax=axes, label="people per pixel", fraction=0.05, pad=0.02
-    )
-    bar.solids.set_alpha(1)
+    label = "people per pixel"
+    bar = figure.colorbar(heat, ax=axes, label=label, fraction=0.05, pad=0.02)
+    bar.solids.set_alpha(1)  # type: ignore[union-attr]
     data = io.BytesIO()
     FigureCanvasAgg(figure).print_png(data)
     return data.getvalue()
 
 
-def _reduced(values, step):
-    """The mean over squares of this side; what is left over at the end is dropped."""
+def _reduce(values, step):
+    """Averages squares of this side; drops a partial last row and column."""
     if step == 1:
         return values
     rows, columns = (n // step for n in values.shape[:2])
@@ -57,7 +69,7 @@ def _reduced(values, step):
     return squares.mean(axis=(1, 3), dtype=np.float32)
 
 
-def _outline(axes, label, corners):
+def _draw_outline(axes, label, corners):
     closed = np.concatenate([corners, corners[:1]])
     axes.plot(*closed.T, color="white", linewidth=3)
     axes.plot(*closed.T, color="tab:blue", linewidth=1.5)

@@ -1,13 +1,13 @@
-"""A photograph of any size, tile by tile, exactly as in one piece.
+"""Tiled estimation of the density of an image, equal to the estimate in one piece.
 
-Tiles overlap by as much as an output pixel sees around it, and only what saw all it
-would see in the whole photograph is kept. A tile that reaches over the photograph's
-border is told where it is, so that few sizes of tiles do for all sizes of photographs.
-Several devices share a photograph's tiles.
+Tiles overlap by the receptive field, and outputs that depend on a tile's border are
+dropped. Tiles may extend beyond the image and are masked there, so a few tile sizes
+serve all image sizes.
 """
 
 import functools
 import itertools
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -20,42 +20,36 @@ from cpcnn_jax.io import image as image_io
 from cpcnn_jax.layers import arithmetic
 from cpcnn_jax.layers.fractionally_strided import FractionallyStridedConv
 from cpcnn_jax.models.context_map import POOLING
+from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.params import to_variables
 
-TILE = 1024  # pixels: the side of what is computed at once, unless asked otherwise
-BUCKET = 256  # sides of smaller tiles are multiples of this: at most 16 programs
+TILE_SIZE = 1024  # pixels, the default of the largest side of a tile
+SIZE_STEP = 256  # pixels; smaller tiles have multiples of it: at most 16 programs
 
 
 class Tile(NamedTuple):
-    """One tile along one axis of a photograph, in pixels."""
+    """One tile along one axis of an image, in pixels."""
 
-    start: int  # where it lies, a multiple of 4
-    size: int  # may reach over the photograph's end
-    area: int  # how much of it is photograph
-    keep: tuple[int, int]  # (start, stop) in the photograph of what is taken from it
+    start: int  # a multiple of 4
+    size: int  # may extend beyond the image
+    area: int  # pixels of the tile inside the image
+    keep: tuple[int, int]  # (start, stop) in the image of the outputs that are kept
 
     @property
-    def span(self):
-        """(start, stop) in the photograph, over its end or not."""
+    def span(self) -> tuple[int, int]:
+        """(start, stop) of the tile; stop may lie beyond the image."""
         return self.start, self.start + self.size
 
     @property
-    def inner(self):
-        """What is taken, as a slice of the tile."""
+    def inner(self) -> slice:
+        """Slice of the tile that is kept."""
         return slice(self.keep[0] - self.start, self.keep[1] - self.start)
 
 
-def halo_size(model):
-    """How far an output pixel sees around itself, rounded up to a multiple of 4.
-
-    Args:
-      model: CPCNN.
-
-    Returns:
-      Pixels.
+def halo_size(model: CPCNN) -> int:
+    """Computes the `receptive_margin` of DME and F-CNN, pixels.
 
     Example:
-      >>> from cpcnn_jax.models.cpcnn import CPCNN
       >>> halo_size(CPCNN(gce=None, lce=None))
       84
     """
@@ -63,58 +57,55 @@ def halo_size(model):
     return receptive_margin(chains, multiple=POOLING)
 
 
-def receptive_margin(chains, *, multiple, cell=1):
-    """How far an output of any chain sees around the pixels that it stands for.
+def receptive_margin(
+    chains: Iterable[Sequence[arithmetic.Layer]], *, multiple: int, cell: int = 1
+) -> int:
+    """Computes the margin of the receptive field around an output's own pixels.
 
     Args:
-      chains: lists of `arithmetic.Layer`, from the photograph to the output.
-      multiple: of what tiles' sides shall be, pixels.
-      cell: pixels per output, which divides it.
+      chains: layers from the image to the output; the largest margin counts.
+      multiple: factor of all tile sizes, pixels.
+      cell: side of an output in pixels, a divisor of `multiple`.
 
     Returns:
-      Pixels, rounded up to the multiple.
+      Pixels on each side, rounded up to the multiple.
 
     Example:
       >>> receptive_margin([[arithmetic.Layer(5, p=2)]], multiple=4)
       4
     """
-    found = 0
+    margin = 0
     for chain in chains:
         for output in range(multiple // cell):
             start, stop = arithmetic.span(output, chain)
-            found = max(found, output * cell - start, stop - (output + 1) * cell)
-    return -(-found // multiple) * multiple
+            margin = max(margin, output * cell - start, stop - (output + 1) * cell)
+    return -(-margin // multiple) * multiple
 
 
-def tile_axis(length, *, tile_size, halo):
-    """Cover one axis with as few tiles as it takes, all of one size.
+def tile_axis(length: int, *, tile_size: int, halo: int) -> list[Tile]:
+    """Covers one axis with the fewest tiles, all of one size, in order.
 
     Args:
       length: pixels, a multiple of 4.
-      tile_size: the largest side, a multiple of 4.
-      halo: pixels on each side of a tile whose results are not used, a multiple of 4.
-
-    Returns:
-      Pieces; what they keep follows one another from 0 to the length.
+      tile_size: largest side of a tile, pixels, a multiple of 4.
+      halo: pixels on each side of a tile whose outputs are dropped, a multiple of 4.
 
     Raises:
-      ValueError: the tile is nearly all halo.
+      ValueError: the tile is smaller than 64 pixels or three halos.
 
     Example:
-      >>> [piece.keep for piece in tile_axis(1600, tile_size=1024, halo=84)]
+      >>> [tile.keep for tile in tile_axis(1600, tile_size=1024, halo=84)]
       [(0, 660), (660, 1600)]
     """
     smallest = max(64, 3 * halo)
     if tile_size < smallest:
         raise ValueError(
-            f"expected tiles of at least {smallest} pixels, because these networks "
-            f"see {halo} pixels around each; got {tile_size}"
+            f"expected tiles of at least {smallest} pixels, because the receptive "
+            f"field has a margin of {halo} pixels around an output; got {tile_size}"
         )
-    number = (
-        1 if length <= tile_size else -(-(length - 2 * halo) // (tile_size - 2 * halo))
-    )
+    number = max(1, -(-(length - 2 * halo) // (tile_size - 2 * halo)))
     needed = -(-(length + 2 * halo * (number - 1)) // number)
-    size = min(tile_size, -(-needed // BUCKET) * BUCKET)
+    size = min(tile_size, -(-needed // SIZE_STEP) * SIZE_STEP)
     last = max(length - size, 0)
     starts = [min(i * (size - 2 * halo), last) for i in range(number)]
     cuts = [0, *(start + halo for start in starts[1:]), length]
@@ -124,72 +115,75 @@ def tile_axis(length, *, tile_size, halo):
     ]
 
 
-def density_estimator(model, *, tile_size=TILE, devices=None):
-    """DME and F-CNN as a function of a photograph of any size, in bounded memory.
+def density_estimator(
+    model: CPCNN,
+    *,
+    tile_size: int = TILE_SIZE,
+    devices: Sequence[jax.Device] | None = None,
+) -> Callable[..., np.ndarray]:
+    """Makes a function that runs DME and F-CNN on an image, in bounded memory.
 
     Args:
-      model: CPCNN.
-      tile_size: pixels, the largest side of what a device computes at once.
-      devices: that share the tiles; all of this process, unless given.
+      model: the networks.
+      tile_size: largest side of a tile, pixels.
+      devices: devices that share the tiles; default: all of this process.
 
     Returns:
-      estimate(weights, image, context, progress): a flat dict of weights, `[H, W, 3]`
-      uint8 or float32, both sides at least 64, the context as from
-      `context_scores.spread_scores` and
-      a function through which the list of tiles is passed, to the density `[H, W]`.
+      estimate(weights, image, context, progress=iter). It takes a flat parameter dict,
+      an image `[H, W, 3]`, uint8 or float32 in [0, 1], sides of at least 64 pixels, a
+      function from `context_scores.spread_scores`, and a function that wraps the list
+      of tiles. It returns `[H, W]` float32, people per pixel.
 
     Raises:
-      ValueError: the tile is nearly all halo.
+      ValueError: the tile is too small for the receptive field.
     """
-    cover = functools.partial(
-        tile_axis, tile_size=tile_size // 4 * 4, halo=halo_size(model)
-    )
-    cover(64)  # checks
+    halo = halo_size(model)
+    cover = functools.partial(tile_axis, tile_size=tile_size // 4 * 4, halo=halo)
+    cover(64)  # raises an error if the tile is too small
 
     @jax.jit
-    def density(weights, image, context, area):
-        with nn.intercept_methods(masked_outside(image.shape[1:3], area)):
-            found, _ = model.apply(to_variables(weights), image, context=context)
-        return found[0, ..., 0]
+    def tile_density(weights, image, context, area):
+        with nn.intercept_methods(zero_outside(image.shape[1:3], area)):
+            density, _ = model.apply(to_variables(weights), image, context=context)
+        return density[0, ..., 0]
 
     def estimate(weights, image, context, progress=iter):
         shape = image_io.padded_shape(image)
-        whole = np.empty(shape, np.float32)
+        density = np.empty(shape, np.float32)
 
-        def of_tile(job):
+        def estimate_tile(job):
             row, column = job
-            pixels = image_io.padded_window(image, row.span, column.span)
-            cells = _context(context, row, column)
-            return density(weights, pixels[None], cells[None], (row.area, column.area))
+            pixels = image_io.padded_window(image, row.span, column.span)[None]
+            cells = _tile_context(context, row, column)[None]
+            return tile_density(weights, pixels, cells, (row.area, column.area))
 
         jobs = progress(list(itertools.product(*map(cover, shape))))
-        for (row, column), found in data_parallel.map_over_devices(
-            of_tile, jobs, devices
-        ):
-            inner = np.asarray(found)[row.inner, column.inner]
-            whole[slice(*row.keep), slice(*column.keep)] = inner
-        return whole[: image.shape[0], : image.shape[1]]
+        results = data_parallel.map_over_devices(estimate_tile, jobs, devices)
+        for (row, column), values in results:
+            inner = np.asarray(values)[row.inner, column.inner]
+            density[slice(*row.keep), slice(*column.keep)] = inner
+        return density[: image.shape[0], : image.shape[1]]
 
     return estimate
 
 
-def _context(context, row, column):
-    """The context of a tile; zeros where it reaches over the photograph's end."""
-    spans = [(p.start // POOLING, (p.start + p.area) // POOLING) for p in (row, column)]
-    missing = [(0, (p.size - p.area) // POOLING) for p in (row, column)]
+def _tile_context(context, row, column):
+    """Context of a tile, zero beyond the image."""
+    spans = [(t.start // POOLING, (t.start + t.area) // POOLING) for t in (row, column)]
+    missing = [(0, (t.size - t.area) // POOLING) for t in (row, column)]
     return np.pad(context(*spans), (*missing, (0, 0)))
 
 
-def masked_outside(tile, area):
-    """Zeros outside of the photograph at every convolution, as a border has them.
+def zero_outside(tile: Sequence[int], area: Sequence[int | jax.Array]) -> Callable:
+    """Makes an interceptor that zeroes convolution inputs outside the image.
+
+    With `nn.intercept_methods` a convolution then treats the border of the image as if
+    it were the border of its input.
 
     Args:
-      tile: (height, width) in pixels.
-      area: how much of it, from the top and the left, is photograph; not static. A
-        cell that pooling made of pixels on both sides counts as outside.
-
-    Returns:
-      For `nn.intercept_methods`.
+      tile: (height, width) of the tile in pixels.
+      area: (height, width) of the image's part, from the top left, in pixels; may be
+        traced. A pooled cell with pixels on both sides is outside.
     """
 
     def intercept(method, args, kwargs, context):
@@ -198,10 +192,8 @@ def masked_outside(tile, area):
             x, *others = args
             for axis, (length, end) in enumerate(zip(tile, area, strict=True), start=1):
                 ends = (jnp.arange(x.shape[axis]) + 1) * (length // x.shape[axis])
-                inside = jnp.expand_dims(
-                    ends <= end, [i for i in range(4) if i != axis]
-                )
-                x = jnp.where(inside, x, 0)
+                shape = [-1 if i == axis else 1 for i in range(4)]
+                x = jnp.where((ends <= end).reshape(shape), x, 0)
             args = (x, *others)
         return method(*args, **kwargs)
 

@@ -1,33 +1,37 @@
-"""Weights small enough to pass on: half precision, without what anyone has.
+"""Small weights files: float16, without arrays that the loader has already.
 
-Eleven of the GCE's thirteen convolutions are VGG-16's as published and never learn, and
-so may be the LCE's first; and a training that goes on from released weights may leave
-GCE and LCE as they are. A file without such layers says which it needs by their hash,
-and `decompress` puts them back.
+GCE and LCE keep many of ImageNet's VGG-16 convolutions, and fine-tuning can leave whole
+networks unchanged. A file omits such arrays and stores their hash.
 """
 
 import hashlib
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from cpcnn_jax.config import Model
 from cpcnn_jax.config.constants import VGG16_BLOCKS
 from cpcnn_jax.weights import serialization
 
+Params = Mapping[str, np.ndarray]
 
-def imagenet_params(model, file=serialization.VGG16):
-    """VGG-16's convolutions under their names in CP-CNN.
+
+def imagenet_params(
+    model: Model, file: str | os.PathLike[str] = serialization.VGG16
+) -> dict[str, np.ndarray]:
+    """Loads VGG-16's convolutions under their names in CP-CNN.
 
     Args:
-      model: `config.Model`, which says where they are: in the GCE, and in the LCE the
-        blocks that it has.
-      file: its path, `python -m cpcnn_jax import-weights vgg16` writes it.
+      model: the configuration of GCE and LCE.
+      file: output of `python -m cpcnn_jax import-weights vgg16`.
 
     Returns:
-      Flat dict of arrays.
+      Flat parameter dict of GCE's convolutions and of LCE's blocks of VGG-16.
 
     Raises:
-      ValueError: it is not there, or no weights file.
+      ValueError: the file is missing or is not a weights file.
     """
     blocks = {
         "gce": len(VGG16_BLOCKS) if model.use_gce else 0,
@@ -37,7 +41,7 @@ def imagenet_params(model, file=serialization.VGG16):
         return {}
     if not Path(file).exists():
         raise ValueError(
-            f"ImageNet's VGG-16 belongs to these weights, and {file} is not there: "
+            f"these weights need ImageNet's VGG-16, and {file} is not there: "
             "`make vgg16`, or `python -m cpcnn_jax import-weights vgg16`, writes it"
         )
     return {
@@ -48,59 +52,62 @@ def imagenet_params(model, file=serialization.VGG16):
     }
 
 
-def compress(trained, known):
-    """Make weights small.
+def compress(
+    params: Params, reference: Params
+) -> tuple[dict[str, np.ndarray], str | None]:
+    """Omits the arrays that equal the reference, and rounds the others to float16.
 
     Args:
-      trained: flat dict of float32 arrays.
-      known: the same, of `imagenet_params` or other released weights.
+      params: flat dict of float32 arrays.
+      reference: arrays that the loader has, from `imagenet_params` or
+        `pretrained.load_params`.
 
     Returns:
-      (flat dict of float16 arrays without what is known, the SHA-256 of those left out
-      or None where there are none).
+      (flat dict of float16 arrays, SHA-256 of the omitted arrays or None without any).
 
     Raises:
       ValueError: a weight is too large for float16.
     """
-    left_out = {
-        name: known[name]
-        for name, value in trained.items()
-        if name in known and np.array_equal(value, known[name])
+    omitted = {
+        name: reference[name]
+        for name, value in params.items()
+        if name in reference and np.array_equal(value, reference[name])
     }
-    kept = {}
-    for name in trained.keys() - left_out.keys():
+    small = {}
+    for name in params.keys() - omitted.keys():
         with np.errstate(over="ignore"):
-            kept[name] = trained[name].astype(np.float16)
-        if not np.isfinite(kept[name]).all():
+            small[name] = params[name].astype(np.float16)
+        if not np.isfinite(small[name]).all():
             raise ValueError(f"{name} does not fit into float16")
-    return kept, _digest(left_out) if left_out else None
+    return small, _hash_arrays(omitted) if omitted else None
 
 
-def decompress(trained, digest, known):
-    """The weights that `compress` had, but for what rounding to half precision took.
+def decompress(
+    params: Params, digest: str | None, reference: Params
+) -> dict[str, np.ndarray]:
+    """Restores the omitted arrays.
 
     Args:
-      trained: flat dict of arrays.
-      digest: of what was left out; None: nothing was.
-      known: as of `compress`.
+      params, digest: results of `compress`.
+      reference: the reference of `compress`.
 
     Returns:
       Flat dict of float32 arrays.
 
     Raises:
-      ValueError: what is known is not what was left out.
+      ValueError: the arrays of the reference are not the omitted ones.
     """
-    trained = {name: value.astype(np.float32) for name, value in trained.items()}
+    restored = {name: value.astype(np.float32) for name, value in params.items()}
     if digest is None:
-        return trained
-    left_out = {name: known[name] for name in known.keys() - trained.keys()}
-    if _digest(left_out) != digest:
-        raise ValueError("not the layers that were left out")
-    return {**trained, **left_out}
+        return restored
+    omitted = {name: reference[name] for name in reference.keys() - params.keys()}
+    if _hash_arrays(omitted) != digest:
+        raise ValueError("not the arrays that the file omits")
+    return {**restored, **omitted}
 
 
-def _digest(arrays):
-    found = hashlib.sha256()
+def _hash_arrays(arrays):
+    digest = hashlib.sha256()
     for name in sorted(arrays):
-        found.update(name.encode() + np.float32(arrays[name]).tobytes())
-    return found.hexdigest()
+        digest.update(name.encode() + np.float32(arrays[name]).tobytes())
+    return digest.hexdigest()

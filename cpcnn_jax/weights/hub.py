@@ -1,40 +1,42 @@
-"""Weights that someone has put on Hugging Face, by the name of their repository."""
+"""Weights in repositories on Hugging Face."""
 
+import os
 import re
 from pathlib import Path
 
-FILE = "weights.safetensors"  # the only file that is fetched: there is no code in it
+FILE = "weights.safetensors"  # the only file that is downloaded; it contains no code
 
 
-def is_name(text):
-    """Whether a text can be the name of a repository, OWNER/NAME."""
-    return bool(re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(text)))
+def is_repository(name: str | os.PathLike[str]) -> bool:
+    """Tests whether a name has the form of a repository's, OWNER/NAME."""
+    return bool(re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(name)))
 
 
-def fetch(repository):
-    """Get a repository's weights, or find what an earlier call has got.
+def fetch(repository: str) -> Path:
+    """Downloads a repository's weights, or finds an earlier download.
+
+    With HF_HUB_OFFLINE=1 in the environment the network is not used.
 
     Args:
       repository: OWNER/NAME.
 
     Returns:
-      The path of the file in Hugging Face's own cache. With HF_HUB_OFFLINE=1 in the
-      environment nothing is asked of the network.
+      Path of the file in Hugging Face's own cache.
 
     Raises:
-      ValueError: there is no such repository or file, or no network.
+      ValueError: there is no such repository or file, no network, or no client.
     """
     try:
         import huggingface_hub
     except ImportError:
         raise ValueError(
-            f"no file {repository}; to look for it on Hugging Face: "
+            f"no file {repository}; a download from Hugging Face needs its client: "
             "pip install 'cpcnn_jax[hub]'"
         ) from None
     try:
         return Path(huggingface_hub.hf_hub_download(repository, FILE))
-    except (OSError, ValueError) as error:  # what its many errors are
+    except (OSError, ValueError) as error:  # bases of all its errors
         raise ValueError(
-            f"no file {repository}, and no {FILE} of that repository on Hugging Face: "
+            f"no file {repository}, and no {FILE} in that repository on Hugging Face: "
             f"{str(error).strip().splitlines()[0]}"
         ) from None

@@ -1,13 +1,17 @@
-"""Trained networks by name: where each lies, and what its file hashes to."""
+"""Pretrained weights: names, files and checksums."""
 
 import hashlib
+import os
 from pathlib import Path
+
+import numpy as np
 
 from cpcnn_jax.weights import compression, hub, serialization
 
+DEFAULT = "cpcnn_plus_around"
 FOLDER = Path(__file__).parent / "files"
 # Name to the SHA-256 of NAME.safetensors in this folder; NAME.md is its model card.
-RELEASES = {
+PRETRAINED = {
     "shanghaitech_a": (
         "3268bedd1a9ad7e4abeec68b8eaeed1af4d4e6a53e315737a40fce9ee39f6b42"
     ),
@@ -22,26 +26,22 @@ RELEASES = {
         "2b905e0a7a0370f51ff117167bcb307d7780dcfdaf9a6433aedd7fc19bffa845"
     ),
 }
-# What `find_weights` takes, for help texts.
-ANY = (
-    f"a weights file, the workdir of a run, a released name ({', '.join(RELEASES)}) or "
-    "OWNER/NAME on Hugging Face"
+# Help text for arguments of `find_weights`.
+HELP = (
+    "a weights file, the workdir of a run, a pretrained name "
+    f"({', '.join(PRETRAINED)}) or OWNER/NAME on Hugging Face"
 )
 
 
-def find_weights(path):
-    """The weights file that a user means.
+def find_weights(path: str | os.PathLike[str]) -> Path:
+    """Finds a weights file.
 
     Args:
-      path: of a weights file, or of the workdir of a run, which holds one; or a name of
-        `RELEASES`; or OWNER/NAME of a repository on Hugging Face, unless there is a
-        folder OWNER here.
-
-    Returns:
-      Its path.
+      path: a weights file; the workdir of a run; a name of `PRETRAINED`; or OWNER/NAME
+        of a repository on Hugging Face, unless a folder OWNER exists.
 
     Raises:
-      ValueError: there is none, or it is not the file that was released.
+      ValueError: there is none, or a pretrained file has another checksum.
     """
     file = Path(path)
     if file.is_dir():
@@ -50,43 +50,46 @@ def find_weights(path):
             raise ValueError(f"no weights at {file}: has the run ended?")
     if file.exists():
         return file
-    if str(path) in RELEASES:
-        return _checked(str(path))
-    if hub.is_name(path) and not file.parent.exists():
-        return hub.fetch(path)
-    raise ValueError(f"no weights at {path}: expected {ANY}")
+    if str(path) in PRETRAINED:
+        return _check_file(str(path))
+    if hub.is_repository(path) and not file.parent.exists():
+        return hub.fetch(str(path))
+    raise ValueError(f"no weights at {path}: expected {HELP}")
 
 
-def load_params(path):
-    """All weights of a CP-CNN, those that its file leaves out too.
+def load_params(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Loads all weights of a CP-CNN, including those that its file omits.
 
     Args:
-      path: as of `find_weights`.
+      path: any argument of `find_weights`.
 
     Returns:
       Flat dict of float32 arrays.
 
     Raises:
-      ValueError: as `find_weights`, or the omitted arrays are not there.
+      ValueError: there are no weights, or the omitted arrays are missing.
     """
     file = find_weights(path)
-    digest, base = serialization.load_left_out(file)
-    if base and base not in RELEASES:
-        raise ValueError(f"{file} needs the weights {base}, which were not released")
-    trained = serialization.load(file)
-    if base or digest is None:
-        known = load_params(base) if base else {}
+    digest, base = serialization.load_omitted(file)
+    if base and base not in PRETRAINED:
+        raise ValueError(f"{file} needs the weights {base}, which are not pretrained")
+    params = serialization.load(file)
+    if base:
+        reference = load_params(_check_file(base))
+    elif digest:
+        reference = compression.imagenet_params(serialization.load_model(file))
     else:
-        known = compression.imagenet_params(serialization.load_model(file))
+        reference = {}
     try:
-        return compression.decompress(trained, digest, known)
+        return compression.decompress(params, digest, reference)
     except ValueError as error:
         source = base or serialization.VGG16
         raise ValueError(f"{file}: {source} has {error}") from None
 
 
-def _checked(name):
+def _check_file(name):
+    """Returns a pretrained file after a test of its checksum."""
     file = FOLDER / f"{name}.safetensors"
-    if hashlib.sha256(file.read_bytes()).hexdigest() != RELEASES[name]:
+    if hashlib.sha256(file.read_bytes()).hexdigest() != PRETRAINED[name]:
         raise ValueError(f"{file} is damaged: install cpcnn_jax again")
     return file

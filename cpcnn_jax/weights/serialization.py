@@ -1,15 +1,19 @@
-"""Weights as single safetensors files: no code in them, safe to load from strangers.
+"""Weights as safetensors files, which contain no code.
 
-A file holds flat names such as "fcnn/t1/kernel" and, in its header, the configuration
-of the networks, so that it says itself what it is.
+A file holds arrays by flat names such as "fcnn/t1/kernel". Its header holds the
+configuration of the networks as JSON.
 """
 
 import contextlib
 import dataclasses
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from jax.typing import ArrayLike
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
@@ -17,79 +21,69 @@ from safetensors.numpy import save as serialize
 from cpcnn_jax.config import Crops, Model
 from cpcnn_jax.io import atomic_write
 
-# Where each network's weights are, unless a user says otherwise: what `make demo`
-# leaves, and what the commands of these names write.
+# Default weights of each network: outputs of `make demo` and of `import-weights`.
 DEFAULTS = {
     "cpcnn": "runs/demo/weights.safetensors",
     "mcnn": "weights/mcnn.safetensors",
     "csrnet": "weights/csrnet.safetensors",
 }
-VGG16 = "weights/vgg16.safetensors"  # ImageNet's, which the GCE begins with
-# What a header says beside the fields of `config.Model`.
-_MORE = ("blocks", "vgg16", "base")
+VGG16 = "weights/vgg16.safetensors"  # ImageNet's, for the initialization of GCE
+_EXTRA_FIELDS = ("blocks", "vgg16", "base")  # of a header beside those of config.Model
+StrPath = str | os.PathLike[str]
 
 
-def weights_file(workdir):
-    """The trained networks."""
+def weights_file(workdir: StrPath) -> Path:
+    """Returns the path of the weights in a run's workdir."""
     return Path(workdir) / "weights.safetensors"
 
 
 def save(
-    path,
-    weights,
+    path: StrPath,
+    weights: Mapping[str, ArrayLike],
     model: Model,
     *,
     blocks: int = Crops.side_divisor,
-    vgg16=None,
-    base=None,
-):
-    """Write weights and what else it takes to count with them.
+    digest: str | None = None,
+    base: str | None = None,
+) -> None:
+    """Writes the weights of a CP-CNN atomically.
 
     Args:
-      path: of the file; replaced at once or not at all.
-      weights: flat dict of arrays.
-      model: the configuration of the networks; goes into the header as JSON.
-      blocks: per side of a photograph, for the global context:
-        `config.Crops.side_divisor`        of the training.
-      vgg16: the hash of layers that are left out, ImageNet's (`pretrained.slim`).
-      base: the released weights that have them, if they are not VGG-16's alone.
+      path: the file.
+      weights: flat parameter dict.
+      model: the configuration of the networks.
+      blocks: blocks per image side for the GCE, the `config.Crops.side_divisor` of the
+        training.
+      digest: SHA-256 of omitted arrays, from `compression.compress`.
+      base: pretrained name of the omitted arrays; None: ImageNet's VGG-16.
     """
-    _write(
-        path,
-        weights,
-        dataclasses.asdict(model) | {"blocks": blocks, "vgg16": vgg16, "base": base},
-    )
+    extra = {"blocks": blocks, "vgg16": digest, "base": base}
+    _write(path, weights, dataclasses.asdict(model) | extra)
 
 
-def save_baseline(path, weights, name):
-    """Write weights of a network that CP-CNN is compared with.
+def save_baseline(path: StrPath, weights: Mapping[str, ArrayLike], name: str) -> None:
+    """Writes the weights of a baseline atomically.
 
     Args:
-      path: of the file, whose folder is made; replaced at once or not at all.
-      weights: flat dict of arrays.
+      path: the file; its folder is created.
+      weights: flat parameter dict.
       name: "mcnn" or "csrnet".
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     _write(path, weights, {"name": name})
 
 
-def _write(path, weights, model):
+def _write(path, weights, header):
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.items()}
-    # One entry: of several, safetensors writes them in an order of its own each time.
-    atomic_write.write_atomic(path, serialize(arrays, {"model": json.dumps(model)}))
+    # One entry, because safetensors writes several in a random order.
+    atomic_write.write_atomic(path, serialize(arrays, {"model": json.dumps(header)}))
 
 
-def load(path):
-    """Read weights.
-
-    Args:
-      path: of a safetensors file.
-
-    Returns:
-      flat dict of numpy arrays.
+def load(path: StrPath) -> dict[str, np.ndarray]:
+    """Loads the arrays of a safetensors file by flat names.
 
     Raises:
-      ValueError: the file is missing or is no safetensors file.
+      ValueError: the file is missing or is not a safetensors file.
     """
     try:
         return load_file(path)
@@ -99,113 +93,94 @@ def load(path):
         raise ValueError(f"{path} is not a safetensors file: {error}") from None
 
 
-def load_name(path) -> str:
-    """Which networks a weights file holds: "cpcnn", "mcnn" or "csrnet".
-
-    Args:
-      path: of a file that `save` or `save_baseline` wrote.
+def load_name(path: StrPath) -> str:
+    """Reads "cpcnn", "mcnn" or "csrnet" in the header of a weights file.
 
     Raises:
-      ValueError: the file is missing, or its header names no such networks.
+      ValueError: the file is missing, or its header has another name.
     """
-    with _understood(path):
-        name = _header(path).get("name", "cpcnn")
+    with _name_errors(path):
+        name = _load_header(path).get("name", "cpcnn")
         if name not in DEFAULTS:
             raise ValueError(f"expected one of {', '.join(DEFAULTS)}, got {name!r}")
         return name
 
 
-def load_model(path) -> Model:
-    """The configuration in a weights file's header.
-
-    Args:
-      path: of a file that `save` wrote.
-
-    Returns:
-      The configuration of the networks.
+def load_model(path: StrPath) -> Model:
+    """Reads the configuration of the networks in the header of a file from `save`.
 
     Raises:
-      ValueError: the file is missing, or its header describes no networks.
+      ValueError: the file is missing, or its header has no configuration.
     """
-    with _understood(path):
-        fields = _header(path).items()
-        return Model(**{name: _tuples(v) for name, v in fields if name not in _MORE})
+    with _name_errors(path):
+        header = {name: _tuples(value) for name, value in _load_header(path).items()}
+        return Model(**{k: v for k, v in header.items() if k not in _EXTRA_FIELDS})
 
 
 @contextlib.contextmanager
-def _understood(path):
-    """What is wrong with a header is a sentence."""
+def _name_errors(path):
+    """Turns the errors of reading a header into ValueErrors that name the file."""
     try:
         yield
     except FileNotFoundError:
         raise ValueError(f"no weights at {path}") from None
     except (SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} does not say which networks it holds: {error}") from (
-            error
-        )
+        text = f"{path} does not say which networks it holds: {error}"
+        raise ValueError(text) from error
 
 
-def load_blocks(path) -> int:
-    """Blocks per side for the global context, from the header; 4 if it says nothing.
-
-    Args:
-      path: of a file that `save` wrote.
-    """
-    return _header(path).get("blocks", Crops.side_divisor)
+def load_blocks(path: StrPath) -> int:
+    """Reads the blocks per image side for the GCE; 4 if the header has no number."""
+    return _load_header(path).get("blocks", Crops.side_divisor)
 
 
-def load_left_out(path):
-    """`vgg16` and `base` of `save`: (hash or None, name or None).
-
-    Args:
-      path: of a file that `save` wrote.
-    """
-    header = _header(path)
+def load_omitted(path: StrPath) -> tuple[str | None, str | None]:
+    """Reads `digest` and `base` of `save`."""
+    header = _load_header(path)
     return header.get("vgg16"), header.get("base")
 
 
-def _header(path):
+def _load_header(path):
     with safe_open(path, "numpy") as file:
         return json.loads(file.metadata()["model"])
 
 
 def _tuples(value):
-    """JSON's lists as the tuples that they were."""
+    """Converts JSON's lists to tuples."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def insert_vgg16(weights, path):
-    """Put ImageNet's VGG-16 convolutions into the GCE, and into an LCE that has some.
+def insert_vgg16(weights: Mapping[str, Any], path: StrPath) -> dict[str, Any]:
+    """Replaces VGG-16's convolutions in GCE and LCE by ImageNet's.
 
     Args:
-      weights: flat dict with `gce/vgg16/...`, `lce/vgg16/...` or both.
-      path: a safetensors file with "conv1_1/kernel" (HWIO), "conv1_1/bias" ..., as
-        `python -m cpcnn_jax import-weights vgg16` writes it.
+      weights: flat parameter dict with `gce/vgg16/...`, `lce/vgg16/...` or both.
+      path: a safetensors file with "conv1_1/kernel" (HWIO), "conv1_1/bias" ..., from
+        `python -m cpcnn_jax import-weights vgg16`.
 
     Returns:
-      A new flat dict.
+      A new flat parameter dict.
 
     Raises:
-      ValueError: the file or a layer is missing, or a layer has another shape.
+      ValueError: the file or an array is missing, or an array has another shape.
     """
     if not Path(path).exists():
         raise ValueError(
             f"--config.gce.pretrained_vgg16={path} does not exist; `python -m "
             "cpcnn_jax import-weights vgg16` writes such a file"
         )
-    found = load(path)
-    taken = {}
+    imagenet, inserted = load(path), {}
     for name in weights:
         network, _, layer = name.partition("/vgg16/")
         if network not in ("gce", "lce") or not layer:
             continue
         want = weights[name].shape
-        got = found[layer].shape if layer in found else "nothing"
+        got = imagenet[layer].shape if layer in imagenet else "nothing"
         if got != want:
             raise ValueError(
                 f"--config.gce.pretrained_vgg16={path}: expected {layer} of shape "
                 f"{want}, got {got} (--config.model.vgg_width_multiplier must be 1 "
                 "for ImageNet's weights)"
             )
-        taken[name] = found[layer]
-    return {**weights, **taken}
+        inserted[name] = imagenet[layer]
+    return {**weights, **inserted}

@@ -1,4 +1,4 @@
-"""Weights with a name: made small, put together again, found, fetched, refused."""
+"""Pretrained weights: compression, `release`, names and Hugging Face."""
 
 import dataclasses
 import hashlib
@@ -15,14 +15,14 @@ import tiny_experiment
 from safetensors.numpy import load_file, save_file
 
 import cpcnn_jax as cp
-from cpcnn_jax.cli import release as release_command
+from cpcnn_jax.cli import release
 from cpcnn_jax.config.constants import VGG16_LAYERS
 from cpcnn_jax.inference import counter
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import compression, hub, pretrained, serialization
 
-LEARNT = ("conv5_2", "conv5_3")
+TRAINED_LAYERS = ("conv5_2", "conv5_3")
 MODEL = tiny_experiment.get_config().model
 PREFIX = "gce/vgg16/"
 
@@ -34,169 +34,162 @@ def trained():
 
 @pytest.fixture
 def here(tmp_path, monkeypatch, trained):
-    """A folder with a run, and with the VGG-16 that its GCE began with."""
+    """A folder with a run, and with the VGG-16 that initialized its GCE."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
-    serialization.save(
-        "run/weights.safetensors", trained, tiny_experiment.get_config().model
-    )
+    serialization.save("run/weights.safetensors", trained, MODEL)
     (tmp_path / "weights").mkdir()
     save_file(imagenet(trained), serialization.VGG16)
     return tmp_path
 
 
 def imagenet(trained):
-    """VGG-16 of which the last two convolutions have learnt since."""
+    """VGG-16 with other values of the two convolutions that were trained."""
     arrays = {
         name.removeprefix(PREFIX): value
         for name, value in trained.items()
         if name.startswith(PREFIX)
     }
-    return {n: v + n.startswith(LEARNT) for n, v in arrays.items()}
+    return {n: v + n.startswith(TRAINED_LAYERS) for n, v in arrays.items()}
 
 
 @pytest.fixture
-def release(here, trained, monkeypatch):
-    """A released name, "a", of the run's weights."""
+def name(here, trained, monkeypatch):
+    """A pretrained name, "a", of the run's weights."""
     small, digest = compression.compress(trained, compression.imagenet_params(MODEL))
-    serialization.save(
-        "a.safetensors", small, tiny_experiment.get_config().model, vgg16=digest
-    )
+    serialization.save("a.safetensors", small, MODEL, digest=digest)
     digest = hashlib.sha256((here / "a.safetensors").read_bytes()).hexdigest()
-    monkeypatch.setattr(pretrained, "RELEASES", {"a": digest})
+    monkeypatch.setattr(pretrained, "PRETRAINED", {"a": digest})
     monkeypatch.setattr(pretrained, "FOLDER", here)
     return "a"
 
 
-def test_what_is_imagenet_s_comes_back_whole_and_the_rest_rounded(here, trained):
+def test_imagenet_arrays_are_restored_and_the_others_rounded(here, trained):
     small, digest = compression.compress(trained, compression.imagenet_params(MODEL))
-    kept = {f"{layer}/{part}" for layer in LEARNT for part in ("kernel", "bias")}
-    assert {n.removeprefix(PREFIX) for n in small if PREFIX in n} == kept
+    names = {
+        f"{layer}/{part}" for layer in TRAINED_LAYERS for part in ("kernel", "bias")
+    }
+    assert {n.removeprefix(PREFIX) for n in small if PREFIX in n} == names
     assert {value.dtype for value in small.values()} == {np.dtype(np.float16)}
-    again = compression.decompress(small, digest, compression.imagenet_params(MODEL))
-    assert again.keys() == trained.keys()
+    params = compression.decompress(small, digest, compression.imagenet_params(MODEL))
+    assert params.keys() == trained.keys()
     for name, value in trained.items():
-        assert again[name].dtype == np.float32
+        assert params[name].dtype == np.float32
         if name in small:
-            np.testing.assert_allclose(again[name], value, rtol=5e-4, atol=1e-7)
+            np.testing.assert_allclose(params[name], value, rtol=5e-4, atol=1e-7)
         else:
-            np.testing.assert_array_equal(again[name], value)
+            np.testing.assert_array_equal(params[name], value)
 
 
-def test_networks_without_the_gce_need_no_vgg16(trained):
+def test_networks_without_gce_need_no_vgg16(trained):
     alone = {n: v for n, v in trained.items() if not n.startswith("gce")}
     small, digest = compression.compress(alone, {})
     assert digest is None and small.keys() == alone.keys()
     assert compression.decompress(small, digest, {}).keys() == alone.keys()
 
 
-def test_an_lce_on_vgg16_leaves_out_what_it_has_of_it(here):
+def test_file_omits_the_vgg16_blocks_of_lce(here):
     model = dataclasses.replace(MODEL, lce_vgg_blocks=4)
     known = compression.imagenet_params(model)
-    theirs = {n for n in known if n.startswith("lce/vgg16/")}
-    assert {n.split("/")[2] for n in theirs} == {n for n in VGG16_LAYERS if n < "conv5"}
-    begun = tiny_experiment.drawn(cpcnn.build(model)) | known
-    learnt = {n: x + ("conv4" in n or "head" in n) for n, x in begun.items()}
-    small, digest = compression.compress(learnt, known)
-    assert {n.split("/")[2] for n in small if n.startswith("lce/vgg16/")} == {
-        "conv4_1",
-        "conv4_2",
-        "conv4_3",
-    }
-    serialization.save("small.safetensors", small, model, vgg16=digest)
-    again = pretrained.load_params("small.safetensors")
-    assert again.keys() == learnt.keys()
-    for name, value in learnt.items():
-        np.testing.assert_allclose(again[name], value, rtol=5e-4, atol=1e-7)
+    names = {n for n in known if n.startswith("lce/vgg16/")}
+    assert {n.split("/")[2] for n in names} == {n for n in VGG16_LAYERS if n < "conv5"}
+    initial = tiny_experiment.drawn(cpcnn.build(model)) | known
+    trained = {n: x + ("conv4" in n or "head" in n) for n, x in initial.items()}
+    small, digest = compression.compress(trained, known)
+    layers = {n.split("/")[2] for n in small if n.startswith("lce/vgg16/")}
+    assert layers == {"conv4_1", "conv4_2", "conv4_3"}
+    serialization.save("small.safetensors", small, model, digest=digest)
+    params = pretrained.load_params("small.safetensors")
+    assert params.keys() == trained.keys()
+    for name, value in trained.items():
+        np.testing.assert_allclose(params[name], value, rtol=5e-4, atol=1e-7)
 
 
-def test_a_weight_too_large_for_half_precision():
+def test_weight_too_large_for_float16_raises_value_error():
     with pytest.raises(ValueError, match="dme/x does not fit into float16"):
         compression.compress({"dme/x": np.float32([1e5])}, {})
 
 
-def test_another_vgg16_is_not_taken(here, trained, release):
+def test_another_vgg16_is_refused(here, trained, name):
     other = imagenet(trained)
     other["conv1_1/bias"] = other["conv1_1/bias"] + 1
     save_file(other, serialization.VGG16)
     with pytest.raises(ValueError, match="weights/vgg16.safetensors has not"):
-        pretrained.load_params(release)
+        pretrained.load_params(name)
     (here / serialization.VGG16).unlink()
     with pytest.raises(ValueError, match="vgg16.safetensors is not .*`make vgg16`"):
-        pretrained.load_params(release)
+        pretrained.load_params(name)
 
 
-def test_what_goes_on_from_a_release_is_only_what_has_learnt(here, release, capsys):
-    before = pretrained.load_params(release)
-    after = {n: v + n.startswith(("dme/", "fcnn/")) for n, v in before.items()}
-    serialization.save("b.safetensors", after, tiny_experiment.get_config().model)
-    assert (
-        release_command.main(["b.safetensors", "--base=a", "--out=small.safetensors"])
-        == 0
-    )
+def test_fine_tuned_file_holds_only_the_fine_tuned_networks(here, name, capsys):
+    base = pretrained.load_params(name)
+    tuned = {n: v + n.startswith(("dme/", "fcnn/")) for n, v in base.items()}
+    serialization.save("b.safetensors", tuned, MODEL)
+    arguments = ["b.safetensors", "--base=a", "--out=small.safetensors"]
+    assert release.main(arguments) == 0
     assert " arrays of a\n" in capsys.readouterr().out
-    kept = load_file("small.safetensors")
-    assert kept and all(name.startswith(("dme/", "fcnn/")) for name in kept)
-    again = pretrained.load_params("small.safetensors")
-    assert again.keys() == after.keys()
-    for name, value in after.items():
-        np.testing.assert_allclose(again[name], value, rtol=5e-4, atol=1e-7)
-        if name not in kept:
-            np.testing.assert_array_equal(again[name], value)
+    small = load_file("small.safetensors")
+    assert small and all(name.startswith(("dme/", "fcnn/")) for name in small)
+    (here / name).mkdir()  # no workdir replaces the pretrained base
+    params = pretrained.load_params("small.safetensors")
+    assert params.keys() == tuned.keys()
+    for name, value in tuned.items():
+        np.testing.assert_allclose(params[name], value, rtol=5e-4, atol=1e-7)
+        if name not in small:
+            np.testing.assert_array_equal(params[name], value)
 
 
-def test_what_a_file_leaves_out_was_released(here, trained):
-    model = tiny_experiment.get_config().model
+def test_base_that_is_not_pretrained_raises_value_error(here):
     serialization.save(
-        "b.safetensors", {}, model, vgg16="1", base="weights.safetensors"
+        "b.safetensors", {}, MODEL, digest="1", base="weights.safetensors"
     )
-    with pytest.raises(ValueError, match="weights.safetensors, which were not"):
+    with pytest.raises(ValueError, match="weights.safetensors, which are not"):
         pretrained.load_params("b.safetensors")
 
 
-def test_a_release_counts_what_the_run_counts(here, capsys):
-    assert release_command.main(["run", "--out", "small.safetensors"]) == 0
-    said = capsys.readouterr().out
+def test_released_file_has_the_density_of_the_run(here, capsys):
+    assert release.main(["run", "--out", "small.safetensors"]) == 0
+    output = capsys.readouterr().out
     data = (here / "small.safetensors").read_bytes()
-    assert f"SHA-256 {hashlib.sha256(data).hexdigest()}" in said
-    assert f"float16, without {2 * len(VGG16_LAYERS) - 4} arrays of VGG-16" in said
+    assert f"SHA-256 {hashlib.sha256(data).hexdigest()}" in output
+    assert f"float16, without {2 * len(VGG16_LAYERS) - 4} arrays of VGG-16" in output
     assert len(data) < 0.6 * (here / "run" / "weights.safetensors").stat().st_size
     image = np.random.default_rng(0).random((96, 130, 3), np.float32)
-    found, expected = (
+    result, expected = (
         cp.load(file).count(image) for file in ("small.safetensors", "run")
     )
     highest = np.abs(expected.density).max()
-    np.testing.assert_allclose(found.density, expected.density, atol=0.01 * highest)
+    np.testing.assert_allclose(result.density, expected.density, atol=0.01 * highest)
 
 
 @pytest.mark.parametrize(
-    ("words", "text"),
+    ("arguments", "text"),
     [
         (["nowhere", "--out=s"], "no weights at nowhere"),
         (["run", "--vgg16=gone", "--out=s"], "and gone is not there"),
         (["run", "--out=no/s"], "no/s"),
     ],
 )
-def test_what_cannot_be_released(here, capsys, words, text):
-    assert release_command.main(words) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("release: ") and text in said and said.count("\n") == 1
+def test_release_reports_errors_in_one_sentence(here, capsys, arguments, text):
+    assert release.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("release: ") and text in error and error.count("\n") == 1
     assert not (here / "s").exists()
 
 
-def test_the_default_is_released_where_its_vgg16_is(here):
-    assert counter.default_weights() == counter.RELEASED
-    assert counter.RELEASED in pretrained.RELEASES
+def test_default_is_pretrained_if_its_vgg16_exists(here):
+    assert counter.default_weights() == pretrained.DEFAULT
+    assert pretrained.DEFAULT in pretrained.PRETRAINED
     (here / serialization.VGG16).unlink()
-    with pytest.raises(ValueError, match=f"fetch what {counter.RELEASED} needs"):
+    with pytest.raises(ValueError, match=f"fetch what {pretrained.DEFAULT} needs"):
         counter.default_weights()
 
 
-def test_a_released_file_is_the_one_that_was_released(tmp_path, monkeypatch):
+def test_pretrained_file_with_another_checksum_is_refused(tmp_path, monkeypatch):
     file = tmp_path / "a.safetensors"
     file.write_bytes(b"weights")
     digest = hashlib.sha256(b"weights").hexdigest()
-    monkeypatch.setattr(pretrained, "RELEASES", {"a": digest})
+    monkeypatch.setattr(pretrained, "PRETRAINED", {"a": digest})
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
     assert pretrained.find_weights("a") == file
     file.write_bytes(b"weight")
@@ -204,21 +197,21 @@ def test_a_released_file_is_the_one_that_was_released(tmp_path, monkeypatch):
         pretrained.find_weights("a")
 
 
-@pytest.mark.parametrize("name", pretrained.RELEASES)
-def test_what_is_released_is_here_with_its_card(name):
+@pytest.mark.parametrize("name", pretrained.PRETRAINED)
+def test_pretrained_files_have_model_cards(name):
     file = pretrained.find_weights(name)
     card = file.with_suffix(".md").read_text()
-    assert pretrained.RELEASES[name] in card
+    assert pretrained.PRETRAINED[name] in card
     shapes = param_shapes(cpcnn.build(serialization.load_model(file)), channels=3)
     for name, value in load_file(file).items():
         assert value.shape == shapes[name]
 
 
-# --- Hugging Face's client, real, and a server of one small file
+# --- The real client of Hugging Face, and a server with one small file
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
-    """What the client asks of Hugging Face for owner/crowd, and for nothing else."""
+    """The responses of Hugging Face to requests for owner/crowd alone."""
 
     data = b""
 
@@ -226,10 +219,10 @@ class Hub(http.server.BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self):
-        ours = self.path.startswith("/owner/crowd/resolve/main/weights.safetensors")
-        data = self.data if ours else b""
-        self.send_response(HTTPStatus.OK if ours else HTTPStatus.NOT_FOUND)
-        if ours:
+        exists = self.path.startswith("/owner/crowd/resolve/main/weights.safetensors")
+        data = self.data if exists else b""
+        self.send_response(HTTPStatus.OK if exists else HTTPStatus.NOT_FOUND)
+        if exists:
             self.send_header("ETag", '"1"')
             self.send_header("X-Repo-Commit", 40 * "0")
         else:
@@ -239,15 +232,13 @@ class Hub(http.server.BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(data)
 
-    def log_message(self, *words):
+    def log_message(self, *arguments):
         pass
 
 
 @pytest.fixture
 def endpoint(tmp_path, trained):
-    serialization.save(
-        tmp_path / "w.safetensors", trained, tiny_experiment.get_config().model
-    )
+    serialization.save(tmp_path / "w.safetensors", trained, MODEL)
     Hub.data = (tmp_path / "w.safetensors").read_bytes()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -255,12 +246,12 @@ def endpoint(tmp_path, trained):
         server.shutdown()
 
 
-def found(name, tmp_path, **environment):
-    """What a program of its own finds under a name."""
+def find_in_process(name, tmp_path, **environment):
+    """Output of a process that looks up a name: start of the file, or an error."""
     program = f"""
 from cpcnn_jax.weights import pretrained
 try:
-    print(pretrained.find({name!r}).read_bytes()[:9])
+    print(pretrained.find_weights({name!r}).read_bytes()[:9])
 except ValueError as error:
     print(error)
 """
@@ -274,29 +265,30 @@ except ValueError as error:
     ).stdout
 
 
-def test_weights_are_fetched_once_and_found_without_a_network(endpoint, tmp_path):
+def test_weights_are_downloaded_once_and_found_offline(endpoint, tmp_path):
     expected = f"{Hub.data[:9]}\n"
-    assert found("owner/crowd", tmp_path, HF_ENDPOINT=endpoint) == expected
-    assert found("owner/crowd", tmp_path, HF_HUB_OFFLINE="1") == expected
+    online = find_in_process("owner/crowd", tmp_path, HF_ENDPOINT=endpoint)
+    offline = find_in_process("owner/crowd", tmp_path, HF_HUB_OFFLINE="1")
+    assert online == offline == expected
     for name, environment in (
         ("owner/nothing", {"HF_ENDPOINT": endpoint}),
         ("owner/other", {"HF_HUB_OFFLINE": "1"}),
     ):
-        said = found(name, tmp_path, **environment)
-        assert said.startswith(f"no file {name}, and no weights.safetensors of that ")
-        assert said.count("\n") == 1
+        output = find_in_process(name, tmp_path, **environment)
+        assert output.startswith(f"no file {name}, and no weights.safetensors in that ")
+        assert output.count("\n") == 1
 
 
-def test_what_looks_like_a_path_is_not_asked_of_the_network(tmp_path, monkeypatch):
+def test_paths_are_not_looked_up_on_hugging_face(tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(hub, "fetch", lambda name: pytest.fail(f"asked for {name}"))
+    monkeypatch.setattr(hub, "fetch", lambda name: pytest.fail(f"looked up {name}"))
     for name in ("runs/a", "a", "a/b/c", "../a", "/a", "https://a/b"):
         with pytest.raises(ValueError, match=f"no weights at {name}: expected a w"):
             pretrained.find_weights(name)
 
 
-def test_without_the_client_the_extra_is_named(monkeypatch):
+def test_error_without_the_client_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ValueError, match=r"owner/crowd.*pip install 'cpcnn_jax\[hub\]"):
         pretrained.find_weights("owner/crowd")

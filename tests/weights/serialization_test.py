@@ -1,3 +1,5 @@
+"""Weights files: arrays, headers, errors, and the insertion of VGG-16."""
+
 import dataclasses
 
 import numpy as np
@@ -9,15 +11,15 @@ from cpcnn_jax.config import Model
 from cpcnn_jax.config.constants import VGG16_BLOCKS, VGG16_LAYERS
 from cpcnn_jax.weights import serialization
 
-DRAW = np.random.default_rng(0)
+RANDOM = np.random.default_rng(0)
 
 
 def arrays():
-    transposed = DRAW.normal(size=(3, 5)).astype(np.float32).T
+    transposed = RANDOM.normal(size=(3, 5)).astype(np.float32).T
     return {"dme/a/kernel": transposed, "fcnn/t1/bias": np.float32([np.pi, -0.0])}
 
 
-def test_weights_come_back_bit_for_bit(tmp_path):
+def test_weights_are_restored_bit_for_bit(tmp_path):
     file, written = tmp_path / "w.safetensors", arrays()
     serialization.save(file, written, Model())
     read = serialization.load(file)
@@ -27,7 +29,7 @@ def test_weights_come_back_bit_for_bit(tmp_path):
         assert read[name].tobytes() == value.tobytes()
 
 
-def test_the_header_says_which_networks(tmp_path):
+def test_header_holds_the_configuration(tmp_path):
     file = tmp_path / "w.safetensors"
     model = Model(
         vgg_width_multiplier=0.5, use_fcnn=False, dme_columns=(((4, 5), (4, 3)),)
@@ -38,15 +40,15 @@ def test_the_header_says_which_networks(tmp_path):
         assert '"vgg_width_multiplier": 0.5' in opened.metadata()["model"]
 
 
-def test_the_header_says_how_many_blocks_the_global_context_has(tmp_path):
+def test_header_holds_the_blocks_of_the_gce(tmp_path):
     file = tmp_path / "w.safetensors"
     serialization.save(file, arrays(), Model(), blocks=3)
     assert serialization.load_blocks(file) == 3
-    save_file(arrays(), file, {"model": "{}"})  # as before they were written down
+    save_file(arrays(), file, {"model": "{}"})  # a file of an early version
     assert serialization.load_blocks(file) == 4
 
 
-def test_the_header_names_a_baseline(tmp_path):
+def test_header_names_a_baseline(tmp_path):
     file = tmp_path / "new" / "w.safetensors"
     serialization.save_baseline(file, arrays(), "csrnet")
     assert serialization.load_name(file) == "csrnet"
@@ -60,15 +62,15 @@ def test_the_header_names_a_baseline(tmp_path):
         serialization.load_name(file)
 
 
-def test_the_same_weights_are_the_same_bytes(tmp_path):
-    """The evaluation tells weights apart by their file's digest."""
-    found, files = arrays(), [tmp_path / f"{i}.safetensors" for i in range(5)]
+def test_same_weights_are_the_same_bytes(tmp_path):
+    """The evaluation distinguishes weights by their file's digest."""
+    weights, files = arrays(), [tmp_path / f"{i}.safetensors" for i in range(5)]
     for file in files:
-        serialization.save(file, found, Model(), blocks=3)
+        serialization.save(file, weights, Model(), blocks=3)
     assert len({file.read_bytes() for file in files}) == 1
 
 
-def test_files_that_hold_no_weights_are_named(tmp_path):
+def test_files_without_weights_are_named(tmp_path):
     text = tmp_path / "w.safetensors"
     with pytest.raises(ValueError, match=f"no weights at {text}"):
         serialization.load(text)
@@ -84,7 +86,7 @@ def test_files_that_hold_no_weights_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("header", [None, {"model": "{"}, {"model": '{"depth": 3}'}])
-def test_headers_that_describe_no_networks(tmp_path, header):
+def test_header_without_a_configuration_raises_value_error(tmp_path, header):
     file = tmp_path / "w.safetensors"
     save_file(arrays(), file, header)
     with pytest.raises(ValueError, match=f"{file} does not say which networks"):
@@ -92,42 +94,42 @@ def test_headers_that_describe_no_networks(tmp_path, header):
 
 
 def vgg16(width=1.0, scope=""):
-    """Weights of VGG-16's shapes: nine numbers per pair of features, a bias each."""
-    found, inputs = {}, 3
+    """Constant weights with the shapes of VGG-16, narrowed by a width multiplier."""
+    params, inputs = {}, 3
     layers = iter(VGG16_LAYERS)
     for features, depth in VGG16_BLOCKS:
         for _ in range(depth):
             outputs, layer = int(features * width), next(layers)
             shape = (3, 3, inputs, outputs)
-            found[f"{scope}{layer}/kernel"] = np.full(shape, inputs, np.float32)
-            found[f"{scope}{layer}/bias"] = np.full(outputs, -1, np.float32)
+            params[f"{scope}{layer}/kernel"] = np.full(shape, inputs, np.float32)
+            params[f"{scope}{layer}/bias"] = np.full(outputs, -1, np.float32)
             inputs = outputs
-    return found
+    return params
 
 
-def test_vgg16_goes_into_the_gce_and_nowhere_else(tmp_path):
+def test_vgg16_is_inserted_into_gce_only(tmp_path):
     file = tmp_path / "vgg16.safetensors"
     save_file(vgg16(0.125), file)
     zeros = {n: np.zeros_like(v) for n, v in vgg16(0.125, "gce/vgg16/").items()}
-    before = {**zeros, "gce/head/fc1/kernel": np.ones(2)}
-    after = serialization.insert_vgg16(before, file)
-    assert after.keys() == before.keys()
-    assert (after["gce/vgg16/conv1_1/kernel"] == 3).all()
-    assert (after["gce/vgg16/conv5_3/bias"] == -1).all()
-    assert after["gce/head/fc1/kernel"] is before["gce/head/fc1/kernel"]
-    assert (before["gce/vgg16/conv1_1/kernel"] == 0).all()
+    drawn = {**zeros, "gce/head/fc1/kernel": np.ones(2)}
+    params = serialization.insert_vgg16(drawn, file)
+    assert params.keys() == drawn.keys()
+    assert (params["gce/vgg16/conv1_1/kernel"] == 3).all()
+    assert (params["gce/vgg16/conv5_3/bias"] == -1).all()
+    assert params["gce/head/fc1/kernel"] is drawn["gce/head/fc1/kernel"]
+    assert (drawn["gce/vgg16/conv1_1/kernel"] == 0).all()
 
 
-def test_vgg16_s_first_blocks_go_into_an_lce_that_has_them(tmp_path):
+def test_first_blocks_of_vgg16_are_inserted_into_lce(tmp_path):
     file = tmp_path / "vgg16.safetensors"
     save_file(vgg16(0.125), file)
-    ours = {n: x for n, x in vgg16(0.125, "lce/vgg16/").items() if "conv5" not in n}
-    before = {n: np.zeros_like(x) for n, x in ours.items()} | {"dme/x": np.ones(2)}
-    after = serialization.insert_vgg16(before, file)
-    assert after.keys() == before.keys()
-    for name, value in ours.items():
-        np.testing.assert_array_equal(after[name], value)
-    assert after["dme/x"] is before["dme/x"]
+    blocks = {n: x for n, x in vgg16(0.125, "lce/vgg16/").items() if "conv5" not in n}
+    drawn = {n: np.zeros_like(x) for n, x in blocks.items()} | {"dme/x": np.ones(2)}
+    params = serialization.insert_vgg16(drawn, file)
+    assert params.keys() == drawn.keys()
+    for name, value in blocks.items():
+        np.testing.assert_array_equal(params[name], value)
+    assert params["dme/x"] is drawn["dme/x"]
 
 
 def test_vgg16_of_another_width_names_the_layer(tmp_path):
@@ -141,22 +143,20 @@ def test_vgg16_of_another_width_names_the_layer(tmp_path):
         serialization.insert_vgg16(vgg16(0.125, "gce/vgg16/"), file)
 
 
-def test_vgg16_without_a_layer_or_a_file(tmp_path):
+def test_missing_vgg16_or_layer_raises_value_error(tmp_path):
     file = tmp_path / "vgg16.safetensors"
-    with pytest.raises(
-        ValueError, match=f"--config.gce.pretrained_vgg16={file} does not exist"
-    ):
+    text = f"--config.gce.pretrained_vgg16={file} does not exist"
+    with pytest.raises(ValueError, match=text):
         serialization.insert_vgg16({}, file)
-    found = vgg16(0.125)
-    del found["conv4_2/bias"]
-    save_file(found, file)
+    params = vgg16(0.125)
+    del params["conv4_2/bias"]
+    save_file(params, file)
     with pytest.raises(ValueError, match="conv4_2/bias of shape .*, got nothing"):
         serialization.insert_vgg16(vgg16(0.125, "gce/vgg16/"), file)
 
 
-def test_every_field_of_a_model_survives_the_header(tmp_path):
+def test_header_holds_every_field_of_a_model(tmp_path):
     file = tmp_path / "w.safetensors"
     serialization.save(file, {}, Model())
-    assert dataclasses.asdict(serialization.load_model(file)) == dataclasses.asdict(
-        Model()
-    )
+    model = serialization.load_model(file)
+    assert dataclasses.asdict(model) == dataclasses.asdict(Model())

@@ -1,1 +1,1 @@
-"""Weights that others trained, read from their files without running code of theirs."""
+"""Readers of weights of other projects; none runs code of their files."""

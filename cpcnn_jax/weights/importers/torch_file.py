@@ -44,7 +44,7 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     try:
         tree = torch.load(path, map_location="cpu", weights_only=True)
         tree = tree.get("state_dict", tree)
-        found = {
+        tensors = {
             name: value.detach().numpy()
             for name, value in tree.items()
             if isinstance(value, torch.Tensor)
@@ -56,6 +56,6 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     except Exception as error:  # a damaged pickle fails in any way
         first = str(error).partition("\n")[0] or type(error).__name__
         raise ValueError(f"{path} is not a readable PyTorch file: {first}") from None
-    if not found:
+    if not tensors:
         raise ValueError(f"{path} holds no tensors by name")
-    return found
+    return tensors

