@@ -1,4 +1,4 @@
-"""What others import: light, named, explained, with examples that run."""
+"""The public interface: light imports, names, annotations, docstrings and examples."""
 
 import doctest
 import importlib
@@ -21,17 +21,53 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(cp.__path__, "cpcnn_jax.")
     if not module.name.endswith("__main__")
 )
-OF_LINEN = {*dir(nn.Module), "parent", "name", "setup"}
+LINEN_MEMBERS = {*dir(nn.Module), "parent", "name", "setup"}
 
 
-def test_importing_is_light():
+def run(program):
+    """Runs a Python program; returns its standard output."""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import_loads_no_heavy_package():
     program = f"import cpcnn_jax, sys; print([m for m in {HEAVY} if m in sys.modules])"
-    words = [sys.executable, "-c", program]
-    found = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert found.stdout == "[]\n"
+    assert run(program) == "[]\n"
 
 
-def test_all_names_are_there_and_no_others():
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import cpcnn_jax.arithmetic as a; a.relationship_1(4, 3); a.Layer(3)",
+        "import cpcnn_jax.converters; cpcnn_jax.converters.to_torch",
+        "from cpcnn_jax.arithmetic import receptive_field, relationship_15, solve",
+        "from cpcnn_jax.converters import from_torch",
+        "from cpcnn_jax import arithmetic, converters; "
+        "from cpcnn_jax.layers import arithmetic as a, converters as c; "
+        "assert a is arithmetic and c is converters",
+    ],
+)
+def test_arithmetic_and_converters_are_importable_from_the_package(program):
+    run(program)
+
+
+def test_version_is_that_of_the_installed_package():
+    assert cp.__version__ == importlib.metadata.version("cpcnn_jax")
+
+
+def test_version_of_a_package_that_is_not_installed():
+    program = (
+        "from importlib import metadata\n"
+        "def version(name): raise metadata.PackageNotFoundError(name)\n"
+        "metadata.version = version\n"
+        "import cpcnn_jax; print(cpcnn_jax.__version__)"
+    )
+    assert run(program) == "0+unknown\n"
+
+
+def test_all_lists_every_public_name():
     public = {
         name
         for name, value in vars(cp).items()
@@ -42,18 +78,26 @@ def test_all_names_are_there_and_no_others():
 
 
 def public_callables(module):
-    """(name, function) of a module's own functions, and of its classes' methods."""
+    """(name, callable) of a module's own functions, classes and classes' methods."""
     for name, value in vars(module).items():
         if name.startswith("_") or getattr(value, "__module__", "") != module.__name__:
             continue
         if inspect.isclass(value):
             yield name, value
-            for method, function in vars(value).items():
-                inherited = issubclass(value, nn.Module) and method in OF_LINEN
+            for method, member in vars(value).items():
+                function = function_of(member)
+                inherited = issubclass(value, nn.Module) and method in LINEN_MEMBERS
                 if inspect.isfunction(function) and not inherited:
                     yield f"{name}.{method}", function
         elif callable(value):
             yield name, value
+
+
+def function_of(member):
+    """The function of a method, property, cached property, class or static method."""
+    for attribute in ("fget", "func", "__func__"):
+        member = getattr(member, attribute, member)
+    return member
 
 
 def arguments(function):
@@ -63,8 +107,30 @@ def arguments(function):
         return set()
 
 
+def unannotated(function):
+    """Parameters without annotation, and "return" if that has none."""
+    signature = inspect.signature(function)
+    parts = {p.name: p.annotation for p in signature.parameters.values()}
+    parts["return"] = signature.return_annotation
+    missing = {name for name, part in parts.items() if part is inspect.Signature.empty}
+    return sorted(missing - {"self", "cls"})
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_callables_are_annotated(name):
+    module = importlib.import_module(name)
+    missing = {}
+    for qualified, function in public_callables(module):
+        method = qualified.rpartition(".")[2]
+        public = not method.startswith("_") or method in ("__init__", "__call__")
+        own = getattr(function, "__module__", "") == name  # not what typing generates
+        if public and own and not inspect.isclass(function):
+            missing[qualified] = unannotated(function)
+    assert not {qualified: names for qualified, names in missing.items() if names}
+
+
 @pytest.mark.parametrize("name", cp.__all__)
-def test_public_names_say_what_they_take_and_give(name):
+def test_public_names_document_arguments_and_result(name):
     value = getattr(cp, name)
     text = inspect.getdoc(value)
     assert text and len(text.splitlines()[0]) <= 88
@@ -75,11 +141,11 @@ def test_public_names_say_what_they_take_and_give(name):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_keys_are_called_key(name):
+def test_random_keys_are_called_key(name):
     module = importlib.import_module(name)
-    for where, function in public_callables(module):
+    for qualified, function in public_callables(module):
         if hasattr(module, "jax") and not inspect.isclass(function):
-            assert not {"rng", "rngs"} & arguments(function), where
+            assert not {"rng", "rngs"} & arguments(function), qualified
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -1,4 +1,4 @@
-"""Every command that we print can be typed: in the README and in the experiments."""
+"""Every command in README, docs and experiments parses."""
 
 import ast
 import json
@@ -19,7 +19,7 @@ EXPERIMENTS = sorted((ROOT / "experiments").glob("[a-z]*.py"))
 
 
 def typed():
-    """Commands of the documents' sh blocks, and of docstrings."""
+    """Commands of the documents' sh blocks and of docstrings."""
     pages = (
         "README.md",
         "CONTRIBUTING.md",
@@ -35,7 +35,7 @@ def typed():
 
 
 def lines(text):
-    """Lines joined at their backslashes, as words without comments."""
+    """Lines joined at backslashes, split into words without comments."""
     for line in re.sub(r"\\\n\s*| {8,}(?=--)", " ", text).splitlines():
         if line.strip().startswith(("python ", "make ")):
             yield shlex.split(line, comments=True)
@@ -47,7 +47,7 @@ def of(*start):
 
 
 def test_launch_commands_parse(tmp_path):
-    """One process reads all of them, each in a fork: flags are read once a process."""
+    """One process parses all commands, each in a fork, because flags parse once."""
     program = (
         "import json, os, sys, cpcnn_jax.distributed.cluster_jobs\n"
         "for words in json.loads(sys.stdin.read()):\n"
@@ -98,7 +98,7 @@ def test_make_targets_exist(words):
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
-def test_every_experiment_loads_and_says_how_it_is_run(path, monkeypatch):
+def test_every_experiment_loads_and_documents_its_command(path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     space = {}
     exec(compile(path.read_text(), path, "exec"), space)

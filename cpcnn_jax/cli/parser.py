@@ -13,6 +13,10 @@ class UsageError(ValueError):
 class Parser(argparse.ArgumentParser):
     """An argparse parser that reports a wrong command line in one sentence."""
 
+    def __init__(self, prog: str, **kwargs: Any) -> None:
+        """Makes a parser without abbreviations of flags."""
+        super().__init__(prog, allow_abbrev=False, **kwargs)
+
     def error(self, message: str) -> NoReturn:
         """Exits with status 2 and "COMMAND: message", without the usage text."""
         self.exit(2, f"{self._command}: {message} (--help lists the flags)\n")

@@ -16,7 +16,7 @@ TURNED = (
 )
 
 
-class Sample(NamedTuple):
+class AnnotatedImage(NamedTuple):
     """One image file and its annotation."""
 
     image: Path
@@ -25,14 +25,14 @@ class Sample(NamedTuple):
     size: tuple[int, int] | None = None  # (width, height) that the annotation states
 
 
-def make_samples(
+def pair_annotations(
     images: Iterable[Path], annotation: Callable[[Path], Path], read: Reader
-) -> list[Sample]:
+) -> list[AnnotatedImage]:
     """Pairs each image with its annotation file, without a check that both exist."""
-    return [Sample(image, annotation(image), read) for image in images]
+    return [AnnotatedImage(image, annotation(image), read) for image in images]
 
 
-def check_files(sample: Sample, check: Callable[[Path], Path]) -> None:
+def check_files(sample: AnnotatedImage, check: Callable[[Path], Path]) -> None:
     """Checks that the files of a sample exist and pass `checksums.make_checker`.
 
     Raises:
@@ -48,7 +48,9 @@ def check_files(sample: Sample, check: Callable[[Path], Path]) -> None:
         raise ValueError(f"{image} has no annotation: {annotation} is missing.")
 
 
-def is_turned(sample: Sample, points: np.ndarray, header: readers.ImageHeader) -> bool:
+def is_turned(
+    sample: AnnotatedImage, points: np.ndarray, header: readers.ImageHeader
+) -> bool:
     """Applies `exif.is_turned` to a sample; its ValueError names the image."""
     try:
         return exif.is_turned(points, sample.size, header)

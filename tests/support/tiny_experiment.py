@@ -1,4 +1,4 @@
-"""The smallest experiment that has every stage, and launch.py as a user starts it."""
+"""The smallest experiment with every stage, and launch.py as users start it."""
 
 import contextlib
 import os
@@ -19,8 +19,8 @@ from cpcnn_jax.models.params import to_variables
 
 ROOT = Path(__file__).parents[2]
 CONFIG = f"--config={__file__}"
-# Of it only the joint stage and one network: what is quick to start again and again.
-# JAX looks for a signal once a second, so the stage must last longer than that.
+# Flags for its density stage alone, which starts quickly. JAX polls for signals once a
+# second, so that the stage must last longer.
 BRIEF = (
     CONFIG,
     "--config.model.use_gce=false",
@@ -54,13 +54,13 @@ def get_config():
 
 
 def networks():
-    """The experiment's networks and weights that were drawn, biases too."""
+    """The experiment's networks with random parameters and biases."""
     model = cpcnn.build(get_config().model)
     return model, drawn(model)
 
 
 def drawn(model):
-    """A flat dict of weights for a CPCNN."""
+    """Random parameters of a CPCNN, a flat dict."""
     image = jnp.zeros((1, 64, 64, 3))
     shapes = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
     rng = np.random.default_rng(0)
@@ -71,7 +71,7 @@ def drawn(model):
 
 
 def environment(devices):
-    """Of a process on so many devices; it shares what the tests have compiled."""
+    """Environment with simulated devices and the tests' compilation cache."""
     return {
         **os.environ,
         "JAX_PLATFORMS": "cpu",
@@ -82,7 +82,7 @@ def environment(devices):
 
 
 def start(*words, devices=8, under=()):
-    """A process of launch.py, or of what starts it."""
+    """Starts launch.py, or a program in front of it."""
     return subprocess.Popen(
         [*under, sys.executable, "launch.py", *map(str, words)],
         cwd=ROOT,
@@ -105,7 +105,7 @@ def launch(*words, devices=8):
 
 @contextlib.contextmanager
 def several(count, *words, devices):
-    """Processes of launch.py that are one run, each with so many devices."""
+    """Several processes of launch.py in one run."""
     words += (f"--coordinator=127.0.0.1:{free_port()}", f"--num_processes={count}")
     ours = [start(*words, f"--process_id={i}", devices=devices) for i in range(count)]
     try:
@@ -129,7 +129,7 @@ def ends(ours, timeout=500):
 
 
 def in_one_piece(model, *, blocks):
-    """CP-CNN as its definition says, for each size anew: what tiles are held equal to.
+    """CP-CNN on a whole image without tiles, the reference of tiling.
 
     Returns density(weights, image): a flat dict and `[H, W, 3]` to `[H, W]`.
     """

@@ -60,9 +60,9 @@ def test_another_experiment_is_refused_with_its_fields(tmp_path):
     with pytest.raises(ValueError) as error:
         workdir.claim_workdir(folder, other)
     assert str(error.value) == (
-        f"--workdir={folder} holds another experiment (config.crops.plain was 100, now "
-        "7; config.gce.steps was 1000, now 3; config.seed was 0, now 1); nothing was "
-        "changed in it: choose another folder"
+        f"--workdir={folder} holds another experiment (config.crops.num_plain was 100, "
+        "now 7; config.gce.steps was 1000, now 3; config.seed was 0, now 1); "
+        "nothing was changed in it: choose another folder"
     )
     assert (folder / "config.json").read_text() == before
 
@@ -70,17 +70,28 @@ def test_another_experiment_is_refused_with_its_fields(tmp_path):
 def test_a_field_newer_than_the_run_has_its_default(tmp_path):
     folder = begun(tmp_path / "run", Experiment(data=config.ShanghaiTech()))
     old = json.loads((folder / "config.json").read_text())
-    del old["crops"]["zoom"], old["density"], old["data"]["on_invalid"]
+    del old["crops"]["max_scale"], old["density"], old["data"]["on_invalid"]
     (folder / "config.json").write_text(json.dumps(old))
     other = Experiment(data=config.ShanghaiTech(), crops=config.Crops(max_scale=2.0))
-    with pytest.raises(ValueError, match=r"config.crops.zoom was 1.0, now 2.0\)"):
+    with pytest.raises(ValueError, match=r"config.crops.max_scale was 1.0, now 2.0\)"):
         workdir.claim_workdir(folder, other)
     workdir.claim_workdir(folder, Experiment(data=config.ShanghaiTech()))
-    assert "zoom" in json.loads((folder / "config.json").read_text())["crops"]
+    assert "max_scale" in json.loads((folder / "config.json").read_text())["crops"]
     del old["data"]["kind"]
     (folder / "config.json").write_text(json.dumps(old))
     with pytest.raises(ValueError, match="config.data.kind was None"):
         workdir.claim_workdir(folder, Experiment(data=config.ShanghaiTech()))
+
+
+def test_a_run_of_another_version_is_refused(tmp_path):
+    """Version 0.1 had other names of fields: nothing is resumed by halves."""
+    folder = begun(tmp_path / "run", Experiment())
+    old = json.loads((folder / "config.json").read_text())
+    old["crops"]["an_old_name"] = old["crops"].pop("num_plain")
+    (folder / "config.json").write_text(json.dumps(old))
+    text = "a run of another version of cpcnn_jax .* no config.crops.an_old_name"
+    with pytest.raises(ValueError, match=text):
+        workdir.claim_workdir(folder, Experiment())
 
 
 def test_many_differences_are_counted(tmp_path):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from cpcnn_jax.data import sample
+from cpcnn_jax.data import annotated_image
 from cpcnn_jax.data.datasets import (
     base,
     folder,
@@ -36,7 +36,7 @@ class DetectedDataset(NamedTuple):
     """The images of a folder, paired with their annotations."""
 
     name: str  # of the data set
-    splits: dict[str, list[sample.Sample]]  # by path below the folder
+    splits: dict[str, list[annotated_image.AnnotatedImage]]  # by path below the folder
     places: dict[str, Path]  # {split: folder of its data set}
     strays: list[tuple[Path, str]]  # (annotation file, name of its missing image)
 

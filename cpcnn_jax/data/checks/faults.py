@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cpcnn_jax.config.constants import PATCH
+from cpcnn_jax.data import annotated_image as sample_lib
 from cpcnn_jax.data import checksums, density_map, exif, readers
-from cpcnn_jax.data import sample as sample_lib
 from cpcnn_jax.data.checks.detect_dataset import DetectedDataset
 
 ERRORS = {  # {kind that must be fixed: its description in a summary}
@@ -40,7 +40,7 @@ class Fault(NamedTuple):
 class ExaminedImage(NamedTuple):
     """An image as far as it could be read, and its faults."""
 
-    sample: sample_lib.Sample
+    sample: sample_lib.AnnotatedImage
     header: readers.ImageHeader | None  # None if the image cannot be read
     points: np.ndarray | None  # `[N, 2]` (x, y), pixels; None if they cannot be read
     turned: bool  # whether the points are on the upright image of EXIF
@@ -84,7 +84,7 @@ def folder_faults(dataset: DetectedDataset) -> list[Fault]:
 
 
 def examine_image(
-    sample: sample_lib.Sample, check: Callable[[Path], Path]
+    sample: sample_lib.AnnotatedImage, check: Callable[[Path], Path]
 ) -> ExaminedImage:
     """Reads an image and its head points after `check`, and finds their faults."""
     image, annotation, read, _ = sample

@@ -16,7 +16,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from cpcnn_jax.config import ImageDataset
-from cpcnn_jax.data import Dataset, checksums, readers, sample
+from cpcnn_jax.data import Dataset, annotated_image, checksums, readers
 from cpcnn_jax.data.datasets import tfds_cache
 
 
@@ -57,18 +57,18 @@ class Builder(  # type: ignore[call-arg]  # tfds is loaded lazily, without types
         self._on_invalid = on_invalid
 
     @classmethod
-    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+    def splits(cls, folder: Path) -> dict[str, list[annotated_image.AnnotatedImage]]:
         """Pairs the images of each split with their annotations."""
         raise NotImplementedError
 
-    def example(self, item: sample.Sample) -> dict[str, Any]:
+    def example(self, item: annotated_image.AnnotatedImage) -> dict[str, Any]:
         """Reads and checks one image and its annotation."""
         image, annotation, read, _ = item
         assert read is not None  # check_files refuses such an item
         header = readers.check_image(image)
         points = readers.as_points(read(annotation), annotation)
-        if sample.is_turned(item, points, header):
-            raise ValueError(f"{image}: {sample.TURNED % header.orientation}.")
+        if annotated_image.is_turned(item, points, header):
+            raise ValueError(f"{image}: {annotated_image.TURNED % header.orientation}.")
         points = readers.keep_inside(points, header.shape, annotation)
         return {"image": image, "points": points, "name": image.stem}
 
@@ -102,8 +102,11 @@ class Builder(  # type: ignore[call-arg]  # tfds is loaded lazily, without types
             )
 
     def _valid(
-        self, split: str, samples: Iterable[sample.Sample], make: Callable
-    ) -> Iterator[tuple[sample.Sample, Any]]:
+        self,
+        split: str,
+        samples: Iterable[annotated_image.AnnotatedImage],
+        make: Callable,
+    ) -> Iterator[tuple[annotated_image.AnnotatedImage, Any]]:
         """Yields (sample, make(sample)) of each valid sample."""
         for item in samples:
             try:
@@ -118,7 +121,7 @@ class Builder(  # type: ignore[call-arg]  # tfds is loaded lazily, without types
                 yield item, result
 
     def _check_files(self, item):
-        sample.check_files(item, self.check)
+        annotated_image.check_files(item, self.check)
 
 
 def open_dataset(

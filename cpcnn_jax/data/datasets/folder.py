@@ -21,7 +21,7 @@ equal to an image of test, byte for byte, is invalid.
 from pathlib import Path
 
 from cpcnn_jax import config
-from cpcnn_jax.data import Dataset, checksums, sample
+from cpcnn_jax.data import Dataset, annotated_image, checksums
 from cpcnn_jax.data.datasets import base, folder_index, tfds_cache
 
 ORIGIN = base.Origin(
@@ -56,7 +56,7 @@ class Folder(base.Builder):
     ORIGIN = ORIGIN
 
     @classmethod
-    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+    def splits(cls, folder: Path) -> dict[str, list[annotated_image.AnnotatedImage]]:
         """Pairs images with annotations; test images in train become invalid."""
         splits = folder_index.index_folder(folder).splits
         test = {item.image for item in splits.get("test", ())}

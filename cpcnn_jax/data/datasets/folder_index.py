@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cpcnn_jax.data import annotations, checksums, sample
+from cpcnn_jax.data import annotated_image, annotations, checksums
 from cpcnn_jax.data.annotations import dot_map
 from cpcnn_jax.data.annotations import heads as heads_lib
 
@@ -20,7 +20,9 @@ IMAGES, HEADS = (".jpg", ".jpeg", ".png"), (".csv", ".json", ".xml")
 class FolderIndex(NamedTuple):
     """Content of a folder."""
 
-    splits: dict[str, list[sample.Sample]]  # one split "" in a folder without splits
+    splits: dict[
+        str, list[annotated_image.AnnotatedImage]
+    ]  # one split "" in a folder without splits
     strays: list[tuple[Path, str]]  # (annotation file, name of the missing image)
 
 
@@ -66,13 +68,13 @@ def index_folder(folder: Path) -> FolderIndex:
     )
 
 
-def invalid_image(image: Path, sentence: str) -> sample.Sample:
+def invalid_image(image: Path, sentence: str) -> annotated_image.AnnotatedImage:
     """A sample whose head points raise a ValueError with this sentence."""
 
     def refuse(_):
         raise ValueError(sentence)
 
-    return sample.Sample(image, str(image), refuse)
+    return annotated_image.AnnotatedImage(image, str(image), refuse)
 
 
 def _make_sample(image, namesakes, marks):
@@ -85,12 +87,14 @@ def _make_sample(image, namesakes, marks):
         return invalid_image(image, f"{image} has two annotations, in {both}.")
     if not marks:
         place = f"{image.with_suffix('.csv')} (or .json, or a file that names it)"
-        return sample.Sample(image, place, None)
+        return annotated_image.AnnotatedImage(image, place, None)
     file, _, heads = marks[0]
     if isinstance(heads, ValueError):
         return invalid_image(image, str(heads))
     place = str(file) if file.stem == image.stem else f"{file}, {image.name}"
-    return sample.Sample(image, place, lambda _: heads.points, heads.size)
+    return annotated_image.AnnotatedImage(
+        image, place, lambda _: heads.points, heads.size
+    )
 
 
 def _ambiguous(mark):

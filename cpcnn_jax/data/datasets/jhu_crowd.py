@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cpcnn_jax.data import readers, sample
+from cpcnn_jax.data import annotated_image, readers
 from cpcnn_jax.data.datasets import base
 
 ORIGIN = base.Origin(
@@ -47,7 +47,7 @@ class JhuCrowd(base.Builder):
     TOTALS = {"train": (2272, None), "val": (500, None), "test": (1600, None)}
 
     @classmethod
-    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+    def splits(cls, folder: Path) -> dict[str, list[annotated_image.AnnotatedImage]]:
         """Pairs the images of train, val and test with their annotations."""
         return {split: _make_samples(folder / split) for split in cls.TOTALS}
 
@@ -57,7 +57,7 @@ open_dataset = functools.partial(base.open_dataset, JhuCrowd)
 
 def _make_samples(folder):
     images = readers.list_numbered(folder / "images", "0001")
-    return sample.make_samples(
+    return annotated_image.pair_annotations(
         images, lambda p: folder / "gt" / f"{p.stem}.txt", _read_points
     )
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cpcnn_jax.data import checksums, readers, sample
+from cpcnn_jax.data import annotated_image, checksums, readers
 from cpcnn_jax.data.datasets import base
 
 ORIGIN = base.Origin(
@@ -44,18 +44,23 @@ class Mall(base.Builder):
     TOTALS = {"train": (800, None), "test": (1200, None)}
 
     @classmethod
-    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+    def splits(cls, folder: Path) -> dict[str, list[annotated_image.AnnotatedImage]]:
         """Pairs the frames of train and test with their annotations."""
         truth = checksums.make_checker(folder)(folder / "mall_gt.mat")
         frames = readers.read_mat(truth, _frame_points, "frame{n}.loc [N, 2]")
         heads = {f"{truth} frame {n}": points for n, points in enumerate(frames, 1)}
-        splits: dict[str, list[sample.Sample]] = {"train": [], "test": []}
+        splits: dict[str, list[annotated_image.AnnotatedImage]] = {
+            "train": [],
+            "test": [],
+        }
         for image in readers.list_numbered(folder / "frames", "seq_000001"):
             number = int(image.stem.removeprefix("seq_"))
             annotation = f"{truth} frame {number}"
             read = heads.__getitem__ if annotation in heads else None
             split = "train" if number <= LAST_TRAINING_FRAME else "test"
-            splits[split].append(sample.Sample(image, annotation, read))
+            splits[split].append(
+                annotated_image.AnnotatedImage(image, annotation, read)
+            )
         return splits
 
 

@@ -22,7 +22,7 @@ page (the terms). The lists' lengths are the paper's. The heads are not verified
 from pathlib import Path
 
 from cpcnn_jax import config
-from cpcnn_jax.data import Dataset, checksums, readers, sample
+from cpcnn_jax.data import Dataset, annotated_image, checksums, readers
 from cpcnn_jax.data.datasets import base
 
 ORIGIN = base.Origin(
@@ -56,7 +56,7 @@ class NwpuCrowd(base.Builder):
     TOTALS = {"train": (3109, None), "val": (500, None)}
 
     @classmethod
-    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+    def splits(cls, folder: Path) -> dict[str, list[annotated_image.AnnotatedImage]]:
         """Pairs the images of train and val with their annotations."""
         check = checksums.make_checker(folder)
         return {
@@ -67,7 +67,7 @@ class NwpuCrowd(base.Builder):
 
 def _make_samples(folder, list_file):
     images = {path.stem: path for path in folder.glob("images*/*.jpg")}
-    return sample.make_samples(
+    return annotated_image.pair_annotations(
         [images.get(n, folder / f"images/{n}.jpg") for n in _read_numbers(list_file)],
         lambda image: folder / "mats" / f"{image.stem}.mat",
         readers.read_points,

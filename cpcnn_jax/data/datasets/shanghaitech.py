@@ -22,7 +22,7 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from cpcnn_jax import config
-from cpcnn_jax.data import Dataset, readers, sample
+from cpcnn_jax.data import Dataset, annotated_image, readers
 from cpcnn_jax.data.datasets import base, tfds_cache
 
 ORIGIN = base.Origin(
@@ -93,7 +93,7 @@ class ShanghaiTech(base.Builder):
     ]
 
     @classmethod
-    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+    def splits(cls, folder: Path) -> dict[str, list[annotated_image.AnnotatedImage]]:
         """Pairs the images of the existing splits with their annotations."""
         splits = [s for s in ("train", "test") if (folder / f"{s}_data").is_dir()]
         return {split: _make_samples(folder / f"{split}_data") for split in splits}
@@ -103,7 +103,9 @@ def _make_samples(folder):
     spellings = (folder / "ground-truth", folder / "ground_truth")
     truth = next((path for path in spellings if path.is_dir()), spellings[0])
     images = readers.list_numbered(folder / "images", "IMG_1")
-    return sample.make_samples(images, lambda p: truth / f"GT_{p.stem}.mat", _read)
+    return annotated_image.pair_annotations(
+        images, lambda p: truth / f"GT_{p.stem}.mat", _read
+    )
 
 
 def _read(path):

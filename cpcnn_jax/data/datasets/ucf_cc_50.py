@@ -27,7 +27,7 @@ SHA-256 of these five lines, each without its indent and with its line feed:
 from pathlib import Path
 
 from cpcnn_jax import config
-from cpcnn_jax.data import Dataset, readers, sample
+from cpcnn_jax.data import Dataset, annotated_image, readers
 from cpcnn_jax.data.datasets import base, tfds_cache
 
 ORIGIN = base.Origin(
@@ -68,10 +68,10 @@ class UcfCc50(base.Builder):
     ORIGIN = ORIGIN
 
     @classmethod
-    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+    def splits(cls, folder: Path) -> dict[str, list[annotated_image.AnnotatedImage]]:
         """Pairs the images of fold1 to fold5 with their annotations."""
         return {
-            f"fold{fold}": sample.make_samples(
+            f"fold{fold}": annotated_image.pair_annotations(
                 [folder / f"{number}.jpg" for number in numbers],
                 lambda image: image.with_name(f"{image.stem}_ann.mat"),
                 readers.read_points,

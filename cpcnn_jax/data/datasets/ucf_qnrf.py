@@ -17,7 +17,7 @@ preapre_QNRF.m (the names and annPoints). The heads of each split are not verifi
 import functools
 from pathlib import Path
 
-from cpcnn_jax.data import readers, sample
+from cpcnn_jax.data import annotated_image, readers
 from cpcnn_jax.data.datasets import base
 
 ORIGIN = base.Origin(
@@ -41,10 +41,10 @@ class UcfQnrf(base.Builder):
     TOTALS = {"train": (1201, None), "test": (334, None)}
 
     @classmethod
-    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+    def splits(cls, folder: Path) -> dict[str, list[annotated_image.AnnotatedImage]]:
         """Pairs the images of train and test with their annotations."""
         return {
-            split: sample.make_samples(
+            split: annotated_image.pair_annotations(
                 readers.list_numbered(folder / split.capitalize(), "img_0001"),
                 lambda image: image.with_name(f"{image.stem}_ann.mat"),
                 readers.read_points,

@@ -39,7 +39,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw
 
-from cpcnn_jax.data import readers, sample
+from cpcnn_jax.data import annotated_image, readers
 from cpcnn_jax.data.datasets import base
 
 ORIGIN = base.Origin(
@@ -75,7 +75,7 @@ class WorldExpo(base.Builder):
     }
 
     @classmethod
-    def splits(cls, folder: Path) -> dict[str, list[sample.Sample]]:
+    def splits(cls, folder: Path) -> dict[str, list[annotated_image.AnnotatedImage]]:
         """Pairs the frames of train and test with their annotations."""
         train = _list_frames(folder / "train_frame")
         test = [p for s in SCENES for p in _list_frames(folder / "test_frame" / s)]
@@ -84,7 +84,7 @@ class WorldExpo(base.Builder):
             "test": _make_samples(test, folder / "test_label"),
         }
 
-    def example(self, item: sample.Sample) -> dict[str, Any]:
+    def example(self, item: annotated_image.AnnotatedImage) -> dict[str, Any]:
         """Reads and checks one frame, its annotation and its scene."""
         example = super().example(item)
         labels = Path(item.annotation).parent
@@ -112,7 +112,7 @@ def _list_frames(folder):
 
 
 def _make_samples(images, labels):
-    return sample.make_samples(
+    return annotated_image.pair_annotations(
         images,
         lambda image: labels / image.stem[:6] / f"{image.stem}.mat",
         functools.partial(readers.read_points, variable="point_position"),
