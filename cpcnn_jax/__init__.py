@@ -1,12 +1,16 @@
-"""CP-CNN in JAX and Flax: from a photograph to a density map, a count and a score.
+"""CP-CNN in JAX and Flax: networks, density maps, counts and scores.
 
-The names below follow the paper's figure; `import cpcnn_jax as cp`.
+Use it as `import cpcnn_jax as cp`. The networks have the names of the paper's figure.
 """
+
+import sys
+from importlib import metadata
 
 from cpcnn_jax.data.density_classes import density_class
 from cpcnn_jax.data.density_map import density_map
 from cpcnn_jax.evaluation.metrics import mae, psnr, rmse, ssim
 from cpcnn_jax.inference.counter import load
+from cpcnn_jax.layers import arithmetic, converters
 from cpcnn_jax.layers.fractionally_strided import (
     FractionallyStridedConv,
     fractionally_strided_conv,
@@ -25,16 +29,16 @@ from cpcnn_jax.training.losses import (
 )
 
 __all__ = [
-    # the networks
+    # networks
     "GlobalContextEstimator",
     "LocalContextEstimator",
     "DensityMapEstimator",
     "FusionCNN",
     "CPCNN",
     "Discriminator",
-    # trained networks, ready to count
+    # trained counter
     "load",
-    # the layer
+    # layer
     "FractionallyStridedConv",
     "fractionally_strided_conv",
     "insert_zeros",
@@ -51,3 +55,12 @@ __all__ = [
     "psnr",
     "ssim",
 ]
+
+# The rooms' modules are also importable by these names.
+sys.modules[f"{__name__}.arithmetic"] = arithmetic
+sys.modules[f"{__name__}.converters"] = converters
+
+try:
+    __version__ = metadata.version("cpcnn_jax")
+except metadata.PackageNotFoundError:  # a source tree that is not installed
+    __version__ = "0+unknown"

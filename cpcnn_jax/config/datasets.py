@@ -1,7 +1,4 @@
-"""The data sets that an experiment can name, each with where it lies.
-
-Part of the configuration tree: users write `config.ShanghaiTech(part="B")`.
-"""
+"""Configurations of the data sets, such as `config.ShanghaiTech(part="B")`."""
 
 from dataclasses import dataclass
 
@@ -10,14 +7,14 @@ from cpcnn_jax.config.rules import one_of, setting
 
 @dataclass
 class SyntheticCrowd:
-    """The generated crowd: photographs with known heads, drawn from a seed."""
+    """Synthetic crowd: rendered images with exact head points."""
 
-    num_train: int = 256  # photographs
+    num_train: int = 256  # images
     num_test: int = 32
     height: int = 256  # pixels
     width: int = 320
-    max_heads: int = 1000  # people in the fullest photograph; the emptiest has none
-    seed: int = 0  # of the photographs, apart from the seed of the training
+    max_heads: int = 1000  # people in an image, at most; some images have none
+    seed: int = 0  # of the images; independent of the training's seed
 
 
 ON_INVALID = ("raise", "skip")
@@ -25,32 +22,32 @@ ON_INVALID = ("raise", "skip")
 
 @dataclass
 class ImageDataset:
-    """What every data set that lies in a folder has."""
+    """Fields of every data set in a folder."""
 
     root: str  # the folder
-    # What happens to an image or annotation that cannot be used. "raise": the run stops
-    # with its name. "skip": it is left out, counted and named.
+    # Handling of invalid images and annotations. "raise": the run stops with an error
+    # that names the file. "skip": the image is left out, and a warning names it.
     on_invalid: str = setting("raise", one_of(*ON_INVALID))
 
 
 @dataclass
 class Folder(ImageDataset):
-    """Your own photographs, with head points beside them."""
+    """The user's own images, with point annotations beside them."""
 
-    root: str = "data/photographs"  # the folder that holds train and test
+    root: str = "data/photographs"  # contains train and test
 
 
 @dataclass
 class ShanghaiTech(ImageDataset):
-    """ShanghaiTech part A or B, read from the folder as it is distributed."""
+    """ShanghaiTech part A or B, in the folder layout as distributed."""
 
-    root: str = "data/ShanghaiTech"  # the folder that holds part_A and part_B
-    part: str = "A"  # A (300 + 182 photographs) or B (400 + 316)
+    root: str = "data/ShanghaiTech"  # contains part_A and part_B
+    part: str = "A"  # A (300 + 182 images) or B (400 + 316)
 
 
 @dataclass
 class UcfCc50(ImageDataset):
-    """UCF_CC_50: ten photographs, a fold, for the test; the other forty to train on."""
+    """UCF_CC_50: one fold of ten images for the test, the other forty for training."""
 
     root: str = "data/UCF_CC_50"
     fold: int = 1  # 1 to 5; a result on UCF_CC_50 is the mean over all five
@@ -58,37 +55,37 @@ class UcfCc50(ImageDataset):
 
 @dataclass
 class WorldExpo(ImageDataset):
-    """WorldExpo'10: frames of many cameras, of which five are for the test."""
+    """WorldExpo'10: frames of many cameras, five of them for the test."""
 
-    root: str = "data/WorldExpo10"  # the folder that holds train_frame, test_frame ...
+    root: str = "data/WorldExpo10"  # contains train_frame, test_frame ...
 
 
 @dataclass
 class UcfQnrf(ImageDataset):
-    """UCF-QNRF (1,201 + 334 photographs)."""
+    """UCF-QNRF (1,201 + 334 images)."""
 
-    root: str = "data/UCF-QNRF_ECCV18"  # the folder that holds Train and Test
+    root: str = "data/UCF-QNRF_ECCV18"  # contains Train and Test
 
 
 @dataclass
 class JhuCrowd(ImageDataset):
-    """JHU-CROWD++ (2,272 + 500 + 1,600 photographs)."""
+    """JHU-CROWD++ (2,272 + 500 + 1,600 images)."""
 
-    root: str = "data/jhu_crowd_v2.0"  # the folder that holds train, val and test
+    root: str = "data/jhu_crowd_v2.0"  # contains train, val and test
 
 
 @dataclass
 class NwpuCrowd(ImageDataset):
-    """NWPU-Crowd (3,109 + 500 photographs; the heads of 1,500 more are not public)."""
+    """NWPU-Crowd (3,109 + 500 images; the heads of 1,500 more are not public)."""
 
-    root: str = "data/NWPU-Crowd"  # the folder that holds mats, train.txt and val.txt
+    root: str = "data/NWPU-Crowd"  # contains mats, train.txt and val.txt
 
 
 @dataclass
 class Mall(ImageDataset):
     """Mall (800 + 1,200 frames of one camera)."""
 
-    root: str = "data/mall_dataset"  # the folder that holds frames and mall_gt.mat
+    root: str = "data/mall_dataset"  # contains frames and mall_gt.mat
 
 
 DataSet = (

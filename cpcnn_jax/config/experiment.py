@@ -35,7 +35,7 @@ NETWORKS = ("gce", "lce", "dme", "fcnn")  # prefixes of parameter names
 
 @dataclass
 class Target:
-    """How head points become the target density map."""
+    """Target density maps of head points."""
 
     # Width of a head's Gaussian. "fixed": `sigma`. "adaptive": 0.3 times the mean
     # distance to the three nearest heads (MCNN). "perspective": `sigma_metres` in the
@@ -108,7 +108,7 @@ class Crops:
 
 @dataclass
 class Model:
-    """Which of the four networks are used, and the sizes that the paper leaves open."""
+    """Choice of the networks, and the sizes that the paper does not give."""
 
     use_gce: bool = True
     use_lce: bool = True

@@ -1,14 +1,15 @@
-"""What a cluster is told to run: a SLURM job's script, a Kubernetes JobSet.
+"""Cluster jobs: the script of a SLURM job, the manifest of a Kubernetes JobSet.
 
-Text alone, made of a `Job` and the words of a command; `launch.py --cluster` prints or
-submits it. All restart safety lies in the run itself, which goes on from its last
-checkpoint when it is started again with the same words.
+The functions compose text from a `Job`, the arguments of a command and the run's folder
+`workdir`; `launch.py --cluster` prints or submits it. A restarted job repeats its
+command, and the run resumes from its last checkpoint.
 """
 
 import math
 import re
 import shlex
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,14 @@ import yaml
 
 from cpcnn_jax.io import atomic_write
 
-NOTICE = 120  # seconds before its end that a job gets SIGTERM, to save
+NOTICE = 120  # seconds between SIGTERM and the end of a job, to save a checkpoint
 PORT = 8476  # of process 0, where the cluster does not choose one
-RUNS = "/runs"  # where a pod finds the volume that all share
+RUNS = "/runs"  # path of the shared volume in a pod
 
 
 @dataclass
 class Job:
-    """What is asked of the cluster: `launch.py --job.FIELD=VALUE`."""
+    """Resources of a cluster job: `launch.py --job.FIELD=VALUE`."""
 
     nodes: int = 1  # machines
     gpus: int = 0  # of each machine; SLURM: a process for each of them
@@ -34,24 +35,28 @@ class Job:
     topology: str = "4x4"  # TPU: chips along each side of the slice
 
 
-def slurm_script(job, words, *, workdir, cwd, points=()):
-    """A script for sbatch, which requeues the job where its time or its node is taken.
+def slurm_script(
+    job: Job,
+    command: Sequence[str],
+    *,
+    workdir: str | Path,
+    cwd: str | Path,
+    points: Sequence[Sequence[str]] = (),
+) -> str:
+    """Composes a script for sbatch, which requeues a job that is cut off.
 
     Args:
-      job: a `Job`.
-      words: the command, a list of str; srun starts it in every process.
-      workdir: of the run, a path; the job's output goes beside it.
-      cwd: the folder in which the command is started.
-      points: of a sweep, lists of further words: a job of an array each.
-
-    Returns:
-      The script's text.
+      job: resources of the job.
+      command: arguments of the command that srun starts in every process.
+      workdir: the run's folder; the job's output is written beside it.
+      cwd: folder in which the command is started.
+      points: further arguments of each point of a sweep, which becomes a job array.
 
     Raises:
-      ValueError: a field of the job cannot be used.
+      ValueError: a field of the job is invalid.
     """
-    _check(job)
-    lines = [
+    _check_job(job)
+    options = [
         f"--job-name={job_name(workdir)}",
         f"--nodes={job.nodes}",
         f"--ntasks-per-node={max(job.gpus, 1)}",
@@ -63,20 +68,20 @@ def slurm_script(job, words, *, workdir, cwd, points=()):
         *([f"--array=0-{len(points) - 1}"] if points else []),
         *shlex.split(job.sbatch),
     ]
-    command = shlex.join(words) + (' "$@"' if points else "")
+    line = shlex.join(command) + (' "$@"' if points else "")
     choose = [f"{i}) set -- {shlex.join(p)} ;;" for i, p in enumerate(points)]
     if points:
         choose = ['case "$SLURM_ARRAY_TASK_ID" in', *choose, "esac"]
     return "\n".join(
         [
             "#!/bin/bash",
-            *(f"#SBATCH {line}" for line in lines),
+            *(f"#SBATCH {option}" for option in options),
             "set -u",
             f"cd {shlex.quote(str(cwd))}",
             *choose,
-            f"srun --kill-on-bad-exit=1 {command}",
+            f"srun --kill-on-bad-exit=1 {line}",
             "status=$?",
-            "# 143: SIGTERM came, and the run has saved what it had done.",
+            "# 143: stopped by SIGTERM after saving a checkpoint.",
             'if [ $status -eq 143 ]; then scontrol requeue "$SLURM_JOB_ID"; fi',
             "exit $status",
             "",
@@ -84,18 +89,14 @@ def slurm_script(job, words, *, workdir, cwd, points=()):
     )
 
 
-def submit_slurm(script, workdir):
-    """Write the script beside the workdir, and hand it to sbatch.
-
-    Args:
-      script: of `slurm_script`.
-      workdir: likewise.
+def submit_slurm(script: str, workdir: str | Path) -> str:
+    """Writes a script beside the workdir and submits it with sbatch.
 
     Returns:
-      A str that says which job it is and how to follow it.
+      Lines with the job's number and the commands that follow and cancel it.
 
     Raises:
-      ValueError: there is no sbatch, or it refuses.
+      ValueError: sbatch is missing or fails.
       OSError: the script cannot be written.
     """
     file = Path(f"{workdir}.sbatch")
@@ -116,48 +117,35 @@ def submit_slurm(script, workdir):
         f"job       {number}, from {file}\n"
         f"output    {workdir}.{number}*.out\n"
         f"to watch  squeue --job={number}\n"
-        f"to stop   scancel {number}; submitted again, it goes on\n"
+        f"to stop   scancel {number}; submitted again, it resumes\n"
     )
 
 
-def kubernetes_manifest(job, words, *, workdir):
-    """A JobSet with a pod, and a process, for each node; its pods restart together.
-
-    Args:
-      job: a `Job`, with an image and a claim.
-      words: the command, a list of str.
-      workdir: of the run, inside `RUNS`.
-
-    Returns:
-      The manifest, YAML.
+def kubernetes_manifest(
+    job: Job, command: Sequence[str], *, workdir: str | Path
+) -> str:
+    """Composes a JobSet (YAML) with a pod per node; its pods restart together.
 
     Raises:
-      ValueError: a field of the job, or the workdir, cannot be used.
+      ValueError: the job lacks an image or a claim, or the workdir is outside `RUNS`.
     """
     title = job_name(workdir)
-    meet = (
-        f" --coordinator={title}-run-0-0.{title}:{PORT} --num_processes={job.nodes}"
-        ' --process_id="$JOB_COMPLETION_INDEX"'
-    )
-    alone = " --num_processes=1"
-    command = f"exec {shlex.join(words)}" + (meet if job.nodes > 1 else alone)
+    flags = " --num_processes=1"
+    if job.nodes > 1:
+        flags = (
+            f" --coordinator={title}-run-0-0.{title}:{PORT} "
+            f'--num_processes={job.nodes} --process_id="$JOB_COMPLETION_INDEX"'
+        )
     limits = {"nvidia.com/gpu": job.gpus} if job.gpus else {}
-    return _jobset(job, command, workdir, limits, {})
+    return _jobset(job, shlex.join(command) + flags, workdir, limits, {})
 
 
-def tpu_manifest(job, words, *, workdir):
-    """A JobSet for a slice of TPUs on GKE, where JAX finds the other hosts by itself.
-
-    Args:
-      job: a `Job`, with an image, a claim and the slice's hosts as nodes.
-      words: the command, a list of str.
-      workdir: of the run, inside `RUNS`.
-
-    Returns:
-      The manifest, YAML.
+def tpu_manifest(job: Job, command: Sequence[str], *, workdir: str | Path) -> str:
+    """Composes a JobSet (YAML) for a TPU slice on GKE, with its hosts as nodes.
 
     Raises:
-      ValueError: a field of the job, or the workdir, cannot be used.
+      ValueError: the job lacks an image or a claim, its hosts cannot share the chips,
+        or the workdir is outside `RUNS`.
     """
     if not re.fullmatch(r"\d+(x\d+){1,2}", job.topology):
         raise ValueError(f"--job.topology={job.topology} must be like 4x4 or 2x2x4")
@@ -167,16 +155,16 @@ def tpu_manifest(job, words, *, workdir):
             f"--job.topology={job.topology} has {chips} chips, which --job.nodes="
             f"{job.nodes} hosts cannot share"
         )
-    kind = {
+    selector = {
         "cloud.google.com/gke-tpu-accelerator": job.accelerator,
         "cloud.google.com/gke-tpu-topology": job.topology,
     }
     limits = {"google.com/tpu": chips // job.nodes}
-    return _jobset(job, f"exec {shlex.join(words)}", workdir, limits, kind)
+    return _jobset(job, shlex.join(command), workdir, limits, selector)
 
 
-def job_name(workdir):
-    """The job's name, of the letters that every cluster takes.
+def job_name(workdir: str | Path) -> str:
+    """The job's name in characters that every cluster accepts.
 
     Example:
       >>> job_name("runs/Part_A.2")
@@ -186,7 +174,7 @@ def job_name(workdir):
     return letters[-40:].strip("-") or "run"
 
 
-def _check(job):
+def _check_job(job):
     if job.nodes < 1 or job.gpus < 0:
         raise ValueError(
             f"--job.nodes={job.nodes} and --job.gpus={job.gpus} must be whole numbers "
@@ -195,7 +183,7 @@ def _check(job):
 
 
 def _jobset(job, command, workdir, limits, selector):
-    _check(job)
+    _check_job(job)
     for field in ("image", "claim"):
         if not getattr(job, field):
             raise ValueError(f"a cluster of pods needs --job.{field}")
@@ -204,22 +192,20 @@ def _jobset(job, command, workdir, limits, selector):
             f"--workdir={workdir} must be inside {RUNS}, where pods find the volume "
             f"of --job.claim={job.claim}"
         )
+    volume = {"name": "runs", "persistentVolumeClaim": {"claimName": job.claim}}
+    container = {
+        "name": "run",
+        "image": job.image,
+        "command": ["sh", "-c", f"exec {command}"],
+        **({"resources": {"limits": limits}} if limits else {}),
+        "volumeMounts": [{"name": "runs", "mountPath": RUNS}],
+    }
     pod = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": NOTICE,
         **({"nodeSelector": selector} if selector else {}),
-        "containers": [
-            {
-                "name": "run",
-                "image": job.image,
-                "command": ["sh", "-c", command],
-                **({"resources": {"limits": limits}} if limits else {}),
-                "volumeMounts": [{"name": "runs", "mountPath": RUNS}],
-            }
-        ],
-        "volumes": [
-            {"name": "runs", "persistentVolumeClaim": {"claimName": job.claim}}
-        ],
+        "containers": [container],
+        "volumes": [volume],
     }
     indexed = {
         "completionMode": "Indexed",

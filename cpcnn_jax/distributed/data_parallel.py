@@ -1,16 +1,15 @@
-"""Devices: the only file that knows them; those of all processes, where there are more.
+"""Data parallelism: one pure step on all devices of all processes.
 
-Two ways to run one pure step on all devices, each with the batch split between them and
-the state whole on each: `jit` over a mesh, where the compiler splits the work, and
-`pmap`, where each device runs the step on its share and the steps average what they
-have found over the axis "batch".
+The batch is split over the devices and the state is replicated. `jit` over a mesh lets
+the compiler split the work. `pmap` runs the step on each device's share, and the steps
+average their results over the axis "batch". No other module names devices.
 """
 
 import collections
 import functools
 import itertools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
@@ -18,124 +17,126 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from cpcnn_jax.distributed import multihost
 
 AXIS = "batch"
+Job = TypeVar("Job")
 
 
 class Strategy(NamedTuple):
-    """How to place and run a step."""
+    """Placement and compilation of a step."""
 
     num_devices: int  # of all processes
-    axis_name: str | None  # what the step factories are told
-    place_state: Callable  # pytree of arrays -> the same, whole on every device
-    place_batch: Callable  # this process's rows of [B, ...] -> split over the devices
-    wrap: Callable  # step(state, batch) -> compiled step; the old state is given up
-    # f(state, batch) whose answers are [B, ...], and a state -> f of batches, computed
-    # by this process's own devices.
-    answers: Callable
+    axis_name: str | None  # argument of the step factories
+    place_state: Callable[[Any], Any]  # pytree of arrays -> the same, replicated
+    place_batch: Callable[[Any], Any]  # this process's rows of [B, ...] -> split
+    wrap: Callable[[Callable], Callable]  # compiles step(state, batch), donates state
+    # (f(state, batch), state) -> compiled f of batches, on this process's devices; f
+    # returns a pytree of [B, ...].
+    compile_local: Callable[[Callable, Any], Callable[[Any], Any]]
 
 
-def device_names():
-    """What the run's record says of the devices."""
+def device_names() -> list[str]:
+    """Names of all devices, for the run's record."""
     return [str(device) for device in jax.devices()]
 
 
-def jit_strategy(devices=None, *, shares=False):
-    """One mesh over all devices of all processes, or over the given ones.
+def jit_strategy(
+    devices: Sequence[jax.Device] | None = None, *, shares: bool = False
+) -> Strategy:
+    """Strategy of jax.jit over one mesh of devices, by default of all processes.
 
-    The compiler splits the work as it likes; with `shares` each device runs the step on
-    its share of the batch, as under pmap, but in any number of processes.
+    With `shares` each device runs the step on its share of the batch, as with pmap, in
+    any number of processes.
     """
     devices = devices or jax.devices()
-    whole, split = _shardings(devices)
-
-    def on_shares(step):
-        specs = whole.spec, split.spec
-        return jax.shard_map(
-            step, mesh=whole.mesh, in_specs=specs, out_specs=whole.spec, check_vma=False
-        )
-
+    replicated, split = _shardings(devices)
+    on_shares = functools.partial(
+        jax.shard_map,
+        mesh=replicated.mesh,
+        in_specs=(replicated.spec, split.spec),
+        out_specs=replicated.spec,
+        check_vma=False,
+    )
     return Strategy(
         num_devices=len(devices),
         axis_name=AXIS if shares else None,
-        place_state=lambda state: jax.device_put(state, whole),
+        place_state=lambda state: jax.device_put(state, replicated),
         place_batch=lambda batch: jax.make_array_from_process_local_data(split, batch),
         wrap=lambda step: jax.jit(
             on_shares(step) if shares else step,
-            in_shardings=(whole, split),
-            out_shardings=whole,
+            in_shardings=(replicated, split),
+            out_shardings=replicated,
             donate_argnums=0,
         ),
-        answers=functools.partial(_own_answers, devices),
+        compile_local=functools.partial(_compile_local, devices),
     )
 
 
 def _shardings(devices):
-    """(whole on each of these devices, split over them along the first axis)."""
+    """Shardings (replicated on the devices, split over them along the first axis)."""
     axis = (AxisType.Auto,)
     mesh = jax.make_mesh((len(devices),), (AXIS,), axis_types=axis, devices=devices)
     return [NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,))]
 
 
-def _own_answers(devices, function, state):
-    own = [device for device in devices if device in jax.local_devices()]
-    whole, split = _shardings(own)
-    placed = jax.device_put(state, whole)
-    compiled = jax.jit(function, in_shardings=(whole, split), out_shardings=split)
+def _compile_local(devices, function, state):
+    replicated, split = _shardings([d for d in devices if d in jax.local_devices()])
+    placed = jax.device_put(state, replicated)
+    compiled = jax.jit(function, in_shardings=(replicated, split), out_shardings=split)
     return lambda batch: compiled(placed, jax.device_put(batch, split))
 
 
-def pmap_strategy(devices=None):
-    """jax.pmap in one process: a program a device, averages over the axis "batch".
+def pmap_strategy(devices: Sequence[jax.Device] | None = None) -> Strategy:
+    """Strategy of jax.pmap in one process, with averages over the axis "batch".
 
     Raises:
       ValueError: there are several processes.
     """
-    if multihost.process_rank()[1] > 1:
+    if (processes := multihost.process_rank()[1]) > 1:
         raise ValueError(
-            "--parallel=pmap is for one process, and there are "
-            f"{multihost.process_rank()[1]}: "
-            "use --parallel=jit"
+            f"--parallel=pmap is for one process, and there are {processes}: use "
+            "--parallel=jit"
         )
     devices = devices or jax.local_devices()
-    count = len(devices)
+    number = len(devices)
+    pmap = functools.partial(
+        jax.pmap, axis_name=AXIS, in_axes=(None, 0), devices=devices
+    )
 
     def place_batch(batch):
-        return jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
+        return jax.tree.map(lambda x: x.reshape(number, -1, *x.shape[1:]), batch)
 
-    def answers(function, state):
-        apart = jax.pmap(function, axis_name=AXIS, in_axes=(None, 0), devices=devices)
+    def compile_local(function, state):
+        compiled = pmap(function)
 
-        def together(batch):
-            found = apart(state, place_batch(batch))
-            return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
+        def merged(batch):
+            results = compiled(state, place_batch(batch))
+            return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), results)
 
-        return together
+        return merged
 
     return Strategy(
-        num_devices=count,
+        num_devices=number,
         axis_name=AXIS,
         place_state=lambda state: state,
         place_batch=place_batch,
-        wrap=lambda step: jax.pmap(
-            step,
-            axis_name=AXIS,
-            in_axes=(None, 0),
-            out_axes=(None, None),
-            devices=devices,
-        ),
-        answers=answers,
+        wrap=lambda step: pmap(step, out_axes=(None, None)),
+        compile_local=compile_local,
     )
 
 
-def map_over_devices(function, jobs, devices=None):
-    """Compute jobs on this process's devices: each job on the next one, all at once.
+def map_over_devices(
+    function: Callable[[Job], Any],
+    jobs: Iterable[Job],
+    devices: Sequence[jax.Device] | None = None,
+) -> Iterator[tuple[Job, Any]]:
+    """Computes jobs on this process's devices, one job per device at a time.
 
     Args:
-      function: of a job, to what jax.jit computes of arrays that are on no device yet.
-      jobs: iterable; the next is asked for when a device is free.
-      devices: to use; all of this process, unless given.
+      function: computes a job with jax.jit from arrays that are on no device yet.
+      jobs: the jobs; the next one is taken when a device is free.
+      devices: the devices; default: all of this process.
 
     Yields:
-      (job, what was computed), in the order of the jobs.
+      (job, result), in the order of the jobs.
 
     Example:
       >>> squared = map_over_devices(jax.jit(lambda n: n * n), [2, 3])
@@ -143,33 +144,35 @@ def map_over_devices(function, jobs, devices=None):
       [(2, 4), (3, 9)]
     """
     devices = devices or jax.local_devices()
-    begun = collections.deque()
+    started: collections.deque = collections.deque()
     for job, device in zip(jobs, itertools.cycle(devices), strict=False):
         with jax.default_device(device):
-            begun.append((job, function(job)))
-        if len(begun) == len(devices):
-            yield begun.popleft()
-    yield from begun
+            started.append((job, function(job)))
+        if len(started) == len(devices):
+            yield started.popleft()
+    yield from started
 
 
-def check_batch(batch_size, num_devices, *, name, parts=1, unit=1):
-    """Refuse a batch that does not divide.
+def check_batch(
+    batch_size: int, num_devices: int, *, name: str, parts: int = 1, microbatch: int = 1
+) -> None:
+    """Refuses a batch that cannot be split evenly.
 
     Args:
-      batch_size: of a stage.
-      num_devices: that share it.
-      name: of the stage's field in the configuration.
-      parts: in which each device computes its share, one after the other.
-      unit: examples that belong together on a device.
+      batch_size: examples of a batch, over all devices.
+      num_devices: number of devices.
+      name: the stage's field of the configuration.
+      parts: parts of each device's share that are computed one after the other.
+      microbatch: examples that stay together on a device.
 
     Raises:
-      ValueError: with all numbers and the field's name.
+      ValueError: the batch size is not a multiple of the product of the others.
     """
-    least = num_devices * parts * unit
-    if batch_size < 1 or batch_size % least:
+    divisor = num_devices * parts * microbatch
+    if batch_size < 1 or batch_size % divisor:
         each = f" in {parts} parts each" if parts > 1 else ""
-        each += f" in units of {unit}" if unit > 1 else ""
+        each += f" in microbatches of {microbatch}" if microbatch > 1 else ""
         raise ValueError(
             f"--config.{name}.batch_size={batch_size} cannot be split over "
-            f"{num_devices} devices{each}: choose a multiple of {least}"
+            f"{num_devices} devices{each}: choose a multiple of {divisor}"
         )

@@ -1,7 +1,7 @@
-"""The processes of one run: how they meet, share work, wait, agree to stop, and end.
+"""Processes of one run: joining, shared work, barriers, agreed stops and exits.
 
-All of it is JAX's own distributed service; a run without it is a single process, to
-which nothing here does anything. What every process calls, each calls equally often.
+Built on JAX's distributed service. In a run of one process these functions have no
+effect. Every process calls the collective functions equally often.
 """
 
 import contextlib
@@ -10,59 +10,65 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-CONNECT = 300  # seconds that the processes have to meet
-HEARTBEAT = 60  # seconds without a sign of life after which a process is taken for dead
+CONNECT = 300  # seconds, the timeout of joining
+HEARTBEAT = 60  # seconds without a heartbeat after which a process counts as dead
 
 
-def initialize(coordinator=None, num_processes=None, process_id=None):
-    """Become one of the processes of a run; before anything is computed.
+def initialize(
+    coordinator: str | None = None,
+    num_processes: int | None = None,
+    process_id: int | None = None,
+) -> bool:
+    """Joins the processes of a run, before any computation.
 
-    Without arguments JAX takes what SLURM, Open MPI, Kubernetes or Cloud TPU say of the
-    job, and outside of them the process stays alone.
+    Without arguments JAX detects a job of SLURM, Open MPI, Kubernetes or Cloud TPU;
+    outside of a job the process runs alone.
 
     Args:
-      coordinator: "host:port" at which process 0 can be reached.
-      num_processes: how many there are; 1 and no coordinator: alone, whatever the
-        environment says.
-      process_id: the number of this one, from 0.
+      coordinator: "host:port" of process 0.
+      num_processes: number of processes; 1 without a coordinator runs alone, also
+        inside of a job.
+      process_id: index of this process, from 0.
 
     Returns:
-      Whether the process is now one of a job's.
+      True if the process has joined others.
 
     Raises:
-      ValueError: an argument is missing or cannot be, or the job's environment does not
-        say enough.
+      ValueError: an argument is missing or invalid, or the job's environment is
+        incomplete.
     """
     if num_processes == 1 and coordinator is None:
         return False
-    given = _explicit(coordinator, num_processes, process_id)
+    explicit = _explicit_arguments(coordinator, num_processes, process_id)
     try:
         jax.distributed.initialize(
-            **given,
+            **explicit,
             initialization_timeout=CONNECT,
             heartbeat_timeout_seconds=HEARTBEAT,
         )
     except (ValueError, RuntimeError) as error:
         if "coordinator_address should be defined" in str(error):
-            return False  # JAX's words where there is no cluster
+            return False  # JAX's message outside of a job
         raise ValueError(
             f"cannot join the other processes: {error}; --num_processes=1 runs alone"
         ) from None
     return True
 
 
-def _explicit(coordinator, num_processes, process_id):
-    given = {
+def _explicit_arguments(coordinator, num_processes, process_id) -> dict[str, Any]:
+    flags = {
         "--coordinator": coordinator,
         "--num_processes": num_processes,
         "--process_id": process_id,
     }
-    if missing := [name for name, value in given.items() if value is None]:
+    if missing := [name for name, value in flags.items() if value is None]:
         if len(missing) == 3:
             return {}
         raise ValueError(
@@ -84,68 +90,51 @@ def _explicit(coordinator, num_processes, process_id):
     }
 
 
-def process_rank():
-    """(number of this process, how many there are)."""
+def process_rank() -> tuple[int, int]:
+    """(index of this process, number of processes)."""
     if not jax.distributed.is_initialized():
-        return 0, 1  # without waking the devices up
+        return 0, 1  # does not initialize the devices
     return jax.process_index(), jax.process_count()
 
 
-def is_main():
-    """Whether this process writes what is written once: logs, pictures, results."""
+def is_main() -> bool:
+    """True in the process that writes logs, images and results."""
     return process_rank()[0] == 0
 
 
-def barrier(place):
-    """Wait until all processes have come here.
-
-    Args:
-      place: its name, the same in all of them.
-    """
+def barrier(name: str) -> None:
+    """Waits until all processes have reached the barrier of this name."""
     if process_rank()[1] > 1:
-        multihost_utils.sync_global_devices(place)
+        multihost_utils.sync_global_devices(name)
 
 
 @contextlib.contextmanager
-def main_first(place):
-    """Within, the main process goes first, and the others find what it has written."""
+def main_first(name: str) -> Iterator[None]:
+    """Runs the block in the main process before the others, which find its files."""
     if not is_main():
-        barrier(place)
+        barrier(name)
     yield
     if is_main():
-        barrier(place)
+        barrier(name)
 
 
-def local_share(items):
-    """This process's part of a list, of one length in all: filled up with None.
-
-    Args:
-      items: any sequence, the same in every process.
-
-    Returns:
-      A list: every n-th item, of n processes.
+def local_share(items: Sequence[Any]) -> list[Any]:
+    """Selects every n-th item, of n processes; pads with None to equal lengths.
 
     Example:
       >>> local_share([3, 5, 8])
       [3, 5, 8]
     """
-    number, count = process_rank()
-    ours = list(items)[number::count]
-    return ours + [None] * (-(-len(items) // count) - len(ours))
+    index, count = process_rank()
+    share = list(items)[index::count]
+    return share + [None] * (-(-len(items) // count) - len(share))
 
 
-def gather(ours):
-    """What the processes found for their `local_share`, in the order of the whole list.
-
-    Args:
-      ours: a list of what JSON can hold, without the Nones.
-
-    Returns:
-      A list, the same in every process.
-    """
+def gather(results: list[Any]) -> list[Any]:
+    """Gathers the JSON results of all processes' `local_share`, in the items' order."""
     if process_rank()[1] == 1:
-        return ours
-    data = np.frombuffer(json.dumps(ours).encode(), np.uint8)
+        return results
+    data = np.frombuffer(json.dumps(results).encode(), np.uint8)
     sizes = multihost_utils.process_allgather(np.array(len(data), np.int32))
     padded = np.pad(data, (0, int(sizes.max()) - len(data)))
     rows = multihost_utils.process_allgather(padded)
@@ -153,47 +142,49 @@ def gather(ours):
         json.loads(row[:size].tobytes()) for row, size in zip(rows, sizes, strict=True)
     ]
     rounds = itertools.zip_longest(*parts, fillvalue=...)
-    return [found for turn in rounds for found in turn if found is not ...]
+    return [result for turn in rounds for result in turn if result is not ...]
 
 
 @contextlib.contextmanager
-def agreed_stop():
-    """Within, SIGTERM to any process of a job is noted, and all are told together.
+def agreed_stop() -> Iterator[Callable[[], int | None]]:
+    """Defers SIGTERM to any process of a job; all processes stop at the same call.
 
-    JAX's preemption service takes the signal and chooses the call at which all stop.
-    SIGINT is passed on to it; a second one kills at once.
+    JAX's preemption service receives the signal and chooses the call. SIGINT is passed
+    on as SIGTERM; a second SIGINT kills the process.
 
     Yields:
-      A function, called equally often by all: SIGTERM if one came, or None.
+      A function that all processes call equally often; it returns SIGTERM after the
+      signal, or None.
     """
-    calls, came = itertools.count(), []
+    calls = itertools.count()
+    received: list[int] = []
 
     def stop():
-        if not came and multihost_utils.reached_preemption_sync_point(next(calls)):
-            came.append(signal.SIGTERM)
-        return came[0] if came else None
+        if not received and multihost_utils.reached_preemption_sync_point(next(calls)):
+            received.append(signal.SIGTERM)
+        return received[0] if received else None
 
     def pass_on(signum, _):
         signal.signal(signum, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    before = signal.signal(signal.SIGINT, pass_on)
+    previous = signal.signal(signal.SIGINT, pass_on)
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
-def exit_process(words):
-    """End this process of several now, with the reason; never wait for the others.
+def exit_process(message: str) -> NoReturn:
+    """Prints the reason and ends this process of several, without waiting for others.
 
-    They may be waiting for this one, and its closed connection tells them; or one is
-    dead, and what this one met was only a broken connection.
+    The closed connection ends processes that wait for this one. After the death of
+    another process the reason is only a broken connection.
     """
-    number, count = process_rank()
+    index, count = process_rank()
     print(
-        f"{words} (process {number} of {count}; if another process ended first, its "
-        "last words say why)",
+        f"{message} (process {index} of {count}; if another process ended first, its "
+        "last lines give the reason)",
         file=sys.stderr,
     )
     sys.stdout.flush()

@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM, put off until the work at hand can be saved."""
+"""SIGINT and SIGTERM, deferred until the current work is saved."""
 
 import contextlib
 import signal
+from collections.abc import Callable, Iterator
 
 from cpcnn_jax.distributed import multihost
 
@@ -9,67 +10,61 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):
-    """The run was asked to stop, and what was done is saved.
+    """The signal `signum` stopped the run after its work was saved."""
 
-    Attributes:
-      signum: the signal that asked.
-    """
-
-    def __init__(self, signum, where):
-        """Say where the run stopped."""
+    def __init__(self, signum: int, where: str) -> None:
+        """Composes the message, such as "SIGTERM: stopped after step 3"."""
         super().__init__(f"{signal.Signals(signum).name}: stopped {where}")
         self.signum = signum
 
 
 @contextlib.contextmanager
-def deferred_signals():
-    """Within, the first SIGINT or SIGTERM is noted; a second one kills at once.
+def deferred_signals() -> Iterator[Callable[[], int | None]]:
+    """Defers the first SIGINT or SIGTERM; a second one kills the process.
 
     Yields:
-      A function: the signal that came, or None.
+      A function that returns the received signal or None.
     """
-    came = []
-    before = {}
+    received: list[int] = []
 
-    def note(signum, _):
-        came.append(signum)
-        for number in before:
+    def record(signum, _):
+        received.append(signum)
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
 
-    for number in SIGNALS:
-        before[number] = signal.signal(number, note)
+    previous = {number: signal.signal(number, record) for number in SIGNALS}
     try:
-        yield lambda: came[0] if came else None
+        yield lambda: received[0] if received else None
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 @contextlib.contextmanager
-def immediate_signals(stop, where):
-    """Within, a signal is not put off: of this work nothing is kept until it is whole.
+def immediate_signals(stop: Callable[[], int | None], where: str) -> Iterator[None]:
+    """Raises Interrupted at a signal, for work that is saved only when complete.
 
-    Of several processes none may stop alone: there the signals stay with JAX's service.
+    Of several processes none may stop alone: their signals stay with JAX's service.
 
     Args:
-      stop: function, the signal that asks to stop or None (`deferred_signals`).
-      where: the words of `Interrupted`.
+      stop: returns the received signal or None; see `deferred_signals`.
+      where: end of the message of `Interrupted`.
 
     Raises:
-      Interrupted: as soon as a signal comes, or one has come before.
+      Interrupted: a signal arrives in the block or has arrived before it.
     """
 
-    def end(signum, _):
+    def interrupt(signum, _):
         raise Interrupted(signum, where)
 
-    if came := stop():
-        raise Interrupted(came, where)
+    if received := stop():
+        raise Interrupted(received, where)
     if multihost.process_rank()[1] > 1:
         yield
         return
-    before = {number: signal.signal(number, end) for number in SIGNALS}
+    previous = {number: signal.signal(number, interrupt) for number in SIGNALS}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

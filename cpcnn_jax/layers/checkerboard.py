@@ -1,7 +1,7 @@
-"""How unevenly a fractionally-strided layer treats its outputs.
+"""Checkerboard artifacts of a fractionally-strided layer, measured on its kernel.
 
-Outputs in different phases modulo s meet different taps of the kernel. Where these
-do not add up to the same, a constant input becomes a checkerboard.
+Outputs of different phases modulo s meet different taps of the kernel. Where the sums
+of these taps differ, a constant input becomes a checkerboard.
 
 Reference: Odena et al., Deconvolution and checkerboard artifacts, Distill, 2016.
 """
@@ -23,7 +23,7 @@ def phase_response(
     kernel_dilation: int | Sequence[int] = 1,
     feature_group_count: int = 1,
 ) -> jax.Array:
-    """Return the response to an input of ones, far from the border, per phase.
+    """Computes the response to an input of ones, far from the border, per phase.
 
     Args:
       kernel: `[*k, C_in / groups, C_out]`.
@@ -62,14 +62,17 @@ def checkerboard(
     kernel_dilation: int | Sequence[int] = 1,
     feature_group_count: int = 1,
 ) -> jax.Array:
-    """Return the largest over the smallest phase response, of the worst channel.
+    """Computes the largest over the smallest phase response, of the worst channel.
 
     Args:
-      kernel, strides, kernel_dilation, feature_group_count: as in `phase_response`.
+      kernel: `[*k, C_in / groups, C_out]`.
+      strides: s, for all axes or per axis.
+      kernel_dilation: d, for all axes or per axis.
+      feature_group_count: groups.
 
     Returns:
-      A number from 1 (no checkerboard); infinite where phases disagree in sign or one
-      does not respond at all.
+      `[]`, at least 1 (no checkerboard); infinite where the phases differ in sign or
+      one of them is 0.
 
     Example:
       >>> checkerboard(jnp.ones((3, 3, 1, 1)), strides=2)

@@ -1,9 +1,9 @@
-"""The fractionally-strided convolution: as a function, and as a Flax module.
+"""Fractionally-strided convolution, as a function and as a Flax module.
 
-Insert s - 1 zeros between the units of the input, pad, convolve with stride 1. It is
-the transpose of a convolution with stride s, whose kernel size k, padding p and
-dilation d name it here as in the guide, PyTorch and ONNX. Channels come last; one, two
-or three spatial axes; with or without a batch axis.
+The layer inserts s - 1 zeros between the units of the input, pads, and convolves with
+stride 1. It is the transpose of a convolution with stride s. As in the guide, PyTorch
+and ONNX, kernel size k, padding p and dilation d are those of that convolution.
+Channels come last; there are one to three spatial axes, with or without a batch axis.
 
 Reference: Dumoulin & Visin, A guide to convolution arithmetic for deep learning,
 arXiv:1603.07285, relationships 8 to 15.
@@ -27,12 +27,12 @@ LOWERINGS = ("zero_insertion", "subpixel", "auto")
 
 
 def insert_zeros(x: ArrayLike, strides: int | Sequence[int] = 2) -> jax.Array:
-    """Stretch the input: put s - 1 zeros between the units of each spatial axis.
+    """Stretches the input: puts s - 1 zeros between the units of each spatial axis.
 
     Args:
-      x: `[B, *spatial, C]`; also `[*spatial, C]` where strides is a sequence, which
-        then says how many spatial axes there are.
-      strides: s, one for every spatial axis or one for each.
+      x: `[B, *spatial, C]`; also `[*spatial, C]` where strides is a sequence, whose
+        length is then the number of spatial axes.
+      strides: s, for all axes or per axis.
 
     Returns:
       `[B, *(s (spatial - 1) + 1), C]`, of x's dtype.
@@ -73,41 +73,39 @@ def fractionally_strided_conv(
     lowering: str = "zero_insertion",
     precision: lax.PrecisionLike = None,
 ) -> jax.Array:
-    """Convolve with stride 1 / s: insert zeros, pad, convolve.
+    """Convolves with stride 1 / s: inserts zeros, pads and convolves with stride 1.
 
     With k' = d (k - 1) + 1, k' - 1 - p zeros go before and k' - 1 - p + a after the
-    stretched input (negative: that many units are cropped), which is then correlated
-    with the kernel. bfloat16 and float16 are accumulated in float32.
-
-    Differentiation, forward and reverse and to any order, is always done the fastest
-    way and costs the same for every lowering; `primitive` says how.
+    stretched input (a negative number crops units), which is then correlated with the
+    kernel. bfloat16 and float16 are accumulated in float32. Derivatives of any order,
+    forward and reverse, cost the same for every lowering (`primitive`).
 
     Args:
       x: `[B, *spatial, C_in]` or `[*spatial, C_in]`.
       kernel: `[*k, C_in / groups, C_out]`; see transpose_kernel.
       bias: `[C_out]` or None.
       strides: s, for all axes or per axis.
-      padding: p of the matching forward convolution, for all axes or per axis, each
-        an integer or a pair (low, high); or the name of one. "VALID" is 0. "SAME" is
-        the transpose of the "SAME" convolution of an input s times as large.
+      padding: p of the transposed convolution, for all axes or per axis, each an
+        integer or a pair (low, high); or a name. "VALID" is 0. "SAME" is the transpose
+        of the "SAME" convolution of an input s times as large.
       output_padding: a, 0 <= a < max(s, d), for all axes or per axis; further units
-        at the end of each axis, computed like all others.
+        at the end of each axis, computed as all others are.
       kernel_dilation: d, for all axes or per axis.
       feature_group_count: groups; input and output channels are divided among them.
       transpose_kernel: False correlates with the kernel as stored. True takes the
         kernel `[*k, C_out / groups, C_in]` of the forward convolution from C_out to
         C_in channels and applies exactly that convolution's transpose.
-      output_size: in place of output_padding, the spatial size to arrive at.
-      lowering: how to compute the value: "zero_insertion" as defined above,
-        "subpixel" without a multiplication by an inserted zero, or "auto", whichever
-        was measured to be faster.
+      output_size: output size instead of output_padding, for all axes or per axis.
+      lowering: algorithm of the value: "zero_insertion" as defined above, "subpixel"
+        without multiplications by inserted zeros, or "auto", the faster of both.
       precision: as in `jax.lax.conv_general_dilated`.
 
     Returns:
       `[B, *(s (spatial - 1) + a + k' - 2p), C_out]`, without B if x had none.
 
     Raises:
-      ValueError: shapes or numbers that do not fit; the text has got and expected.
+      ValueError: shapes or numbers that do not fit; the message has the given and the
+        expected ones.
 
     Example:
       >>> kernel = jnp.ones((4, 4, 3, 5))
@@ -144,22 +142,23 @@ def fractionally_strided_conv(
 
 
 class FractionallyStridedConv(nn.Module):
-    """A fractionally-strided convolution with its own kernel and bias.
+    """Fractionally-strided convolution with its own kernel and bias.
 
-    By default (kernel 4, stride 2, padding 1) it exactly doubles the input. Parameters
-    are `kernel` `[*k, C_in / groups, features]`, or `[*k, features / groups, C_in]`
-    with transpose_kernel, and `bias` `[features]`.
+    By default (kernel 4, stride 2, padding 1) it doubles the input size. Parameters are
+    `kernel` `[*k, C_in / groups, features]`, or `[*k, features / groups, C_in]` with
+    transpose_kernel, and `bias` `[features]`.
 
     Attributes:
       features: C_out.
       kernel_size: k; an integer means k x k, a tuple has 1, 2 or 3 numbers.
       strides, padding, output_padding, kernel_dilation, feature_group_count,
-        transpose_kernel, lowering, precision: see `fractionally_strided_conv`.
+        transpose_kernel, lowering, precision: arguments of
+        `fractionally_strided_conv`.
       use_bias: whether to add a bias.
-      dtype: of the computation (default: as input and parameters promote).
-      param_dtype: of the parameters.
-      kernel_init, bias_init: initialisers; the kernel's default is he-normal with the
-        fan-in that remains without the inserted zeros.
+      dtype: dtype of the computation, by default that of input and parameters.
+      param_dtype: dtype of the parameters.
+      kernel_init, bias_init: initializers; the kernel's default is he-normal with the
+        fan-in without inserted zeros.
 
     Example:
       >>> layer = FractionallyStridedConv(features=32)
@@ -188,20 +187,20 @@ class FractionallyStridedConv(nn.Module):
     def __call__(
         self, x: jax.Array, *, output_size: int | Sequence[int] | None = None
     ) -> jax.Array:
-        """Upsample x to `features` channels.
+        """Upsamples x to `features` channels.
 
         Args:
           x: `[B, *spatial, C_in]` or `[*spatial, C_in]`.
-          output_size: in place of output_padding, the spatial size to arrive at.
+          output_size: output size instead of output_padding, for all axes or per axis.
 
         Returns:
-          As `fractionally_strided_conv`.
+          `[B, *(s (spatial - 1) + a + k' - 2p), features]`, without B if x had none.
         """
         k = self.kernel_size
         k = (k, k) if isinstance(k, int) else tuple(k)
         groups, c_in = self.feature_group_count, jnp.shape(x)[-1]
-        if self.has_variable("params", "kernel"):  # say it better than a shape error
-            stored = self.get_variable("params", "kernel")
+        if self.has_variable("params", "kernel"):  # clearer than Flax's shape error
+            stored: jax.Array = self.get_variable("params", "kernel")
             _check_shapes(x, stored, None, groups, self.transpose_kernel)
         _check_divisible(groups, c_in=c_in, features=self.features)
         inner, outer = c_in // groups, self.features
@@ -235,7 +234,7 @@ class FractionallyStridedConv(nn.Module):
 
 
 def _check_shapes(x, kernel, bias, groups: int, transpose_kernel: bool) -> None:
-    """Raise ValueError where the arrays do not fit together."""
+    """Raises ValueError if the arrays do not fit together."""
     rank = kernel.ndim - 2
     if not 1 <= rank <= 3:
         raise ValueError(
@@ -264,7 +263,7 @@ def _check_shapes(x, kernel, bias, groups: int, transpose_kernel: bool) -> None:
 
 
 def _check_divisible(groups: int, **channels: int) -> None:
-    """Raise ValueError unless every number of channels is a multiple of groups."""
+    """Raises ValueError unless every number of channels is a multiple of groups."""
     for name, number in channels.items():
         if groups < 1 or number % groups:
             raise ValueError(

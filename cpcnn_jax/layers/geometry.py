@@ -1,7 +1,7 @@
-"""What a fractionally-strided layer's arguments mean on every spatial axis, checked.
+"""Checked geometry of a fractionally-strided layer on every spatial axis.
 
 `resolve` turns strides, padding, output padding and dilation, each given once or per
-axis, into a `Geometry`: plain integers that the lowerings need not question.
+axis, into a `Geometry` of plain integers, which the lowerings use without checks.
 
 Reference: the guide (arXiv:1603.07285), relationships 14 and 15, by `arithmetic`.
 """
@@ -15,12 +15,12 @@ Padding = str | int | Sequence[int | tuple[int, int]]
 
 
 class Geometry(NamedTuple):
-    """What a fractionally-strided convolution does to each spatial axis."""
+    """Numbers per spatial axis that define a fractionally-strided convolution."""
 
     kernel_size: tuple[int, ...]  # k
-    strides: tuple[int, ...]  # s: s - 1 zeros go between neighbouring units
+    strides: tuple[int, ...]  # s: s - 1 zeros go between adjacent units
     pads: tuple[tuple[int, int], ...]  # zeros around the stretched input; < 0 crops
-    dilation: tuple[int, ...]  # d: the kernel's taps are d apart
+    dilation: tuple[int, ...]  # d: distance between the kernel's taps
     groups: int = 1  # feature groups
 
     @property
@@ -30,7 +30,7 @@ class Geometry(NamedTuple):
         return [arithmetic.effective_padding(k, pad, d=d) for k, pad, d in axes]
 
     def output_size(self, spatial: Sequence[int]) -> tuple[int, ...]:
-        """Return the spatial size of the output for that of the input."""
+        """Returns the spatial size of the output for the spatial size of the input."""
         return tuple(
             arithmetic.direct_size(arithmetic.stretched_size(i, s), k, 1, pad, d)
             for i, k, s, pad, d in zip(spatial, *self[:4], strict=True)
@@ -48,12 +48,12 @@ def resolve(
     groups: int = 1,
     output_size: int | Sequence[int] | None = None,
 ) -> Geometry:
-    """Work out and check the geometry of a layer for an input of a given size.
+    """Computes and checks the geometry of a layer for one input size.
 
     Args:
       spatial: i per axis.
       kernel_size: k per axis.
-      strides, padding, output_padding, kernel_dilation, output_size: as in
+      strides, padding, output_padding, kernel_dilation, output_size: arguments of
         `fractionally_strided.fractionally_strided_conv`.
       groups: feature groups.
 
@@ -61,7 +61,7 @@ def resolve(
       The geometry; its output_size(spatial) is the layer's.
 
     Raises:
-      ValueError: what is impossible, with got and expected.
+      ValueError: impossible numbers; the message has the given and expected ones.
 
     Example:
       >>> resolve((8,), (4,), strides=2, padding=1).output_size((8,))
@@ -71,24 +71,24 @@ def resolve(
     s = per_axis("strides", strides, rank)
     d = per_axis("kernel_dilation", kernel_dilation, rank)
     a = per_axis("output_padding", output_padding, rank, minimum=0)
-    wanted = (None,) * rank
+    sizes: tuple[int | None, ...] = (None,) * rank
     if output_size is not None:
-        wanted = per_axis("output_size", output_size, rank)
+        sizes = per_axis("output_size", output_size, rank)
         if any(a):
             raise ValueError(
                 f"got output_padding {output_padding} and output_size {output_size}, "
                 "expected one of them: the size determines the output padding"
             )
     p = _paddings(padding, rank)
-    axes = zip(spatial, kernel_size, s, p, a, d, wanted, strict=True)
-    pads = tuple(_pads(*axis) for axis in axes)
+    axes = zip(spatial, kernel_size, s, p, a, d, sizes, strict=True)
+    pads = tuple(_stretched_pads(*axis) for axis in axes)
     return Geometry(tuple(kernel_size), s, pads, d, groups)
 
 
 def per_axis(
     name: str, value: int | Sequence[int], rank: int, minimum: int = 1
 ) -> tuple[int, ...]:
-    """Return one integer for every spatial axis, from one or from `rank` of them."""
+    """Returns one integer per spatial axis, from one integer or from `rank` of them."""
     values = (value,) * rank if isinstance(value, int) else tuple(value)
     if len(values) != rank:
         raise ValueError(
@@ -100,7 +100,7 @@ def per_axis(
 
 
 def _paddings(padding: Padding, rank: int) -> list[str | tuple[int, int]]:
-    """Return (low, high), or "SAME", for every spatial axis."""
+    """Returns (low, high), or "SAME", for every spatial axis."""
     if padding == "SAME":
         return ["SAME"] * rank
     if padding == "VALID":
@@ -115,26 +115,26 @@ def _paddings(padding: Padding, rank: int) -> list[str | tuple[int, int]]:
         raise ValueError(
             f"got padding {padding} for {rank} spatial axes, expected 1 or {rank}"
         )
-    return [(p, p) if isinstance(p, int) else tuple(p) for p in values]
+    return [(p, p) if isinstance(p, int) else (p[0], p[1]) for p in values]
 
 
-def _pads(i, k, s, p, a, d, wanted) -> tuple[int, int]:
-    """Zeros before and after one stretched axis."""
+def _stretched_pads(i, k, s, p, a, d, size) -> tuple[int, int]:
+    """Returns the zeros before and after one stretched axis."""
     if p == "SAME":
-        p, a = _same(i, k, s, a, d, wanted)
-    elif wanted is not None:
-        a = arithmetic.output_padding_for(wanted, i, k, s, p, d)
+        p, a = _same_padding(i, k, s, a, d, size)
+    elif size is not None:
+        a = arithmetic.output_padding_for(size, i, k, s, p, d)
     arithmetic.transposed_size(i, k, s, p, a, d)  # checks
     return arithmetic.effective_padding(k, p, a, d)
 
 
-def _same(i, k, s, a, d, wanted) -> tuple[tuple[int, int], int]:
-    """Padding and output padding of the transpose of a "SAME" convolution.
+def _same_padding(i, k, s, a, d, size) -> tuple[tuple[int, int], int]:
+    """Returns padding and output padding of the transpose of a "SAME" convolution.
 
-    That convolution maps every size o with ceil(o / s) = i to i, and pads o by s(i -
-    1) + k' - o in all, the odd zero after the end; o is s i unless asked for.
+    That convolution maps every size o with ceil(o / s) = i to i. It pads o by
+    s(i - 1) + k' - o in total, with the odd zero at the end. o is s i by default.
     """
-    o = s * i if wanted is None else wanted
+    o = s * i if size is None else size
     if a or -(-o // s) != i:
         raise ValueError(
             f"got output size {o + a} for input size {i} with padding 'SAME', s={s}: "

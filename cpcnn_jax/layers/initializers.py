@@ -1,4 +1,4 @@
-"""Initialisers for the kernel of a fractionally-strided convolution.
+"""Initializers for the kernel of a fractionally-strided convolution.
 
 Each returns `init(key, shape, dtype) -> kernel` for shape `[*k, C_in / groups, C_out]`,
 as Flax modules expect; `strides` has one number per spatial axis.
@@ -15,18 +15,18 @@ from flax.typing import Initializer
 def fractionally_strided_he_normal(
     strides: Sequence[int], *, transpose_kernel: bool = False, groups: int = 1
 ) -> Initializer:
-    """He-normal with the true fan-in, k^n C_in / s^n: inserted zeros carry nothing.
+    """Returns he-normal with the fan-in without inserted zeros, k^n C_in / s^n.
 
-    The usual count, k^n C_in, is s^n times too large: the activations would shrink by
+    The usual fan-in, k^n C_in, is s^n times too large: activations would shrink by
     s^(n/2) in every such layer.
 
     Args:
       strides: s per spatial axis.
       transpose_kernel: whether the kernel is stored `[*k, C_out / groups, C_in]`.
-      groups: feature groups; needed with transpose_kernel only.
+      groups: feature groups; used with transpose_kernel only.
 
     Returns:
-      The initialiser; kernels have variance 2 s^n / (k^n C_in / groups).
+      The initializer; kernels have variance 2 s^n / (k^n C_in / groups).
 
     Example:
       >>> init = fractionally_strided_he_normal((2, 2))
@@ -47,20 +47,19 @@ def fractionally_strided_he_normal(
 
 
 def bilinear(strides: Sequence[int]) -> Initializer:
-    """Linear interpolation along every axis: output channel o shows input o mod C_in.
+    """Returns linear interpolation of input channel o mod C_in to output channel o.
 
-    The kernel is a hat of half-width s around its middle, so that every phase sums to
-    1: a constant input gives the same constant, with no checkerboard.
+    The kernel is a hat of half-width s around its center. Every phase sums to 1, so a
+    constant input gives the same constant without a checkerboard.
 
     Args:
       strides: s per spatial axis.
 
     Returns:
-      The initialiser; it needs k >= 2 s - 1 and C_out a multiple of C_in / groups.
+      The initializer; it needs k >= 2 s - 1 and C_out a multiple of C_in / groups.
 
     Raises:
-      ValueError: (by the initialiser) a kernel that is too small, or channels that do
-        not fit.
+      ValueError: (in the initializer) the kernel is too small or channels do not fit.
 
     Example:
       >>> bilinear((2,))(None, (4, 1, 1)).ravel()
@@ -93,18 +92,18 @@ def bilinear(strides: Sequence[int]) -> Initializer:
 
 
 def icnr(strides: Sequence[int], init: Initializer | None = None) -> Initializer:
-    """Start as nearest-neighbour upsampling: all phases share one small kernel.
+    """Returns nearest-neighbor upsampling: all phases share one small kernel.
 
     Args:
       strides: s per spatial axis.
-      init: of the shared kernel `[*(k / s), C_in / groups, C_out]`; he-normal unless
-        given.
+      init: initializer of the shared kernel `[*(k / s), C_in / groups, C_out]`, by
+        default he-normal.
 
     Returns:
-      The initialiser; it needs k to be a multiple of s.
+      The initializer; it needs k to be a multiple of s.
 
     Raises:
-      ValueError: (by the initialiser) k is not a multiple of s.
+      ValueError: (in the initializer) k is not a multiple of s.
 
     Example:
       >>> icnr((2,), jax.nn.initializers.constant(3.0))(None, (4, 1, 1)).ravel()
@@ -115,7 +114,7 @@ def icnr(strides: Sequence[int], init: Initializer | None = None) -> Initializer
     """
     base = init or fractionally_strided_he_normal((1,) * len(strides))
 
-    def repeated(key, shape, dtype=jnp.float32) -> jax.Array:
+    def repeat(key, shape, dtype=jnp.float32) -> jax.Array:
         k = shape[:-2]
         if any(size % s for size, s in zip(k, strides, strict=True)):
             raise ValueError(
@@ -128,4 +127,4 @@ def icnr(strides: Sequence[int], init: Initializer | None = None) -> Initializer
             kernel = jnp.repeat(kernel, s, axis)
         return kernel
 
-    return repeated
+    return repeat

@@ -1,33 +1,35 @@
-"""Ways to compute one fractionally-strided convolution, and its two gradients.
+"""Lowerings of the fractionally-strided convolution, and its two gradients.
 
 Every lowering is `f(x, kernel, geometry, precision)` with x `[B, *spatial, C_in]` and
-kernel `[*k, C_in / groups, C_out]`. `zero_insertion` is the definition; the others are
-tested against it. All accumulate in float32 or wider. `geometry` checks the numbers;
-`primitive` joins value and gradients.
+kernel `[*k, C_in / groups, C_out]`, and returns `[B, *output, C_out]`.
+`zero_insertion` is the definition; the others are tested against it. All accumulate in
+float32 or wider. `geometry` checks the numbers; `primitive` joins value and gradients.
 """
 
-import functools
 import itertools
 import math
 import string
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from cpcnn_jax.layers import arithmetic
 from cpcnn_jax.layers.geometry import Geometry
 
-_FEW_TAPS = 16  # up to which a product a tap is faster than one convolution
+_Array = TypeVar("_Array", jax.Array, np.ndarray)
+_FEW_TAPS = 16  # up to which a product per tap is faster than one convolution
 
 
 def zero_insertion(
     x: jax.Array, kernel: jax.Array, geometry: Geometry, precision: lax.PrecisionLike
 ) -> jax.Array:
-    """Insert zeros, pad, convolve with stride 1: the definition, in one primitive.
+    """Inserts zeros, pads and convolves with stride 1, in one JAX operation.
 
-    An axis with k = s = 2 and no padding gets one output unit more, which is dropped:
-    XLA's algebraic simplifier may abort the process on it (docs/xla-crash.md).
+    An axis with k = s = 2 and no padding gets one more output unit, which is dropped,
+    because XLA's algebraic simplifier may abort the process (docs/xla-crash.md).
     """
     axes = zip(*geometry[:4], strict=True)
     spare = [axis == (2, 2, (0, 0), 1) for axis in axes]
@@ -43,26 +45,26 @@ def zero_insertion(
         feature_group_count=geometry.groups,
         precision=precision,
     )
-    kept = [slice(-1) if more else slice(None) for more in spare]
-    return y[:, *kept] if any(spare) else y
+    crops = [slice(-1) if more else slice(None) for more in spare]
+    return y[:, *crops] if any(spare) else y
 
 
 def subpixel(
     x: jax.Array, kernel: jax.Array, geometry: Geometry, precision: lax.PrecisionLike
 ) -> jax.Array:
-    """Convolve the input itself, s^n output units at a time; no zero is inserted.
+    """Convolves the input without inserted zeros, s^n output units at a time.
 
-    Output units in the same phase modulo s meet the same taps of the kernel, every
+    Output units of the same phase modulo s meet the same taps of the kernel, every
     s-th one. One ordinary convolution computes all phases as channels, then channels
-    become space. A block of s outputs ends at low modulo s, where low is the padding:
-    then the sub-kernels of ceil(k / s) taps all start at the same input unit.
+    become space. A block of s outputs ends at low modulo s, where low is the padding,
+    so that the sub-kernels of ceil(k / s) taps all start at the same input unit.
     """
     strides, rank = geometry.strides, len(geometry.strides)
     kernel = _write_out_dilation(kernel, geometry.dilation)
-    k, spatial = kernel.shape[:rank], x.shape[1:-1]
+    spatial = x.shape[1:-1]
     size = geometry.output_size(spatial)
     pads, starts = [], []
-    axes = zip(spatial, size, k, strides, geometry.pads, strict=True)
+    axes = zip(spatial, size, kernel.shape[:rank], strides, geometry.pads, strict=True)
     for i, o, k, s, (low, _) in axes:
         first, last = -(low // s), -((low + 1 - o) // s)  # blocks that hold outputs
         pads.append((-first, last - i + -(-k // s)))
@@ -77,21 +79,20 @@ def subpixel(
         precision=precision,
     )
     y = _channels_to_space(y, strides, geometry.groups)
-    kept = [slice(start, start + o) for start, o in zip(starts, size, strict=True)]
-    return y[:, *kept]
+    crops = [slice(start, start + o) for start, o in zip(starts, size, strict=True)]
+    return y[:, *crops]
 
 
 def auto(
     x: jax.Array, kernel: jax.Array, geometry: Geometry, precision: lax.PrecisionLike
 ) -> jax.Array:
-    """Choose by what was measured (benchmarks/fractionally_strided.py).
+    """Uses `subpixel` on a CPU and `zero_insertion` on other devices.
 
-    On CPU that is `subpixel`, up to 8 times faster in two dimensions, unless a widely
-    dilated kernel, written out, has more taps per phase than it had. Elsewhere nothing
-    was measured, and the definition is left to the compiler.
+    A CPU too gets `zero_insertion` if the kernel, written out with its dilation, has
+    more taps per phase than before. benchmarks/fractionally_strided.py compares both.
     """
 
-    def by(lowering):
+    def bind(lowering):
         return lambda x, kernel: lowering(x, kernel, geometry, precision)
 
     extents = map(arithmetic.effective_kernel, geometry.kernel_size, geometry.dilation)
@@ -99,14 +100,14 @@ def auto(
     if math.prod(taps) > math.prod(geometry.kernel_size):
         return zero_insertion(x, kernel, geometry, precision)
     return lax.platform_dependent(
-        x, kernel, cpu=by(subpixel), default=by(zero_insertion)
+        x, kernel, cpu=bind(subpixel), default=bind(zero_insertion)
     )
 
 
 def input_gradient(
     kernel: jax.Array, y: jax.Array, geometry: Geometry, precision: lax.PrecisionLike
 ) -> jax.Array:
-    """Apply the transpose in x to y `[B, *output, C_out]`: the strided convolution."""
+    """Computes the gradient of x from y `[B, *output, C_out]`, that of the output."""
     return _convolve(
         y,
         adjoint_kernel(kernel, geometry.groups),
@@ -126,24 +127,24 @@ def kernel_gradient(
     precision: lax.PrecisionLike,
     sharding: jax.sharding.NamedSharding | None = None,
 ) -> jax.Array:
-    """Apply the transpose in the kernel to y: correlate it with x, s units apart.
+    """Computes the gradient of the kernel from x and the gradient y of the output.
 
-    One convolution, or on a CPU a matrix product a tap, up to 5 times faster for the
-    few and small taps that learn to double a map.
+    It correlates y with x, s units apart, by one convolution, or on a CPU by a matrix
+    product per tap where taps are few.
     """
-    at_once = functools.partial(
-        _correlate, geometry=geometry, precision=precision, sharding=sharding
-    )
+    options = geometry, precision, sharding
     if geometry.groups > 1 or math.prod(geometry.kernel_size) > _FEW_TAPS:
-        return at_once(x, y)
-    by_taps = functools.partial(
-        _correlate_by_taps, geometry=geometry, precision=precision, sharding=sharding
+        return _correlate(x, y, *options)
+    return lax.platform_dependent(
+        x,
+        y,
+        cpu=lambda x, y: _correlate_by_taps(x, y, *options),
+        default=lambda x, y: _correlate(x, y, *options),
     )
-    return lax.platform_dependent(x, y, cpu=by_taps, default=at_once)
 
 
-def _correlate(x, y, *, geometry, precision, sharding):
-    """Let x take the place of a dilated kernel: no zero is inserted into it."""
+def _correlate(x, y, geometry, precision, sharding):
+    """Convolves y with x as a dilated kernel, without inserted zeros."""
     k, rank, groups = geometry.kernel_size, len(geometry.kernel_size), geometry.groups
     flipped = _convolve(
         y,
@@ -162,18 +163,18 @@ def _correlate(x, y, *, geometry, precision, sharding):
     return jnp.flip(kernel, range(rank))
 
 
-def _correlate_by_taps(x, y, *, geometry, precision, sharding):
-    """Multiply x with what each tap meets of y, every s-th unit."""
+def _correlate_by_taps(x, y, geometry, precision, sharding):
+    """Multiplies x with the units of y that each tap meets, every s-th one."""
     k, spatial = geometry.kernel_size, x.shape[1:-1]
     zero = jnp.zeros((), y.dtype)
     pads = [(low, high, 0) for low, high in geometry.forward_pads]
     y = lax.pad(y, zero, [(0, 0, 0), *pads, (0, 0, 0)])
-    over = tuple(range(x.ndim - 1))
-    wide = jnp.promote_types(y.dtype, jnp.float32)
-    each = sharding and sharding.update(spec=sharding.spec[-2:])
+    contracted = tuple(range(x.ndim - 1))
+    sum_dtype = jnp.promote_types(y.dtype, jnp.float32)
+    tap_sharding = sharding and sharding.update(spec=sharding.spec[-2:])
     taps = []
     for tap in itertools.product(*map(range, k)):
-        met = [
+        window = [
             slice(t * d, t * d + (i - 1) * s + 1, s)
             for t, d, i, s in zip(
                 tap, geometry.dilation, spatial, geometry.strides, strict=True
@@ -182,22 +183,22 @@ def _correlate_by_taps(x, y, *, geometry, precision, sharding):
         taps.append(
             lax.dot_general(
                 x,
-                y[:, *met],
-                ((over, over), ((), ())),
+                y[:, *window],
+                ((contracted, contracted), ((), ())),
                 precision=precision,
-                preferred_element_type=wide,
-                out_sharding=each,
+                preferred_element_type=sum_dtype,
+                out_sharding=tap_sharding,
             )
         )
     kernel = jnp.stack(taps).reshape(*k, *taps[0].shape).astype(y.dtype)
     return jnp.flip(kernel, range(len(k)))
 
 
-def adjoint_kernel(kernel: jax.Array, groups: int) -> jax.Array:
-    """Flip, and exchange input and output channels; twice is the identity.
+def adjoint_kernel(kernel: _Array, groups: int) -> _Array:
+    """Flips a kernel and exchanges its input and output channels; its own inverse.
 
     Args:
-      kernel: `[*k, A / groups, B]`, of JAX or NumPy.
+      kernel: `[*k, A / groups, B]`, a JAX or NumPy array.
       groups: feature groups.
 
     Returns:
@@ -209,22 +210,22 @@ def adjoint_kernel(kernel: jax.Array, groups: int) -> jax.Array:
     return flipped.reshape(*k, b // groups, groups * a)
 
 
-def _convolve(lhs: jax.Array, rhs: jax.Array, **options) -> jax.Array:
-    """Convolve with at least float32 accumulation; the result has lhs's dtype."""
-    narrow = lhs.dtype in (jnp.bfloat16, jnp.float16)
-    wide = jnp.float32 if narrow else lhs.dtype
-    y = lax.conv_general_dilated(lhs, rhs, preferred_element_type=wide, **options)
+def _convolve(lhs: jax.Array, rhs: jax.Array, **options: Any) -> jax.Array:
+    """Convolves with at least float32 accumulation; the result has lhs's dtype."""
+    is_half = lhs.dtype in (jnp.bfloat16, jnp.float16)
+    sum_dtype = jnp.float32 if is_half else lhs.dtype
+    y = lax.conv_general_dilated(lhs, rhs, preferred_element_type=sum_dtype, **options)
     return y.astype(lhs.dtype)
 
 
 def _layouts(lhs: str, rhs: str, out: str, rank: int) -> tuple[str, ...]:
-    """Layouts as lax spells them; "." stands for the spatial axes."""
+    """Returns layouts as lax spells them; "." stands for the spatial axes."""
     axes = string.digits[:rank]
     return tuple(layout.replace(".", axes) for layout in (lhs, rhs, out))
 
 
 def _write_out_dilation(kernel: jax.Array, dilation: tuple[int, ...]) -> jax.Array:
-    """Put d - 1 zeros between the taps of a kernel."""
+    """Puts d - 1 zeros between the taps of a kernel."""
     interior = [(0, 0, d - 1) for d in dilation] + [(0, 0, 0)] * 2
     return lax.pad(kernel, jnp.zeros((), kernel.dtype), interior)
 
@@ -232,7 +233,7 @@ def _write_out_dilation(kernel: jax.Array, dilation: tuple[int, ...]) -> jax.Arr
 def _phase_kernels(
     kernel: jax.Array, strides: tuple[int, ...], groups: int
 ) -> jax.Array:
-    """Every s-th tap: `[*ceil(k / s), C_in / groups, (groups, *s, C_out / groups)]`."""
+    """Selects every s-th tap, `[*ceil(k / s), C_in / groups, (g, *s, C_out / g)]`."""
     rank = len(strides)
     *k, c_in, c_out = kernel.shape
     taps = [-(-k_ // s) for k_, s in zip(k, strides, strict=True)]
@@ -248,7 +249,7 @@ def _phase_kernels(
 def _channels_to_space(
     y: jax.Array, strides: tuple[int, ...], groups: int
 ) -> jax.Array:
-    """`[B, *q, (groups, *s, C / groups)]` to `[B, *(s q), C]`."""
+    """Reshapes `[B, *q, (groups, *s, C / groups)]` to `[B, *(s q), C]`."""
     batch, *q, _ = y.shape
     rank = len(q)
     y = y.reshape(batch, *q, groups, *strides, -1)

@@ -1,19 +1,19 @@
-"""The fractionally-strided convolution as a JAX primitive, fast to differentiate.
+"""JAX primitive of the fractionally-strided convolution, with fast derivatives.
 
-Left to itself, JAX transposes the literal form in the kernel into a convolution with a
-zero-inserted operand, 30 to 90 times slower on CPU than `lowerings.kernel_gradient`.
-`jax.custom_vjp` would repair that and forbid forward-mode differentiation; the tangent
-of a `jax.custom_jvp` cannot say how it transposes, except by the operations it is made
-of. A primitive can.
+JAX transposes the literal form in the kernel into a convolution with a zero-inserted
+operand, which is much slower on a CPU than `lowerings.kernel_gradient`. A
+`jax.custom_vjp` would forbid forward-mode differentiation, and the tangent of a
+`jax.custom_jvp` has no transpose of its own. A primitive has both.
 
-The primitive is the trilinear form sum(y * conv(x, kernel)), derived in one of its
-three arguments: its face. Face y is the convolution itself, face x its input gradient,
-face kernel its kernel gradient. To transpose a face in one of its operands is to turn
-to that operand's face, so derivatives of every order, forward and reverse, are these
-three convolutions again; jit, vmap, remat and sharding apply.
+The primitive is the trilinear form sum(y * conv(x, kernel)), differentiated in one of
+its three arguments, its face. Face y is the convolution, face x its input gradient,
+face kernel its kernel gradient. The transpose of a face in one of its operands is the
+face of that operand. So derivatives of every order, forward and reverse, are these
+three convolutions; jit, vmap, remat and sharding apply.
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,19 +35,19 @@ def convolve(
     precision: lax.PrecisionLike = None,
     lowering: str = "zero_insertion",
 ) -> jax.Array:
-    """Compute the value by one of `lowerings`; derivatives always use "auto"."""
+    """Computes the value by one of `lowerings`; its derivatives always use "auto"."""
     params = dict(geometry=geometry, precision=precision, lowering=lowering)
     return _contract({"x": x, "kernel": kernel}, face="y", sharding=None, **params)
 
 
-def _contract(operands: dict[str, jax.Array], **params) -> jax.Array:
-    """Bind the primitive to its two operands, in the order of ROLES."""
+def _contract(operands: dict[str, jax.Array], **params: Any) -> jax.Array:
+    """Binds the primitive to its two operands, in the order of ROLES."""
     ordered = [operands[role] for role in ROLES if role in operands]
     return fractionally_strided_conv_p.bind(*_vary_alike(*ordered), **params)
 
 
 def _vary_alike(*operands: jax.Array) -> list[jax.Array]:
-    """Let all operands vary over the same mesh axes, as `jax.shard_map` demands."""
+    """Makes all operands vary over the same mesh axes, as `jax.shard_map` requires."""
     varying = [jax.typeof(a).manual_axis_type.varying for a in operands]
     every = frozenset().union(*varying)
     return [
@@ -65,14 +65,14 @@ def _compute(a, b, *, face, geometry, precision, lowering, sharding) -> jax.Arra
 
 
 def _abstract_eval(*operands, **params):
-    """Shape, dtype and sharding are those of the definition."""
+    """Takes shape, dtype and sharding from the definition."""
     params["lowering"] = "zero_insertion"
     definition = functools.partial(_compute, **params)
     return jax.make_jaxpr(definition)(*operands).out_avals[0]
 
 
 def _jvp(primals, tangents, **params):
-    """Each face is bilinear; whoever differentiates wants it fast."""
+    """Differentiates a face, which is bilinear, by the fastest lowering."""
     params["lowering"] = "auto"
     bind = functools.partial(fractionally_strided_conv_p.bind, **params)
     (a, b), (da, db) = primals, tangents
@@ -85,22 +85,21 @@ def _jvp(primals, tangents, **params):
 
 
 def _transpose(cotangent, *operands, **params):
-    """Turn to the face of the operand asked for; the cotangent takes its place."""
+    """Binds the face of the linear operand; the cotangent takes its place."""
     roles = [role for role in ROLES if role != params["face"]]
     known = dict(zip(roles, operands, strict=True))
-    (wanted,) = (role for role in roles if ad.is_undefined_primal(known[role]))
-    aval = known.pop(wanted).aval
-    if type(cotangent) is ad.Zero:
-        result = ad.Zero(aval)
-    else:
+    (linear,) = (role for role in roles if ad.is_undefined_primal(known[role]))
+    aval = known.pop(linear).aval
+    result: Any = ad.Zero(aval)
+    if type(cotangent) is not ad.Zero:
         known[params["face"]] = cotangent
-        params |= dict(face=wanted, lowering="auto", sharding=aval.sharding)
+        params |= dict(face=linear, lowering="auto", sharding=aval.sharding)
         result = _contract(known, **params)
-    return [result if role == wanted else None for role in roles]
+    return [result if role == linear else None for role in roles]
 
 
 def _batch(operands, axes, **params):
-    """Fold the mapped axis into the batch or, if kernels differ, into the groups."""
+    """Folds the mapped axis into the batch or, if kernels differ, into the groups."""
     roles = [role for role in ROLES if role != params["face"]]
     if ("kernel", None) in zip(roles, axes, strict=True):
         i = 1 - roles.index("kernel")

@@ -55,6 +55,7 @@ def claim_workdir(
     tree = _tree(experiment)
     if any(path.name not in _RECORDS for path in workdir.iterdir()):  # a run has begun
         defaults = _tree(config.Experiment(data=type(experiment.data)()))
+        del defaults["data"]["kind"]  # no default
         _refuse_other_experiment(workdir, tree, defaults)
     atomic_write.write_atomic(workdir / "config.json", _json(tree))
     if record or not (workdir / "environment.json").exists():

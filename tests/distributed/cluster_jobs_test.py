@@ -1,5 +1,6 @@
-"""Scripts and manifests, read back; and a job on a real SLURM, taken away twice."""
+"""Scripts and manifests of cluster jobs, and a job on a SLURM cluster."""
 
+import functools
 import json
 import re
 import shlex
@@ -11,25 +12,25 @@ import pytest
 import slurm_cluster
 import tiny_experiment
 import yaml
-from workdir_files import reached, same_weights
+from workdir_files import assert_same_weights, has_reached
 
 from cpcnn_jax.distributed import cluster_jobs
 from cpcnn_jax.distributed.cluster_jobs import Job
 
-WORDS = ["python", "launch.py", "--config=a b.py", "--workdir=/runs/a"]
-PODS = {"image": "registry/cpcnn:1", "claim": "photographs"}
+COMMAND = ["python", "launch.py", "--config=a b.py", "--workdir=/runs/a"]
+PODS = {"image": "registry/cpcnn:1", "claim": "images"}
 
 
-def options(script):
-    """Of #SBATCH, as a dict."""
+def read_options(script):
+    """The #SBATCH options as a dict."""
     lines = re.findall(r"^#SBATCH --(\S+?)=?(?:(?<==)(.*))?$", script, re.M)
     return dict(lines)
 
 
-def test_a_script_asks_for_nodes_and_a_process_a_gpu():
+def test_slurm_script_requests_nodes_and_one_process_per_gpu():
     job = Job(nodes=3, gpus=8, sbatch="--partition=gpu --comment='two words'")
-    script = cluster_jobs.slurm_script(job, WORDS, workdir="/runs/a", cwd="/code")
-    assert options(script) == {
+    script = cluster_jobs.slurm_script(job, COMMAND, workdir="/runs/a", cwd="/code")
+    assert read_options(script) == {
         "job-name": "runs-a",
         "nodes": "3",
         "ntasks-per-node": "8",
@@ -42,46 +43,46 @@ def test_a_script_asks_for_nodes_and_a_process_a_gpu():
         "comment": "two words",
     }
     (line,) = re.findall("^srun .*", script, re.M)
-    assert shlex.split(line)[2:] == WORDS
+    assert shlex.split(line)[2:] == COMMAND
 
 
 def run_by_bash(script, tmp_path, status, **environment):
-    """(exit status, what was started) with srun and scontrol that write it down."""
+    """(exit status, commands) with srun and scontrol that record their arguments."""
     for name in ("srun", "scontrol"):
         program = tmp_path / name
         ending = f"exit {status}" if name == "srun" else ""
-        said = f'#!/bin/bash\nprintf "%s\\n" {name} "$@" >> {tmp_path}/said\n{ending}\n'
-        program.write_text(said)
+        record = f'printf "%s\\n" {name} "$@" >> {tmp_path}/commands'
+        program.write_text(f"#!/bin/bash\n{record}\n{ending}\n")
         program.chmod(0o755)
-    (tmp_path / "said").unlink(missing_ok=True)
+    (tmp_path / "commands").unlink(missing_ok=True)
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", **environment}
     done = subprocess.run(
         ["bash"], input=script, text=True, env=environment, check=False
     )
-    return done.returncode, (tmp_path / "said").read_text().splitlines()
+    return done.returncode, (tmp_path / "commands").read_text().splitlines()
 
 
-def test_bash_starts_the_words_and_requeues_what_was_saved(tmp_path):
-    script = cluster_jobs.slurm_script(Job(), WORDS, workdir="/runs/a", cwd=tmp_path)
+def test_slurm_script_requeues_the_job_after_sigterm(tmp_path):
+    script = cluster_jobs.slurm_script(Job(), COMMAND, workdir="/runs/a", cwd=tmp_path)
     for status, more in ((0, []), (1, []), (143, ["scontrol", "requeue", "7"])):
-        found = run_by_bash(script, tmp_path, status, SLURM_JOB_ID="7")
-        assert found == (status, ["srun", "--kill-on-bad-exit=1", *WORDS, *more])
+        result = run_by_bash(script, tmp_path, status, SLURM_JOB_ID="7")
+        assert result == (status, ["srun", "--kill-on-bad-exit=1", *COMMAND, *more])
 
 
-def test_an_array_s_jobs_have_their_own_words(tmp_path):
+def test_jobs_of_an_array_have_their_own_arguments(tmp_path):
     points = [["--workdir=/s/x=1", "--config.x=it's"], ["--workdir=/s/x=2"]]
     script = cluster_jobs.slurm_script(
         Job(), ["run"], workdir="/s", cwd=tmp_path, points=points
     )
-    assert options(script)["array"] == "0-1"
-    assert options(script)["output"] == "/s.%A_%a.out"
-    for i, words in enumerate(points):
-        found = run_by_bash(script, tmp_path, 0, SLURM_ARRAY_TASK_ID=str(i))
-        assert found == (0, ["srun", "--kill-on-bad-exit=1", "run", *words])
+    assert read_options(script)["array"] == "0-1"
+    assert read_options(script)["output"] == "/s.%A_%a.out"
+    for i, arguments in enumerate(points):
+        result = run_by_bash(script, tmp_path, 0, SLURM_ARRAY_TASK_ID=str(i))
+        assert result == (0, ["srun", "--kill-on-bad-exit=1", "run", *arguments])
 
 
-# What of a JobSet (jobset.x-k8s.io/v1alpha2) and a pod we use: each key that is allowed
-# there and the type of its value; kept by hand from their references.
+# Subset of the schemas of JobSet (jobset.x-k8s.io/v1alpha2) and pod: the permitted keys
+# and the types of their values, by hand from the references.
 SCHEMA = {
     "apiVersion": str,
     "kind": str,
@@ -140,8 +141,8 @@ def conforms(tree, schema):
     return isinstance(tree, schema)
 
 
-def pods(manifest):
-    """(the JobSet, its job, its pod), held to the schema."""
+def parse_manifest(manifest):
+    """(JobSet, job, pod), checked by the schema."""
     tree = yaml.safe_load(manifest)
     assert conforms(tree, SCHEMA)
     assert tree["kind"] == "JobSet"
@@ -151,40 +152,40 @@ def pods(manifest):
     return tree, job, job["template"]["spec"]
 
 
-def test_pods_find_each_other_by_their_jobset_s_names():
+def test_pods_connect_to_the_first_pod_of_their_jobset():
     manifest = cluster_jobs.kubernetes_manifest(
-        Job(nodes=4, gpus=8, **PODS), WORDS, workdir="/runs/A"
+        Job(nodes=4, gpus=8, **PODS), COMMAND, workdir="/runs/A"
     )
-    tree, job, pod = pods(manifest)
+    tree, job, pod = parse_manifest(manifest)
     assert job["parallelism"] == job["completions"] == 4
     assert job["completionMode"] == "Indexed" and pod["restartPolicy"] == "Never"
     (container,) = pod["containers"]
     assert container["resources"]["limits"] == {"nvidia.com/gpu": 8}
     shell, option, command = container["command"]
     program = f"JOB_COMPLETION_INDEX=3; exec() {{ printf '%s\\n' \"$@\"; }}; {command}"
-    said = subprocess.run(["bash", option, program], capture_output=True, text=True)
+    printed = subprocess.run(["bash", option, program], capture_output=True, text=True)
     name = tree["metadata"]["name"]
     job_name = tree["spec"]["replicatedJobs"][0]["name"]
-    # JobSet calls pods JOBSET-JOB-REPLICA-INDEX.JOBSET.
+    # Names of pods are JOBSET-JOB-REPLICA-INDEX.JOBSET.
     first = f"--coordinator={name}-{job_name}-0-0.{name}:8476"
     more = [first, "--num_processes=4", "--process_id=3"]
-    assert said.stdout.splitlines() == [*WORDS, *more]
+    assert printed.stdout.splitlines() == [*COMMAND, *more]
     (volume,) = pod["volumes"]
     assert container["volumeMounts"] == [{"name": volume["name"], "mountPath": "/runs"}]
 
 
-def test_a_pod_alone_looks_for_no_others():
-    _, _, pod = pods(
-        cluster_jobs.kubernetes_manifest(Job(**PODS), WORDS, workdir="/runs/A")
-    )
+def test_single_pod_runs_alone():
+    manifest = cluster_jobs.kubernetes_manifest(Job(**PODS), COMMAND, workdir="/runs/A")
+    _, _, pod = parse_manifest(manifest)
     (container,) = pod["containers"]
     assert container["command"][-1].endswith("--workdir=/runs/a --num_processes=1")
     assert "resources" not in container
 
 
-def test_a_slice_of_tpus_is_divided_between_its_hosts():
+def test_chips_of_a_tpu_slice_are_divided_over_its_hosts():
     job = Job(nodes=4, topology="4x4", **PODS)
-    _, indexed, pod = pods(cluster_jobs.tpu_manifest(job, WORDS, workdir="/runs/a"))
+    manifest = cluster_jobs.tpu_manifest(job, COMMAND, workdir="/runs/a")
+    _, indexed, pod = parse_manifest(manifest)
     assert indexed["completions"] == 4
     assert pod["nodeSelector"] == {
         "cloud.google.com/gke-tpu-accelerator": "tpu-v5-lite-podslice",
@@ -211,47 +212,48 @@ def test_a_slice_of_tpus_is_divided_between_its_hosts():
         ("tpu", Job(3, **PODS), "/runs/a", "has 16 chips, which --job.nodes=3 hosts"),
     ],
 )
-def test_jobs_that_cannot_be(kind, job, workdir, text):
-    more = {"cwd": "/"} if kind == "slurm" else {}
+def test_invalid_job_raises_value_error(kind, job, workdir, text):
+    compose = {
+        "slurm": functools.partial(cluster_jobs.slurm_script, cwd="/"),
+        "kubernetes": cluster_jobs.kubernetes_manifest,
+        "tpu": cluster_jobs.tpu_manifest,
+    }[kind]
     with pytest.raises(ValueError, match=text):
-        getattr(cluster_jobs, kind)(job, WORDS, workdir=workdir, **more)
+        compose(job, COMMAND, workdir=workdir)
 
 
 @pytest.mark.parametrize("text", ["runs/A_b.2", "/x" * 60 + "/...", "..."])
-def test_names_are_what_every_cluster_takes(text):
+def test_job_names_are_valid_on_every_cluster(text):
     assert re.fullmatch(
         "[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", cluster_jobs.job_name(text)
     )
 
 
-def test_without_sbatch_the_script_is_there_to_carry(tmp_path, monkeypatch):
+def test_missing_sbatch_leaves_the_script_and_raises_value_error(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(
-        ValueError, match=f"no sbatch here: submit {tmp_path}/a/b.sbatch"
-    ):
+    text = f"no sbatch here: submit {tmp_path}/a/b.sbatch"
+    with pytest.raises(ValueError, match=text):
         cluster_jobs.submit_slurm("#!/bin/bash\n", tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b.sbatch").read_text() == "#!/bin/bash\n"
 
 
-# --- a real SLURM
+# --- a SLURM cluster
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """Of a running cluster."""
-    if absent := slurm_cluster.missing():
+    """Environment variables of the commands of a running cluster."""
+    if absent := slurm_cluster.missing_programs():
         pytest.skip(f"SLURM is not installed: no {', '.join(absent)}")
-    with slurm_cluster.running(tmp_path_factory.mktemp("slurm") / "cluster") as found:
-        yield (
-            found
-            | tiny_experiment.environment(devices=4)
-            | {"SLURM_CONF": found["SLURM_CONF"]}
-        )
+    folder = tmp_path_factory.mktemp("slurm") / "cluster"
+    with slurm_cluster.run_cluster(folder) as variables:
+        conf = {"SLURM_CONF": variables["SLURM_CONF"]}
+        yield variables | tiny_experiment.environment(devices=4) | conf
 
 
-def ask(environment, *words):
+def run_command(environment, *command):
     return subprocess.run(
-        [*map(str, words)],
+        [*map(str, command)],
         cwd=tiny_experiment.ROOT,
         env=environment,
         capture_output=True,
@@ -260,59 +262,60 @@ def ask(environment, *words):
     ).stdout
 
 
-def submitted(environment, *words):
-    said = ask(environment, sys.executable, "launch.py", *words, "--cluster=slurm")
-    return re.match(r"job +(\d+), from ", said)[1]
+def submit(environment, *flags):
+    command = (sys.executable, "launch.py", *flags, "--cluster=slurm")
+    return re.match(r"job +(\d+), from ", run_command(environment, *command))[1]
 
 
-def until(true, seconds=240):
+def wait(condition, seconds=240):
     for _ in range(seconds * 10):
-        if true():
+        if condition():
             return
         time.sleep(0.1)
     raise TimeoutError
 
 
-def field(environment, job, name):
-    said = ask(environment, "scontrol", "show", "job", "--oneliner", job)
-    return re.findall(rf"\b{name}=(\S+)", said)
+def read_field(environment, job, name):
+    text = run_command(environment, "scontrol", "show", "job", "--oneliner", job)
+    return re.findall(rf"\b{name}=(\S+)", text)
 
 
 @pytest.mark.long
-def test_a_job_that_is_taken_away_twice_ends_as_if_it_was_not(
+def test_preempted_job_ends_with_the_weights_of_an_uninterrupted_run(
     brief, tmp_path, environment
 ):
-    """SIGTERM before its end, as --signal sends it; then preempted by an operator."""
+    """Sends SIGTERM, as --signal does before the time limit; then requeues the job."""
     workdir = tmp_path / "runs" / "a"
-    words = (*tiny_experiment.BRIEF, f"--workdir={workdir}", "--job.nodes=2")
-    job = submitted(environment, *words)
-    until(lambda: reached(workdir, 1))
-    ask(environment, "scancel", "--signal=TERM", job)
-    until(lambda: field(environment, job, "Restarts") == ["1"])
-    until(lambda: reached(workdir, 4))
-    ask(environment, "scontrol", "requeue", job)
-    until(lambda: field(environment, job, "Restarts") == ["2"])
-    until(lambda: field(environment, job, "JobState")[0] in ("COMPLETED", "FAILED"))
+    flags = (*tiny_experiment.BRIEF, f"--workdir={workdir}", "--job.nodes=2")
+    job = submit(environment, *flags)
+    wait(lambda: has_reached(workdir, 1))
+    run_command(environment, "scancel", "--signal=TERM", job)
+    wait(lambda: read_field(environment, job, "Restarts") == ["1"])
+    wait(lambda: has_reached(workdir, 4))
+    run_command(environment, "scontrol", "requeue", job)
+    wait(lambda: read_field(environment, job, "Restarts") == ["2"])
+    wait(lambda: read_field(environment, job, "JobState")[0] in ("COMPLETED", "FAILED"))
     out = (tmp_path / "runs" / f"a.{job}.out").read_text()
-    assert field(environment, job, "JobState") == ["COMPLETED"], out
+    assert read_field(environment, job, "JobState") == ["COMPLETED"], out
     assert out.count("SIGTERM: stopped ") == 2 and "Traceback" not in out
     assert out.count("MAE") and "test set scored for" not in out
-    same_weights(workdir, brief)
+    assert_same_weights(workdir, brief)
 
 
 @pytest.mark.long
-def test_a_sweep_is_an_array_with_one_table(tmp_path, environment):
+def test_sweep_is_a_job_array_with_one_table(tmp_path, environment):
     workdir = tmp_path / "sweep"
-    words = [*tiny_experiment.BRIEF, f"--workdir={workdir}", "--sweep=seed=0,1"]
-    words.append("--config.density.steps=2")
-    job = submitted(environment, *words)
+    flags = [*tiny_experiment.BRIEF, f"--workdir={workdir}", "--sweep=seed=0,1"]
+    flags.append("--config.density.steps=2")
+    job = submit(environment, *flags)
     ended = {"COMPLETED", "FAILED"}
-    until(lambda: {*field(environment, job, "JobState")} <= ended)
+    wait(lambda: {*read_field(environment, job, "JobState")} <= ended)
     out = [path.read_text() for path in sorted(tmp_path.glob("sweep.*_?.out"))]
-    assert field(environment, job, "JobState") == ["COMPLETED"] * 2, out
-    table = ask(environment, sys.executable, "-m", "cpcnn_jax", "sweep", workdir)
+    assert read_field(environment, job, "JobState") == ["COMPLETED"] * 2, out
+    command = (sys.executable, "-m", "cpcnn_jax", "sweep", workdir)
+    table = run_command(environment, *command)
     first = json.loads((workdir / "seed=0" / "metrics.json").read_text())
     assert f"{first['mae']:.2f}" in table
-    # Here the same words find both runs finished, and print the same table.
-    again = ask(environment, sys.executable, "launch.py", *words)
+    # Without a cluster the same command prints the table of the finished runs.
+    again = run_command(environment, sys.executable, "launch.py", *flags)
     assert again.startswith(table.rstrip("\n"))

@@ -1,4 +1,4 @@
-"""Real processes, joined by JAX: what they share, where they wait, how they end."""
+"""Processes joined by JAX: shared work, barriers, agreed stops and exits."""
 
 import json
 import re
@@ -12,46 +12,47 @@ import numpy as np
 import pytest
 import tiny_experiment
 from safetensors.numpy import load_file
-from workdir_files import logged, reached, same_weights
+from workdir_files import assert_same_weights, has_reached, read_log
 
 from cpcnn_jax.distributed import multihost
 
-# --- the room alone
+# --- the module alone
 
 PROGRAM = """
 import json, os, signal, sys, time
 import numpy as np
-from cpcnn_jax import checkpoint, parallel, processes
+from cpcnn_jax.distributed import data_parallel, multihost
+from cpcnn_jax.training import checkpoint
 
 port, count, number, folder = int(sys.argv[1]), *map(int, sys.argv[2:4]), sys.argv[4]
-assert multihost.host() == (0, 1)
-assert multihost.join(f"127.0.0.1:{port}", count, number)
+assert multihost.process_rank() == (0, 1)
+assert multihost.initialize(f"127.0.0.1:{port}", count, number)
 with multihost.agreed_stop() as stop:
-    said = {"host": multihost.host(), "main": multihost.is_main()}
+    result = {"rank": multihost.process_rank(), "main": multihost.is_main()}
     with multihost.main_first("file"):
         if multihost.is_main():
             time.sleep(1)
             open(f"{folder}/written", "w").close()
         assert os.path.exists(f"{folder}/written")
-    said["share"] = multihost.share(range(10, 15))
-    found = [{"of": i, "x": i / 3} for i in said["share"] if i is not None]
-    said["gathered"] = multihost.gather(found)
+    result["share"] = multihost.local_share(range(10, 15))
+    own = [{"of": i, "x": i / 3} for i in result["share"] if i is not None]
+    result["gathered"] = multihost.gather(own)
 
-    strategy = parallel.jit_strategy()
+    strategy = data_parallel.jit_strategy()
     rows = np.arange(8.0, dtype=np.float32).reshape(count, -1)[number]
     step = strategy.wrap(lambda state, batch: (state + (batch**2).sum(), batch.mean()))
     state, mean = step(strategy.place_state(np.float32(1)), strategy.place_batch(rows))
-    said["step"] = float(state), float(mean), strategy.num_devices
-    twice = strategy.answers(lambda state, batch: state * batch, np.float32(2))
-    said["answers"] = np.asarray(twice(rows)).tolist()
+    result["step"] = float(state), float(mean), strategy.num_devices
+    twice = strategy.compile_local(lambda state, batch: state * batch, np.float32(2))
+    result["local"] = np.asarray(twice(rows)).tolist()
     try:
-        parallel.pmap_strategy()
+        data_parallel.pmap_strategy()
     except ValueError as error:
-        said["pmap"] = str(error)
+        result["pmap"] = str(error)
 
     saved = checkpoint.Checkpoints(folder, "stage")
     for calls in range(1, 2000):
-        if calls == 7:  # between a save and the next call, where JAX soon looks
+        if calls == 7:  # JAX polls for the signal between a save and the next call
             saved.save(1, {"x": np.ones(2)})
             if number == count - 1:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -60,14 +61,14 @@ with multihost.agreed_stop() as stop:
             break
         time.sleep(0.01)
     saved.close()
-    said["stopped"] = calls, stop()
-    print(json.dumps(said))
+    result["stopped"] = calls, stop()
+    print(json.dumps(result))
 """
 
 
-def test_processes_share_wait_and_stop_together(tmp_path):
+def test_processes_share_work_and_stop_together(tmp_path):
     port = str(tiny_experiment.free_port())
-    ours = [
+    processes = [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM, port, "2", str(number), tmp_path],
             cwd=tiny_experiment.ROOT,
@@ -78,16 +79,16 @@ def test_processes_share_wait_and_stop_together(tmp_path):
         )
         for number in range(2)
     ]
-    ended = tiny_experiment.ends(ours, timeout=100)
+    ended = tiny_experiment.ends(processes, timeout=100)
     assert [status for status, _, _ in ended] == [0, 0], ended
     one, other = (json.loads(out.splitlines()[-1]) for _, out, _ in ended)
-    assert (one["host"], other["host"]) == ([0, 2], [1, 2])
+    assert (one["rank"], other["rank"]) == ([0, 2], [1, 2])
     assert (one["main"], other["main"]) == (True, False)
     assert (one["share"], other["share"]) == ([10, 12, 14], [11, 13, None])
-    whole = [{"of": i, "x": i / 3} for i in range(10, 15)]  # in order, and exact
-    assert one["gathered"] == other["gathered"] == whole
+    expected = [{"of": i, "x": i / 3} for i in range(10, 15)]  # in order, and exact
+    assert one["gathered"] == other["gathered"] == expected
     assert one["step"] == other["step"] == [1 + 140, 3.5, 4]  # 0 + 1 + 4 ... + 49
-    assert one["answers"] + other["answers"] == [0, 2, 4, 6, 8, 10, 12, 14]
+    assert one["local"] + other["local"] == [0, 2, 4, 6, 8, 10, 12, 14]
     assert "--parallel=pmap is for one process, and there are 2" in one["pmap"]
     assert one["stopped"] == other["stopped"] == [one["stopped"][0], signal.SIGTERM]
     assert 7 <= one["stopped"][0] < 1999
@@ -97,18 +98,18 @@ ALONE = """
 import numpy as np
 from cpcnn_jax.distributed import multihost
 
-assert not multihost.join(%s)
-assert multihost.host() == (0, 1) and multihost.is_main()
-assert multihost.share([3, 5]) == [3, 5]
+assert not multihost.initialize(%s)
+assert multihost.process_rank() == (0, 1) and multihost.is_main()
+assert multihost.local_share([3, 5]) == [3, 5]
 rows = [{"x": np.float32(1)}]
 assert multihost.gather(rows) is rows
 with multihost.main_first("here"):
-    multihost.wait("there")
+    multihost.barrier("there")
 """
 
 
-def alone(program, **variables):
-    """A process of its own: in this one JAX computes already."""
+def run_program(program, **variables):
+    """Runs a program in a new process, where JAX is not initialized yet."""
     return subprocess.run(
         [sys.executable, "-c", program],
         cwd=tiny_experiment.ROOT,
@@ -119,18 +120,18 @@ def alone(program, **variables):
     )
 
 
-def test_a_process_alone_does_nothing():
-    task = {  # of SLURM's
+def test_functions_have_no_effect_in_a_single_process():
+    task = {  # variables of SLURM
         f"SLURM_{name}": "2"
         for name in ("JOB_ID", "STEP_NODELIST", "NTASKS", "PROCID", "LOCALID")
     }
-    for words, variables in (("", {}), ("num_processes=1", task)):
-        ended = alone(ALONE % words, **variables)
+    for arguments, variables in (("", {}), ("num_processes=1", task)):
+        ended = run_program(ALONE % arguments, **variables)
         assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize(
-    ("given", "text"),
+    ("arguments", "text"),
     [
         (("a:1", 2, None), "belong together: --process_id is missing"),
         ((None, None, 1), "together: --coordinator and --num_processes is missing"),
@@ -139,64 +140,66 @@ def test_a_process_alone_does_nothing():
         (("a:1", 2, 2), "--process_id=2 must be from 0 to 1, of --num_processes=2"),
     ],
 )
-def test_what_cannot_be_joined(given, text):
+def test_invalid_arguments_raise_value_error(arguments, text):
     with pytest.raises(ValueError, match=text):
-        multihost.initialize(*given)
+        multihost.initialize(*arguments)
 
 
-def test_a_cluster_that_says_too_little():
-    program = "from cpcnn_jax.distributed import multihost; multihost.join()"
-    ended = alone(program, JAX_COORDINATOR_ADDRESS="127.0.0.1:1")
+def test_incomplete_job_environment_raises_value_error():
+    program = "from cpcnn_jax.distributed import multihost; multihost.initialize()"
+    ended = run_program(program, JAX_COORDINATOR_ADDRESS="127.0.0.1:1")
     text = "cannot join the other processes: Number of processes must be defined"
     assert f"ValueError: {text}" in ended.stderr
 
 
-# --- a run of several
+# --- a run of several processes
 
 
-def names(workdir):
+def read_names(workdir):
     """The first column of predictions.csv."""
     lines = (workdir / "predictions.csv").read_text().splitlines()
     return [line.split(",")[0] for line in lines]
 
 
 @pytest.mark.long
-def test_two_processes_learn_what_one_does(whole, tmp_path):
-    """And of what is written once, nothing is written twice."""
+def test_two_processes_train_the_same_weights_as_one(whole, tmp_path):
+    """Files and output come from the main process only."""
     workdir = tmp_path / "run"
-    words = (tiny_experiment.CONFIG, f"--workdir={workdir}")
-    with tiny_experiment.several(2, *words, devices=1) as ours:
-        (status, out, err), (other_status, other_out, _) = tiny_experiment.ends(ours)
+    flags = (tiny_experiment.CONFIG, f"--workdir={workdir}")
+    with tiny_experiment.several(2, *flags, devices=1) as processes:
+        main, other = tiny_experiment.ends(processes)
+    (status, out, err), (other_status, other_out, _) = main, other
     assert (status, other_status) == (0, 0), err
-    said = [line for line in other_out.splitlines() if "[Gloo]" not in line]
-    assert "MAE" in out and not said
-    same_weights(workdir, whole[0])
-    for one, other in zip(logged(workdir), logged(whole[0]), strict=True):
+    printed = [line for line in other_out.splitlines() if "[Gloo]" not in line]
+    assert "MAE" in out and not printed
+    assert_same_weights(workdir, whole[0])
+    for one, other in zip(read_log(workdir), read_log(whole[0]), strict=True):
         assert (one["stage"], one["step"]) == (other["stage"], other["step"])
         np.testing.assert_allclose(one["loss"], other["loss"], rtol=1e-4)
-    found, expected = (
+    metrics, expected = (
         json.loads((run / "metrics.json").read_text()) for run in (workdir, whole[0])
     )
-    assert found["num_images"] == expected["num_images"] == 3
-    np.testing.assert_allclose(found["mae"], expected["mae"], rtol=1e-4)
-    assert names(workdir) == names(whole[0])
+    assert metrics["num_images"] == expected["num_images"] == 3
+    np.testing.assert_allclose(metrics["mae"], expected["mae"], rtol=1e-4)
+    assert read_names(workdir) == read_names(whole[0])
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not shutil.which("mpirun"), reason="no mpirun: openmpi-bin has it")
-def test_open_mpi_starts_what_is_one_process_to_the_last_bit(tmp_path):
-    """In units no sum depends on who computes it (`gradients`).
+@pytest.mark.skipif(
+    not shutil.which("mpirun"), reason="mpirun of openmpi-bin is missing"
+)
+def test_two_open_mpi_processes_equal_one_process_to_the_last_bit(tmp_path):
+    """With microbatches no sum depends on the number of processes.
 
-    Each process has four devices, since XLA divides a sum by a process's threads.
+    Each process has four devices, since XLA splits sums over a process's threads.
     """
     alone, joined = tmp_path / "alone", tmp_path / "joined"
-    words = (*tiny_experiment.BRIEF, "--config.deterministic_microbatch=1")
-    assert tiny_experiment.launch(*words, f"--workdir={alone}", devices=4)[0] == 0
+    flags = (*tiny_experiment.BRIEF, "--config.deterministic_microbatch=1")
+    assert tiny_experiment.launch(*flags, f"--workdir={alone}", devices=4)[0] == 0
     mpirun = ("mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2")
-    with tiny_experiment.start(
-        *words, f"--workdir={joined}", devices=4, under=mpirun
-    ) as ours:
-        status, _, err = tiny_experiment.ends([ours])[0]
+    flags += (f"--workdir={joined}",)
+    with tiny_experiment.start(*flags, devices=4, under=mpirun) as process:
+        status, _, err = tiny_experiment.ends([process])[0]
     assert status == 0, err
     assert len(json.loads((joined / "environment.json").read_text())["devices"]) == 8
     one, other = (load_file(run / "weights.safetensors") for run in (alone, joined))
@@ -205,55 +208,57 @@ def test_open_mpi_starts_what_is_one_process_to_the_last_bit(tmp_path):
         np.testing.assert_array_equal(value, other[name], err_msg=name)
 
 
-def test_processes_that_are_told_different_things(tmp_path):
-    """Each ends at once and says why, or that another has ended."""
-    words = (tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}")
-    with tiny_experiment.several(2, *words, devices=1) as ours:
-        ours[1].kill()
-        ours[1].communicate()
-        port = next(w for w in ours[0].args if w.startswith("--coordinator"))
+def test_processes_with_different_configurations_end(tmp_path):
+    """Each ends with the reason, or with the message that another process ended."""
+    flags = (tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}")
+    with tiny_experiment.several(2, *flags, devices=1) as processes:
+        processes[1].kill()
+        processes[1].communicate()
+        main = processes[0]
+        port = next(w for w in main.args if w.startswith("--coordinator"))
         more = (port, "--num_processes=2", "--process_id=1", "--config.seed=1")
-        with tiny_experiment.start(*words, *more, devices=1) as other:
+        with tiny_experiment.start(*flags, *more, devices=1) as other:
             status, _, err = tiny_experiment.ends([other], timeout=100)[0]
         assert status == 1
         assert "is of process 0 and says that config.seed was 0, now 1" in err
         assert "(process 1 of 2; if another" in err and "Traceback" not in err
-        status, _, err = tiny_experiment.ends(ours[:1], timeout=100)[0]
+        status, _, err = tiny_experiment.ends([main], timeout=100)[0]
         assert status != 0 and "Traceback" not in err
 
 
-def until(process, seen):
-    while not seen() and process.poll() is None:
+def wait(process, condition):
+    while not condition() and process.poll() is None:
         time.sleep(0.02)
     assert process.poll() is None, process.communicate()
 
 
 @pytest.mark.long
-def test_one_of_four_is_killed_and_all_go_on(brief, tmp_path):
-    """kill -9, then SIGTERM to one, then on two processes to the end."""
+def test_run_resumes_after_a_killed_process_and_after_sigterm(brief, tmp_path):
+    """SIGKILL to one of four processes, SIGTERM to one, then two processes finish."""
     workdir = tmp_path / "run"
-    words = (*tiny_experiment.BRIEF, f"--workdir={workdir}")
-    with tiny_experiment.several(4, *words, devices=2) as ours:
-        until(ours[0], lambda: reached(workdir, 2))
-        ours[2].kill()
-        began = time.monotonic()
-        ended = tiny_experiment.ends(ours, timeout=2 * multihost.HEARTBEAT)
-        assert time.monotonic() - began < 2 * multihost.HEARTBEAT
+    flags = (*tiny_experiment.BRIEF, f"--workdir={workdir}")
+    with tiny_experiment.several(4, *flags, devices=2) as processes:
+        wait(processes[0], lambda: has_reached(workdir, 2))
+        processes[2].kill()
+        start = time.monotonic()
+        ended = tiny_experiment.ends(processes, timeout=2 * multihost.HEARTBEAT)
+        assert time.monotonic() - start < 2 * multihost.HEARTBEAT
     assert ended.pop(2)[0] == -signal.SIGKILL
     for status, _, err in ended:
         assert status not in (0, -signal.SIGKILL) and "Traceback" not in err
         assert re.search("another (process|task)", err), err
     assert not (workdir / "weights.safetensors").exists()
 
-    with tiny_experiment.several(4, *words, devices=2) as ours:
-        until(ours[0], lambda: reached(workdir, 5))
-        ours[3].send_signal(signal.SIGTERM)
-        ended = tiny_experiment.ends(ours)
+    with tiny_experiment.several(4, *flags, devices=2) as processes:
+        wait(processes[0], lambda: has_reached(workdir, 5))
+        processes[3].send_signal(signal.SIGTERM)
+        ended = tiny_experiment.ends(processes)
     assert [status for status, _, _ in ended] == [128 + signal.SIGTERM] * 4
     assert re.search(r"SIGTERM: stopped (after step \d|in the)", ended[0][2])
-    assert "To go on: python launch.py " in ended[0][2]
+    assert "To resume: python launch.py " in ended[0][2]
     assert not any("stopped" in err for _, _, err in ended[1:])
 
-    with tiny_experiment.several(2, *words, devices=4) as ours:
-        assert [status for status, _, _ in tiny_experiment.ends(ours)] == [0, 0]
-    same_weights(workdir, brief)
+    with tiny_experiment.several(2, *flags, devices=4) as processes:
+        ended = tiny_experiment.ends(processes)
+    assert [status for status, _, _ in ended] == [0, 0]
+    assert_same_weights(workdir, brief)

@@ -1,3 +1,5 @@
+"""Deferred and immediate signals."""
+
 import os
 import signal
 import subprocess
@@ -13,69 +15,67 @@ from cpcnn_jax.distributed import preemption
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_is_noted(signum):
-    before = signal.getsignal(signum)
+def test_first_signal_is_deferred(signum):
+    handler = signal.getsignal(signum)
     with preemption.deferred_signals() as stop:
         assert stop() is None
         os.kill(os.getpid(), signum)
         assert stop() == signum
-    assert signal.getsignal(signum) is before
+    assert signal.getsignal(signum) is handler
 
 
-def test_the_second_signal_kills_at_once():
+def test_second_signal_kills_the_process():
     program = (
         "import time\n"
         "from cpcnn_jax.distributed import preemption\n"
-        "with preemption.deferred() as stop:\n"
+        "with preemption.deferred_signals() as stop:\n"
         "    print('ready', flush=True)\n"
         "    while not stop(): time.sleep(0.01)\n"
-        "    print('noted', flush=True)\n"
+        "    print('deferred', flush=True)\n"
         "    time.sleep(60)\n"
     )
-    words = [sys.executable, "-c", program]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "noted\n"
-        began = time.monotonic()
+        assert process.stdout.readline() == "deferred\n"
+        start = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == -signal.SIGINT
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - start < 20
 
 
-def test_the_words_say_which_signal_and_where():
+def test_message_names_the_signal_and_the_step():
     error = preemption.Interrupted(signal.SIGTERM, "after step 3")
     assert str(error) == "SIGTERM: stopped after step 3"
     assert error.signum == 15
 
 
-def test_what_is_kept_only_when_whole_ends_at_once():
+def test_immediate_signals_raise_interrupted():
     with preemption.deferred_signals() as stop:
-        noting = signal.getsignal(signal.SIGTERM)
-        with pytest.raises(
-            preemption.Interrupted, match="SIGTERM: stopped in the test"
-        ):
+        handler = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(preemption.Interrupted, match="SIGTERM: stopped in the t"):
             with preemption.immediate_signals(stop, "in the test"):
                 os.kill(os.getpid(), signal.SIGTERM)
-                pytest.fail("went on after the signal")
-        assert signal.getsignal(signal.SIGTERM) is noting and stop() is None
+                pytest.fail("continued after the signal")
+        assert signal.getsignal(signal.SIGTERM) is handler and stop() is None
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(preemption.Interrupted, match="SIGINT: stopped in the test"):
             with preemption.immediate_signals(stop, "in the test"):
-                pytest.fail("began after a signal")
+                pytest.fail("started after a signal")
 
 
-def test_a_stopped_preparation_of_photographs_leaves_none(tmp_path, monkeypatch):
-    """Stopped at the second of three; the next start prepares all of them."""
+def test_stopped_preparation_leaves_no_copy(tmp_path, monkeypatch):
+    """The second of three images stops it; the next call prepares all of them."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "prepared"))
     settings = config.ShanghaiTech(str(write_part(tmp_path / "data")))
     read, done = ShanghaiTech.example, []
 
-    def example(self, photograph):
+    def example(self, item):
         if done:
             os.kill(os.getpid(), signal.SIGTERM)
-        done.append(photograph)
-        return read(self, photograph)
+        done.append(item)
+        return read(self, item)
 
     with monkeypatch.context() as patch, preemption.deferred_signals() as stop:
         patch.setattr(ShanghaiTech, "example", example)

@@ -1,6 +1,5 @@
-"""Arithmetic against real convolutions: counted positions, PyTorch sizes, Jacobians."""
+"""Arithmetic against counted positions, sizes of PyTorch, and Jacobians."""
 
-import doctest
 import itertools
 import math
 
@@ -20,13 +19,13 @@ DIRECT = [
 
 
 def count_windows(i, k, s, p, d):
-    """The number of places where the kernel fits, found by trying all of them."""
+    """Counts the places where the kernel fits."""
     starts = range(-p, i + p, s)
     return sum(start + d * (k - 1) <= i + p - 1 for start in starts)
 
 
 def matrix(i, k, s, p, d):
-    """C of a convolution whose taps all differ, from its definition, by loops."""
+    """Matrix C of a convolution with taps 1, 2, ..., from its definition."""
     low, high = (p, p) if isinstance(p, int) else p
     rows = (i + low + high - d * (k - 1) - 1) // s + 1
     c = np.zeros((rows, i), int)
@@ -42,7 +41,7 @@ def test_direct_size_is_the_number_of_places_where_the_kernel_fits():
         assert ar.relationship_15(i, k, s, p, d) == count_windows(i, k, s, p, d)
 
 
-def test_relationships_1_to_7_are_cases():
+def test_relationships_1_to_7_are_cases_of_15():
     for i, k, s, p, d in DIRECT:
         o = count_windows(i, k, s, p, d)
         if d > 1:
@@ -60,7 +59,7 @@ def test_relationships_1_to_7_are_cases():
             assert ar.relationship_4(i, k) == o
 
 
-def test_relationships_8_to_14_give_the_input_size_back():
+def test_relationships_8_to_14_restore_the_input_size():
     for i, k, s, p, d in DIRECT:
         if d > 1:
             continue
@@ -81,8 +80,8 @@ def test_relationships_8_to_14_give_the_input_size_back():
             assert ar.relationship_11(o, k) == i
 
 
-def test_transposed_is_the_direct_one_on_the_stretched_padded_input():
-    """The first identity of the guide: 6 then 14 gives i; zeros in, size the same."""
+def test_transposed_size_is_that_of_the_direct_one_on_the_stretched_input():
+    """Relationships 6 and then 14 restore i, as the size by zero insertion does."""
     for i, k, s, p, d in DIRECT:
         o = count_windows(i, k, s, p, d)
         a = ar.output_padding(i, k, s, p, d)
@@ -94,7 +93,7 @@ def test_transposed_is_the_direct_one_on_the_stretched_padded_input():
 
 
 def test_scatter_equals_zero_insertion_with_the_flipped_kernel():
-    """The second identity, through `taps`: C^T row by row is the sliding window."""
+    """Each row of C^T is the window of `taps` on the stretched input."""
     for i, k, s, p, d in DIRECT:
         c = matrix(i, k, s, p, d)
         layer = Layer(k, s, p, ar.output_padding(i, k, s, p, d), d, transposed=True)
@@ -106,7 +105,7 @@ def test_scatter_equals_zero_insertion_with_the_flipped_kernel():
         np.testing.assert_array_equal(rebuilt, c.T)
 
 
-def test_taps_of_a_direct_layer():
+def test_taps_of_a_direct_layer_rebuild_its_matrix():
     for i, k, s, p, d in DIRECT[::3]:
         rebuilt = np.zeros_like(matrix(i, k, s, p, d))
         for o in range(rebuilt.shape[0]):
@@ -116,7 +115,7 @@ def test_taps_of_a_direct_layer():
         np.testing.assert_array_equal(rebuilt, matrix(i, k, s, p, d))
 
 
-def test_asymmetric_padding():
+def test_sizes_with_asymmetric_padding():
     for i, k, s, low, high in itertools.product(
         range(1, 6), range(1, 5), range(1, 4), range(4), range(4)
     ):
@@ -161,13 +160,13 @@ def test_solve_gives_all_solutions_and_no_other(factor):
     assert sorted(ar.solve(factor)) == sorted(multiplies)
 
 
-def test_solve_doubling_is_the_known_table():
+def test_solutions_for_factor_2():
     known = [(2, 0, 0), (3, 1, 1), (4, 1, 0), (5, 2, 1), (6, 2, 0), (7, 3, 1)]
     assert ar.solve(2) == [*known, (8, 3, 0), (9, 4, 1)]
 
 
 def chain_jacobian(layers, size):
-    """Which inputs each output of a chain of PyTorch layers depends on."""
+    """Mask `[output, input]` of the dependencies in a chain of PyTorch layers."""
     torch = pytest.importorskip("torch")
     f, x = torch.nn.functional, torch.eye(size)[:, None]  # one impulse per input
     for k, s, p, a, d, transposed in layers:
@@ -192,22 +191,22 @@ def chain_jacobian(layers, size):
     ],
 )
 def test_receptive_field_and_stride_are_those_of_the_jacobian(layers):
-    seen = chain_jacobian(layers, size=128)
-    inner = [row.nonzero()[0] for row in seen[len(seen) // 4 : -len(seen) // 4]]
+    mask = chain_jacobian(layers, size=128)
+    inner = [row.nonzero()[0] for row in mask[len(mask) // 4 : -len(mask) // 4]]
     assert ar.receptive_field(layers) == max(np.ptp(x) + 1 for x in inner if len(x))
     period = math.prod(layer.s for layer in layers if layer.transposed)
     step = period * ar.effective_stride(layers)
-    for before, after in zip(inner, inner[period:], strict=False):
-        np.testing.assert_array_equal(before + int(step), after)
+    for inputs, shifted in zip(inner, inner[period:], strict=False):
+        np.testing.assert_array_equal(inputs + int(step), shifted)
 
 
 def test_spans_are_those_of_the_jacobian():
     layers = [Layer(4, p=(1, 2)), Layer(2, 2), Layer(3, p=1)]
     layers += [Layer(4, 2, 1, transposed=True), Layer(5, p=2)]
-    seen = chain_jacobian([Layer(4, p=2), *layers[1:]], size=64)
+    mask = chain_jacobian([Layer(4, p=2), *layers[1:]], size=64)
     for output in range(20, 40):
-        inputs = seen[output].nonzero()[0]
-        # Torch pads both sides alike: one unit more before the first layer.
+        inputs = mask[output].nonzero()[0]
+        # PyTorch pads both sides by 2: one more unit before the first layer.
         assert ar.span(output, layers) == (inputs[0] + 1, inputs[-1] + 2)
     assert ar.span(1, [Layer(1, 2, transposed=True)]) == (0, 0)
 
@@ -219,7 +218,7 @@ def test_receptive_field_of_vgg16():
     assert ar.effective_stride([*block, *block, *blocks, *blocks, *blocks]) == 32
 
 
-def test_cost_counts_the_products_one_by_one():
+def test_cost_equals_the_counted_products():
     for k, s, p, a, d in itertools.product(
         (1, 2, 3), (1, 2, 3), (0, 1), (0, 1), (1, 2)
     ):
@@ -239,7 +238,7 @@ def test_cost_counts_the_products_one_by_one():
         )
 
 
-def test_cost_of_a_direct_layer_leaves_padding_out():
+def test_useful_cost_of_a_direct_layer_excludes_padding():
     layer = Layer(3, s=1, p=1)
     assert ar.cost([5], [layer]) == Cost(literal=15, useful=13)
     assert np.count_nonzero(matrix(5, 3, 1, 1, 1)) == 13
@@ -265,7 +264,7 @@ def test_cost_of_a_direct_layer_leaves_padding_out():
         (Layer(3, 2, 1, 1, transposed=True), 14),
     ],
 )
-def test_relationship_numbers(layer, number):
+def test_number_of_the_relationship(layer, number):
     assert ar.relationship(layer) == number
 
 
@@ -308,7 +307,3 @@ def test_error_texts(call, message):
     with pytest.raises(ValueError) as error:
         call()
     assert str(error.value) == message
-
-
-def test_examples_run():
-    assert doctest.testmod(ar).failed == 0

@@ -1,4 +1,4 @@
-"""A kernel's gradient row by row is the gradient of the plain convolution."""
+"""Row-wise kernel gradients against those of the plain convolution."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ def layer(side, features, **options):
 
 
 def gradients(module, x, kernel):
-    """Of the values' squares, so that no two are alike: by kernel and by input."""
+    """Value and gradients, by kernel and input, of the sum of squared outputs."""
 
     def loss(kernel, x):
         y = module.apply({"params": {"kernel": kernel}}, x)
@@ -24,7 +24,7 @@ def gradients(module, x, kernel):
     return jax.jit(jax.value_and_grad(loss, (0, 1)))(kernel, x)
 
 
-def drawn(shape, side, features, dtype):
+def draw(shape, side, features, dtype):
     random = np.random.default_rng(0)
     x, kernel = (
         random.normal(size=shape),
@@ -39,32 +39,28 @@ def drawn(shape, side, features, dtype):
 @pytest.mark.parametrize("side", [1, 3, 4, 5])
 def test_value_and_gradients_are_those_of_the_plain_convolution(shape, side):
     with jax.enable_x64(True):
-        x, kernel = drawn(shape, side, 6, np.float64)
+        x, kernel = draw(shape, side, 6, np.float64)
         plain = gradients(layer(side, 6), x, kernel)
-        found = gradients(layer(side, 6, conv_general_dilated=banded_conv), x, kernel)
-        for one, other in zip(
-            jax.tree.leaves(found), jax.tree.leaves(plain), strict=True
-        ):
-            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+        banded = gradients(layer(side, 6, conv_general_dilated=banded_conv), x, kernel)
+        for a, b in zip(jax.tree.leaves(banded), jax.tree.leaves(plain), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
-def test_in_bfloat16_the_sum_over_rows_is_in_float32():
-    x, kernel = drawn((2, 64, 48, 3), 3, 5, jnp.bfloat16)
-    wide = gradients(layer(3, 5), jnp.float32(x), jnp.float32(kernel))
-    found = gradients(layer(3, 5, conv_general_dilated=banded_conv), x, kernel)
-    (dkernel, dx), (expected, _) = found[1], wide[1]
+def test_sum_over_rows_is_in_float32_for_bfloat16():
+    x, kernel = draw((2, 64, 48, 3), 3, 5, jnp.bfloat16)
+    exact = gradients(layer(3, 5), jnp.float32(x), jnp.float32(kernel))
+    banded = gradients(layer(3, 5, conv_general_dilated=banded_conv), x, kernel)
+    (dkernel, dx), (expected, _) = banded[1], exact[1]
     assert dkernel.dtype == dx.dtype == jnp.bfloat16
     error = np.abs(np.float32(dkernel) - expected).max()
     assert error < 0.01 * np.abs(expected).max()
 
 
-def test_examples_on_several_devices_give_the_same():
+def test_gradients_on_several_devices_equal_those_on_one():
     mesh = Mesh(jax.devices()[:4], ("data",))
-    x, kernel = drawn((4, 9, 8, 3), 3, 5, np.float32)
+    x, kernel = draw((4, 9, 8, 3), 3, 5, np.float32)
     module = layer(3, 5, conv_general_dilated=banded_conv)
     split = jax.device_put(x, NamedSharding(mesh, PartitionSpec("data")))
-    found, expected = gradients(module, split, kernel), gradients(module, x, kernel)
-    for one, other in zip(
-        jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
-    ):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-4)
+    sharded, single = gradients(module, split, kernel), gradients(module, x, kernel)
+    for a, b in zip(jax.tree.leaves(sharded), jax.tree.leaves(single), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)

@@ -1,4 +1,4 @@
-"""The checkerboard number, by counting taps and for the layer T of the paper."""
+"""Checkerboard number of counted taps, of initializers and of the paper's layer T."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ def test_bilinear_t_of_the_paper_has_no_checkerboard():
     np.testing.assert_array_equal(y[:, 1:-1, 1:-1], 1)
 
 
-def test_icnr_has_none_and_plain_he_normal_has_one():
+def test_icnr_has_no_checkerboard_and_plain_normal_has_one():
     key = jax.random.key(0)
     kernel = icnr((2, 2))(key, (4, 4, 8, 8))
     np.testing.assert_allclose(checkerboard(kernel), 1, rtol=1e-4)
@@ -25,7 +25,7 @@ def test_icnr_has_none_and_plain_he_normal_has_one():
 
 
 @pytest.mark.parametrize("k, s, number", [(2, 2, 1), (3, 2, 2), (4, 2, 1), (5, 3, 2)])
-def test_boxes_by_counting_taps(k, s, number):
+def test_checkerboard_of_box_kernels_is_that_of_counted_taps(k, s, number):
     assert checkerboard(jnp.ones((k, 1, 1)), strides=s) == number
     assert checkerboard(jnp.ones((k, k, 1, 1)), strides=s) == number**2
 
@@ -40,7 +40,7 @@ def test_phase_response_is_a_period_of_the_interior():
     np.testing.assert_allclose(y[4:6, 9:12], response, rtol=1e-5)
 
 
-def test_phases_that_disagree_or_are_silent():
+def test_phases_of_opposite_sign_or_zero_are_infinite():
     assert checkerboard(jnp.array([1.0, -1.0]).reshape(2, 1, 1)) == jnp.inf
     assert checkerboard(jnp.ones((1, 1, 1))) == jnp.inf
     assert checkerboard(-jnp.ones((3, 1, 1))) == 2

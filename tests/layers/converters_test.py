@@ -1,6 +1,8 @@
-"""Converters: the layers of the libraries they convert from are the oracles."""
+"""Converters against the layers of the other libraries."""
 
 import itertools
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -45,7 +47,7 @@ TORCH_CASES = [
 
 
 @pytest.mark.parametrize("arguments", TORCH_CASES, ids=str)
-def test_torch_both_ways(arguments, random):
+def test_torch_conversion_in_both_directions(arguments, random):
     torch = pytest.importorskip("torch")
     groups = arguments.get("groups", 1)
     layer = torch.nn.ConvTranspose2d(4, 6, (4, 3), **arguments, dtype=torch.float64)
@@ -66,7 +68,7 @@ def test_torch_both_ways(arguments, random):
     np.testing.assert_array_equal(y, expected)
 
 
-def test_the_converted_layer_is_the_module(random):
+def test_module_with_converted_params_equals_torch(random):
     torch = pytest.importorskip("torch")
     layer = torch.nn.ConvTranspose2d(3, 5, 4, stride=2, padding=1)
     params, options = converters.from_torch(
@@ -80,7 +82,7 @@ def test_the_converted_layer_is_the_module(random):
     np.testing.assert_allclose(channels_first(y), expected, atol=1e-5)
 
 
-def test_torch_has_no_words_for_some_paddings():
+def test_padding_that_torch_cannot_express_raises_value_error():
     kernel = {"kernel": np.ones((4, 1, 1))}
     with pytest.raises(ValueError, match=r"got \(0, 1\), expected one p >= 0 for both"):
         converters.to_torch(kernel, strides=2, padding=((0, 1),))
@@ -106,7 +108,7 @@ def onnx_cases():
     return cases
 
 
-def test_every_onnx_node_case():
+def test_every_onnx_node_case_in_both_directions():
     onnx = pytest.importorskip("onnx")
     cases = onnx_cases()
     assert len(cases) >= 11
@@ -126,7 +128,9 @@ def test_every_onnx_node_case():
         params, options = converters.from_onnx(**back, **node)
         assert_trees_equal(back, dict(zip("WB", weights, strict=False)))
         y = channels_first(run(np.moveaxis(x, 1, -1), params, options))
-        np.testing.assert_allclose(y, expected, rtol=1e-6, err_msg=f"{name} and back")
+        np.testing.assert_allclose(
+            y, expected, rtol=1e-6, err_msg=f"{name}, converted back"
+        )
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,7 @@ def test_every_onnx_node_case():
     ],
     ids=str,
 )
-def test_onnx_reference_evaluator(attributes, random):
+def test_conversion_equals_onnx_reference_evaluator(attributes, random):
     onnx = pytest.importorskip("onnx")
     from onnx.reference import ReferenceEvaluator
 
@@ -160,7 +164,7 @@ def test_onnx_reference_evaluator(attributes, random):
     np.testing.assert_allclose(y, expected, atol=1e-13)
 
 
-def test_onnx_errors():
+def test_onnx_errors_raise_value_error():
     w = np.ones((1, 1, 3))
     with pytest.raises(ValueError, match=r"kernel_shape: got \(4,\), expected \(3,\)"):
         converters.from_onnx(w, kernel_shape=[4])
@@ -184,7 +188,7 @@ FLAX_CASES = [
 
 
 @pytest.mark.parametrize("fields", FLAX_CASES, ids=str)
-def test_flax_both_ways(fields, random):
+def test_flax_conversion_in_both_directions(fields, random):
     from flax import linen as nn
 
     layer = nn.ConvTranspose(5, (3, 4), **fields)
@@ -198,7 +202,7 @@ def test_flax_both_ways(fields, random):
     np.testing.assert_allclose(y, expected, atol=2e-6)
 
 
-def test_flax_errors():
+def test_flax_errors_raise_value_error():
     kernel = np.ones((3, 2, 2))
     with pytest.raises(ValueError, match="padding: got 'CIRCULAR', expected 'SAME'"):
         converters.from_flax(kernel, padding="CIRCULAR")
@@ -215,24 +219,13 @@ KERAS_GOLDENS = {
     (2, "same", 1): [1.0, 2.0, 13.0, 20.0, 130.0, 200.0],
     (3, "same", 2): [1.0, 2.0, 3.0, 10.0, 20.0, 30.0, 100.0, 200.0, 300.0],
     (4, "valid", None): [
-        1.0,
-        2.0,
-        3.0,
-        0.0,
-        10.0,
-        20.0,
-        30.0,
-        0.0,
-        100.0,
-        200.0,
-        300.0,
-        0.0,
+        *(1.0, 2.0, 3.0, 0.0, 10.0, 20.0, 30.0, 0.0, 100.0, 200.0, 300.0, 0.0)
     ],
 }
 
 
 @pytest.mark.parametrize("case", KERAS_GOLDENS, ids=str)
-def test_keras_goldens_both_ways(case):
+def test_keras_golden_values_in_both_directions(case):
     strides, padding, output_padding = case
     kernel = np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1)
     params, options = converters.from_keras(
@@ -247,8 +240,8 @@ def test_keras_goldens_both_ways(case):
     assert converters.from_keras(**weights, **back)[1] == options
 
 
-@pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")  # Keras's own
-def test_keras_itself(random, monkeypatch):
+@pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")  # in Keras
+def test_conversion_equals_keras(random, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     keras = pytest.importorskip("keras")
     for k, s, padding in itertools.product((3, 4), (1, 2), ("same", "valid")):
@@ -261,7 +254,7 @@ def test_keras_itself(random, monkeypatch):
         np.testing.assert_allclose(run(x, params, options), expected, atol=1e-5)
 
 
-def test_keras_errors():
+def test_keras_errors_raise_value_error():
     kernel = {"kernel": np.ones((4, 2, 2))}
     with pytest.raises(ValueError, match="padding: got 'SAME', expected 'valid' or"):
         converters.from_keras(kernel["kernel"], padding="SAME")
@@ -273,10 +266,7 @@ def test_keras_errors():
         converters.to_keras(kernel, padding=((3, 0),))
 
 
-def test_no_other_library_is_imported():
-    import subprocess
-    import sys
-
+def test_converters_import_no_other_library():
     code = (
         "import sys, cpcnn_jax.layers.converters; "
         "print({'torch', 'keras', 'onnx', 'tensorflow'} & set(sys.modules))"

@@ -1,4 +1,4 @@
-"""Quick forms against the operations that they replace, in value and gradient."""
+"""Fast forms against the operations that they replace, in value and gradient."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ def _draw(*shape, seed=0):
 
 
 @pytest.mark.parametrize(
-    "quick, padding, features, side",
+    "fast_form, padding, features, side",
     [
         (fast_conv.folded_conv, "SAME", 20, 7),
         (fast_conv.folded_conv, "SAME", 9, 9),
@@ -36,7 +36,7 @@ def _draw(*shape, seed=0):
     ],
 )
 @pytest.mark.parametrize("shape", [(2, 11, 14, 3), (1, 5, 7, 3)])
-def test_convolutions_equal_lax_s(quick, padding, features, side, shape):
+def test_fast_convolutions_equal_lax(fast_form, padding, features, side, shape):
     x, kernel = _draw(*shape), _draw(side, side, 3, features, seed=1)
 
     def outcome(convolve):
@@ -46,59 +46,60 @@ def test_convolutions_equal_lax_s(quick, padding, features, side, shape):
         y, pull_back = jax.vjp(run, x, kernel)
         return y, *pull_back(jnp.cos(y))
 
-    found, expected = (outcome(c) for c in (quick, lax.conv_general_dilated))
-    for a, b in zip(found, expected, strict=True):
+    result, expected = (outcome(c) for c in (fast_form, lax.conv_general_dilated))
+    for a, b in zip(result, expected, strict=True):
         assert a.shape == b.shape
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
-    "quick, padding", [(fast_conv.folded_conv, "SAME"), (fast_conv.valid_conv, "VALID")]
+    "fast_form, padding",
+    [(fast_conv.folded_conv, "SAME"), (fast_conv.valid_conv, "VALID")],
 )
 @pytest.mark.parametrize("shape", [(2, 11, 14, 3), (1, 5, 7, 3)])
-def test_convolutions_in_bfloat16_are_rounded_once(quick, padding, shape):
-    """Within a rounding of what float64 makes of the same narrow numbers."""
+def test_bfloat16_convolutions_round_once(fast_form, padding, shape):
+    """The result is within one rounding of the same convolution in float64."""
     x, kernel = _draw(*shape), _draw(5, 5, 3, 8, seed=1)
-    narrow = [value.astype(jnp.bfloat16) for value in (x, kernel)]
-    words = (1, 1), padding
-    found = quick(*narrow, *words, dimension_numbers=DIMENSIONS)
-    wide = [value.astype(jnp.float64) for value in narrow]
-    expected = lax.conv_general_dilated(*wide, *words, dimension_numbers=DIMENSIONS)
-    assert found.dtype == jnp.bfloat16
+    half = [value.astype(jnp.bfloat16) for value in (x, kernel)]
+    options = dict(dimension_numbers=DIMENSIONS)
+    y = fast_form(*half, (1, 1), padding, **options)
+    double = [value.astype(jnp.float64) for value in half]
+    expected = lax.conv_general_dilated(*double, (1, 1), padding, **options)
+    assert y.dtype == jnp.bfloat16
     largest = float(jnp.abs(expected).max())
     np.testing.assert_allclose(
-        found.astype(jnp.float64), expected, rtol=2**-8, atol=1e-5 * largest
+        y.astype(jnp.float64), expected, rtol=2**-8, atol=1e-5 * largest
     )
 
 
 @pytest.mark.parametrize("shape", [(2, 8, 6, 3), (1, 7, 9, 2), (1, 1, 4, 1)])
-def test_pooling_equals_flax_s_where_nothing_ties(shape):
+def test_pooling_without_ties_equals_flax(shape):
     x = _draw(*shape)
 
     def flax(x):
         return nn.max_pool(x, window_shape=(2, 2), strides=(2, 2))
 
-    (found, back), (expected, flax_back) = (
+    (y, pull_back), (expected, flax_pull_back) = (
         jax.vjp(pool, x) for pool in (fast_conv.max_pool, flax)
     )
-    np.testing.assert_array_equal(found, expected)
-    push = jnp.sin(_draw(*found.shape, seed=2))
-    np.testing.assert_array_equal(back(push)[0], flax_back(push)[0])
+    np.testing.assert_array_equal(y, expected)
+    dy = jnp.sin(_draw(*y.shape, seed=2))
+    np.testing.assert_array_equal(pull_back(dy)[0], flax_pull_back(dy)[0])
 
 
-def test_values_that_tie_share_the_gradient():
+def test_equal_maxima_share_the_gradient():
     gradient = jax.grad(lambda x: fast_conv.max_pool(x).sum())(jnp.ones((1, 2, 2, 1)))
     np.testing.assert_array_equal(gradient, jnp.full((1, 2, 2, 1), 0.25))
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
-def test_pooling_of_what_a_program_computes_equals_flax_s(dtype):
+def test_pooling_of_computed_values_equals_flax(dtype):
     x = _draw(1, 9, 7, 3).astype(dtype)
 
-    def after(pool):
+    def run(pool):
         return jax.jit(lambda x: pool(nn.relu(x + dtype(0.5))))(x)
 
-    found = after(fast_conv.max_pool)
-    assert found.dtype == dtype
-    expected = after(lambda x: nn.max_pool(x, window_shape=(2, 2), strides=(2, 2)))
-    np.testing.assert_array_equal(found, expected)
+    y = run(fast_conv.max_pool)
+    assert y.dtype == dtype
+    expected = run(lambda x: nn.max_pool(x, window_shape=(2, 2), strides=(2, 2)))
+    np.testing.assert_array_equal(y, expected)

@@ -1,4 +1,4 @@
-"""The layer against pencil and paper, PyTorch, and the convolution it transposes."""
+"""The layer against results by hand, PyTorch, and the transposed convolution."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +15,11 @@ from cpcnn_jax.layers.fractionally_strided import (
     insert_zeros,
 )
 
-# Sets are compiled by the hundred and run once: the compiler's time is all there is.
-QUICK = {"xla_backend_optimization_level": 0}
+# Hundreds of programs run once each, so compilation is most of the time.
+FAST_COMPILE = {"xla_backend_optimization_level": 0}
 
 
-def test_insert_zeros():
+def test_insert_zeros_by_hand():
     x = jnp.array([[1, 2], [3, 4]]).reshape(1, 2, 2, 1)
     stretched = insert_zeros(x, (2, 3))[0, ..., 0]
     assert stretched.tolist() == [[1, 0, 0, 2], [0, 0, 0, 0], [3, 0, 0, 4]]
@@ -28,7 +28,7 @@ def test_insert_zeros():
     assert insert_zeros(jnp.ones((2, 1, 3, 5, 4)), 4).shape == (2, 1, 9, 17, 4)
 
 
-def test_insert_zeros_errors():
+def test_insert_zeros_errors_raise_value_error():
     with pytest.raises(ValueError, match="got strides 0, expected at least 1"):
         insert_zeros(jnp.ones((1, 2, 1)), 0)
     with pytest.raises(ValueError, match=r"got shape \(2, 1\), expected \[batch, "):
@@ -37,7 +37,7 @@ def test_insert_zeros_errors():
         insert_zeros(jnp.ones((2, 1)), 2)
 
 
-def test_by_hand_a_box_kernel_repeats_every_unit():
+def test_box_kernel_repeats_every_unit():
     x = jnp.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1)
     y = fractionally_strided_conv(x, jnp.ones((2, 2, 1, 1)), padding=0)
     assert y[0, ..., 0].tolist() == [
@@ -48,9 +48,9 @@ def test_by_hand_a_box_kernel_repeats_every_unit():
     ]
 
 
-def test_by_hand_kernel_as_stored_and_transposed():
-    # Stretched: 1 0 10. As stored, w = 1 2 3 slides over 0 0 1 0 10 0 0; transposed,
-    # each input is replaced by w times it: 1 2 3 + (10 20 30 two units further on).
+def test_kernel_as_stored_and_transposed_by_hand():
+    # Stretched: 1 0 10. As stored, w = 1 2 3 slides over 0 0 1 0 10 0 0. Transposed,
+    # each input scales a copy of w: 1 2 3 + (10 20 30 shifted by two units).
     x, w = jnp.array([1.0, 10.0]).reshape(2, 1), jnp.arange(1.0, 4).reshape(3, 1, 1)
     y = fractionally_strided_conv(x, w, padding=0)
     assert y.ravel().tolist() == [3, 2, 1 + 30, 20, 10]
@@ -58,7 +58,7 @@ def test_by_hand_kernel_as_stored_and_transposed():
     assert y.ravel().tolist() == [1, 2, 3 + 10, 20, 30]
 
 
-def test_by_hand_output_padding_adds_units_at_the_end_that_are_computed():
+def test_output_padding_adds_computed_units_at_the_end():
     x, w = jnp.array([1.0, 10.0]).reshape(2, 1), jnp.arange(1.0, 4).reshape(3, 1, 1)
     y = fractionally_strided_conv(x, w, padding=1)
     assert y.ravel().tolist() == [2, 31, 20]
@@ -66,20 +66,20 @@ def test_by_hand_output_padding_adds_units_at_the_end_that_are_computed():
     assert y.ravel().tolist() == [2, 31, 20, 10]
 
 
-def test_by_hand_more_padding_than_kernel_crops():
+def test_more_padding_than_kernel_crops():
     x, w = jnp.array([1.0, 10.0]).reshape(2, 1), jnp.arange(1.0, 4).reshape(3, 1, 1)
     y = fractionally_strided_conv(x, w, padding=((3, 0),))
     assert y.ravel().tolist() == [20, 10]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (3, 5), (64, 48)])
-def test_the_default_doubles_every_size(size):
+def test_default_doubles_every_size(size):
     y = fractionally_strided_conv(jnp.ones((1, *size, 1)), jnp.ones((4, 4, 1, 1)))
     assert y.shape == (1, 2 * size[0], 2 * size[1], 1)
 
 
 def draw(rng):
-    """One random parameter set that has an output: 1-D to 3-D."""
+    """Draws parameters and arrays of a layer with an output, 1-D to 3-D."""
     while True:
         n = rng.choice([1, 1, 1, 2, 2, 3])
         limits = dict(i=(1, 5), k=(1, 5), s=(1, 4), d=(1, 3), p=(0, 4))
@@ -104,7 +104,7 @@ def draw(rng):
     return x, kernel, arrays.normal(size=(batch, *size, c_out)), options
 
 
-def ours(x, kernel, y, options):
+def run_ours(x, kernel, y, options):
     """Value and both gradients for the cotangent y."""
 
     def layer(x, kernel):
@@ -114,7 +114,8 @@ def ours(x, kernel, y, options):
     return value, *gradients(y)
 
 
-def pytorchs(x, kernel, y, options):
+def run_torch(x, kernel, y, options):
+    """Value and both gradients of PyTorch for the cotangent y."""
     import torch
 
     x, kernel = torch.tensor(x, requires_grad=True), torch.tensor(kernel)
@@ -136,7 +137,7 @@ def pytorchs(x, kernel, y, options):
     "seed",
     [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 8))],
 )
-def test_pytorch_in_value_and_both_gradients(seed):
+def test_value_and_gradients_equal_torch(seed):
     pytest.importorskip("torch")
     rng = random.Random(seed)
     sets = [draw(rng) for _ in range(252)]
@@ -146,16 +147,16 @@ def test_pytorch_in_value_and_both_gradients(seed):
         with jax.enable_x64(True):
 
             def all_of(arrays):
-                return [ours(*a, o) for a, o in zip(arrays, options, strict=True)]
+                return [run_ours(*a, o) for a, o in zip(arrays, options, strict=True)]
 
-            program = jax.jit(all_of, compiler_options=QUICK)
+            program = jax.jit(all_of, compiler_options=FAST_COMPILE)
             return jax.device_get(program([arrays for *arrays, _ in sets]))
 
     with ThreadPoolExecutor(2) as pool:
         results = pool.map(compiled, [sets[i : i + 42] for i in range(0, 252, 42)])
         results = [result for part in results for result in part]
     for parameters, result in zip(sets, results, strict=True):
-        for got, expected in zip(result, pytorchs(*parameters), strict=True):
+        for got, expected in zip(result, run_torch(*parameters), strict=True):
             np.testing.assert_allclose(
                 got, expected, rtol=1e-12, atol=1e-12, err_msg=str(parameters[-1])
             )
@@ -163,8 +164,8 @@ def test_pytorch_in_value_and_both_gradients(seed):
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID", 0, 2, ((1, 0), (2, 3))])
 @pytest.mark.parametrize("k, s, d", [(4, 2, 1), (3, 2, 1), (3, 3, 2), (2, 3, 1)])
-def test_transpose_of_the_strided_convolution_of_that_padding(padding, k, s, d):
-    """<conv(y), x> = <y, transpose(x)>, for the size that output_size asks for."""
+def test_layer_is_the_transpose_of_the_strided_convolution(padding, k, s, d):
+    """<conv(y), x> = <y, transpose(x)> for several values of output_size."""
     random = np.random.default_rng(0)
     kernel = random.normal(size=(k, k, 2, 3))
     for size in [(9, 7), (8, 8), (10, 11)]:
@@ -201,7 +202,7 @@ def test_same_multiplies_the_size_by_the_stride():
         assert y.shape == (5 * s, 1)
 
 
-def test_odd_kernel_puts_the_odd_zero_where_the_guide_does():
+def test_odd_zero_of_an_odd_kernel_is_on_the_guide_s_side():
     # k = 3, s = 2, p = 1, a = 1: zeros (1, 2). jax.lax.conv_transpose has (2, 1).
     x, w = (
         jnp.array([1.0, 10.0]).reshape(1, 2, 1),
@@ -232,7 +233,7 @@ def test_default_equals_lax_bit_for_bit():
     np.testing.assert_array_equal(fractionally_strided_conv(x, w), expected)
 
 
-def test_unbatched_is_one_of_a_batch_and_bias_is_added():
+def test_unbatched_input_and_bias():
     x = jax.random.normal(jax.random.key(0), (2, 3, 4, 5, 2))
     w, b = jnp.ones((2, 3, 2, 2, 3)), jnp.arange(3.0)
     batched = fractionally_strided_conv(x, w, b)
@@ -244,8 +245,8 @@ def test_unbatched_is_one_of_a_batch_and_bias_is_added():
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
-def test_narrow_types_accumulate_in_float32(dtype):
-    # 2,304 products of about 1: in bfloat16 a running sum stops growing at 256.
+def test_half_precision_accumulates_in_float32(dtype):
+    # 2,304 products of 1: in bfloat16 a running sum stops at 256.
     x, w = jnp.ones((1, 6, 6, 256), dtype), jnp.ones((6, 6, 256, 1), dtype)
     for lowering in ("zero_insertion", "subpixel"):
         y = fractionally_strided_conv(x, w, padding=2, lowering=lowering)
@@ -253,7 +254,7 @@ def test_narrow_types_accumulate_in_float32(dtype):
         assert y[0, 5, 5, 0] == 9 * 256
 
 
-def test_mixed_types_promote():
+def test_mixed_dtypes_promote():
     y = fractionally_strided_conv(
         jnp.ones((2, 2, 1), jnp.bfloat16), jnp.ones((4, 4, 1, 1), jnp.float32)
     )
@@ -308,7 +309,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("text", ERRORS)
-def test_error_texts(text):
+def test_wrong_arguments_raise_value_error(text):
     with pytest.raises(ValueError, match=text):
         fractionally_strided_conv(**({"x": X, "kernel": KERNEL} | ERRORS[text]))
 
@@ -335,22 +336,21 @@ def test_module_with_transposed_kernel_and_no_bias():
     assert y.shape == (2, 10, 4)
 
 
-def test_module_dtypes():
+def test_module_computes_in_dtype_and_stores_float32():
     layer = FractionallyStridedConv(3, dtype=jnp.bfloat16)
     y, variables = layer.init_with_output(jax.random.key(0), jnp.ones((1, 2, 2, 1)))
     assert y.dtype == jnp.bfloat16
     assert {a.dtype for a in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
 
 
-def test_module_keeps_the_variance_with_relu():
-    """The default initialiser is he-normal for what is left without the zeros."""
+def test_default_initializer_preserves_the_variance_with_relu():
     x = jax.nn.relu(jax.random.normal(jax.random.key(1), (8, 32, 32, 64)))
     y, _ = FractionallyStridedConv(64).init_with_output(jax.random.key(0), x)
     inner = y[:, 2:-2, 2:-2]
     np.testing.assert_allclose((inner**2).mean(), 2 * (x**2).mean(), rtol=0.05)
 
 
-def test_module_errors():
+def test_module_errors_raise_value_error():
     layer = FractionallyStridedConv(6)
     variables = layer.init(jax.random.key(0), jnp.ones((1, 5, 6, 4)))
     with pytest.raises(ValueError, match=r"expected 4 .*jnp.moveaxis\(x, 1, -1\)"):
@@ -363,7 +363,7 @@ def test_module_errors():
             FractionallyStridedConv(**fields).init(jax.random.key(0), X)
 
 
-def test_nnx_by_the_bridge():
+def test_module_works_in_nnx_through_the_bridge():
     from flax import nnx
 
     x = jnp.ones((1, 3, 4, 2))

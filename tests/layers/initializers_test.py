@@ -1,4 +1,4 @@
-"""Initialisers: their variance, interpolation as JAX resizes, equal phases."""
+"""Initializers: variance, interpolation as in jax.image.resize, equal phases."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ KEY = jax.random.key(0)
 
 
 @pytest.mark.parametrize("groups", [1, 2])
-def test_he_normal_counts_what_is_left_without_the_zeros(groups):
+def test_he_normal_has_the_fan_in_without_inserted_zeros(groups):
     shape = (4, 6, 64 // groups, 96)
     kernel = fractionally_strided_he_normal((2, 3))(KEY, shape)
     expected = 2 / (4 / 2 * 6 / 3 * 64 / groups)
@@ -25,13 +25,13 @@ def test_he_normal_counts_what_is_left_without_the_zeros(groups):
     np.testing.assert_allclose(kernel.var(), expected, rtol=0.02)
 
 
-def test_he_normal_in_bfloat16():
+def test_he_normal_returns_bfloat16():
     kernel = fractionally_strided_he_normal((2,))(KEY, (4, 1, 1), jnp.bfloat16)
     assert kernel.dtype == jnp.bfloat16
 
 
 @pytest.mark.parametrize("size", [(5, 7), (8, 6)])
-def test_bilinear_is_resize_away_from_the_border(size):
+def test_bilinear_equals_resize_away_from_the_border(size):
     x = jax.random.normal(KEY, (1, *size, 3))
     kernel = bilinear((2, 2))(None, (4, 4, 3, 3))
     y = fractionally_strided_conv(x, kernel)
@@ -40,14 +40,14 @@ def test_bilinear_is_resize_away_from_the_border(size):
     np.testing.assert_allclose(y[inner], expected[inner], atol=1e-6)
 
 
-def test_bilinear_by_hand():
+def test_bilinear_interpolates_a_ramp():
     ramp = jnp.array([1.0, 2, 3]).reshape(3, 1)
     kernel = bilinear((2,))(None, (4, 1, 1))
     y = fractionally_strided_conv(ramp, kernel)
     assert y.ravel().tolist() == [0.75, 1.25, 1.75, 2.25, 2.75, 2.25]
 
 
-def test_bilinear_channels():
+def test_bilinear_repeats_input_channels():
     kernel = bilinear((3,))(None, (5, 2, 4))
     np.testing.assert_allclose(kernel[:, 0, 0] * 3, [1, 2, 3, 2, 1], rtol=1e-6)
     np.testing.assert_array_equal(kernel[2], np.tile(np.eye(2), 2))

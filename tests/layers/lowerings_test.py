@@ -1,4 +1,4 @@
-"""Every way to compute the layer is the same function, and none ends the process."""
+"""All lowerings compute the same function, and none aborts the process."""
 
 import random
 import re
@@ -14,11 +14,11 @@ from cpcnn_jax.layers import lowerings
 from cpcnn_jax.layers.fractionally_strided import fractionally_strided_conv
 from cpcnn_jax.layers.geometry import Geometry
 
-QUICK = {"xla_backend_optimization_level": 0}  # compiling is all the time it takes
+FAST_COMPILE = {"xla_backend_optimization_level": 0}  # programs run only once
 
 
 def draw(rng):
-    """One random geometry with an output, paddings on each side for themselves."""
+    """Draws arrays and a geometry with an output and asymmetric padding."""
     while True:
         n, groups = rng.choice([1, 1, 2, 2, 3]), rng.choice([1, 1, 2, 3])
         limits = dict(i=(1, 5), k=(1, 5), s=(1, 4), d=(1, 2), low=(-3, 6), high=(-3, 6))
@@ -37,8 +37,8 @@ def draw(rng):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_subpixel_is_zero_insertion_with_its_own_gradients(seed):
-    """Value and gradients: JAX's of the sub-pixel form against those written by us."""
+def test_subpixel_equals_zero_insertion_in_value_and_gradients(seed):
+    """JAX's gradients of `subpixel` are the oracle of our gradients."""
     rng = random.Random(seed)
     sets = [draw(rng) for _ in range(40)]
 
@@ -58,7 +58,8 @@ def test_subpixel_is_zero_insertion_with_its_own_gradients(seed):
     with jax.enable_x64(True):
         geometries = [geometry for _, geometry in sets]
         program = jax.jit(
-            lambda sets: list(map(both, sets, geometries)), compiler_options=QUICK
+            lambda sets: list(map(both, sets, geometries)),
+            compiler_options=FAST_COMPILE,
         )
         results = jax.device_get(program([arrays for arrays, _ in sets]))
     for geometry, pairs in zip(geometries, results, strict=True):
@@ -72,7 +73,7 @@ def inserts_zeros(hlo):
     return set(re.findall(r"lhs_dilate = (.*?\])", hlo)) != {"[1, 1]"}
 
 
-def test_auto_avoids_writing_out_a_widely_dilated_kernel():
+def test_auto_inserts_zeros_for_a_widely_dilated_kernel():
     x, kernel = jnp.ones((1, 4, 4, 2)), jnp.ones((3, 3, 2, 2))
 
     def zeros_inserted(dilation):
@@ -86,7 +87,7 @@ def test_auto_avoids_writing_out_a_widely_dilated_kernel():
 
 
 def test_no_gradient_inserts_zeros():
-    """The slow path of JAX's own gradient is a convolution with lhs_dilation."""
+    """JAX's own gradient is slow because of a convolution with lhs_dilation."""
     x, kernel = jnp.ones((1, 4, 4, 2)), jnp.ones((4, 4, 2, 2))
 
     def loss(x, kernel):
@@ -97,7 +98,7 @@ def test_no_gradient_inserts_zeros():
         text = lowered.lower(lowering_platforms=(platform,)).as_text()
         assert text.count("stablehlo.dot_general") == products
         assert text.count("stablehlo.convolution") == (2 if products else 3)
-        assert inserts_zeros(text) == (platform == "tpu")  # in the value, by "auto"
+        assert inserts_zeros(text) == (platform == "tpu")  # in the value by "auto"
 
 
 CRASHES = """
@@ -112,7 +113,7 @@ def plain(x, w, *, s, p, a, d, inserted=False):
         x, w, (1, 1), pads, s, d, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
 
-def ours(x, w, *, s, p, a, d):
+def layer_with_derivatives(x, w, *, s, p, a, d):
     def layer(x, w):
         return fractionally_strided_conv(
             x, w, strides=s, padding=p, output_padding=a, kernel_dilation=d
@@ -140,8 +141,8 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", ["issue", "small"])
-def test_the_layer_survives_what_aborts_the_plain_call(case):
-    """docs/xla-crash.md; once XLA is repaired the last lines fail: drop the guard."""
+def test_layer_survives_where_the_plain_call_aborts(case):
+    """If the last lines fail, XLA is repaired: remove the guard (docs/xla-crash.md)."""
 
     def run(code):
         code = f"{CRASHES}\narrays, options = CASES[{case!r}]\n{code}"
@@ -150,8 +151,9 @@ def test_the_layer_survives_what_aborts_the_plain_call(case):
         )
 
     survived = run(
-        "y, expected = ours(*arrays, **options), plain(*arrays, **options, "
-        "inserted=True)\nprint(y.shape == expected.shape, abs(y - expected).max())"
+        "y = layer_with_derivatives(*arrays, **options)\n"
+        "expected = plain(*arrays, **options, inserted=True)\n"
+        "print(y.shape == expected.shape, abs(y - expected).max())"
     )
     assert survived.returncode == 0, survived.stderr
     same_shape, difference = survived.stdout.split()

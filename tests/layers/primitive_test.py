@@ -1,4 +1,4 @@
-"""Transformations of the layer equal those of the plain convolution that defines it."""
+"""Transformations of the primitive against those of the plain convolution."""
 
 import functools
 
@@ -16,7 +16,7 @@ GEOMETRY = Geometry((3, 2), (2, 3), ((2, 2), (1, 3)), (1, 2), groups=2)
 
 
 def _geometry(x, kernel):
-    """In groups where the kernel is so, in one otherwise."""
+    """Geometry with the groups of the arrays."""
     return GEOMETRY._replace(groups=x.shape[-1] // kernel.shape[-2])
 
 
@@ -61,7 +61,7 @@ def reverse_over_reverse(layer):
     return jax.grad(projected, (0, 1))
 
 
-def rematerialised(layer):
+def rematerialized(layer):
     return slope(jax.checkpoint(layer))
 
 
@@ -84,7 +84,7 @@ TRANSFORMATIONS = {
     "grad": slope,
     "hessian-vector product, forward over reverse": forward_over_reverse,
     "hessian-vector product, reverse over reverse": reverse_over_reverse,
-    "remat": rematerialised,
+    "remat": rematerialized,
     "vmap over x": functools.partial(mapped, 0, None),
     "vmap over x, inner axis": functools.partial(mapped, 2, None),
     "vmap over kernels": functools.partial(mapped, None, 0),
@@ -107,24 +107,23 @@ def assert_close(got, expected):
 
 
 @pytest.mark.parametrize("name", TRANSFORMATIONS)
-def test_transformation(name, arrays):
+def test_transformation_equals_that_of_the_definition(name, arrays):
     transformation = TRANSFORMATIONS[name]
     got = jax.jit(transformation(ours))(*arrays)
     assert_close(got, jax.jit(transformation(plain))(*arrays))
 
 
-def test_hessian(arrays):
-    """The layer is linear in its kernel, the loss is not."""
+def test_hessian_of_a_nonlinear_loss(arrays):
     x, w = arrays
     geometry = GEOMETRY._replace(kernel_size=(2, 2), groups=1)
     x, w = x[:1, :2, :2, :2], w[:2, :, :, :2]
 
-    def of(layer):
+    def hessian(layer):
         return jax.jit(jax.hessian(lambda w: jnp.sin(layer(x, w, geometry)).sum()))(w)
 
     assert_close(
-        of(primitive.convolve),
-        of(functools.partial(lowerings.zero_insertion, precision=None)),
+        hessian(primitive.convolve),
+        hessian(functools.partial(lowerings.zero_insertion, precision=None)),
     )
 
 
@@ -134,14 +133,14 @@ def test_forward_and_reverse_jacobians_agree(arrays):
     assert_close(forward, reverse)
 
 
-def test_without_jit_and_under_disable_jit(arrays):
+def test_gradients_without_jit_and_with_disable_jit(arrays):
     expected = jax.jit(slope(plain))(*arrays)
     assert_close(slope(ours)(*arrays), expected)
     with jax.disable_jit():
         assert_close(slope(ours)(*arrays), expected)
 
 
-def test_pmap(arrays):
+def test_gradients_in_pmap(arrays):
     x, w = arrays
     got = jax.pmap(slope(ours), in_axes=(0, None))(x[:, None], w)
     assert_close(got, jax.vmap(slope(plain), (0, None))(x[:, None], w))
@@ -149,7 +148,7 @@ def test_pmap(arrays):
 
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=str)
-def test_sharded_batch(kind, groups, arrays):
+def test_gradients_of_a_sharded_batch(kind, groups, arrays):
     mesh = jax.make_mesh((8,), ("batch",), axis_types=(kind,))
     x, w = arrays
     x = x[..., : groups * w.shape[2]]
@@ -163,7 +162,7 @@ def test_sharded_batch(kind, groups, arrays):
 
 
 @pytest.mark.parametrize("check_vma", [False, True])
-def test_shard_map(check_vma, arrays):
+def test_gradients_of_shard_map(check_vma, arrays):
     mesh = jax.make_mesh((8,), ("batch",), axis_types=(AxisType.Auto,))
 
     def total(x, w):
@@ -175,7 +174,7 @@ def test_shard_map(check_vma, arrays):
     assert_close(jax.grad(mapped, (0, 1))(*arrays), slope(plain)(*arrays))
 
 
-def test_export_with_any_batch_and_size(arrays):
+def test_export_with_symbolic_batch_and_size(arrays):
     from jax import export
 
     x, w = arrays
@@ -188,7 +187,7 @@ def test_export_with_any_batch_and_size(arrays):
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
-def test_narrow_gradients(dtype):
+def test_half_precision_gradients(dtype):
     x = jax.random.normal(jax.random.key(0), (2, 3, 4, 4))
     w = jax.random.normal(jax.random.key(1), (3, 2, 2, 6))
 

@@ -40,7 +40,7 @@ def test_config_and_environment_are_written(tmp_path):
     workdir.claim_workdir(tmp_path / "a" / "b", Experiment(seed=7))
     written = json.loads((tmp_path / "a" / "b" / "config.json").read_text())
     assert written["seed"] == 7
-    assert written["model"]["columns"][0][0] == [16, 9]
+    assert written["model"]["dme_columns"][0][0] == [16, 9]
     record = json.loads((tmp_path / "a" / "b" / "environment.json").read_text())
     assert set(record) == {"commit", "python", "platform", "devices", "packages"}
 
@@ -108,7 +108,7 @@ def test_another_data_root_is_the_same_experiment(tmp_path):
     workdir.claim_workdir(folder, Experiment(data=config.ShanghaiTech(root="b")))
     with pytest.raises(ValueError, match="config.data.part was A, now B"):
         workdir.claim_workdir(folder, Experiment(data=config.ShanghaiTech(part="B")))
-    with pytest.raises(ValueError, match="data.kind was ShanghaiTech, now Crowd"):
+    with pytest.raises(ValueError, match="data.kind was ShanghaiTech, now Synthetic"):
         workdir.claim_workdir(folder, Experiment())
 
 

@@ -1,13 +1,13 @@
-"""Transposed convolutions of other libraries, to ours and back.
+"""Converters between the transposed convolutions of other libraries and ours.
 
-`from_X(weight, bias, **X's own arguments)` returns `(params, options)`: what
-`FractionallyStridedConv` stores, and what it and `fractionally_strided_conv` are
-called with. `to_X(params, **options)` returns `(weights, arguments)` for X, so that
-`from_X(**weights, **arguments)` is the way back. Arrays are NumPy arrays on both sides
-and no other library is imported.
+`from_X(weight, bias, **arguments of X)` returns `(params, options)`: parameters of
+`FractionallyStridedConv`, and arguments for it and `fractionally_strided_conv`.
+`to_X(params, **options)` returns `(weights, arguments)` for X, and
+`from_X(**weights, **arguments)` is its inverse. Arrays are NumPy arrays on both sides;
+no other library is imported.
 
-PyTorch, Keras and ONNX store the kernel of the forward convolution and flip it; ours
-are stored as they meet the stretched input. X's defaults are the defaults here.
+PyTorch, Keras and ONNX store the kernel of the forward convolution and flip it. Ours is
+stored as it meets the stretched input. Defaults are those of X.
 """
 
 from cpcnn_jax.layers.converters.flax import from_flax, to_flax

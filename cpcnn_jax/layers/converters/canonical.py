@@ -1,40 +1,41 @@
-"""The form that all converters go through: our kernel and our geometry, in NumPy."""
+"""Common form of all converters: our kernel and our geometry, in NumPy."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cpcnn_jax.layers.geometry import Geometry, resolve
+from cpcnn_jax.layers.geometry import Geometry, Padding, resolve
 from cpcnn_jax.layers.lowerings import adjoint_kernel
 
 Params = dict[str, np.ndarray]
 Options = dict[str, Any]
 
 
-def named(**arrays: ArrayLike | None) -> Params:
-    """Return the arrays that are there, by their names."""
+def pack(**arrays: ArrayLike | None) -> Params:
+    """Returns a dict of the arrays that are not None, by name."""
     return {name: np.asarray(a) for name, a in arrays.items() if a is not None}
 
 
-def canonical(
+def to_canonical(
     params: Params,
     *,
-    strides=2,
-    padding=1,
-    output_padding=0,
-    kernel_dilation=1,
-    feature_group_count=1,
-    transpose_kernel=False,
+    strides: int | Sequence[int] = 2,
+    padding: Padding = 1,
+    output_padding: int | Sequence[int] = 0,
+    kernel_dilation: int | Sequence[int] = 1,
+    feature_group_count: int = 1,
+    transpose_kernel: bool = False,
 ) -> tuple[np.ndarray, Geometry]:
-    """Return the kernel `[*k, C_in / groups, C_out]` and the geometry."""
+    """Returns the kernel `[*k, C_in / groups, C_out]` and the geometry of a layer."""
     kernel = np.asarray(params["kernel"])
     if transpose_kernel:
         kernel = adjoint_kernel(kernel, feature_group_count)
     k = kernel.shape[:-2]
-    anything = (2**20,) * len(k)  # the geometry of large enough inputs is the same
+    large = (2**20,) * len(k)  # all large enough inputs have the same geometry
     return kernel, resolve(
-        anything,
+        large,
         k,
         strides=strides,
         padding=padding,
@@ -44,9 +45,9 @@ def canonical(
     )
 
 
-def ungrouped(geometry: Geometry, whose: str) -> None:
-    """Raise ValueError if there are feature groups, which `whose` layer has not."""
+def check_one_group(geometry: Geometry, target: str) -> None:
+    """Raises ValueError if there are feature groups, which `target` does not have."""
     if geometry.groups > 1:
         raise ValueError(
-            f"feature_group_count: got {geometry.groups}, expected 1 for {whose}"
+            f"feature_group_count: got {geometry.groups}, expected 1 for {target}"
         )

@@ -1,6 +1,7 @@
-"""`flax.linen.ConvTranspose`: our kernel, and padding of the stretched input."""
+"""Converter of `flax.linen.ConvTranspose`: our kernel, padding after stretching."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,9 +10,9 @@ from cpcnn_jax.layers.arithmetic import effective_kernel, effective_padding
 from cpcnn_jax.layers.converters.canonical import (
     Options,
     Params,
-    canonical,
-    named,
-    ungrouped,
+    check_one_group,
+    pack,
+    to_canonical,
 )
 from cpcnn_jax.layers.geometry import Padding, per_axis
 from cpcnn_jax.layers.lowerings import adjoint_kernel
@@ -26,22 +27,22 @@ def from_flax(
     kernel_dilation: int | Sequence[int] | None = None,
     transpose_kernel: bool = False,
 ) -> tuple[Params, Options]:
-    """Convert a `flax.linen.ConvTranspose`, whose padding is of the stretched input.
+    """Converts a `flax.linen.ConvTranspose`, which pads the stretched input.
 
     Args:
       kernel: `[*k, C_in, C_out]`, or `[*k, C_out, C_in]` with transpose_kernel.
       bias: `[C_out]` or None.
-      strides, padding, kernel_dilation, transpose_kernel: as Flax has them.
+      strides, padding, kernel_dilation, transpose_kernel: Flax's fields.
 
     Returns:
-      (params, options).
+      (params, options): {kernel, bias}, {strides, padding, kernel_dilation}.
 
     Raises:
-      ValueError: padding "CIRCULAR", which inserts no zeros at the border.
+      ValueError: padding "CIRCULAR", which does not pad with zeros.
 
     Example:
       >>> params, options = from_flax(np.ones((3, 1, 1)), strides=(2,))
-      >>> options["padding"]  # for odd k the odd zero is on the guide's other side
+      >>> options["padding"]  # for odd k the guide has the odd zero on the other side
       ((0, 1),)
     """
     kernel = np.asarray(kernel)
@@ -56,32 +57,32 @@ def from_flax(
         raise ValueError(f"padding: got {padding!r}, expected 'SAME', 'VALID' or pads")
     else:
         values = [padding] * len(k) if isinstance(padding, int) else padding
-        pads = [(p, p) if isinstance(p, int) else tuple(p) for p in values]
+        pads = [(p, p) if isinstance(p, int) else (p[0], p[1]) for p in values]
     if transpose_kernel:
         kernel = adjoint_kernel(kernel, 1)
-    return named(kernel=kernel, bias=bias), dict(
+    return pack(kernel=kernel, bias=bias), dict(
         strides=s,
         padding=tuple(map(effective_padding, extents, pads)),
         kernel_dilation=d,
     )
 
 
-def to_flax(params: Params, **options) -> tuple[Params, Options]:
-    """Convert to the parameters and fields of a `flax.linen.ConvTranspose`.
+def to_flax(params: Params, **options: Any) -> tuple[Params, Options]:
+    """Converts to the parameters and fields of a `flax.linen.ConvTranspose`.
 
     Args:
       params: kernel, and bias if there is one.
-      **options: of `fractionally_strided_conv`, with one group.
+      **options: arguments of `fractionally_strided_conv`, with one group.
 
     Returns:
       ({kernel, bias}, {kernel_size, strides, padding, kernel_dilation}).
 
     Raises:
-      ValueError: feature groups, which Flax's layer has not.
+      ValueError: feature groups, which Flax's layer does not have.
     """
-    kernel, geometry = canonical(params, **options)
-    ungrouped(geometry, "flax.linen.ConvTranspose")
-    return named(kernel=kernel, bias=params.get("bias")), dict(
+    kernel, geometry = to_canonical(params, **options)
+    check_one_group(geometry, "flax.linen.ConvTranspose")
+    return pack(kernel=kernel, bias=params.get("bias")), dict(
         kernel_size=geometry.kernel_size,
         strides=geometry.strides,
         padding=geometry.pads,
@@ -90,7 +91,7 @@ def to_flax(params: Params, **options) -> tuple[Params, Options]:
 
 
 def _flax_pads(extent: int, s: int, padding: str) -> tuple[int, int]:
-    """Zeros around the stretched input, as `jax.lax.conv_transpose` counts them."""
+    """Returns the zeros around the stretched input, as `jax.lax.conv_transpose`."""
     if padding == "VALID":
         return extent - 1, max(extent, s) - 1
     total = extent + s - 2

@@ -1,6 +1,7 @@
-"""Keras 3 `Conv1DTranspose`, 2D and 3D: the forward kernel, padding by name."""
+"""Converter of Keras 3 `Conv1DTranspose`, 2D and 3D: padding by name."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,9 +10,9 @@ from cpcnn_jax.layers.arithmetic import effective_kernel, effective_padding
 from cpcnn_jax.layers.converters.canonical import (
     Options,
     Params,
-    canonical,
-    named,
-    ungrouped,
+    check_one_group,
+    pack,
+    to_canonical,
 )
 from cpcnn_jax.layers.geometry import Geometry, per_axis
 from cpcnn_jax.layers.lowerings import adjoint_kernel
@@ -26,15 +27,15 @@ def from_keras(
     output_padding: int | Sequence[int] | None = None,
     dilation_rate: int | Sequence[int] = 1,
 ) -> tuple[Params, Options]:
-    """Convert a Keras 3 `Conv1DTranspose`, 2D or 3D (channels last).
+    """Converts a Keras 3 `Conv1DTranspose`, 2D or 3D (channels last).
 
     Args:
       kernel: `[*k, C_out, C_in]`.
       bias: `[C_out]` or None.
-      strides, padding, output_padding, dilation_rate: as Keras has them.
+      strides, padding, output_padding, dilation_rate: Keras's arguments.
 
     Returns:
-      (params, options).
+      (params, options): {kernel, bias}, {strides, padding, kernel_dilation}.
 
     Raises:
       ValueError: padding is neither "valid" nor "same".
@@ -45,37 +46,37 @@ def from_keras(
         raise ValueError(f"padding: got {padding!r}, expected 'valid' or 'same'")
     s = per_axis("strides", strides, len(k))
     d = per_axis("dilation_rate", dilation_rate, len(k))
-    extra = (None,) * len(k)
+    extra: tuple[int | None, ...] = (None,) * len(k)
     if output_padding is not None:
         extra = per_axis("output_padding", output_padding, len(k), minimum=0)
     extents = [effective_kernel(*axis) for axis in zip(k, d, strict=True)]
     axes = zip(extents, s, extra, strict=True)
-    pads = [_keras_pads(*axis, padding) for axis in axes]
-    return named(kernel=adjoint_kernel(kernel, 1), bias=bias), dict(
+    pads = [_stretched_pads(*axis, padding) for axis in axes]
+    return pack(kernel=adjoint_kernel(kernel, 1), bias=bias), dict(
         strides=s,
         padding=tuple(map(effective_padding, extents, pads)),
         kernel_dilation=d,
     )
 
 
-def to_keras(params: Params, **options) -> tuple[Params, Options]:
-    """Convert to the weights and arguments of a Keras 3 transposed convolution.
+def to_keras(params: Params, **options: Any) -> tuple[Params, Options]:
+    """Converts to the weights and arguments of a Keras 3 transposed convolution.
 
     Args:
       params: kernel, and bias if there is one.
-      **options: of `fractionally_strided_conv`, with one group.
+      **options: arguments of `fractionally_strided_conv`, with one group.
 
     Returns:
       ({kernel, bias}, {kernel_size, strides, padding, output_padding, dilation_rate}).
 
     Raises:
-      ValueError: feature groups, or padding that Keras has no words for.
+      ValueError: feature groups, or padding that Keras cannot express.
     """
-    kernel, geometry = canonical(params, **options)
-    ungrouped(geometry, "a Keras transposed convolution")
-    padding, extra = _keras_words(geometry)
+    kernel, geometry = to_canonical(params, **options)
+    check_one_group(geometry, "a Keras transposed convolution")
+    padding, extra = _padding_arguments(geometry)
     stored = adjoint_kernel(kernel, 1)
-    return named(kernel=stored, bias=params.get("bias")), dict(
+    return pack(kernel=stored, bias=params.get("bias")), dict(
         kernel_size=geometry.kernel_size,
         strides=geometry.strides,
         padding=padding,
@@ -84,8 +85,10 @@ def to_keras(params: Params, **options) -> tuple[Params, Options]:
     )
 
 
-def _keras_pads(extent: int, s: int, extra: int | None, padding: str):
-    """Zeros around the stretched input, as Keras counts them; extra: output padding."""
+def _stretched_pads(
+    extent: int, s: int, extra: int | None, padding: str
+) -> tuple[int, int]:
+    """Returns Keras's zeros around the stretched input; extra is its output padding."""
     if padding == "valid":
         extra = max(extent, s) - extent if extra is None else extra
         return extent - 1, extent - 1 + extra
@@ -94,16 +97,15 @@ def _keras_pads(extent: int, s: int, extra: int | None, padding: str):
     return low, total - low
 
 
-def _keras_words(geometry: Geometry) -> tuple[str, tuple[int, ...] | None]:
-    """Keras's padding and output_padding for the zeros around the stretched input."""
-    axes = zip(geometry.kernel_size, geometry.dilation, strict=True)
-    extents = [effective_kernel(*axis) for axis in axes]
+def _padding_arguments(geometry: Geometry) -> tuple[str, tuple[int, ...] | None]:
+    """Returns padding and output_padding that give the geometry's zeros."""
+    extents = map(effective_kernel, geometry.kernel_size, geometry.dilation)
     axes = list(zip(extents, geometry.strides, geometry.pads, strict=True))
     for padding in ("same", "valid"):
-        if all(_keras_pads(k, s, None, padding) == pads for k, s, pads in axes):
+        if all(_stretched_pads(k, s, None, padding) == pads for k, s, pads in axes):
             return padding, None
         fitting = [
-            [a for a in range(s) if _keras_pads(k, s, a, padding) == pads]
+            [a for a in range(s) if _stretched_pads(k, s, a, padding) == pads]
             for k, s, pads in axes
         ]
         if all(fitting):

@@ -1,12 +1,13 @@
-"""The ONNX operator ConvTranspose: PyTorch's kernel, and four ways to say padding."""
+"""Converter of the ONNX operator ConvTranspose: PyTorch's kernel, padding four ways."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cpcnn_jax.layers.arithmetic import effective_kernel
-from cpcnn_jax.layers.converters.canonical import Options, Params, canonical, named
+from cpcnn_jax.layers.converters.canonical import Options, Params, pack, to_canonical
 from cpcnn_jax.layers.converters.torch import from_torch
 from cpcnn_jax.layers.lowerings import adjoint_kernel
 
@@ -25,16 +26,17 @@ def from_onnx(
     pads: Sequence[int] | None = None,
     strides: Sequence[int] | None = None,
 ) -> tuple[Params, Options]:
-    """Convert an ONNX ConvTranspose node.
+    """Converts an ONNX ConvTranspose node.
 
     Args:
       W: `[C_in, C_out / group, *k]`.
       B: `[C_out]` or None.
-      input_size: spatial size of X; needed with output_shape only.
-      auto_pad ... strides: the node's attributes (str, not bytes).
+      input_size: spatial size of X; used with output_shape only.
+      auto_pad, dilations, group, kernel_shape, output_padding, output_shape, pads,
+        strides: the node's attributes (str, not bytes).
 
     Returns:
-      (params, options).
+      (params, options): those of `from_torch`.
 
     Raises:
       ValueError: kernel_shape is not W's, an unknown auto_pad, or output_shape
@@ -51,9 +53,11 @@ def from_onnx(
         if input_size is None:
             raise ValueError("got output_shape, expected input_size with it")
         sizes = zip(s, input_size, output_shape, strict=True)
-        padding = _total(auto_pad, k, s, a, d, [s_ * i - o for s_, i, o in sizes])
+        padding = _padding_by_total(
+            auto_pad, k, s, a, d, [s_ * i - o for s_, i, o in sizes]
+        )
     elif auto_pad in ("SAME_UPPER", "SAME_LOWER"):
-        padding = _total(auto_pad, k, s, a, d, (0,) * len(k))
+        padding = _padding_by_total(auto_pad, k, s, a, d, (0,) * len(k))
     elif auto_pad in ("NOTSET", "VALID"):
         pads = tuple(pads or (0,) * 2 * len(k))
         padding = tuple(zip(pads[: len(k)], pads[len(k) :], strict=True))
@@ -63,54 +67,48 @@ def from_onnx(
             "VALID"
         )
     return from_torch(
-        W,
-        B,
-        stride=s,
-        padding=padding,
-        output_padding=a,
-        groups=group,
-        dilation=d,
+        W, B, stride=s, padding=padding, output_padding=a, groups=group, dilation=d
     )
 
 
-def to_onnx(params: Params, **options) -> tuple[Params, Options]:
-    """Convert to the inputs W, B and the attributes of an ONNX ConvTranspose node.
+def to_onnx(params: Params, **options: Any) -> tuple[Params, Options]:
+    """Converts to the inputs W, B and the attributes of an ONNX ConvTranspose node.
 
     Args:
       params: kernel, and bias if there is one.
-      **options: of `fractionally_strided_conv`.
+      **options: arguments of `fractionally_strided_conv`.
 
     Returns:
       ({W, B}, attributes), with explicit pads.
 
     Raises:
-      ValueError: padding that ONNX has no words for.
+      ValueError: padding that ONNX cannot express.
     """
-    kernel, geometry = canonical(params, **options)
+    kernel, geometry = to_canonical(params, **options)
     padding = []
     axes = zip(geometry.forward_pads, geometry.strides, geometry.dilation, strict=True)
     for (low, high), s, d in axes:
-        a = max(0, -high)  # ONNX pads are not negative; output padding makes up for it
+        a = max(0, -high)  # ONNX pads are not negative; output padding adds units
         if low < 0 or a >= max(s, d):
             raise ValueError(
                 f"padding: got ({low}, {high}), expected low >= 0 and high > "
                 f"{-max(s, d)} for ONNX"
             )
         padding.append((low, high + a, a))
-    low, high, extra = zip(*padding, strict=True)
+    lows, highs, extra = zip(*padding, strict=True)
     weight = np.moveaxis(adjoint_kernel(kernel, geometry.groups), (-2, -1), (1, 0))
-    return named(W=weight, B=params.get("bias")), dict(
+    return pack(W=weight, B=params.get("bias")), dict(
         dilations=list(geometry.dilation),
         group=geometry.groups,
         kernel_shape=list(geometry.kernel_size),
         output_padding=list(extra),
-        pads=[*low, *high],
+        pads=[*lows, *highs],
         strides=list(geometry.strides),
     )
 
 
-def _total(auto_pad, kernel_size, strides, extra, dilation, missing):
-    """Padding in all, k' + a - s + (s i - output size), divided as auto_pad says."""
+def _padding_by_total(auto_pad, kernel_size, strides, extra, dilation, missing):
+    """Divides the total padding, k' + a - s + (s i - output size), by auto_pad."""
     padding = []
     axes = zip(kernel_size, strides, extra, dilation, missing, strict=True)
     for k, s, a, d, rest in axes:
