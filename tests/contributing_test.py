@@ -92,6 +92,15 @@ def test_every_block_of_code_belongs_to_an_instruction():
     assert [*sections()] == ["A network", "A loss", "A data set", "An experiment"]
 
 
+def test_instructions_name_lines_that_exist():
+    for step in STEP.finditer((ROOT / "CONTRIBUTING.md").read_text()):
+        if step["file"]:
+            lines = (ROOT / step["file"]).read_text().splitlines()
+            assert lines.count(step["line"]) == 1, step["line"]
+        elif step["new"]:
+            assert not (ROOT / step["new"]).exists()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("title", sections())
 def test_instructions_work(title, copy):
