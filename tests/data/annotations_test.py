@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import PurePath
 
 import numpy as np
 import pytest
@@ -28,7 +29,8 @@ def read_error(tmp_path, content, name="file"):
 
 
 def check(heads, expected):
-    """Compares names, points and sizes with {name: (points, size)}."""
+    """Compares names, points and sizes with {name without folder: (points, size)}."""
+    heads = {PurePath(name).stem: value for name, value in heads.items()}
     assert heads.keys() == expected.keys()
     for name, (points, size) in expected.items():
         assert heads[name].points.dtype == np.float32
@@ -113,23 +115,28 @@ def test_csv_of_an_image_without_heads(tmp_path):
 
 
 def test_csv_of_one_image_has_its_name(tmp_path):
-    expected = {"IMG.1": ([[1, 2]], None)}
-    check(read(tmp_path, b"\xef\xbb\xbfx,y\r\n1,2\r\n", "IMG.1.csv"), expected)
+    heads = read(tmp_path, b"\xef\xbb\xbfx,y\r\n1,2\r\n", "IMG.1.csv")
+    assert heads["./IMG.1"].points.tolist() == [[1, 2]]
 
 
 @pytest.mark.parametrize(
     "text, reason",
     [
-        ("", "it has no columns x and y; supported are CSV whose first"),
-        ("1,2\n3,4\n", "no columns x and y; supported are CSV"),
-        ("x;y\n1;2\n", "it has no columns x and y"),
-        (b"\x00\xff\xfe\x80" * 9, "it has no columns x and y"),
-        ("x,y\n1,2\n3\n", "line 3: x='3', y=None are not two numbers"),
-        ("x,y\n,\n", "line 2: x='', y='' are not two numbers"),
+        ("", "it has no columns x and y; its first line is ''; supported"),
+        ("1,2\n3,4\n", "x and y; its first line is '1,2'; supported are CSV"),
+        ("x|y\n1|2\n", "it has no columns x and y; its first line is 'x|y'"),
+        (b"\x00\xff\xfe\x80" * 9, "line 1 is not UTF-8: save the file as UTF-8"),
+        ("x,y\n1,2\n3\n", "line 3: x='3', y='' are not two numbers"),
+        ("x,y\n12,5,30\n", "line 2: 3 values for 2 columns: ['12', '5', '30']"),
+        ("\nx,y\n1;5\n", "line 3: x='1;5', y='' are not two numbers"),
+        ("x,y,X\n1,2,3\n", "line 1: two of the columns have the name x"),
+        ("file,path,x,y\na,b,1,2\n", "both file and path may name the image"),
+        ("photo,x,y\na.jpg,1,2\n", "line 2: no column image, but a.jpg"),
+        ("image,x,y\n,1,2\n", "line 2: the image of these x and y has no name"),
         ("image,x,y\na.jpg,1,two\n", "line 2: x='1', y='two' are not two numbers"),
         ("image,x,y\na.jpg,1,\n", "line 2: x='1', y='' are not two numbers"),
-        ("image,x,y\na/b.jpg,1,2\nc/b.jpg,1,2\n", "it lists two images named b"),
-        ("x,y\n" + '"' + "1" * 200_000, "line 1: field larger than field limit"),
+        ("image,x,y\na/b.jpg,1,2\na\\b.jpg,1,2\n", "it lists two images named a/b"),
+        ("x,y\n" + '"' + "1" * 200_000, "line 2: field larger than field limit"),
     ],
 )
 def test_invalid_csv_raises_value_error(text, reason, tmp_path):
@@ -194,7 +201,8 @@ def test_coco_annotation_without_head_raises_value_error(annotation, reason, tmp
 
 def test_two_coco_images_of_one_name_raise_value_error(tmp_path):
     tree = coco([], file_name="IMG_2.png")
-    assert "two of its images have one file_name" in read_error(tmp_path, tree)
+    expected = "two of its images have the file_name IMG_2.png"
+    assert expected in read_error(tmp_path, tree)
 
 
 def test_via_shapes(tmp_path):
@@ -246,7 +254,7 @@ def test_cvat_shape_without_center_raises_value_error(shape, tmp_path):
         ("<annotations></annotations>", "this XML holds no <image>; supported are"),
         ("<html><image/></html>", "this XML holds no <image>; supported are"),
         ("<annotations><track/></annotations>", "export 'CVAT for images'"),
-        (CVAT.format(shapes="").replace("IMG_2", "day1/IMG_1"), "have one name"),
+        (CVAT.format(shapes="").replace("IMG_2", "day1/IMG_1"), "have the name day1"),
         (CVAT.format(shapes=POINTS).replace("1.50,2.25", "1.50"), "inhomogeneous"),
         (CVAT.format(shapes="").replace("width=", "w="), "damaged (KeyError: 'width"),
     ],
@@ -298,16 +306,16 @@ def test_dot_map_points_are_the_centers_of_dots(mode, color, tmp_path):
     if mode == "P":
         image.putpalette([0, 0, 0, 9, 9, 9, 1, 1, 1, 0, 200, 0])
     heads = read(tmp_path, png(image), "IMG_1_dots.png")
-    points = heads["IMG_1"].points
-    by_x = heads["IMG_1"]._replace(points=points[np.argsort(points[:, 0])])
+    points = heads["./IMG_1"].points
+    by_x = heads["./IMG_1"]._replace(points=points[np.argsort(points[:, 0])])
     expected = [[0, 0], [20.5, 10.5], [40, 20], [63, 47]]
-    check(heads | {"IMG_1": by_x}, {"IMG_1": (expected, (64, 48))})
+    check({"IMG_1.png": by_x}, {"IMG_1": (expected, (64, 48))})
 
 
 def test_empty_and_invalid_dot_maps(tmp_path):
     empty = png(Image.new("RGBA", (64, 48), (255, 255, 255, 0)))
     for name in ("a.1_dots.png", "a.1_dots.PNG"):
-        check(read(tmp_path, empty, name), {"a.1": ([], (64, 48))})
+        assert read(tmp_path, empty, name)["./a.1"].points.shape == (0, 2)
     white = png(Image.new("L", (64, 48), 255))
     assert "more than half of it is not black" in read_error(tmp_path, white)
     text = read_error(tmp_path, white[:60])
@@ -336,7 +344,7 @@ def test_invalid_json_raises_value_error(tree, reason, tmp_path):
 def test_coordinates_that_are_not_finite_are_kept(tmp_path):
     shape = '{"shape_type": "point", "points": [[NaN, 1e999]]}'
     heads = read(tmp_path, f'{{"shapes": [{shape}], "imagePath": "a.jpg"}}')
-    np.testing.assert_array_equal(heads["a"].points, [[np.nan, np.inf]])
+    np.testing.assert_array_equal(heads["./a.jpg"].points, [[np.nan, np.inf]])
     assert np.isinf(heads_lib.make_heads([(1e300, 1)]).points[0, 0])
 
 

@@ -63,14 +63,14 @@ class Builder(  # type: ignore[call-arg]  # tfds is loaded lazily, without types
 
     def example(self, item: annotated_image.AnnotatedImage) -> dict[str, Any]:
         """Reads and checks one image and its annotation."""
-        image, annotation, read, _ = item
+        image, annotation, read = item[:3]
         assert read is not None  # check_files refuses such an item
         header = readers.check_image(image)
         points = readers.as_points(read(annotation), annotation)
         if annotated_image.is_turned(item, points, header):
             raise ValueError(f"{image}: {annotated_image.TURNED % header.orientation}.")
         points = readers.keep_inside(points, header.shape, annotation)
-        return {"image": image, "points": points, "name": image.stem}
+        return {"image": image, "points": points, "name": item.name or image.stem}
 
     def _info(self):
         return tfds.core.DatasetInfo(
@@ -92,8 +92,8 @@ class Builder(  # type: ignore[call-arg]  # tfds is loaded lazily, without types
 
     def _generate_examples(self, split, samples):
         count = 0
-        for item, example in self._valid(split, samples, self.example):
-            yield item.image.stem, example
+        for _, example in self._valid(split, samples, self.example):
+            yield example["name"], example
             count += 1
         if not count:
             reasons = self.info.metadata["skipped"].get(split, ["it holds none."])

@@ -215,18 +215,24 @@ def test_split_with_all_images_skipped_raises_value_error(root):
     assert f"{root}/test/IMG_3.jpg has no annotation" in text
 
 
-def test_two_images_of_one_name_are_invalid(root):
+def test_two_images_of_one_name_have_their_own_heads(root):
     second = write_image(root / "train" / "more" / "IMG_1.png")
-    expected = f"{second} has the name of {root}/train/IMG_1.jpg: rename one."
-    assert error_of(root) == expected
-    assert open_folder(root, on_invalid="skip").skipped == (expected,)
+    assert error_of(root).startswith(f"{second} has no annotation: ")
+    write_csv(second.with_suffix(".csv"), (7, 8))
+    dataset = open_folder(root)
+    points = {n: p.tolist() for n, p in zip(dataset.names, dataset.points, strict=True)}
+    assert points["IMG_1.jpg"] == [[1, 10]]
+    assert points["more/IMG_1"] == [[7, 8]]
 
 
 def test_annotation_of_an_image_in_both_splits_is_ambiguous(root):
     write_image(root / "test" / "IMG_1.jpg")
     (root / "train" / "IMG_1.csv").unlink()
     (root / "heads.csv").write_text("image,x,y\nIMG_1.jpg,1,2\n")
-    expected = f"{root}/heads.csv annotates IMG_1, which is in train and in test."
+    expected = (
+        f"{root}/heads.csv annotates IMG_1.jpg, which may be {root}/test/IMG_1.jpg or "
+        f"{root}/train/IMG_1.jpg: write its folder and suffix, or rename one."
+    )
     assert error_of(root) == expected
 
 
