@@ -44,6 +44,8 @@ def check_files(sample: AnnotatedImage, check: Callable[[Path], Path]) -> None:
     check(image)
     if isinstance(annotation, Path):
         check(annotation)
+    if image.is_dir():
+        raise ValueError(f"{image} is a folder that cannot be read.")
     if not image.is_file():
         raise ValueError(f"{image} is missing.")
     if read is None or (isinstance(annotation, Path) and not annotation.is_file()):

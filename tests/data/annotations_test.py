@@ -351,3 +351,151 @@ def test_coordinates_that_are_not_finite_are_kept(tmp_path):
 def test_missing_file_is_named_in_the_error(tmp_path):
     with pytest.raises(ValueError, match=f"{tmp_path}/none is damaged .FileNotFound"):
         annotations.read(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X,Y\n12.5,30\n",
+        "x, y\n12.5, 30\n",
+        '"x","y"\n"12.5","30"\n',
+        "x;y\n12,5;30\n",
+        "sep=;\r\nx;y\r\n12.5;30\r\n",
+        "x\ty\n12,5\t30\n",
+        "\tx\ty\n0\t12.5\t30\n",
+        "\n\nx,y\n12.5,30\n,\n \n",
+        "x,y\r12.5,30\r",
+        "x,y\n12.5,30,\n",
+        "FileName,x,y\nfile.jpg,12.5,30\n,,\n",
+        "image_path;x;y;label\nfile.jpg;12,5;30;head\n",
+        "x,y\n12.5,30\n".encode("utf-16"),
+    ],
+)
+def test_tables_of_spreadsheets_are_read(text, tmp_path):
+    check(read(tmp_path, text), {"file": ([[12.5, 30]], None)})
+
+
+def test_table_in_latin_1_names_its_line(tmp_path):
+    text = "image,x,y\na.jpg,1,2\ncaf\xe9.jpg,3,4\n".encode("latin-1")
+    expected = ": line 3 is not UTF-8: save the file as UTF-8; supported are"
+    assert read_error(tmp_path, text, "all.csv").startswith(expected)
+
+
+@pytest.mark.parametrize("ids", [(7, "7"), (7.0, 7), ("7", 7.0)])
+def test_coco_ids_are_numbers_or_text(ids, tmp_path):
+    image, category = ids
+    box = {"bbox": ["10", 20, 4, 7], "keypoints": None, "iscrowd": "0"}
+    tree = coco([box | {"image_id": image, "category_id": category}], width="640")
+    tree["categories"][0] |= {"id": category, "keypoints": None}
+    heads = read(tmp_path, tree)
+    check(heads, {"IMG_1": ([[12, 23.5]], (640, 480)), "IMG_2": ([], None)})
+    assert heads["a/IMG_1.jpg"].labels == ("person",)
+
+
+@pytest.mark.parametrize("categories", [None, []])
+def test_coco_without_categories(categories, tmp_path):
+    tree = coco([{"bbox": [10, 20, 4, 7]}, {"keypoints": [1, 2, 2], "bbox": None}])
+    tree["categories"] = categories
+    points = [[12, 23.5], [1, 2]]
+    check(read(tmp_path, tree), {"IMG_1": (points, (640, 480)), "IMG_2": ([], None)})
+
+
+@pytest.mark.parametrize("second", [7, 7.0, "7"])
+def test_one_coco_id_of_two_images_raises_value_error(second, tmp_path):
+    tree = coco([])
+    tree["images"][1]["id"] = second
+    assert read_error(tmp_path, tree) == ": two of its images have the id 7."
+
+
+@pytest.mark.parametrize("value", [None, True, [7]])
+def test_coco_image_without_an_id_raises_value_error(value, tmp_path):
+    assert "is neither a number nor text" in read_error(tmp_path, coco([], id=value))
+
+
+def test_two_coco_categories_of_one_id_raise_value_error(tmp_path):
+    tree = coco([])
+    tree["categories"] *= 2
+    assert read_error(tmp_path, tree) == ": two of its categories have the id 1."
+
+
+def test_equal_keys_of_json_raise_value_error(tmp_path):
+    one = json.dumps(via()["IMG_1.jpg1234"])
+    expected = ": it is not valid JSON (the key 'a' stands twice)."
+    assert expected in read_error(tmp_path, f'{{"a": {one}, "a": {one}}}')
+
+
+def test_each_reader_states_the_pixels_of_its_tool(tmp_path):
+    point = {"name": "point", "cx": 1, "cy": 2}
+    empty = png(Image.new("L", (64, 48)))
+    for content, expected in (
+        (labelme(("point", [[1, 2]])), True),
+        ("x,y\n1,2\n", False),
+        (coco([{"bbox": [1, 2, 3, 4]}]), None),
+        (CVAT.format(shapes=POINTS), None),
+        (via(point), None),
+        (label_studio(), None),
+        (empty, None),
+    ):
+        assert [*read(tmp_path, content).values()][0].upright is expected
+
+
+def test_labels_of_heads(tmp_path):
+    for content, expected in (
+        (labelme(("point", [[1, 2]])), ("head",)),
+        ("x,y,label\n1,2,face\n3,4,\n", ("face",)),
+        (CVAT.format(shapes=POINTS + BOX), ("head", "head", "head")),
+        (label_studio(), ("head", "face")),
+    ):
+        assert [*read(tmp_path, content).values()][0].labels == expected
+    tree = via({"name": "point", "cx": 1, "cy": 2})
+    tree["IMG_1.jpg1234"]["regions"][0]["region_attributes"] = {"class": "head"}
+    assert read(tmp_path, tree)["IMG_1.jpg"].labels == ("head",)
+
+
+def label_studio(image="/data/upload/3/1a2b3c4d-IMG_1.jpg", **fields):
+    shared = {"original_width": 640, "original_height": 480, "image_rotation": 0}
+    point = {"x": 25.0, "y": 50.0, "width": 0.2, "keypointlabels": ["head"]}
+    box = {"x": 50, "y": 50, "width": 10, "height": 20, "rectanglelabels": ["face"]}
+    result = [
+        shared | {"type": "keypointlabels", "value": point},
+        shared | {"type": "rectanglelabels", "value": box | {"rotation": 90}},
+        {"type": "choices", "value": {"choices": ["sharp"]}},
+    ]
+    result[1] |= fields
+    done = {"id": 1, "was_cancelled": False, "result": result}
+    return [
+        {"id": 1, "data": {"image": image}, "annotations": [done]},
+        {
+            "id": 2,
+            "data": {"image": "IMG_2.jpg"},
+            "annotations": [done | {"result": []}],
+        },
+        {"id": 3, "data": {"image": "IMG_3.jpg"}, "annotations": []},
+    ]
+
+
+@pytest.mark.parametrize(
+    "address, name",
+    [
+        ("/data/upload/3/1a2b3c4d-IMG_1.jpg", "IMG_1.jpg"),
+        ("/data/local-files/?d=cam1/IMG%201.jpg", "cam1/IMG 1.jpg"),
+        ("s3://bucket/cam1/IMG_1.jpg", "/cam1/IMG_1.jpg"),
+    ],
+)
+def test_label_studio_shapes(address, name, tmp_path):
+    heads = read(tmp_path, label_studio(address))
+    assert heads.keys() == {name, "IMG_2.jpg"} and heads[name].size == (640, 480)
+    points = [[160, 240], [320 - 48, 240 + 32]]
+    np.testing.assert_allclose(heads[name].points, points)
+    assert heads["IMG_2.jpg"].points.shape == (0, 2)
+
+
+def test_invalid_label_studio_raises_value_error(tmp_path):
+    polygon = label_studio(type="polygonlabels")
+    assert "has a polygon; heads are key points" in read_error(tmp_path, polygon)
+    rotated = label_studio(image_rotation=90)
+    assert "was rotated in Label Studio" in read_error(tmp_path, rotated)
+    tasks = label_studio()
+    tasks[1]["annotations"] *= 2
+    expected = "IMG_2.jpg has 2 annotations: export one of them"
+    assert expected in read_error(tmp_path, tasks)

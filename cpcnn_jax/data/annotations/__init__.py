@@ -8,12 +8,21 @@ import collections
 import json
 from pathlib import Path
 
-from cpcnn_jax.data.annotations import coco, csv_points, cvat, dot_map, labelme, via
+from cpcnn_jax.data.annotations import (
+    coco,
+    csv_points,
+    cvat,
+    dot_map,
+    label_studio,
+    labelme,
+    via,
+)
 from cpcnn_jax.data.annotations.heads import SUPPORTED, HeadsByImage
 
 _JSON_READERS = (
     (labelme.is_labelme, labelme.read),
     (coco.is_coco, coco.read),
+    (label_studio.is_label_studio, label_studio.read),
     (via.is_via, via.read),
 )
 

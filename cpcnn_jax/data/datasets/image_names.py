@@ -22,13 +22,12 @@ class ImageNames:
     def __init__(self, images: Iterable[Path]) -> None:
         """Takes the paths of the images; reads no file."""
         self._images: dict[str, dict[Path, None]] = collections.defaultdict(dict)
+        self._in_folder: dict[tuple, dict[Path, None]] = collections.defaultdict(dict)
         for image in images:
             for name in (image.name, image.stem):
                 self._images[fold(name)][image] = None
-        everywhere = {
-            image.parent for named in self._images.values() for image in named
-        }
-        self._folders = [*map(_parts, everywhere)]
+                self._in_folder[image.parent, fold(name)][image] = None
+        self._folders = [_parts(place) for place in {p for p, _ in self._in_folder}]
         self._nearest = functools.cache(self._find_nearest_folders)
 
     def find(self, file: Path, name: str) -> list[Path]:
@@ -42,17 +41,26 @@ class ImageNames:
           No image, the one image, or several that are equally similar.
         """
         path = stated_path(file, name)
-        named = self._images[fold(path.name)] | self._images[fold(_bare(path.name))]
-        images = sorted(named)
-        if "/" in name and (folders := self._nearest(path.parent)):
-            images = [i for i in images if any(_starts(i, f) for f in folders)]
+        forms = fold(path.name), fold(_bare(path.name))
+        here = (self._in_folder.get((path.parent, f), ()) for f in forms)
+        if "/" not in name or not (images := sorted(set().union(*here))):
+            everywhere = (self._images.get(f, ()) for f in forms)
+            images = sorted(set().union(*everywhere))
+            images = self._near_folder(images, path) if "/" in name else images
         near = _best(images, lambda image: folder_similarity(path, image))
         alike = _best(near, lambda image: _name_similarity(path.name, image))
         most_alike = _best(images, lambda image: _name_similarity(path.name, image))
         return alike if {*alike} <= {*most_alike} else sorted({*near, *most_alike})
 
+    def _near_folder(self, images, path):
+        """The images in or below the folders that end as the folder of a path."""
+        folders = self._nearest(path.parent)
+        if not folders:
+            return images
+        return [i for i in images if any(_starts(i, folder) for folder in folders)]
+
     def _find_nearest_folders(self, folder):
-        """The folders that end as a folder does, if any; an image lies in or below."""
+        """The parts of the folders that share most of the last parts of a folder."""
         parts = _parts(folder)
         most = max((_common(parts[::-1], f[::-1]) for f in self._folders), default=0)
         return [
