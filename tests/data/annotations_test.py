@@ -131,7 +131,10 @@ def test_csv_of_one_image_has_its_name(tmp_path):
         ("\nx,y\n1;5\n", "line 3: x='1;5', y='' are not two numbers"),
         ("x,y,X\n1,2,3\n", "line 1: two of the columns have the name x"),
         ("file,path,x,y\na,b,1,2\n", "both file and path may name the image"),
-        ("photo,x,y\na.jpg,1,2\n", "line 2: no column image, but a.jpg"),
+        (
+            "photo,x,y\na.jpg,1,2\n",
+            "line 2: a.jpg in the column 'photo': name the column image",
+        ),
         ("image,x,y\n,1,2\n", "line 2: the image of these x and y has no name"),
         ("image,x,y\na.jpg,1,two\n", "line 2: x='1', y='two' are not two numbers"),
         ("image,x,y\na.jpg,1,\n", "line 2: x='1', y='' are not two numbers"),

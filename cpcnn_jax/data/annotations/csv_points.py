@@ -52,7 +52,7 @@ def read(data: bytes, name: str) -> HeadsByImage:
             heads[own] = [], []
         for cells in table:
             if any(cell.strip() for cell in cells):
-                row = _parse_row(cells, columns, len(header), own)
+                row = _parse_row(cells, columns, header, own)
                 points, labels = heads.setdefault(row["image"], ([], []))
                 if "image" not in columns or row["x"] or row["y"]:
                     points.append(_parse_point(row, delimiter))
@@ -108,20 +108,20 @@ def _find_columns(header):
     return columns
 
 
-def _parse_row(cells, columns, width, own):
+def _parse_row(cells, columns, header, own):
     """{"image", "x", "y", and if it exists "label": text without blanks}."""
     cells = [cell.strip() for cell in cells]
-    if any(cells[width:]):
-        raise ValueError(f"{len(cells)} values for {width} columns: {cells}")
-    cells += [""] * (width - len(cells))
+    if any(cells[len(header) :]):
+        raise ValueError(f"{len(cells)} values for {len(header)} columns: {cells}")
+    cells += [""] * (len(header) - len(cells))
     row = {"image": own} | {name: cells[number] for name, number in columns.items()}
     if not row["image"]:
         raise ValueError("the image of these x and y has no name")
-    others = [] if "image" in columns else cells
-    for cell in others:
+    others = [] if "image" in columns else zip(header, cells, strict=False)
+    for column, cell in others:
         named = cell.lower().endswith(IMAGE_SUFFIXES)
         if named and f"./{PurePath(cell).stem}" != own:
-            raise ValueError(f"no column image, but {cell}: name its column image")
+            raise ValueError(f"{cell} in the column {column!r}: name the column image")
     return row
 
 

@@ -11,7 +11,8 @@ SUPPORTED = (
 )
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"),
-    *(".gif", ".heic", ".heif", ".avif", ".dng", ".jp2", ".ppm", ".pgm"),
+    *(".gif", ".heic", ".heif", ".avif", ".jp2", ".ppm", ".pgm"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw"),
 )
 
 

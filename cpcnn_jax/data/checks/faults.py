@@ -90,11 +90,8 @@ def folder_faults(dataset: DetectedDataset) -> list[Fault]:
     """Lists unused images, annotations without image, missing files of SHA256SUMS."""
     unused = [Fault("unused", path, sentence) for path, sentence in dataset.unused]
     strays = [
-        Fault("stray", file, f"{file} marks heads on {name}, which {state}")
+        Fault("stray", file, f"{file} marks heads on {name}, which does not exist")
         for file, name in dataset.strays
-        for state in [
-            "is not used" if (file.parent / name).is_file() else "does not exist"
-        ]
     ]
     missing = [
         Fault("unusable", path, f"{path} is missing, and {checksums.SUMS} names it")

@@ -91,11 +91,14 @@ class Builder(  # type: ignore[call-arg]  # tfds is loaded lazily, without types
         return {s: self._generate_examples(s, complete[s]) for s in complete}
 
     def _generate_examples(self, split, samples):
-        count = 0
-        for _, example in self._valid(split, samples, self.example):
-            yield example["name"], example
-            count += 1
-        if not count:
+        images: dict[str, Path] = {}
+        for item, example in self._valid(split, samples, self.example):
+            if (name := example["name"]) in images:
+                text = f"{item.image} has the name of {images[name]}: rename one."
+                raise ValueError(text)
+            images[name] = item.image
+            yield name, example
+        if not images:
             reasons = self.info.metadata["skipped"].get(split, ["it holds none."])
             raise ValueError(
                 f"{self.ORIGIN.name}: no image of {split} can be used: {reasons[0]}"

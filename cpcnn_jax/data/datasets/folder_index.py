@@ -55,7 +55,7 @@ def index_folder(folder: Path) -> FolderIndex:
             meant = _drop_other(names.find(mark.file, mark.name), images)
             if len(meant) > 1:
                 mark = dataclasses.replace(mark, heads=_ambiguous(mark, meant))
-            if not images.intersection(meant):
+            if not meant:  # the images that are not used are listed themselves
                 strays.append(mark)
             for image in images.intersection(meant):
                 marks[image].append(mark)
