@@ -24,6 +24,12 @@ def main(argv: Sequence[str]) -> int:
         help="write a copy without the faults: upright images; no head points that are "
         "outside, not finite or repeated; no unusable images",
     )
+    parser.add_argument(
+        "--points-on",
+        choices=("stored", "upright"),
+        help="the pixels of the head points where EXIF rotates an image and the "
+        "annotation does not state them: as stored, or the upright image",
+    )
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
     return parser.run(argv, _check)
 
@@ -35,13 +41,15 @@ def _check(args: argparse.Namespace) -> int:
     _check_paths(source, args.write)
     dataset = detect_dataset.detect_dataset(source)
     if not any(dataset.splits.values()):
-        raise UsageError(f"{source} holds no images .jpg, .jpeg or .png")
-    splits = faults.examine_dataset(dataset)
+        unused = "".join(f"; {sentence}" for _, sentence in dataset.unused[:1])
+        raise UsageError(f"{source} holds no images .jpg, .jpeg or .png{unused}")
+    upright = {"stored": False, "upright": True}.get(args.points_on)
+    splits = faults.examine_dataset(dataset, upright)
     all_faults = [
         f for images in splits.values() for image in images for f in image.faults
     ]
     all_faults += faults.folder_faults(dataset)
-    result = report.build_report(dataset.name, splits, all_faults)
+    result = report.build_report(dataset.name, splits, all_faults, dataset.labels)
     print(report.format_report(result))
     if args.json:
         atomic_write.write_json(args.json, result)

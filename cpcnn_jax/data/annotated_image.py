@@ -23,6 +23,8 @@ class AnnotatedImage(NamedTuple):
     annotation: Path | str  # a str describes it in error messages
     read: Reader | None  # reader of `annotation`; None without an annotation
     size: tuple[int, int] | None = None  # (width, height) that the annotation states
+    upright: bool | None = False  # as in `annotations.heads.Heads`
+    name: str = ""  # in the data set; by default the file's, without suffix
 
 
 def pair_annotations(
@@ -38,10 +40,12 @@ def check_files(sample: AnnotatedImage, check: Callable[[Path], Path]) -> None:
     Raises:
       ValueError: a file is missing, leads out of the folder, or has another checksum.
     """
-    image, annotation, read, _ = sample
+    image, annotation, read = sample[:3]
     check(image)
     if isinstance(annotation, Path):
         check(annotation)
+    if image.is_dir():
+        raise ValueError(f"{image} is a folder that cannot be read.")
     if not image.is_file():
         raise ValueError(f"{image} is missing.")
     if read is None or (isinstance(annotation, Path) and not annotation.is_file()):
@@ -53,6 +57,6 @@ def is_turned(
 ) -> bool:
     """Applies `exif.is_turned` to a sample; its ValueError names the image."""
     try:
-        return exif.is_turned(points, sample.size, header)
+        return exif.is_turned(points, sample.size, header, sample.upright)
     except ValueError as error:
         raise ValueError(f"{sample.image}: {error}.") from None

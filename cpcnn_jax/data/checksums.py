@@ -46,7 +46,7 @@ def read_checksums(folder: str | Path) -> dict[Path, str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}.") from None
-    digests = {}
+    digests: dict[Path, str] = {}
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
         if not match:
@@ -54,7 +54,9 @@ def read_checksums(folder: str | Path) -> dict[Path, str]:
                 f"{path}, line {number}: expected a SHA-256, two spaces and a file's "
                 f"name, as sha256sum writes them."
             )
-        digests[path.parent.resolve() / match[2]] = match[1].lower()
+        file, digest = path.parent.resolve() / match[2], match[1].lower()
+        if digests.setdefault(file, digest) != digest:
+            raise ValueError(f"{path}, line {number}: {match[2]} has two SHA-256.")
     return digests
 
 

@@ -1,6 +1,6 @@
 """Conversion of head points between stored pixels and the upright image of EXIF.
 
-Data sets have points on the stored pixels. Most annotation tools write them on the
+Data sets have points on the stored pixels. Some annotation tools write them on the
 upright image, which EXIF orientations 2 to 8 define by a rotation or reflection.
 """
 
@@ -8,6 +8,11 @@ import numpy as np
 
 from cpcnn_jax.data import density_map, readers
 
+UNDECIDED = (
+    "its annotation does not state whether the head points are on the stored pixels or "
+    "on the upright image of EXIF orientation %d; `python -m cpcnn_jax check-data "
+    "FOLDER --points-on upright --write COPY` (or stored) writes both upright"
+)
 SWAPPED = range(5, 9)  # the orientations that exchange width and height
 _FLIPS = {  # {orientation: (mirror x, mirror y)} on stored pixels, before the exchange
     1: (False, False),
@@ -27,21 +32,24 @@ def upright_shape(shape: tuple[int, int], orientation: int) -> tuple[int, int]:
 
 
 def is_turned(
-    points: np.ndarray, size: tuple[int, int] | None, header: readers.ImageHeader
+    points: np.ndarray,
+    size: tuple[int, int] | None,
+    header: readers.ImageHeader,
+    upright: bool | None = False,
 ) -> bool:
     """Whether head points lie on the upright image and not on the stored pixels.
+
+    The annotation's size decides, or without a size the one shape that contains all
+    finite points. If both shapes or none are possible, `upright` decides.
 
     Args:
       points: `[N, 2]` (x, y), pixels; values may be infinite or NaN.
       size: (width, height) that the annotation states, or None.
       header: header of the image.
-
-    Returns:
-      True if only the upright shape equals `size` or, without a size, if only the
-      upright image contains all finite points.
+      upright: whether the annotation's tool displays the upright image, or None.
 
     Raises:
-      ValueError: the annotation describes an image of another size.
+      ValueError: the annotation describes an image of another size, or nothing decides.
     """
     shapes = header.shape, upright_shape(header.shape, header.orientation)
     if size is not None:
@@ -55,7 +63,13 @@ def is_turned(
     else:
         finite = points[np.isfinite(points).all(axis=1)]
         fits = [all(density_map.points_inside(finite, shape)) for shape in shapes]
-    return fits[1] and not fits[0]
+    if fits[0] != fits[1]:
+        return fits[1]
+    if header.orientation == 1 or not len(points):
+        return False
+    if upright is None:
+        raise ValueError(UNDECIDED % header.orientation)
+    return upright
 
 
 def to_upright(

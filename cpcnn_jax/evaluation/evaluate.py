@@ -156,7 +156,8 @@ def _draw(folder, rows, images, estimate, config):
         figure = figures.comparison_figure(
             record["image"], true, predicted, people=people, title=title
         )
-        file = folder / f"{rank:03d}_{record['name']}.png"
+        name = record["name"].replace("/", "_")  # of namesakes in two folders
+        file = folder / f"{rank:03d}_{name}.png"
         with atomic_write.open_atomic(file) as opened:
             figure.savefig(opened, format="png", dpi=100)
         drawn.add(file)

@@ -330,6 +330,82 @@ def test_part_of_shanghaitech_is_detected_from_each_folder(tmp_path, part, capsy
         assert (kind, text) == ("unusable", expected)
 
 
+def write_via(root, image, *points):
+    """Marks heads of train/IMG_1 in a file that does not state its pixels."""
+    (root / "train" / "IMG_1.csv").unlink()
+    regions = [
+        {"shape_attributes": {"name": "point", "cx": x, "cy": y}} for x, y in points
+    ]
+    via = {"a": {"filename": image, "regions": regions}}
+    (root / "train" / "via.json").write_text(json.dumps(via))
+
+
+@pytest.mark.parametrize(
+    "flag, expected", [("stored", (89 - 1, 69 - 2)), ("upright", (1, 2))]
+)
+def test_flag_states_the_pixels_where_the_annotation_does_not(
+    root, tmp_path, capsys, flag, expected
+):
+    write_image(root / "train" / "IMG_1.jpg", orientation=3)
+    write_via(root, "IMG_1.jpg", (1, 2))
+    ((kind, text),) = find_faults(capsys, root, status=1)
+    assert kind == "unusable" and text.startswith(
+        "train/IMG_1.jpg: its annotation does not state whether the head points are on"
+    )
+    copy = tmp_path / "copy"
+    run(capsys, root, "--points-on", flag, "--write", copy)
+    rows = (copy / "train" / "heads.csv").read_text().splitlines()
+    assert "IMG_1.png,{},{}".format(*expected) in rows
+
+
+def test_heads_of_labelme_are_on_the_upright_image(root, tmp_path, capsys):
+    write_image(root / "train" / "IMG_1.jpg", size=(80, 80), orientation=8)
+    (root / "train" / "IMG_1.csv").unlink()
+    shape = {"label": "head", "shape_type": "point", "points": [[1, 2]]}
+    tree = {"imagePath": "IMG_1.jpg", "imageWidth": 80, "imageHeight": 80}
+    (root / "train" / "a.json").write_text(json.dumps(tree | {"shapes": [shape]}))
+    ((kind, _),) = find_faults(capsys, root, status=1)
+    assert kind == "turned"
+    run(capsys, root, "--write", tmp_path / "copy")
+    rows = (tmp_path / "copy" / "train" / "heads.csv").read_text().splitlines()
+    assert "IMG_1.png,1,2" in rows
+
+
+def test_copy_keeps_images_of_one_name_apart(root, tmp_path, capsys):
+    for n, name in enumerate(("cam1/0001.jpg", "cam2/0001.jpg", "cam2/0001.png"), 3):
+        image = write_image(root / "train" / name)
+        rows = "".join(f"{image.name},{i},{i}\n" for i in range(n))
+        with open(image.with_name("heads.csv"), "a") as file:
+            file.write(("" if file.tell() else "image,x,y\n") + rows)
+    copy = tmp_path / "copy"
+    assert run(capsys, root, "--write", copy)[0] == 0
+    assert find_faults(capsys, copy, status=0) == []
+    dataset = data.open_dataset(config.Folder(root=str(copy)), "train")
+    assert sorted(map(len, dataset.points)) == [2, 2, 3, 4, 5]
+
+
+def test_unused_images_are_notes(root, capsys):
+    write_image(root / "valid" / "IMG_4.jpg")
+    write_image(root / "train" / "IMG_5.webp")
+    texts = find_faults(capsys, root, status=0)
+    assert texts == [
+        ("unused", "train/IMG_5.webp is not used: convert it to .jpg or .png"),
+        ("unused", "valid is not used: images are read from test and train only"),
+    ]
+    empty = root / "empty"
+    write_image(empty / "IMG_5.webp")
+    error = usage_error(capsys, empty)
+    assert error.endswith(
+        f"; {empty}/IMG_5.webp is not used: convert it to .jpg or .png\n"
+    )
+
+
+def test_labels_are_counted(root, capsys):
+    (root / "train" / "IMG_1.csv").write_text("x,y,label\n1,2,head\n3,4,car\n5,6,car\n")
+    _, out, _ = run(capsys, root)
+    assert "\n heads  of label\n     2  car\n     1  head\n" in out
+
+
 @pytest.mark.parametrize(
     "name, kinds, sentences",
     [

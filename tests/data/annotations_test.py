@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import PurePath
 
 import numpy as np
 import pytest
@@ -28,7 +29,8 @@ def read_error(tmp_path, content, name="file"):
 
 
 def check(heads, expected):
-    """Compares names, points and sizes with {name: (points, size)}."""
+    """Compares names, points and sizes with {name without folder: (points, size)}."""
+    heads = {PurePath(name).stem: value for name, value in heads.items()}
     assert heads.keys() == expected.keys()
     for name, (points, size) in expected.items():
         assert heads[name].points.dtype == np.float32
@@ -113,23 +115,31 @@ def test_csv_of_an_image_without_heads(tmp_path):
 
 
 def test_csv_of_one_image_has_its_name(tmp_path):
-    expected = {"IMG.1": ([[1, 2]], None)}
-    check(read(tmp_path, b"\xef\xbb\xbfx,y\r\n1,2\r\n", "IMG.1.csv"), expected)
+    heads = read(tmp_path, b"\xef\xbb\xbfx,y\r\n1,2\r\n", "IMG.1.csv")
+    assert heads["./IMG.1"].points.tolist() == [[1, 2]]
 
 
 @pytest.mark.parametrize(
     "text, reason",
     [
-        ("", "it has no columns x and y; supported are CSV whose first"),
-        ("1,2\n3,4\n", "no columns x and y; supported are CSV"),
-        ("x;y\n1;2\n", "it has no columns x and y"),
-        (b"\x00\xff\xfe\x80" * 9, "it has no columns x and y"),
-        ("x,y\n1,2\n3\n", "line 3: x='3', y=None are not two numbers"),
-        ("x,y\n,\n", "line 2: x='', y='' are not two numbers"),
+        ("", "it has no columns x and y; its first line is ''; supported"),
+        ("1,2\n3,4\n", "x and y; its first line is '1,2'; supported are CSV"),
+        ("x|y\n1|2\n", "it has no columns x and y; its first line is 'x|y'"),
+        (b"\x00\xff\xfe\x80" * 9, "line 1 is not UTF-8: save the file as UTF-8"),
+        ("x,y\n1,2\n3\n", "line 3: x='3', y='' are not two numbers"),
+        ("x,y\n12,5,30\n", "line 2: 3 values for 2 columns: ['12', '5', '30']"),
+        ("\nx,y\n1;5\n", "line 3: x='1;5', y='' are not two numbers"),
+        ("x,y,X\n1,2,3\n", "line 1: two of the columns have the name x"),
+        ("file,path,x,y\na,b,1,2\n", "both file and path may name the image"),
+        (
+            "photo,x,y\na.jpg,1,2\n",
+            "line 2: a.jpg in the column 'photo': name the column image",
+        ),
+        ("image,x,y\n,1,2\n", "line 2: the image of these x and y has no name"),
         ("image,x,y\na.jpg,1,two\n", "line 2: x='1', y='two' are not two numbers"),
         ("image,x,y\na.jpg,1,\n", "line 2: x='1', y='' are not two numbers"),
-        ("image,x,y\na/b.jpg,1,2\nc/b.jpg,1,2\n", "it lists two images named b"),
-        ("x,y\n" + '"' + "1" * 200_000, "line 1: field larger than field limit"),
+        ("image,x,y\na/b.jpg,1,2\na\\b.jpg,1,2\n", "it lists two images named a/b"),
+        ("x,y\n" + '"' + "1" * 200_000, "line 2: field larger than field limit"),
     ],
 )
 def test_invalid_csv_raises_value_error(text, reason, tmp_path):
@@ -194,7 +204,8 @@ def test_coco_annotation_without_head_raises_value_error(annotation, reason, tmp
 
 def test_two_coco_images_of_one_name_raise_value_error(tmp_path):
     tree = coco([], file_name="IMG_2.png")
-    assert "two of its images have one file_name" in read_error(tmp_path, tree)
+    expected = "two of its images have the file_name IMG_2.png"
+    assert expected in read_error(tmp_path, tree)
 
 
 def test_via_shapes(tmp_path):
@@ -246,7 +257,7 @@ def test_cvat_shape_without_center_raises_value_error(shape, tmp_path):
         ("<annotations></annotations>", "this XML holds no <image>; supported are"),
         ("<html><image/></html>", "this XML holds no <image>; supported are"),
         ("<annotations><track/></annotations>", "export 'CVAT for images'"),
-        (CVAT.format(shapes="").replace("IMG_2", "day1/IMG_1"), "have one name"),
+        (CVAT.format(shapes="").replace("IMG_2", "day1/IMG_1"), "have the name day1"),
         (CVAT.format(shapes=POINTS).replace("1.50,2.25", "1.50"), "inhomogeneous"),
         (CVAT.format(shapes="").replace("width=", "w="), "damaged (KeyError: 'width"),
     ],
@@ -298,16 +309,16 @@ def test_dot_map_points_are_the_centers_of_dots(mode, color, tmp_path):
     if mode == "P":
         image.putpalette([0, 0, 0, 9, 9, 9, 1, 1, 1, 0, 200, 0])
     heads = read(tmp_path, png(image), "IMG_1_dots.png")
-    points = heads["IMG_1"].points
-    by_x = heads["IMG_1"]._replace(points=points[np.argsort(points[:, 0])])
+    points = heads["./IMG_1"].points
+    by_x = heads["./IMG_1"]._replace(points=points[np.argsort(points[:, 0])])
     expected = [[0, 0], [20.5, 10.5], [40, 20], [63, 47]]
-    check(heads | {"IMG_1": by_x}, {"IMG_1": (expected, (64, 48))})
+    check({"IMG_1.png": by_x}, {"IMG_1": (expected, (64, 48))})
 
 
 def test_empty_and_invalid_dot_maps(tmp_path):
     empty = png(Image.new("RGBA", (64, 48), (255, 255, 255, 0)))
     for name in ("a.1_dots.png", "a.1_dots.PNG"):
-        check(read(tmp_path, empty, name), {"a.1": ([], (64, 48))})
+        assert read(tmp_path, empty, name)["./a.1"].points.shape == (0, 2)
     white = png(Image.new("L", (64, 48), 255))
     assert "more than half of it is not black" in read_error(tmp_path, white)
     text = read_error(tmp_path, white[:60])
@@ -336,10 +347,158 @@ def test_invalid_json_raises_value_error(tree, reason, tmp_path):
 def test_coordinates_that_are_not_finite_are_kept(tmp_path):
     shape = '{"shape_type": "point", "points": [[NaN, 1e999]]}'
     heads = read(tmp_path, f'{{"shapes": [{shape}], "imagePath": "a.jpg"}}')
-    np.testing.assert_array_equal(heads["a"].points, [[np.nan, np.inf]])
+    np.testing.assert_array_equal(heads["./a.jpg"].points, [[np.nan, np.inf]])
     assert np.isinf(heads_lib.make_heads([(1e300, 1)]).points[0, 0])
 
 
 def test_missing_file_is_named_in_the_error(tmp_path):
     with pytest.raises(ValueError, match=f"{tmp_path}/none is damaged .FileNotFound"):
         annotations.read(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X,Y\n12.5,30\n",
+        "x, y\n12.5, 30\n",
+        '"x","y"\n"12.5","30"\n',
+        "x;y\n12,5;30\n",
+        "sep=;\r\nx;y\r\n12.5;30\r\n",
+        "x\ty\n12,5\t30\n",
+        "\tx\ty\n0\t12.5\t30\n",
+        "\n\nx,y\n12.5,30\n,\n \n",
+        "x,y\r12.5,30\r",
+        "x,y\n12.5,30,\n",
+        "FileName,x,y\nfile.jpg,12.5,30\n,,\n",
+        "image_path;x;y;label\nfile.jpg;12,5;30;head\n",
+        "x,y\n12.5,30\n".encode("utf-16"),
+    ],
+)
+def test_tables_of_spreadsheets_are_read(text, tmp_path):
+    check(read(tmp_path, text), {"file": ([[12.5, 30]], None)})
+
+
+def test_table_in_latin_1_names_its_line(tmp_path):
+    text = "image,x,y\na.jpg,1,2\ncaf\xe9.jpg,3,4\n".encode("latin-1")
+    expected = ": line 3 is not UTF-8: save the file as UTF-8; supported are"
+    assert read_error(tmp_path, text, "all.csv").startswith(expected)
+
+
+@pytest.mark.parametrize("ids", [(7, "7"), (7.0, 7), ("7", 7.0)])
+def test_coco_ids_are_numbers_or_text(ids, tmp_path):
+    image, category = ids
+    box = {"bbox": ["10", 20, 4, 7], "keypoints": None, "iscrowd": "0"}
+    tree = coco([box | {"image_id": image, "category_id": category}], width="640")
+    tree["categories"][0] |= {"id": category, "keypoints": None}
+    heads = read(tmp_path, tree)
+    check(heads, {"IMG_1": ([[12, 23.5]], (640, 480)), "IMG_2": ([], None)})
+    assert heads["a/IMG_1.jpg"].labels == ("person",)
+
+
+@pytest.mark.parametrize("categories", [None, []])
+def test_coco_without_categories(categories, tmp_path):
+    tree = coco([{"bbox": [10, 20, 4, 7]}, {"keypoints": [1, 2, 2], "bbox": None}])
+    tree["categories"] = categories
+    points = [[12, 23.5], [1, 2]]
+    check(read(tmp_path, tree), {"IMG_1": (points, (640, 480)), "IMG_2": ([], None)})
+
+
+@pytest.mark.parametrize("second", [7, 7.0, "7"])
+def test_one_coco_id_of_two_images_raises_value_error(second, tmp_path):
+    tree = coco([])
+    tree["images"][1]["id"] = second
+    assert read_error(tmp_path, tree) == ": two of its images have the id 7."
+
+
+@pytest.mark.parametrize("value", [None, True, [7]])
+def test_coco_image_without_an_id_raises_value_error(value, tmp_path):
+    assert "is neither a number nor text" in read_error(tmp_path, coco([], id=value))
+
+
+def test_two_coco_categories_of_one_id_raise_value_error(tmp_path):
+    tree = coco([])
+    tree["categories"] *= 2
+    assert read_error(tmp_path, tree) == ": two of its categories have the id 1."
+
+
+def test_equal_keys_of_json_raise_value_error(tmp_path):
+    one = json.dumps(via()["IMG_1.jpg1234"])
+    expected = ": it is not valid JSON (the key 'a' stands twice)."
+    assert expected in read_error(tmp_path, f'{{"a": {one}, "a": {one}}}')
+
+
+def test_each_reader_states_the_pixels_of_its_tool(tmp_path):
+    point = {"name": "point", "cx": 1, "cy": 2}
+    empty = png(Image.new("L", (64, 48)))
+    for content, expected in (
+        (labelme(("point", [[1, 2]])), True),
+        ("x,y\n1,2\n", False),
+        (coco([{"bbox": [1, 2, 3, 4]}]), None),
+        (CVAT.format(shapes=POINTS), None),
+        (via(point), None),
+        (label_studio(), None),
+        (empty, None),
+    ):
+        assert [*read(tmp_path, content).values()][0].upright is expected
+
+
+def test_labels_of_heads(tmp_path):
+    for content, expected in (
+        (labelme(("point", [[1, 2]])), ("head",)),
+        ("x,y,label\n1,2,face\n3,4,\n", ("face",)),
+        (CVAT.format(shapes=POINTS + BOX), ("head", "head", "head")),
+        (label_studio(), ("head", "face")),
+    ):
+        assert [*read(tmp_path, content).values()][0].labels == expected
+    tree = via({"name": "point", "cx": 1, "cy": 2})
+    tree["IMG_1.jpg1234"]["regions"][0]["region_attributes"] = {"class": "head"}
+    assert read(tmp_path, tree)["IMG_1.jpg"].labels == ("head",)
+
+
+def label_studio(image="/data/upload/3/1a2b3c4d-IMG_1.jpg", **fields):
+    shared = {"original_width": 640, "original_height": 480, "image_rotation": 0}
+    point = {"x": 25.0, "y": 50.0, "width": 0.2, "keypointlabels": ["head"]}
+    box = {"x": 50, "y": 50, "width": 10, "height": 20, "rectanglelabels": ["face"]}
+    result = [
+        shared | {"type": "keypointlabels", "value": point},
+        shared | {"type": "rectanglelabels", "value": box | {"rotation": 90}},
+        {"type": "choices", "value": {"choices": ["sharp"]}},
+    ]
+    result[1] |= fields
+    done = {"id": 1, "was_cancelled": False, "result": result}
+    return [
+        {"id": 1, "data": {"image": image}, "annotations": [done]},
+        {
+            "id": 2,
+            "data": {"image": "IMG_2.jpg"},
+            "annotations": [done | {"result": []}],
+        },
+        {"id": 3, "data": {"image": "IMG_3.jpg"}, "annotations": []},
+    ]
+
+
+@pytest.mark.parametrize(
+    "address, name",
+    [
+        ("/data/upload/3/1a2b3c4d-IMG_1.jpg", "IMG_1.jpg"),
+        ("/data/local-files/?d=cam1/IMG%201.jpg", "cam1/IMG 1.jpg"),
+        ("s3://bucket/cam1/IMG_1.jpg", "/cam1/IMG_1.jpg"),
+    ],
+)
+def test_label_studio_shapes(address, name, tmp_path):
+    heads = read(tmp_path, label_studio(address))
+    assert heads.keys() == {name, "IMG_2.jpg"} and heads[name].size == (640, 480)
+    points = [[160, 240], [320 - 48, 240 + 32]]
+    np.testing.assert_allclose(heads[name].points, points)
+    assert heads["IMG_2.jpg"].points.shape == (0, 2)
+
+
+def test_invalid_label_studio_raises_value_error(tmp_path):
+    polygon = label_studio(type="polygonlabels")
+    assert "has a polygon; heads are key points" in read_error(tmp_path, polygon)
+    rotated = label_studio(image_rotation=90)
+    assert "was rotated in Label Studio" in read_error(tmp_path, rotated)
+    tasks = label_studio()
+    tasks[1]["annotations"] *= 2
+    expected = "IMG_2.jpg has 2 annotations: export one of them"
+    assert expected in read_error(tmp_path, tasks)

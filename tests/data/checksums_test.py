@@ -106,3 +106,13 @@ def test_identical_files_are_found(folder):
     paths = [folder / name for name in names]
     assert checksums.find_duplicates(paths) == [{paths[0], paths[2], paths[3]}]
     assert checksums.find_duplicates(paths[:2]) == []  # same size, other content
+
+
+def test_two_checksums_of_one_file_raise_value_error(folder):
+    lines = [
+        f"{digit * 64}  {name}\n"
+        for digit, name in (("0", "two.txt"), ("1", "./two.txt"))
+    ]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+    with pytest.raises(ValueError, match="line 2: ./two.txt has two SHA-256"):
+        checksums.read_checksums(folder)

@@ -4,15 +4,25 @@ The content of a file determines its format, not its name. A shape without a def
 center (a polygon, a line, a mask) is an error: dropping it would change the count.
 """
 
+import collections
 import json
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
-from cpcnn_jax.data.annotations import coco, csv_points, cvat, dot_map, labelme, via
+from cpcnn_jax.data.annotations import (
+    coco,
+    csv_points,
+    cvat,
+    dot_map,
+    label_studio,
+    labelme,
+    via,
+)
 from cpcnn_jax.data.annotations.heads import SUPPORTED, HeadsByImage
 
 _JSON_READERS = (
     (labelme.is_labelme, labelme.read),
     (coco.is_coco, coco.read),
+    (label_studio.is_label_studio, label_studio.read),
     (via.is_via, via.read),
 )
 
@@ -21,13 +31,14 @@ def read(path: Path) -> HeadsByImage:
     """Reads an annotation file of any supported format.
 
     Returns:
-      The heads of every listed image, by its name without folders and suffix.
+      The heads of every listed image, by its path as the file states it, with "/".
 
     Raises:
-      ValueError: unsupported format, damaged file, or a shape without a center.
+      ValueError: unsupported format, damaged file, an image listed twice, or a shape
+        without a center.
     """
     try:
-        return _index_by_stem(_read_format(path.read_bytes(), path.name))
+        return _normalize_paths(_read_format(path.read_bytes(), path.name))
     except (ArithmeticError, AttributeError, LookupError, OSError, TypeError) as error:
         raise ValueError(
             f"{path} is damaged ({type(error).__name__}: {error})."
@@ -36,14 +47,14 @@ def read(path: Path) -> HeadsByImage:
         raise ValueError(f"{path}: {str(error).removesuffix('.')}.") from error
 
 
-def _index_by_stem(heads_by_name):
-    by_stem = {}
-    for name, heads in heads_by_name.items():
-        stem = PureWindowsPath(name).stem
-        if stem in by_stem:
-            raise ValueError(f"it lists two images named {stem}")
-        by_stem[stem] = heads
-    return by_stem
+def _normalize_paths(heads_by_name):
+    heads = {}
+    for name, value in heads_by_name.items():
+        path = name.replace("\\", "/")
+        if path in heads:
+            raise ValueError(f"it lists two images named {path}")
+        heads[path] = value
+    return heads
 
 
 def _read_format(data, name):
@@ -59,10 +70,19 @@ def _read_format(data, name):
 
 def _read_json(data):
     try:
-        tree = json.loads(data)
+        tree = json.loads(data, object_pairs_hook=_unique_keys)
     except ValueError as error:
         raise ValueError(f"it is not valid JSON ({error})") from None
     for accepts, read_tree in _JSON_READERS:
-        if isinstance(tree, dict) and accepts(tree):
+        if accepts(tree):
             return read_tree(tree)
     raise ValueError(f"this JSON is of no supported tool; {SUPPORTED}")
+
+
+def _unique_keys(pairs):
+    """A dict of the pairs; of two equal keys, Python would keep the last."""
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
+        keys = collections.Counter(key for key, _ in pairs)
+        raise ValueError(f"the key {keys.most_common(1)[0][0]!r} stands twice")
+    return tree

@@ -1,12 +1,19 @@
 """Head points from CVAT's XML "CVAT for images 1.1".
 
 Heads are the points, and the centers of boxes and ellipses; tags are ignored. A DOCTYPE
-is an error, so that no entity is expanded and no file is fetched.
+is an error, so that no entity is expanded and no file is fetched. CVAT displays the
+upright image of EXIF since version 2.2, and the stored pixels before; the file does not
+state the version.
 """
 
 from xml.parsers import expat
 
-from cpcnn_jax.data.annotations.heads import SUPPORTED, HeadsByImage, make_heads
+from cpcnn_jax.data.annotations.heads import (
+    SUPPORTED,
+    HeadsByImage,
+    index_unique,
+    make_heads,
+)
 
 _UNSUPPORTED = ("polygon", "polyline", "mask", "cuboid", "skeleton")
 
@@ -18,17 +25,19 @@ def read(data: bytes) -> HeadsByImage:
       ValueError: invalid XML, a DOCTYPE, another XML, or a shape without a center.
     """
     path: list[str] = []  # the open elements
-    images: list[tuple[dict, list]] = []  # (attributes, points)
+    images: list[tuple[dict, list, list]] = []  # (attributes, points, labels)
 
     def start(element, attributes):
         path.append(element)
         if path == ["annotations", "track"]:
             raise ValueError("it is 'CVAT for video': export 'CVAT for images'")
         if path == ["annotations", "image"]:
-            images.append((attributes, []))
+            images.append((attributes, [], []))
         elif path[:2] == ["annotations", "image"] and len(path) == 3:
-            image, points = images[-1]
-            points += _head_points(image["name"], element, attributes)
+            image, points, labels = images[-1]
+            new = _head_points(image["name"], element, attributes)
+            points += new
+            labels += [attributes.get("label")] * len(new)
 
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _raise_doctype
@@ -40,9 +49,11 @@ def read(data: bytes) -> HeadsByImage:
         raise ValueError(f"it is not valid XML ({error})") from None
     if not images:
         raise ValueError(f"this XML holds no <image>; {SUPPORTED}")
-    if len({image["name"] for image, _ in images}) < len(images):
-        raise ValueError("two of its images have one name")
-    return {i["name"]: make_heads(points, _size(i)) for i, points in images}
+    index_unique([image for image, *_ in images], "name", "images")
+    return {
+        image["name"]: make_heads(points, _size(image), None, labels)
+        for image, points, labels in images
+    }
 
 
 def _raise_doctype(*_):

@@ -1,7 +1,8 @@
 """Head points from a dot map: a PNG of the image's size, black except for the heads.
 
 A head is the center of an 8-connected group of pixels that are neither black nor
-transparent. Dots that touch are one head.
+transparent. Dots that touch are one head. The file does not state whether it was drawn
+on the stored pixels or on the upright image of EXIF.
 """
 
 import io
@@ -35,4 +36,4 @@ def read(data: bytes, name: str) -> HeadsByImage:
     centers = ndimage.center_of_mass(dots, groups, range(1, number + 1))
     points = [(x, y) for y, x in centers]
     stem = PurePath(name).stem.removesuffix(SUFFIX)
-    return {f"{stem}.png": make_heads(points, image.size)}
+    return {f"./{stem}": make_heads(points, image.size)}

@@ -1,7 +1,8 @@
 """Head points from LabelMe's JSON, one file per image.
 
 Heads are the points, and the centers of rectangles and circles. LabelMe displays the
-upright image (EXIF orientation applied) and states its size.
+upright image (EXIF orientation applied) and states its size. Its path of the image
+starts at the folder of the file.
 """
 
 from typing import Any
@@ -11,9 +12,9 @@ import numpy as np
 from cpcnn_jax.data.annotations.heads import HeadsByImage, make_heads
 
 
-def is_labelme(tree: dict[str, Any]) -> bool:
+def is_labelme(tree: Any) -> bool:
     """Whether parsed JSON has LabelMe's structure."""
-    return "shapes" in tree and "imagePath" in tree
+    return isinstance(tree, dict) and "shapes" in tree and "imagePath" in tree
 
 
 def read(tree: dict[str, Any]) -> HeadsByImage:
@@ -24,7 +25,8 @@ def read(tree: dict[str, Any]) -> HeadsByImage:
     """
     size = tree.get("imageWidth"), tree.get("imageHeight")
     points = [_head_point(n, shape) for n, shape in enumerate(tree["shapes"], 1)]
-    return {tree["imagePath"]: make_heads(points, size)}
+    labels = [shape.get("label") for shape in tree["shapes"]]
+    return {"./" + tree["imagePath"]: make_heads(points, size, True, labels)}
 
 
 def _head_point(number, shape):

@@ -1,18 +1,21 @@
 """Head points from VGG Image Annotator 2: JSON of annotations or of a saved project.
 
-Heads are the points, and the centers of circles, ellipses and rects.
+Heads are the points, and the centers of circles, ellipses and rects. The browser
+decides whether VIA displays the stored pixels or the upright image of EXIF.
 """
 
 from typing import Any
 
 from cpcnn_jax.data.annotations.heads import HeadsByImage, make_heads
 
+LABELS = ("label", "class", "name", "type")  # region attributes that name a label
 
-def is_via(tree: dict[str, Any]) -> bool:
+
+def is_via(tree: Any) -> bool:
     """Whether parsed JSON has VIA's structure."""
-    files = _files(tree).values()
-    return all(
-        isinstance(f, dict) and "filename" in f and "regions" in f for f in files
+    return isinstance(tree, dict) and all(
+        isinstance(f, dict) and "filename" in f and "regions" in f
+        for f in _files(tree).values()
     )
 
 
@@ -30,8 +33,14 @@ def read(tree: dict[str, Any]) -> HeadsByImage:
         if isinstance(regions, dict):  # VIA 1
             regions = regions.values()
         points = [_head_point(name, region["shape_attributes"]) for region in regions]
-        heads[name] = make_heads(points)
+        labels = [_find_label(region) for region in regions]
+        heads[name] = make_heads(points, labels=labels)
     return heads
+
+
+def _find_label(region):
+    attributes = region.get("region_attributes") or {}
+    return next((attributes[key] for key in LABELS if key in attributes), None)
 
 
 def _files(tree):

@@ -1,5 +1,6 @@
 """Detection of the data set in a folder, without checking its files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,8 @@ class DetectedDataset(NamedTuple):
     splits: dict[str, list[annotated_image.AnnotatedImage]]  # by path below the folder
     places: dict[str, Path]  # {split: folder of its data set}
     strays: list[tuple[Path, str]]  # (annotation file, name of its missing image)
+    unused: list[tuple[Path, str]]  # (image or folder that is not used, sentence)
+    labels: Mapping[str, int]  # {label: heads}, of the user's own images
 
 
 def detect_dataset(root: str | Path) -> DetectedDataset:
@@ -56,8 +59,9 @@ def detect_dataset(root: str | Path) -> DetectedDataset:
                 path = (place.relative_to(root) / split).as_posix()
                 splits[path], places[path] = samples, place
     if names:
-        return DetectedDataset(" and ".join(names), splits, places, [])
+        return DetectedDataset(" and ".join(names), splits, places, [], [], {})
     own = folder_index.index_folder(root)
+    places = dict.fromkeys(own.splits, root)
     return DetectedDataset(
-        folder.ORIGIN.name, own.splits, dict.fromkeys(own.splits, root), own.strays
+        folder.ORIGIN.name, own.splits, places, own.strays, own.unused, own.labels
     )

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from cpcnn_jax.data import readers
+from cpcnn_jax.data.datasets.folder_files import IMAGES
 from cpcnn_jax.io import hdf5
 
 KINDS = (".h5", ".npy", ".csv")  # of maps
@@ -65,7 +66,7 @@ def find_heads(path: Path, folder: str | Path | None = None) -> Path:
 def find_image(path: Path, folder: str | Path | None = None) -> Path | None:
     """Finds the image of a map: in `folder`, else beside the map or in ../images."""
     below = [Path(folder)] if folder else [path.parent, path.parent.parent / "images"]
-    names = [path.stem + suffix for suffix in (".jpg", ".jpeg", ".png", ".JPG")]
+    names = [path.stem + suffix for suffix in (*IMAGES, *map(str.upper, IMAGES))]
     candidates = (place / name for place in below for name in names)
     return next((file for file in candidates if file.is_file()), None)
 

@@ -26,6 +26,7 @@ NOTES = {  # kinds that are used unchanged
     "empty": "no heads",
     "copy": "the same image twice in a split",
     "stray": "an annotation without its image",
+    "unused": "an image or a folder that is not used",
 }
 
 
@@ -53,11 +54,28 @@ class ExaminedImage(NamedTuple):
         return not unfixable & {fault.kind for fault in self.faults}
 
 
-def examine_dataset(dataset: DetectedDataset) -> dict[str, list[ExaminedImage]]:
-    """Reads all images of a data set and finds the faults of each, {split: images}."""
+def examine_dataset(
+    dataset: DetectedDataset, upright: bool | None = None
+) -> dict[str, list[ExaminedImage]]:
+    """Reads all images of a data set and finds the faults of each.
+
+    Args:
+      dataset: the data set.
+      upright: whether head points are on the upright image of EXIF where their
+        annotation does not state it, or None.
+
+    Returns:
+      {split: images}.
+    """
     checks = {place: checksums.make_checker(place) for place in dataset.places.values()}
     splits = {
-        split: [examine_image(s, checks[dataset.places[split]]) for s in samples]
+        split: [
+            examine_image(
+                s._replace(upright=upright) if s.upright is None else s,
+                checks[dataset.places[split]],
+            )
+            for s in samples
+        ]
         for split, samples in dataset.splits.items()
     }
     paths = {split: [s.image for s in dataset.splits[split]] for split in splits}
@@ -69,7 +87,8 @@ def examine_dataset(dataset: DetectedDataset) -> dict[str, list[ExaminedImage]]:
 
 
 def folder_faults(dataset: DetectedDataset) -> list[Fault]:
-    """Lists annotations without their image, and missing files of SHA256SUMS."""
+    """Lists unused images, annotations without image, missing files of SHA256SUMS."""
+    unused = [Fault("unused", path, sentence) for path, sentence in dataset.unused]
     strays = [
         Fault("stray", file, f"{file} marks heads on {name}, which does not exist")
         for file, name in dataset.strays
@@ -80,14 +99,14 @@ def folder_faults(dataset: DetectedDataset) -> list[Fault]:
         for path in checksums.read_checksums(place)
         if not path.exists()
     ]
-    return missing + strays
+    return missing + strays + unused
 
 
 def examine_image(
     sample: sample_lib.AnnotatedImage, check: Callable[[Path], Path]
 ) -> ExaminedImage:
     """Reads an image and its head points after `check`, and finds their faults."""
-    image, annotation, read, _ = sample
+    image, annotation, read = sample[:3]
     faults: list[Fault] = []
 
     def attempt(step, *args):

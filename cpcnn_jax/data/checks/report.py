@@ -9,6 +9,7 @@ import numpy as np
 from cpcnn_jax.data.checks import faults
 
 EDGES = (0, 1, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # heads per image
+MAX_LABELS = 20  # in the text
 BAR_WIDTH = 40  # characters of the longest bar
 
 
@@ -31,6 +32,7 @@ def build_report(
     name: str,
     splits: Mapping[str, Sequence[faults.ExaminedImage]],
     all_faults: Sequence[faults.Fault],
+    labels: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Collects numbers and faults of a data set in a dict for JSON."""
     counts = {
@@ -43,6 +45,7 @@ def build_report(
             split: {"photographs": len(examined), "heads": sum(counts[split])}
             for split, examined in splits.items()
         },
+        "labels": dict(labels or {}),
         "histogram": [
             {"fewest": low, "most": top, "photographs": number}
             for low, top, number in count_histogram(sum(counts.values(), []))
@@ -71,11 +74,23 @@ def format_report(report: Mapping[str, Any]) -> str:
         number, heads = numbers["photographs"], numbers["heads"]
         lines.append(f"  {name}: {number:,} photographs, {heads:,} heads")
     lines += ["", *_format_bars(report["histogram"]), ""]
+    lines += _format_labels(report["labels"])
     kinds = collections.Counter(fault["kind"] for fault in report["faults"])
     meanings = faults.ERRORS | faults.NOTES
     table = [f"{kinds[k]:6,}  {meaning}" for k, meaning in meanings.items() if kinds[k]]
     lines += [" files  of", *table] if table else [" No fault was found."]
     return "\n".join(lines)
+
+
+def _format_labels(labels):
+    """The most frequent labels; all of them are counted as heads."""
+    ordered = sorted(labels.items(), key=lambda item: (-item[1], item[0]))
+    if ordered:
+        yield " heads  of label"
+        yield from (f"{number:6,}  {label}" for label, number in ordered[:MAX_LABELS])
+        if len(ordered) > MAX_LABELS:
+            yield f"        and {len(ordered) - MAX_LABELS} more labels"
+        yield ""
 
 
 def _format_bars(rows):

@@ -72,12 +72,15 @@ def _write_split(folder, images):
 
 
 def _write_image(folder, examined):
-    """Writes the upright image and returns its file name."""
-    image = examined.sample.image
-    if examined.header.orientation == 1:
-        shutil.copyfile(image, folder / image.name)
-        return image.name
-    pixels = ImageOps.exif_transpose(readers.decode_image(image, image))
-    pixels = pixels if pixels.mode in ("L", "RGB") else pixels.convert("RGB")
-    pixels.save(folder / f"{image.stem}.png")
-    return f"{image.stem}.png"
+    """Writes the upright image and returns its path in the folder."""
+    image, name = examined.sample.image, examined.sample.name
+    turned = examined.header.orientation != 1
+    path = folder / f"{name or image.stem}{'.png' if turned else image.suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if turned:
+        pixels = ImageOps.exif_transpose(readers.decode_image(image, image))
+        pixels = pixels if pixels.mode in ("L", "RGB") else pixels.convert("RGB")
+        pixels.save(path)
+    else:
+        shutil.copyfile(image, path)
+    return path.relative_to(folder).as_posix()

@@ -63,14 +63,14 @@ class Builder(  # type: ignore[call-arg]  # tfds is loaded lazily, without types
 
     def example(self, item: annotated_image.AnnotatedImage) -> dict[str, Any]:
         """Reads and checks one image and its annotation."""
-        image, annotation, read, _ = item
+        image, annotation, read = item[:3]
         assert read is not None  # check_files refuses such an item
         header = readers.check_image(image)
         points = readers.as_points(read(annotation), annotation)
         if annotated_image.is_turned(item, points, header):
             raise ValueError(f"{image}: {annotated_image.TURNED % header.orientation}.")
         points = readers.keep_inside(points, header.shape, annotation)
-        return {"image": image, "points": points, "name": image.stem}
+        return {"image": image, "points": points, "name": item.name or image.stem}
 
     def _info(self):
         return tfds.core.DatasetInfo(
@@ -91,11 +91,14 @@ class Builder(  # type: ignore[call-arg]  # tfds is loaded lazily, without types
         return {s: self._generate_examples(s, complete[s]) for s in complete}
 
     def _generate_examples(self, split, samples):
-        count = 0
+        images: dict[str, Path] = {}
         for item, example in self._valid(split, samples, self.example):
-            yield item.image.stem, example
-            count += 1
-        if not count:
+            if (name := example["name"]) in images:
+                text = f"{item.image} has the name of {images[name]}: rename one."
+                raise ValueError(text)
+            images[name] = item.image
+            yield name, example
+        if not images:
             reasons = self.info.metadata["skipped"].get(split, ["it holds none."])
             raise ValueError(
                 f"{self.ORIGIN.name}: no image of {split} can be used: {reasons[0]}"

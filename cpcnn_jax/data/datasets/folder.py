@@ -10,9 +10,11 @@
       SHA256SUMS              optional; see `cpcnn_jax.data.checksums`
 
 The formats are those of `cpcnn_jax.data.annotations`. An annotation belongs to the
-image of its name, whatever the folders and the suffix before or after it. Every image
-needs an annotation; an empty one means no heads. Points are (x, y) on the pixels as
-stored. `python -m cpcnn_jax check-data ROOT` lists all invalid files.
+image of its name. Folders, upper case and the suffix decide only between several images
+of the name; if they do not, the images are invalid. Every image needs an annotation; an
+empty one means no heads. Points of a CSV are (x, y) on the pixels as stored. `python -m
+cpcnn_jax check-data ROOT` lists all invalid files, and all images that are not used:
+those of other formats, and those outside train and test.
 
 There is no automatic split: evaluation needs a folder test. An image of train that is
 equal to an image of test, byte for byte, is invalid.
@@ -20,9 +22,12 @@ equal to an image of test, byte for byte, is invalid.
 
 from pathlib import Path
 
+import tensorflow_datasets as tfds
+from absl import logging
+
 from cpcnn_jax import config
 from cpcnn_jax.data import Dataset, annotated_image, checksums
-from cpcnn_jax.data.datasets import base, folder_index, tfds_cache
+from cpcnn_jax.data.datasets import base, folder_files, folder_index, tfds_cache
 
 ORIGIN = base.Origin(
     name="Your own images",
@@ -41,12 +46,14 @@ def open_dataset(data: config.Folder, split: str) -> Dataset:
       ValueError: a folder or a file is missing or damaged; the text names it.
     """
     root = Path(data.root)
-    if not (root / split).is_dir():
+    if not folder_files.find_split(root, split):
         raise ValueError(
             f"--config.data.root={root} has no folder {split}: put your images and "
             "their head points into train and test, apart from each other. The "
             f"layout is:\n{ORIGIN.layout}"
         )
+    for _, sentence in folder_files.list_folder(root).unused:
+        logging.warning("%s.", sentence)
     return tfds_cache.open_cached(Folder, root, split, on_invalid=data.on_invalid)
 
 
@@ -54,6 +61,7 @@ class Folder(base.Builder):
     """Builder of the splits whose folders exist."""
 
     ORIGIN = ORIGIN
+    VERSION = tfds.core.Version("1.2.0")  # of the rules by which annotations are read
 
     @classmethod
     def splits(cls, folder: Path) -> dict[str, list[annotated_image.AnnotatedImage]]:

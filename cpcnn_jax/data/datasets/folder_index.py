@@ -5,32 +5,34 @@ its head points are read, so that the image can be skipped or listed.
 """
 
 import collections
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cpcnn_jax.data import annotated_image, annotations, checksums
 from cpcnn_jax.data.annotations import dot_map
 from cpcnn_jax.data.annotations import heads as heads_lib
+from cpcnn_jax.data.datasets import folder_files, image_names
 
-SPLITS = ("train", "test")
-IMAGES, HEADS = (".jpg", ".jpeg", ".png"), (".csv", ".json", ".xml")
+Samples = list[annotated_image.AnnotatedImage]
 
 
 class FolderIndex(NamedTuple):
     """Content of a folder."""
 
-    splits: dict[
-        str, list[annotated_image.AnnotatedImage]
-    ]  # one split "" in a folder without splits
+    splits: dict[str, Samples]  # one split "" in a folder without splits
     strays: list[tuple[Path, str]]  # (annotation file, name of the missing image)
+    unused: list[tuple[Path, str]]  # (image or folder that is not used, sentence)
+    labels: collections.Counter[str]  # number of heads of each label
 
 
-class _Mark(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Mark:
     """Annotation of one image in one file."""
 
     file: Path
-    name: str  # the image's, without its suffix
+    name: str  # key of `annotations.HeadsByImage`
     heads: heads_lib.Heads | ValueError  # the error if the file cannot be read
 
 
@@ -40,31 +42,40 @@ def index_folder(folder: Path) -> FolderIndex:
     Raises:
       ValueError: a file with the annotations of several images cannot be read.
     """
-    splits = [s for s in SPLITS if (folder / s).is_dir()] or [""]
-    files = {split: _list_files(folder / split) for split in splits}
-    images = {s: [f for f in files[s] if _is_image(f, folder)] for s in splits}
-    stems = {split: _group(images[split], lambda f: f.stem) for split in splits}
+    files = folder_files.list_folder(folder)
     check = checksums.make_checker(folder)
-    marks = {split: _read_all(files[split], check) for split in splits}
-    if splits != [""]:  # files for both
-        for mark in _read_all(sorted(folder.glob("[!.]*")), check):
-            named = [split for split in splits if mark.name in stems[split]]
-            mark = _ambiguous(mark) if len(named) > 1 else mark
-            for split in named or splits[:1]:
-                marks[split].append(mark)
-    strays = [m for s in splits for m in marks[s] if m.name not in stems[s]]
+    marks: dict[Path, list[_Mark]] = collections.defaultdict(list)
+    strays: list[_Mark] = []
+    for split, paths in files.heads.items():
+        splits = files.images if split is None else [split]
+        images = {image for s in splits for image in files.images[s]}
+        other = [i for s in {split, *splits} for i in files.other_images[s]]
+        names = image_names.ImageNames([*images, *other])
+        for mark in _read_all(paths, check):
+            meant = _drop_other(names.find(mark.file, mark.name), images)
+            if len(meant) > 1:
+                mark = dataclasses.replace(mark, heads=_ambiguous(mark, meant))
+            if not meant:  # the images that are not used are listed themselves
+                strays.append(mark)
+            for image in images.intersection(meant):
+                marks[image].append(mark)
+    for image in marks:
+        strays += _drop_farther(image, marks[image])
     for mark in strays:
         if isinstance(mark.heads, ValueError):
             raise mark.heads
-    by_name = {split: _group(marks[split], lambda mark: mark.name) for split in splits}
     return FolderIndex(
         {
-            s: [
-                _make_sample(i, stems[s][i.stem], by_name[s][i.stem]) for i in images[s]
-            ]
-            for s in splits
+            s: _make_samples(i, marks, folder_files.find_split(folder, s) or folder)
+            for s, i in files.images.items()
         },
-        [(mark.file, mark.name) for mark in strays],
+        [(mark.file, mark.name.removeprefix("./")) for mark in strays],
+        files.unused,
+        collections.Counter(
+            label
+            for mark in (mark for same in marks.values() for mark in same)
+            for label in getattr(mark.heads, "labels", ())
+        ),
     )
 
 
@@ -77,67 +88,86 @@ def invalid_image(image: Path, sentence: str) -> annotated_image.AnnotatedImage:
     return annotated_image.AnnotatedImage(image, str(image), refuse)
 
 
-def _make_sample(image, namesakes, marks):
-    """The sample of an image, given all images and annotations of its name."""
-    if namesakes[0] != image:
-        text = f"{image} has the name of {namesakes[0]}: rename one."
-        return invalid_image(image, text)
-    if len(marks) > 1:
-        both = f"{marks[0].file} and {marks[1].file}"
-        return invalid_image(image, f"{image} has two annotations, in {both}.")
-    if not marks:
-        place = f"{image.with_suffix('.csv')} (or .json, or a file that names it)"
-        return annotated_image.AnnotatedImage(image, place, None)
-    file, _, heads = marks[0]
-    if isinstance(heads, ValueError):
-        return invalid_image(image, str(heads))
-    place = str(file) if file.stem == image.stem else f"{file}, {image.name}"
-    return annotated_image.AnnotatedImage(
-        image, place, lambda _: heads.points, heads.size
-    )
+def _drop_other(meant, used):
+    """Drops images that are not used and differ from a used one in the suffix only."""
+    if len({image.with_suffix("") for image in meant}) > 1:
+        return meant
+    return [image for image in meant if image in used] or meant
 
 
-def _ambiguous(mark):
-    """The mark with an error, since both splits have an image of its name."""
-    text = f"{mark.file} annotates {mark.name}, which is in train and in test."
-    return mark._replace(heads=ValueError(text))
+def _drop_farther(image, marks):
+    """Removes and returns the marks of other images in a file that has a nearer one."""
+    dropped = []
+    for file in {mark.file for mark in marks}:
+        near = {
+            mark: image_names.folder_similarity(
+                image_names.stated_path(file, mark.name), image
+            )
+            for mark in marks
+            if mark.file == file
+        }
+        dropped += [mark for mark in near if near[mark] < max(near.values())]
+    marks[:] = [mark for mark in marks if mark not in dropped]
+    return dropped
 
 
-def _group(items: Iterable, key: Callable) -> dict[str, list[Any]]:
-    """Lists of the items by key; a missing key has an empty list."""
-    groups = collections.defaultdict(list)
-    for item in items:
-        groups[key(item)].append(item)
-    return groups
-
-
-def _list_files(folder):
-    """All files of a folder and linked folders, without hidden ones."""
+def _make_samples(images, marks, folder):
+    """The samples of a split; namesakes have their folder in the name."""
+    forms = {image: _possible_names(image, folder) for image in images}
+    number = collections.Counter(n for names in forms.values() for n in {*names})
     return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if not any(p.startswith(".") for p in path.relative_to(folder).parts)
-        and (path.is_symlink() or path.is_file())
+        _make_sample(image, marks[image])._replace(
+            name=next((n for n in forms[image] if number[n] == 1), forms[image][-1])
+        )
+        for image in images
     ]
 
 
-def _is_image(path, folder):
-    """True for an image, and for a linked folder outside, which is an error later."""
-    if path.is_dir():
-        return not path.resolve().is_relative_to(folder.resolve())
-    return path.suffix.lower() in IMAGES and not path.stem.endswith(dot_map.SUFFIX)
+def _possible_names(image, folder):
+    path = image.relative_to(folder)
+    return image.stem, path.with_suffix("").as_posix(), path.as_posix()
+
+
+def _make_sample(image, marks):
+    """The sample of an image, given its annotations."""
+    if not marks:
+        place = f"{image.with_suffix('.csv')} (or .json, or a file that names it)"
+        return annotated_image.AnnotatedImage(image, place, None)
+    for mark in marks:
+        if isinstance(mark.heads, ValueError):
+            return invalid_image(image, str(mark.heads))
+    if len(marks) > 1:
+        a, b = (_place(mark) for mark in marks[:2])
+        return invalid_image(image, f"{image} has two annotations, in {a} and {b}.")
+    file, heads = marks[0].file, marks[0].heads
+    place = str(file) if file.stem == image.stem else f"{file}, {image.name}"
+    return annotated_image.AnnotatedImage(
+        image, place, lambda _: heads.points, heads.size, heads.upright
+    )
+
+
+def _place(mark):
+    own = mark.name.startswith("./")
+    return str(mark.file) if own else f"{mark.file} ({mark.name})"
+
+
+def _ambiguous(mark, images):
+    """An error, since the name in an annotation file may mean several images."""
+    first, second = sorted(images)[:2]
+    return ValueError(
+        f"{mark.file} annotates {mark.name.removeprefix('./')}, which may be {first} "
+        f"or {second}: write its folder and suffix, or rename one."
+    )
 
 
 def _read_all(files: Iterable[Path], check: Callable) -> list[_Mark]:
-    """Reads all annotation files among some files."""
+    """Reads annotation files."""
     marks = []
     for file in files:
-        dots = file.suffix.lower() == ".png" and file.stem.endswith(dot_map.SUFFIX)
-        if dots or (file.suffix.lower() in HEADS and not file.is_dir()):
-            heads: Mapping[str, heads_lib.Heads | ValueError]
-            try:
-                heads = annotations.read(check(file))
-            except ValueError as error:
-                heads = {file.stem.removesuffix(dot_map.SUFFIX): error}
-            marks += [_Mark(file, name, value) for name, value in heads.items()]
+        heads: Mapping[str, heads_lib.Heads | ValueError]
+        try:
+            heads = annotations.read(check(file))
+        except ValueError as error:
+            heads = {f"./{file.stem.removesuffix(dot_map.SUFFIX)}": error}
+        marks += [_Mark(file, name, value) for name, value in heads.items()]
     return marks

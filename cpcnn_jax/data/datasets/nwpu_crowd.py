@@ -66,7 +66,10 @@ class NwpuCrowd(base.Builder):
 
 
 def _make_samples(folder, list_file):
-    images = {path.stem: path for path in folder.glob("images*/*.jpg")}
+    images: dict[str, Path] = {}
+    for path in sorted(folder.glob("images*/*.jpg")):
+        if images.setdefault(path.stem, path) != path:
+            raise ValueError(f"{path} has the name of {images[path.stem]}: remove one.")
     return annotated_image.pair_annotations(
         [images.get(n, folder / f"images/{n}.jpg") for n in _read_numbers(list_file)],
         lambda image: folder / "mats" / f"{image.stem}.mat",

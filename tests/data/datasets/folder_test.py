@@ -1,7 +1,9 @@
 """The user's own images: layout, pairing with annotations, and invalid files."""
 
+import errno
 import json
 import logging
+import os
 
 import numpy as np
 import pytest
@@ -215,18 +217,24 @@ def test_split_with_all_images_skipped_raises_value_error(root):
     assert f"{root}/test/IMG_3.jpg has no annotation" in text
 
 
-def test_two_images_of_one_name_are_invalid(root):
+def test_two_images_of_one_name_have_their_own_heads(root):
     second = write_image(root / "train" / "more" / "IMG_1.png")
-    expected = f"{second} has the name of {root}/train/IMG_1.jpg: rename one."
-    assert error_of(root) == expected
-    assert open_folder(root, on_invalid="skip").skipped == (expected,)
+    assert error_of(root).startswith(f"{second} has no annotation: ")
+    write_csv(second.with_suffix(".csv"), (7, 8))
+    dataset = open_folder(root)
+    points = {n: p.tolist() for n, p in zip(dataset.names, dataset.points, strict=True)}
+    assert points["IMG_1.jpg"] == [[1, 10]]
+    assert points["more/IMG_1"] == [[7, 8]]
 
 
 def test_annotation_of_an_image_in_both_splits_is_ambiguous(root):
     write_image(root / "test" / "IMG_1.jpg")
     (root / "train" / "IMG_1.csv").unlink()
     (root / "heads.csv").write_text("image,x,y\nIMG_1.jpg,1,2\n")
-    expected = f"{root}/heads.csv annotates IMG_1, which is in train and in test."
+    expected = (
+        f"{root}/heads.csv annotates IMG_1.jpg, which may be {root}/test/IMG_1.jpg or "
+        f"{root}/train/IMG_1.jpg: write its folder and suffix, or rename one."
+    )
     assert error_of(root) == expected
 
 
@@ -273,3 +281,161 @@ def test_index_of_a_folder_without_splits(root):
     assert folder_index.index_folder(root).strays == [
         (root / "train" / "IMG_2.csv", "IMG_2")
     ]
+
+
+def heads_by_name(root):
+    dataset = open_folder(root)
+    points = zip(dataset.names, dataset.points, strict=True)
+    return {name: heads.tolist() for name, heads in points}
+
+
+@pytest.fixture
+def cameras(tmp_path):
+    """cam1/0001.jpg and cam2/0001.jpg in train, without annotations."""
+    root = tmp_path / "cameras"
+    write_csv(write_image(root / "test" / "a.jpg").with_suffix(".csv"))
+    for camera in ("cam1", "cam2"):
+        write_image(root / "train" / camera / "0001.jpg")
+    return root
+
+
+COCO = json.dumps(
+    {
+        "images": [
+            {"id": n, "file_name": f"cam{n}/0001.jpg", "width": 90, "height": 70}
+            for n in (1, 2)
+        ],
+        "annotations": [{"id": n, "image_id": n, "bbox": [n, n, 0, 0]} for n in (1, 2)],
+    }
+)
+NAMESAKES = {
+    "tables beside": {"cam1/0001.csv": "x,y\n1,1", "cam2/0001.csv": "x,y\n2,2"},
+    "tables elsewhere": {"l/cam1/0001.csv": "x,y\n1,1", "l/cam2/0001.csv": "x,y\n2,2"},
+    "a table in each": {
+        f"cam{n}/heads.csv": f"image,x,y\n0001.jpg,{n},{n}" for n in (1, 2)
+    },
+    "one table": {"all.csv": "image,x,y\ncam1/0001,1,1\nD:\\x\\cam2\\0001.tif,2,2"},
+    "LabelMe": {
+        f"cam{n}/0001.json": labelme(f"..\\cam{n}\\0001.jpg", [n, n]) for n in (1, 2)
+    },
+    "COCO": {"heads.json": COCO},
+    "CVAT": {
+        "heads.xml": "".join(
+            f'<image name="cam{n}/0001.jpg" width="90" height="70">'
+            f'<points points="{n},{n}"/></image>'
+            for n in (1, 2)
+        ).join(["<annotations>", "</annotations>"])
+    },
+}
+
+
+@pytest.mark.parametrize("what", NAMESAKES)
+def test_images_of_one_name_in_two_folders(cameras, what):
+    for name, text in NAMESAKES[what].items():
+        path = cameras / "train" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    expected = {"cam1/0001": [[1, 1]], "cam2/0001": [[2, 2]]}
+    assert heads_by_name(cameras) == expected
+
+
+def test_name_of_two_images_is_refused_naming_both(cameras):
+    path = cameras / "train" / "all.csv"
+    path.write_text("image,x,y\n0001.jpg,1,2\n")
+    expected = f"{path} annotates 0001.jpg, which may be {cameras}/train/cam1/0001.jpg"
+    text = error_of(cameras)
+    assert text.startswith(expected) and f"or {cameras}/train/cam2/0001.jpg: " in text
+
+
+def test_table_beside_other_images_is_of_none_of_another_folder(cameras):
+    train = cameras / "train"
+    (train / "cam1" / "0001.jpg").rename(train / "cam1" / "0002.jpg")
+    write_csv(train / "cam1" / "0001.csv", (1, 1))
+    write_csv(train / "cam1" / "0002.csv", (2, 2))
+    assert error_of(cameras).startswith(f"{train}/cam2/0001.jpg has no annotation: ")
+    assert folder_index.index_folder(cameras).strays == [
+        (train / "cam1" / "0001.csv", "0001")
+    ]
+
+
+def test_entry_of_a_missing_image_is_not_taken_for_a_namesake(cameras):
+    (cameras / "train" / "cam1" / "0001.jpg").unlink()
+    (cameras / "heads.json").write_text(COCO.replace("cam", "train/cam"))
+    assert heads_by_name(cameras) == {"0001": [[2, 2]]}
+    index = folder_index.index_folder(cameras)
+    assert index.strays == [(cameras / "heads.json", "train/cam1/0001.jpg")]
+
+
+def test_splits_in_upper_case(root):
+    (root / "train").rename(root / "Train")
+    (root / "test").rename(root / "TEST")
+    assert open_folder(root).names == ("IMG_1", "IMG_2")
+    (root / "train").mkdir()
+    expected = f"{root}/Train and {root}/train are both train: rename one."
+    assert error_of(root) == expected
+
+
+def test_unused_images_and_folders_are_named(root, caplog):
+    write_image(root / "valid" / "IMG_4.jpg")
+    write_image(root / "IMG_5.jpg")
+    write_image(root / "train" / "IMG_6.tif")
+    write_image(root / "train" / "IMG_2.webp")
+    (root / "more").mkdir()
+    (root / "more" / "heads.csv").write_text("image,x,y\n")
+    (root / "train" / "again").symlink_to(root / "train")
+    (root / "train" / "linked").symlink_to(root / "valid")
+    (root / "notes").mkdir()
+    expected = [
+        f"{root}/train/IMG_2.webp is not used: convert it to .jpg or .png",
+        f"{root}/train/IMG_6.tif is not used: convert it to .jpg or .png",
+        f"{root}/train/linked is not used: it is a link to the folder {root}/valid",
+        f"{root}/IMG_5.jpg is not used: images are read from test and train only",
+        f"{root}/more is not used: images are read from test and train only",
+        f"{root}/valid is not used: images are read from test and train only",
+    ]
+    for _ in range(2):  # the second time from the prepared copy
+        with caplog.at_level(logging.WARNING, logger="absl"):
+            caplog.clear()
+            assert open_folder(root).names == ("IMG_1", "IMG_2")
+        assert caplog.messages == [f"{sentence}." for sentence in expected]
+    assert [text for _, text in folder_index.index_folder(root).unused] == expected
+
+
+def test_heads_of_an_unused_image_are_not_given_to_a_namesake(root):
+    write_image(root / "valid" / "IMG_1.jpg")
+    (root / "train" / "IMG_1.csv").unlink()
+    (root / "heads.csv").write_text("image,x,y\nvalid/IMG_1.jpg,1,2\n")
+    assert error_of(root).startswith(f"{root}/train/IMG_1.jpg has no annotation: ")
+
+
+def test_unreadable_folder_raises_or_is_skipped(root, monkeypatch):
+    place = root / "train" / "closed"
+    place.mkdir()
+    scandir = os.scandir
+
+    def scan(path):
+        if path in (place, str(place)):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    expected = f"{place} is a folder that cannot be read."
+    assert error_of(root) == expected
+    assert open_folder(root, on_invalid="skip").skipped == (expected,)
+
+
+@pytest.mark.parametrize("orientation, size", [(3, SIZE), (6, (80, 80)), (2, SIZE)])
+def test_pixels_that_the_annotation_does_not_state_raise(root, orientation, size):
+    image = write_image(
+        root / "train" / "IMG_1.jpg", orientation=orientation, size=size
+    )
+    (root / "train" / "IMG_1.csv").unlink()
+    via = {"filename": "IMG_1.jpg", "regions": []}
+    point = {"shape_attributes": {"name": "point", "cx": 1, "cy": 2}}
+    path = root / "train" / "via.json"
+    path.write_text(json.dumps({"a": via | {"regions": [point]}}))
+    text = error_of(root)
+    assert text.startswith(f"{image}: its annotation does not state whether the head")
+    assert f"EXIF orientation {orientation}; " in text and "--points-on" in text
+    path.write_text(json.dumps({"a": via}))
+    assert heads_by_name(root)["IMG_1"] == []

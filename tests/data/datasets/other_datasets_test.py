@@ -493,3 +493,21 @@ def test_missing_test_scene_is_named(tmp_path):
     folder = tmp_path / "test_frame" / "200702"
     next(folder.glob("*.jpg")).unlink()
     assert error_of("WorldExpo'10", tmp_path) == f"{folder} holds no frames *.jpg."
+
+
+def test_two_images_of_one_name_raise_value_error(tmp_path):
+    write_layout("NWPU-Crowd", tmp_path)
+    (first,) = tmp_path.rglob("0001.jpg")
+    second = first.parents[1] / "images_part9" / "0001.jpg"
+    write_image(second)
+    expected = f"{second} has the name of {first}: remove one."
+    assert error_of("NWPU-Crowd", tmp_path) == expected
+
+
+def test_two_suffixes_of_one_name_raise_value_error(tmp_path):
+    write_layout("JHU-CROWD++", tmp_path)
+    first = min(tmp_path.rglob("train/images/*.jpg"))
+    second = first.with_suffix(".jpeg")
+    second.write_bytes(first.read_bytes())
+    text = error_of("JHU-CROWD++", tmp_path)
+    assert text == f"{first} has the name of {second}: rename one."
