@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import ImageOps
 
 from cpcnn_jax.data import density_map, exif, readers
 from cpcnn_jax.data.checks import faults
+from cpcnn_jax.io.image import transpose_upright
 
 
 def write_clean_copy(
@@ -77,7 +77,8 @@ def _write_image(folder, examined):
     if examined.header.orientation == 1:
         shutil.copyfile(image, folder / image.name)
         return image.name
-    pixels = ImageOps.exif_transpose(readers.decode_image(image, image))
+    pixels = readers.decode_image(image, image)
+    pixels = transpose_upright(pixels, examined.header.orientation)
     pixels = pixels if pixels.mode in ("L", "RGB") else pixels.convert("RGB")
     pixels.save(folder / f"{image.stem}.png")
     return f"{image.stem}.png"
