@@ -210,7 +210,7 @@ def test_file_name_that_is_not_utf_8_is_written(run, images, ready, tmp_path):
 
 
 def test_failure_to_write_is_an_error_of_the_file(run, images, tmp_path):
-    (tmp_path / "maps" / "2.jpg.npy.tmp").mkdir(parents=True)
+    (tmp_path / "maps" / "2.jpg.npy").mkdir(parents=True)
     status, _, errors = run(images, "--density", tmp_path / "maps")
     assert status == 1
     assert f"Is a directory: '{tmp_path}/maps/2.jpg.npy'" in errors
@@ -290,7 +290,7 @@ def test_lack_of_memory_is_an_error_of_the_file(images, ready, monkeypatch):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nmore")
 
     monkeypatch.setattr(ready, "count", fail)
-    rows = count_files.list_files([str(images / "2.jpg")])
+    rows, _ = count_files.list_files([str(images / "2.jpg")])
     (row,) = count_files.count_files(rows, ready, CountOptions())
     assert row.error == (
         f"{images}/2.jpg: RESOURCE_EXHAUSTED: Out of memory; try a smaller --tile-size"

@@ -15,7 +15,7 @@ def tree(tmp_path):
 
 def test_files_folders_and_patterns_are_listed(tree):
     def below(path):
-        files = input_files.find_files(str(path))
+        files = input_files.find_files(str(path)).files
         return [file.removeprefix(f"{tree}/") for file in files]
 
     assert below(tree) == ["a.png", "b.JPG", "deep/er/c.tiff"]
@@ -23,13 +23,13 @@ def test_files_folders_and_patterns_are_listed(tree):
     assert below(tree / "**" / "*.tiff") == ["deep/er/c.tiff"]
     assert below(tree / "notes.txt") == ["notes.txt"]  # whatever its suffix
     assert below(tree / "gone.jpg") == ["gone.jpg"]  # opening it fails later
-    assert input_files.find_files("-") == ["-"]
+    assert input_files.find_files("-").files == ["-"]
 
 
 def test_file_named_like_a_pattern_is_that_file(tree):
     (tree / "[1].jpg").touch()
     name = str(tree / "[1].jpg")
-    assert input_files.find_files(name) == [name]
+    assert input_files.find_files(name).files == [name]
 
 
 def test_argument_without_a_file_raises_value_error(tree):
