@@ -141,16 +141,18 @@ def _convert(decoded: _Decoded) -> Frame:
 
 
 def _decode_frames(path, av, container, stream, rate) -> Iterator[_Decoded]:
-    """Decodes all frames; time goes on by one frame where the time stamps jump."""
-    number, seconds, last = -1, 0.0, None
+    """Decodes all frames; time goes on by the last step where the time stamps jump."""
+    number, seconds, step, last = -1, 0.0, float(1 / rate), None
     try:
         for number, frame in enumerate(container.decode(stream)):
             if number:
-                gap = None if None in (frame.time, last) else frame.time - last
-                seconds += 1 / rate if gap is None or not 0 <= gap <= MAX_GAP else gap
+                known = None not in (frame.time, last)
+                if known and 0 <= frame.time - last <= MAX_GAP:
+                    step = frame.time - last
+                seconds += step
             last = frame.time
-            duration = (frame.duration or 0) * (frame.time_base or 0) or 1 / rate
-            yield _Decoded(number, float(seconds), float(duration), frame)
+            duration = float((frame.duration or 0) * (frame.time_base or 0))
+            yield _Decoded(number, seconds, duration or step, frame)
     except av.FFmpegError as error:
         raise ValueError(
             f"{path} is damaged after {number + 1} frames: {error.strerror}"
