@@ -130,13 +130,19 @@ def read_orientation(image: Image.Image) -> tuple[int, str | None]:
       (orientation 1 to 8, a sentence on an EXIF block that cannot be read or None). The
       orientation is 1 without a valid one.
     """
+    fault = "its EXIF block cannot be read, so its pixels are taken as upright"
+    exif = Image.Exif()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            value = image.getexif().get(ExifTags.Base.Orientation, 1)
-        return (int(value) if value in range(1, 9) else 1), None
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            exif.load(image.info.get("exif", b""))  # `getexif` reports an error once
+            value = exif.get(ExifTags.Base.Orientation)
+            value = value or image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # pillow raises many types for damaged metadata
-        return 1, "its EXIF block cannot be read, so its pixels are taken as upright"
+        return 1, fault
+    if value in range(1, 9):
+        return int(value), fault if caught and not exif else None
+    return 1, None
 
 
 def transpose_upright(image: Image.Image, orientation: int) -> Image.Image:
