@@ -65,7 +65,7 @@ def crop_size(shape: tuple[int, int], crops: Crops) -> tuple[int, int]:
 
 
 def check_sizes(dataset: Dataset) -> None:
-    """Refuses images that are too small for training and validation.
+    """Refuses images that are too small for the networks.
 
     Raises:
       ValueError: an image has a side under 64 pixels.
@@ -73,8 +73,8 @@ def check_sizes(dataset: Dataset) -> None:
     for name, (height, width) in zip(dataset.names, dataset.shapes, strict=True):
         if min(height, width) < PATCH:
             raise ValueError(
-                f"{name} has {width}x{height} pixels; training needs at least "
-                f"{PATCH}x{PATCH}."
+                f"{name} has {width}x{height} pixels; the networks need at "
+                f"least {PATCH}x{PATCH}"
             )
 
 

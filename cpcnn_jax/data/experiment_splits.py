@@ -1,19 +1,19 @@
 """The images of one experiment: training, validation and evaluation, opened once."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cpcnn_jax import data
 from cpcnn_jax.config import Experiment
-from cpcnn_jax.config.constants import PATCH
+from cpcnn_jax.data import Dataset, crops
 from cpcnn_jax.data.splits import split
 
 
 class ExperimentSplits(NamedTuple):
     """Data sets of an experiment; see `cpcnn_jax.data`."""
 
-    train: Any  # the images that the networks are trained on
-    validation: Any  # held-out training images; may be empty
-    evaluation: Any  # the images that the evaluation scores
+    train: Dataset  # the images that the networks are trained on
+    validation: Dataset  # held-out training images; may be empty
+    evaluation: Dataset  # the images that the evaluation scores
     eval_split: str  # "test" or "validation", the kind of `evaluation`
     train_counts: list[int]  # heads on all training images, held-out ones included
 
@@ -34,7 +34,7 @@ def open_splits(config: Experiment, eval_split: str = "test") -> ExperimentSplit
     """
     known = data.open_dataset(config.data, "train")
     train, validation = split(known, config.validation.percent)
-    evaluation: Any = validation
+    evaluation: Dataset = validation
     if eval_split == "test":
         evaluation = data.open_dataset(config.data, "test")
     elif not len(validation):
@@ -42,15 +42,6 @@ def open_splits(config: Experiment, eval_split: str = "test") -> ExperimentSplit
             f"--config.validation.percent={config.validation.percent} holds out no "
             "images, which --eval_split=validation needs"
         )
-    _check_sizes(evaluation, eval_split)
+    crops.check_sizes(evaluation)
     counts = [len(points) for points in known.points]
     return ExperimentSplits(train, validation, evaluation, eval_split, counts)
-
-
-def _check_sizes(images, name):
-    for image, (height, width) in zip(images.names, images.shapes, strict=True):
-        if min(height, width) < PATCH:
-            raise ValueError(
-                f"the {name} image {image} has {width}x{height} pixels; the networks "
-                f"need at least {PATCH}x{PATCH}"
-            )

@@ -160,12 +160,15 @@ def default_weights(model: str = "cpcnn") -> str:
     raise ValueError(f"no --weights, and {file} is not there: {advice}")
 
 
-def load(path: str | os.PathLike[str], *, tile_size: int = tiling.TILE_SIZE) -> Counter:
+def load(
+    path: str | os.PathLike[str] | None = None, *, tile_size: int = tiling.TILE_SIZE
+) -> Counter:
     """Loads trained networks.
 
     Args:
       path: a weights file, the workdir of a run, a pretrained name, or OWNER/NAME on
-        Hugging Face. The file's header says which networks it holds.
+        Hugging Face. The file's header says which networks it holds. None: the
+        weights of `default_weights`.
       tile_size: largest side of a tile, pixels. Smaller tiles need less memory and more
         time; the result is the same.
 
@@ -180,7 +183,7 @@ def load(path: str | os.PathLike[str], *, tile_size: int = tiling.TILE_SIZE) -> 
       Traceback (most recent call last):
       ValueError: no weights at runs/none: ...
     """
-    file = pretrained.find_weights(path)
+    file = pretrained.find_weights(default_weights() if path is None else path)
     name = serialization.load_name(file)
     if name != "cpcnn":
         module, channels, estimator = baselines.find_baseline(name)

@@ -54,7 +54,7 @@ class Checkpoints:
       ValueError: something in the folder of checkpoints is a link.
     """
 
-    def __init__(self, workdir: str | os.PathLike[str], stage: str):
+    def __init__(self, workdir: str | os.PathLike[str], stage: str) -> None:
         """Opens the folder and creates it where absent."""
         self.stage = stage
         self._folder = Path(workdir).resolve() / "checkpoints" / stage

@@ -18,7 +18,7 @@ class MetricWriter:
       workdir: the run's folder.
     """
 
-    def __init__(self, workdir: str | os.PathLike[str]):
+    def __init__(self, workdir: str | os.PathLike[str]) -> None:
         """Opens both."""
         self._lines = open(Path(workdir) / "metrics.jsonl", "a", buffering=1)
         self._board = SummaryWriter(str(Path(workdir) / "tensorboard"))

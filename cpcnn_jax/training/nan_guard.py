@@ -18,7 +18,7 @@ class NanGuard:
       names: names of the training images.
     """
 
-    def __init__(self, stage: str, names: Sequence[str]):
+    def __init__(self, stage: str, names: Sequence[str]) -> None:
         """Starts without metrics."""
         self._stage, self._names = stage, names
         self._recorded: list[tuple[int, Mapping, np.ndarray]] = []

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 class Throughput:
     """A stopwatch that starts when it is made."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         """Starts the watch."""
         self._images, self._flops = 0, 0.0
         self._began = time.monotonic()

@@ -45,6 +45,14 @@ def test_count_is_the_sum_of_the_density_of_the_whole_image(file, ready, image):
         np.testing.assert_allclose(scores.sum(-1), 1, rtol=1e-5)
 
 
+def test_load_without_a_path_takes_the_default_weights(file, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no --weights, and runs/demo"):
+        cp.load()
+    shutil.copytree(file.parent, tmp_path / "runs" / "demo")
+    assert set(cp.load().weights) == set(cp.load(file).weights)
+
+
 def test_all_types_of_an_image_have_the_same_count(tmp_path, file, ready, image):
     Image.fromarray(image).save(tmp_path / "a.png")
     data = io.BytesIO((tmp_path / "a.png").read_bytes())
