@@ -155,7 +155,8 @@ def _count_image(row, counter, options, name):
     try:
         result = counter.count(source, max_size=options.max_size, progress=bar)
     except image_io.UnknownFormatError as error:
-        if Path(row.file).suffix.lower() in ("", *image_io.SUFFIXES):
+        suffix = Path(row.file).suffix.lower()
+        if row.file == input_files.STDIN or suffix in image_io.SUFFIXES:
             raise
         videos = ", ".join(video_io.SUFFIXES)
         text = f"{error}, and its suffix is none of a video ({videos})"

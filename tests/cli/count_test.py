@@ -155,10 +155,10 @@ def test_same_file_by_two_paths_is_counted_once(run, images, monkeypatch):
 
 
 def test_unknown_suffix_names_those_of_videos(run, images, tmp_path):
-    file = tmp_path / "film.rm"
-    file.write_text("these are words")
-    status, _, errors = run(file)
-    assert status == 1 and "its suffix is none of a video (.3g2, " in errors
+    for name in ("film.rm", "film"):
+        (tmp_path / name).write_text("these are words")
+        status, _, errors = run(tmp_path / name)
+        assert status == 1 and "its suffix is none of a video (.3g2, " in errors
 
 
 def test_count_stands_without_its_overlay(run, images, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import sys
 
 import pytest
@@ -32,3 +33,12 @@ def test_closed_and_captured_streams_are_possible(monkeypatch):
     print("kept", file=sys.stderr)
     assert sys.stderr.getvalue() == "kept\n"
     sys.stdout.close()
+
+
+def test_command_survives_a_closed_pipe():
+    command = [sys.executable, "-m", "cpcnn_jax", "count", "--help"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (0, b"")
