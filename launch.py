@@ -20,6 +20,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from cpcnn_jax.distributed import cluster_jobs
+from cpcnn_jax.io import console
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "File with the experiment, of experiments/.", lock_config=True
@@ -283,4 +284,5 @@ def _words(*dropped):
 
 
 if __name__ == "__main__":
+    console.tolerate_closed_pipes()
     app.run(main, flags_parser=parse)

@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+from cpcnn_jax.io import console
+
 COMMANDS = {
     "check-data": "cpcnn_jax.cli.check_data",
     "check-density": "cpcnn_jax.cli.check_density",
@@ -39,4 +41,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    console.tolerate_closed_pipes()
     sys.exit(main(sys.argv[1:]))

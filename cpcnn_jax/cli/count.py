@@ -11,6 +11,7 @@ from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.inference import compilation_cache, count_files, counter, regions, tiling
 from cpcnn_jax.inference.count_options import CountOptions
+from cpcnn_jax.io import atomic_write, folder_listing
 from cpcnn_jax.io import video as video_io
 from cpcnn_jax.weights import pretrained, serialization
 
@@ -31,12 +32,7 @@ def main(argv: Sequence[str]) -> int:
     parser = _parser()
     args = parser.parse_args(argv)
     compilation_cache.enable()
-    try:
-        _check_args(args)
-        networks = counter.load(_find_weights(args), tile_size=args.tile_size)
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
-    rows = count_files.list_files(args.paths)
+    rows, left_out = count_files.list_files(args.paths)
     options = CountOptions(
         args.region,
         args.max_size,
@@ -45,52 +41,82 @@ def main(argv: Sequence[str]) -> int:
         args.count_curve,
         args.frame_step,
     )
-    stopped = _count_rows(rows, networks, options)
     try:
-        _write(args, rows)
-    except OSError as error:
-        print(f"count: {error}", file=sys.stderr)
-        return 1
-    return 130 if stopped else int(any(row.error for row in rows))
+        _check_args(args)
+        weights = _find_weights(args)
+        tables = [file for file in (args.json, args.csv) if file]
+        count_files.check_outputs(rows, options, tables, inputs=[weights])
+        networks = counter.load(weights, tile_size=args.tile_size)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    stopped = written = False
+    try:
+        stopped = _count_rows(rows, networks, options)
+    finally:  # the counts so far are written whatever happens
+        written = _write(args, rows)
+    _summarize(rows, left_out)
+    if stopped:
+        return 130
+    return int(not written or any(row.error for row in rows))
 
 
 def _count_rows(rows, networks, options):
     """Counts and prints the table; returns whether Ctrl-C stopped it."""
     width = max(len(row.file) for row in rows)
     heads = [f"{region.name:>8}" for region in options.regions]
-    print("  ".join([f"{'file':<{width}}  {'count':>9}  {'seconds':>7}", *heads]))
+    _say("  ".join([f"{'file':<{width}}  {'count':>9}  {'seconds':>7}", *heads]))
     try:
         with tqdm(total=len(rows), desc="count", unit="file", disable=None) as bar:
             for row in count_files.count_files(rows, networks, options):
                 _print(row, width)
                 bar.update()
-        stopped = False
     except KeyboardInterrupt:
-        stopped = True
-        for row in rows:
-            if row.count is None and not row.error:
-                row.error = f"{row.file}: stopped before it was counted"
-    counts = [row.count for row in rows if not row.error]
-    print(f"{len(counts)} of {len(rows)} counted, {sum(counts):,.1f} people in total")
-    return stopped
+        return True
+    return False
+
+
+def _summarize(rows, left_out):
+    counts = [row.count for row in rows if row.count is not None]
+    _say(f"{len(counts)} of {len(rows)} counted, {sum(counts):,.1f} people in total")
+    if left_out:
+        _say(f"left out: {folder_listing.describe(left_out)}")
 
 
 def _print(row, width):
     if row.error:
         tqdm.write(f"count: {row.error}", file=sys.stderr)
+    if row.count is None:
         cells = ["        -        -"]
     else:
         people = [f"{n:>{max(len(name), 8)}.1f}" for name, n in row.regions.items()]
         cells = [f"{row.count:>9.1f}  {row.seconds:>7.2f}", *people]
-    name = row.file.encode(errors="backslashreplace").decode()  # may be invalid UTF-8
-    tqdm.write("  ".join([f"{name:<{width}}", *cells]), file=sys.stdout)
+    _say("  ".join([f"{row.file:<{width}}", *cells]))
+
+
+def _say(line):
+    """Prints a line, with backslashes for what stdout cannot encode."""
+    encoding = sys.stdout.encoding or "utf-8"
+    text = line.encode(encoding, errors="backslashreplace").decode(encoding)
+    tqdm.write(text, file=sys.stdout)
 
 
 def _write(args, rows):
-    if args.json:
-        count_files.write_json(args.json, rows)
-    if args.csv:
-        count_files.write_csv(args.csv, rows, [region.name for region in args.region])
+    """Writes the tables; returns whether all were written."""
+    for row in rows:
+        if row.count is None and not row.error:
+            row.error = f"{row.file}: stopped before it was counted"
+    names, written = [region.name for region in args.region], True
+    for file, write in (
+        (args.json, lambda file: count_files.write_json(file, rows)),
+        (args.csv, lambda file: count_files.write_csv(file, rows, names)),
+    ):
+        try:
+            if file:
+                write(file)
+        except OSError as error:
+            print(f"count: {error}", file=sys.stderr)
+            written = False
+    return written
 
 
 def _parser():
@@ -98,14 +124,15 @@ def _parser():
         prog="python -m cpcnn_jax count",
         description="Count the people in images (JPEG, PNG, WebP, BMP or TIFF, of any "
         "size from 64x64 pixels) and in the frames of videos. The count of a video is "
-        "the mean of its frames.",
+        "the mean over its time.",
     )
     add = parser.add_argument
     add(
         "paths",
         nargs="+",
         metavar="PATH",
-        help="an image, a folder of images (with subfolders), a pattern in quotes, a "
+        help="an image, a folder of images (with subfolders and linked folders, but no "
+        "hidden files), a pattern in quotes, a "
         f"video ({', '.join(video_io.SUFFIXES)}), or - for standard input",
     )
     add(
@@ -140,7 +167,7 @@ def _parser():
         "--frame-step",
         type=int,
         metavar="N",
-        help="count every Nth frame of a video (default: one frame per second)",
+        help="count every Nth frame of a video (default: the frame of each second)",
     )
     add(
         "--region",
@@ -187,6 +214,7 @@ def _check_args(args):
         raise ValueError("--region: two regions have the same name")
     for file in filter(None, (args.json, args.csv)):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
+        atomic_write.check_writable(file)
     for folder in filter(None, (args.density, args.overlay, args.count_curve)):
         Path(folder).mkdir(parents=True, exist_ok=True)
 

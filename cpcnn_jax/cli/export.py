@@ -17,7 +17,7 @@ from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.export import parity
 from cpcnn_jax.inference import compilation_cache, counter, input_files
-from cpcnn_jax.io import atomic_write
+from cpcnn_jax.io import atomic_write, folder_listing
 from cpcnn_jax.weights import pretrained
 
 MODULES = {"stablehlo": "stablehlo", "onnx": "onnx_model"}  # in cpcnn_jax.export
@@ -98,7 +98,12 @@ def _check_args(args):
 def _list_images(paths: Sequence[str]) -> list[tuple[str, Any]]:
     """Lists (name, image) of the paths, or of synthetic crowds without paths."""
     if paths:
-        return [(file, file) for path in paths for file in input_files.find_files(path)]
+        listings = [input_files.find_files(path) for path in paths]
+        for path, listing in zip(paths, listings, strict=True):
+            if listing.left_out:
+                others = folder_listing.describe(listing.left_out)
+                print(f"export: {path}: left out: {others}", file=sys.stderr)
+        return [(file, file) for listing in listings for file in listing.files]
     dataset = data.open_dataset(SYNTHETIC, "test")
     records = [dataset[i] for i in range(len(dataset))]
     return [(record["name"], record["image"]) for record in records]

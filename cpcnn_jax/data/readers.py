@@ -11,10 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from absl import logging
-from PIL import ExifTags, Image
+from PIL import Image
 from scipy.io import loadmat
 
 from cpcnn_jax.data import density_map
+from cpcnn_jax.io.image import read_orientation
 
 FORMATS = ("JPEG", "PNG")  # the only decoders that Pillow may try
 MAX_PIXELS = Image.MAX_IMAGE_PIXELS  # 89 million, Pillow's decompression-bomb warning
@@ -43,9 +44,11 @@ def check_image(path: Path) -> ImageHeader:
     image = decode_image(path, path)
     if image.mode[0] in "IF":
         raise ValueError(f"{path} has more than 8 bits a channel: save it with 8.")
-    turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+    orientation, fault = read_orientation(image)
+    if fault:
+        logging.warning("%s: %s", path, fault)
     width, height = image.size
-    return ImageHeader((height, width), turn if turn in range(1, 9) else 1, image.mode)
+    return ImageHeader((height, width), orientation, image.mode)
 
 
 def decode_image(file: Any, name: str | Path) -> Image.Image:
@@ -56,11 +59,11 @@ def decode_image(file: Any, name: str | Path) -> Image.Image:
     """
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(file, formats=FORMATS)
         with image:
             image.load()
-            image.getexif()  # reads EXIF while the file is open
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ValueError(
             f"{name} declares more than {MAX_PIXELS:,} pixels and was not decoded."

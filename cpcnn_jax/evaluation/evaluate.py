@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl import logging
 from tqdm import tqdm
 
 from cpcnn_jax.config import Experiment
@@ -20,7 +21,7 @@ from cpcnn_jax.distributed import multihost
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.evaluation import figures, predictions, scores
 from cpcnn_jax.evaluation.report import gallery, page
-from cpcnn_jax.inference import counter
+from cpcnn_jax.inference import counter, figure_text
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.weights import serialization
 
@@ -144,7 +145,7 @@ def _replace_nonfinite(tree):
 def _draw(folder, rows, images, estimate, config):
     """Draws comparisons, evenly spaced over the ranking of count errors."""
     folder.mkdir(exist_ok=True)
-    old, drawn = set(folder.glob("*.png")), set()
+    old, drawn = set(folder.glob("[0-9][0-9][0-9]*_*.png")), set()
     errors = [abs(row["predicted"] - row["count"]) for row in rows]
     ranking = np.argsort(errors, kind="stable")
     for rank in gallery.select_ranks(range(1, len(rows) + 1), config.num_eval_images):
@@ -153,13 +154,14 @@ def _draw(folder, rows, images, estimate, config):
         title = f"{record['name']}: {rank} of {len(rows)}, best first"
         density = estimate(record["image"])
         _, true, predicted = scores.apply_roi(record, density, config)
-        figure = figures.comparison_figure(
-            record["image"], true, predicted, people=people, title=title
-        )
-        name = record["name"].replace("/", "_")  # of namesakes in two folders
-        file = folder / f"{rank:03d}_{name}.png"
-        with atomic_write.open_atomic(file) as opened:
-            figure.savefig(opened, format="png", dpi=100)
-        drawn.add(file)
+        file = folder / f"{rank:03d}_{record['name'].replace('/', '_')}.png"
+        try:
+            figure = figures.comparison_figure(
+                record["image"], true, predicted, people=people, title=title
+            )
+            atomic_write.write_atomic(file, figure_text.render_png(figure))
+            drawn.add(file)
+        except Exception as error:  # the scores are already written
+            logging.warning("%s cannot be drawn and is left out: %s", file, error)
     for file in old - drawn:
         file.unlink()

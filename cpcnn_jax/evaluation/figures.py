@@ -4,7 +4,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from cpcnn_jax.inference import figure_text
 
+
+@figure_text.plain_text()
 def comparison_figure(
     image: np.ndarray,
     true: np.ndarray,
@@ -28,12 +31,13 @@ def comparison_figure(
     predicted_title = f"predicted: {predicted.sum():.1f} people"
     titles = (title, f"true: {people:g} people", predicted_title)
     for axes, text in zip(panels, titles, strict=True):
-        axes.set_title(text)
+        axes.set_title(figure_text.printable(text))
         axes.set_axis_off()
     figure.colorbar(colors, ax=panels[1:], label="people per pixel", shrink=0.85)
     return figure
 
 
+@figure_text.plain_text()
 def figure_pixels(figure: Figure) -> np.ndarray:
     """Renders a figure with 80 pixels per inch as `[H, W, 3]` uint8."""
     figure.set_dpi(80)

@@ -33,7 +33,7 @@ def read(run: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """
     path = Path(run) / NAME
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
             return _read_rows(csv.DictReader(file), path)
     except FileNotFoundError:
         raise ValueError(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from cpcnn_jax.io.image import read_orientation, transpose_upright
 from cpcnn_jax.weights import serialization
 
 
@@ -64,6 +65,7 @@ def read_gray_levels(path: str | os.PathLike[str], size: tuple[int, int]) -> np.
         OSError: the file is missing or not an image.
     """
     with Image.open(path) as image:
-        gray = ImageOps.exif_transpose(image).convert("L")
+        upright = transpose_upright(image, read_orientation(image)[0])
+        gray = upright.convert("L")
         small = ImageOps.fit(gray, size[::-1], Image.Resampling.BOX)
     return np.round(np.asarray(small, float) / 255, 2)

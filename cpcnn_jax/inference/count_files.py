@@ -1,5 +1,6 @@
 """Counts of many files: one row for each, with its count or its error."""
 
+import collections
 import dataclasses
 import functools
 import io
@@ -16,6 +17,7 @@ from cpcnn_jax.inference import count_video, input_files, regions
 from cpcnn_jax.inference.count_options import CountOptions
 from cpcnn_jax.inference.counter import Counter
 from cpcnn_jax.io import atomic_write, density_file
+from cpcnn_jax.io import image as image_io
 from cpcnn_jax.io import video as video_io
 
 
@@ -24,27 +26,91 @@ class FileCount:
     """Result of one image or video."""
 
     file: str  # as named by the user or listed in a folder
-    error: str | None = None  # a sentence that names the file
-    count: float | None = None  # people; the mean of the frames for a video
+    error: str | None = None  # a sentence that names the file, or a result of it
+    count: float | None = None  # people; the mean over the time for a video
     seconds: float | None = None  # from opening the file to the last result
     regions: dict[str, float] = dataclasses.field(default_factory=dict)  # name: people
 
 
-def list_files(arguments: Iterable[str]) -> list[FileCount]:
+def list_files(
+    arguments: Iterable[str],
+) -> tuple[list[FileCount], collections.Counter[str]]:
     """Lists a row for each file that the arguments name, each file once.
 
     Args:
       arguments: files, folders and patterns for `input_files.find_files`. One that
-        matches no file becomes a row with an error.
+        matches no file, and a folder that cannot be read, become rows with an error.
+
+    Returns:
+      The rows, and what is left out by kind and number.
     """
     rows: dict[str, FileCount] = {}
+    left_out = collections.Counter[str]()
     for argument in arguments:
         try:
-            for file in input_files.find_files(argument):
-                rows.setdefault(file, FileCount(file))
+            listing = input_files.find_files(argument)
         except ValueError as error:
             rows.setdefault(argument, FileCount(argument, str(error)))
-    return list(rows.values())
+            continue
+        for file in listing.files:
+            rows.setdefault(_identify(file), FileCount(file))
+        for folder, reason in listing.unreadable.items():
+            error_row = FileCount(folder, f"{folder} cannot be read: {reason}")
+            rows.setdefault(_identify(folder), error_row)
+        left_out += listing.left_out
+    return list(rows.values()), left_out
+
+
+def _identify(file):
+    return file if file == input_files.STDIN else os.path.abspath(file)
+
+
+def check_outputs(
+    rows: Sequence[FileCount],
+    options: CountOptions,
+    tables: Iterable[str] = (),
+    inputs: Iterable[str | os.PathLike[str]] = (),
+) -> None:
+    """Checks that no result would replace another one or an input.
+
+    Args:
+      rows: from `list_files`.
+      options: further results.
+      tables: files of the tables.
+      inputs: other files that are read.
+
+    Raises:
+      ValueError: two results have one name, or one has the name of an input.
+    """
+    files = [row.file for row in rows if not row.error]
+    used = {os.path.realpath(file) for file in [*files, *inputs]}
+    written: set[str] = set()
+    for path in [*tables, *_list_outputs(files, options)]:
+        if os.path.exists(path) and not os.path.isfile(path):
+            continue  # a device or a pipe takes any number of results
+        real = os.path.realpath(path)
+        if real in used:
+            raise ValueError(f"{path} is an input: write the results elsewhere")
+        if real.casefold() in written:
+            raise ValueError(f"two results would be {path}: write them to two places")
+        written.add(real.casefold())
+
+
+def _list_outputs(files, options):
+    """Lists the files that counting writes into the folders of the options."""
+    for file, name in input_files.output_names(files).items():
+        if video_io.is_video(file):
+            if options.overlay:
+                yield Path(options.overlay, f"{name}.mp4")
+            if options.count_curve:
+                yield Path(options.count_curve, f"{name}.csv")
+                yield Path(options.count_curve, f"{name}.png")
+            continue
+        if options.overlay:
+            yield Path(options.overlay, f"{name}.png")
+        if options.density:
+            for suffix in density_file.SUFFIXES:
+                yield Path(options.density, f"{name}{suffix}")
 
 
 def count_files(
@@ -67,19 +133,34 @@ def count_files(
             try:
                 count = _count_video if video_io.is_video(row.file) else _count_image
                 count(row, counter, options, names[row.file])
-                row.seconds = time.monotonic() - start
-            except (ValueError, OSError) as error:
-                row.error = str(error)
-            except (jax.errors.JaxRuntimeError, MemoryError) as error:
-                text = str(error).partition("\n")[0] or "out of memory"
-                row.error = f"{row.file}: {text}; try a smaller --tile-size"
+            except Exception as error:  # the other files are counted all the same
+                row.error = _describe_error(row.file, error)
+            row.seconds = time.monotonic() - start
         yield row
+
+
+def _describe_error(file, error):
+    """Describes an error in a sentence that names the file."""
+    text = str(error).partition("\n")[0]
+    if isinstance(error, (jax.errors.JaxRuntimeError, MemoryError)):
+        return f"{file}: {text or 'out of memory'}; try a smaller --tile-size"
+    if isinstance(error, (ValueError, OSError)) and not isinstance(error, UnicodeError):
+        return str(error)
+    return f"{file}: {type(error).__name__}: {text}"
 
 
 def _count_image(row, counter, options, name):
     bar = functools.partial(tqdm, unit="part", leave=False, delay=2, disable=None)
     source = _read_stdin() if row.file == input_files.STDIN else row.file
-    result = counter.count(source, max_size=options.max_size, progress=bar)
+    try:
+        result = counter.count(source, max_size=options.max_size, progress=bar)
+    except image_io.UnknownFormatError as error:
+        suffix = Path(row.file).suffix.lower()
+        if row.file == input_files.STDIN or suffix in image_io.SUFFIXES:
+            raise
+        videos = ", ".join(video_io.SUFFIXES)
+        text = f"{error}, and its suffix is none of a video ({videos})"
+        raise ValueError(text) from None
     for note in result.image.notes:
         tqdm.write(f"count: {note}", file=sys.stderr)
     density, size = result.density, result.image.size
@@ -87,6 +168,7 @@ def _count_image(row, counter, options, name):
         people = regions.count_regions(density, options.regions, size=size)
     except ValueError as error:
         raise ValueError(f"{row.file}: {error}") from None
+    row.count, row.regions = result.count, people  # stand if a result is not written
     if options.density:
         density_file.save_density(Path(options.density, name), density)
     if options.overlay:
@@ -94,7 +176,6 @@ def _count_image(row, counter, options, name):
         file.parent.mkdir(parents=True, exist_ok=True)
         png = _draw(Path(row.file).name, result, options.regions, people)
         atomic_write.write_atomic(file, png)
-    row.count, row.regions = result.count, people
 
 
 def _count_video(row, counter, options, name):
@@ -105,7 +186,10 @@ def _count_video(row, counter, options, name):
     count = count_video.count_video
     result = count(row.file, counter, options, name=name, progress=progress)
     row.count, row.regions = result.mean()
-    tqdm.write(f"count: {row.file}: {result.describe()}", file=sys.stderr)
+    for note in filter(None, (result.note, f"{row.file}: {result.describe()}")):
+        tqdm.write(f"count: {note}", file=sys.stderr)
+    if result.failures:
+        raise ValueError(f"{row.file}: {'; '.join(result.failures)}")
 
 
 def _read_stdin():

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -26,16 +27,19 @@ SMOOTHING = 1.0  # seconds, the standard deviation of the curve's Gaussian
 class VideoCount:
     """Counts of a video's frames."""
 
-    frame_step: int = 1  # frames from one counted to the next
+    frame_step: int | None = None  # frames from one counted to the next; None: seconds
     rate: Fraction | float = 1.0  # counted frames per second
     declared: int | None = None  # frames to count, by the file's header
+    note: str | None = None  # sentence on the choice of the video
+    failures: list[str] = dataclasses.field(default_factory=list)  # unwritten results
     numbers: list[int] = dataclasses.field(default_factory=list)  # of frames, from 0
     seconds: list[float] = dataclasses.field(default_factory=list)  # from the start
     counts: list[float] = dataclasses.field(default_factory=list)  # people
     inside: list[dict[str, float]] = dataclasses.field(default_factory=list)  # regions
+    last: Any = None  # the last frame's result and its people in regions
 
     def mean(self) -> tuple[float, dict[str, float]]:
-        """Computes the means over the frames: people, and people by region."""
+        """Computes the means over the counts: people, and people by region."""
         names = self.inside[0]
         means = {n: float(np.mean([p[n] for p in self.inside])) for n in names}
         return float(np.mean(self.counts)), means
@@ -43,9 +47,10 @@ class VideoCount:
     def describe(self) -> str:
         """Describes the frames of the mean in a sentence."""
         number, low, high = len(self.counts), min(self.counts), max(self.counts)
+        step = f"of every {self.frame_step}" if self.frame_step else "per second"
         text = (
-            f"the mean of {number} frames, one of every {self.frame_step}; they have "
-            f"{low:,.1f} to {high:,.1f} people"
+            f"the mean of {number} frames, one {step}; they have {low:,.1f} to "
+            f"{high:,.1f} people"
         )
         if number < (self.declared or 0):
             text += f"; the header declares {self.declared}: is the video complete?"
@@ -79,65 +84,87 @@ def count_video(
     Raises:
       ValueError: the file is not a video or is damaged, or a frame cannot be counted.
     """
-    result, failure = VideoCount(), None
-    with contextlib.ExitStack() as stack:
-        video = stack.enter_context(
-            video_io.open_video(file, frame_step=options.frame_step)
-        )
-        result.frame_step, result.rate = video.frame_step, video.rate
-        result.declared = video.number
-        write = _frame_writer(stack, options, name, video.rate)
-        try:
-            for frame in progress(video.frames, video.number):
-                _count_frame(file, counter, options, frame, result, write)
-        except BaseException as error:  # Ctrl-C too; raised again below
-            failure = error
+    result, failure = VideoCount(options.frame_step), None
+    with video_io.open_video(file, frame_step=options.frame_step) as video:
+        result.rate, result.declared, result.note = video.rate, video.number, video.note
+        with _AnnotatedVideo(options, name, video.rate, result.failures) as annotated:
+            try:
+                for frame in progress(video.frames, video.number):
+                    _count_frame(file, counter, options, frame, result, annotated)
+            except BaseException as error:  # Ctrl-C too; raised again below
+                failure = error
     if result.counts and options.count_curve:
-        _write_curve(Path(options.count_curve, name), result, Path(file).name)
+        with _keep_failure("the curve", result.failures):
+            _write_curve(Path(options.count_curve, name), result, Path(file).name)
     if failure:
         raise failure
     return result
 
 
-def _count_frame(file, counter, options, frame, result, write):
-    try:
-        counted = counter.count(frame.pixels, max_size=options.max_size)
-        size = counted.image.size
-        people = regions.count_regions(counted.density, options.regions, size=size)
-    except ValueError as error:
-        raise ValueError(f"{file}, frame {frame.number}: {error}") from None
-    write(frame, counted, people)
+def _count_frame(file, counter, options, frame, result, annotated):
+    if not (result.numbers and result.numbers[-1] == frame.number):  # else shown longer
+        try:
+            counted = counter.count(frame.pixels, max_size=options.max_size)
+            size = counted.image.size
+            people = regions.count_regions(counted.density, options.regions, size=size)
+        except ValueError as error:
+            raise ValueError(f"{file}, frame {frame.number}: {error}") from None
+        result.last = counted, people
+    counted, people = result.last
     result.numbers.append(frame.number)
     result.seconds.append(frame.seconds)
     result.counts.append(counted.count)
     result.inside.append(people)
+    annotated.add(frame, counted, people)
 
 
-def _frame_writer(stack, options, name, rate):
-    """Makes a function that adds a frame to the annotated video, if one is written."""
-    if not options.overlay:
-        return lambda *_: None
-    # matplotlib, which is slow to import
-    from cpcnn_jax.inference import overlay, video_overlay
+@contextlib.contextmanager
+def _keep_failure(what, failures):
+    """Keeps an error of a result beside the count, which stands without it."""
+    try:
+        yield
+    except Exception as error:
+        failures.append(f"{what} cannot be written: {error}")
 
-    path, append, limit = Path(options.overlay, f"{name}.mp4"), None, 0.0
 
-    def write(frame, counted, people):
-        nonlocal append, limit
-        if append is None:  # a video without frames gets no file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            append = stack.enter_context(video_io.write_video(path, rate=rate))
-        limit = max(limit, overlay.color_limit(counted.density))
+class _AnnotatedVideo(contextlib.ExitStack):
+    """Writer of the counted frames, if requested; its first error ends the drawing."""
+
+    def __init__(self, options, name, rate, failures):
+        super().__init__()
+        self._options, self._rate, self._failures = options, rate, failures
+        self._path = Path(options.overlay or "", f"{name}.mp4")
+        self._append, self._limit = None, 0.0
+
+    def add(self, frame, counted, people):
+        """Draws a counted frame and appends it."""
+        if self._options.overlay and not self._failures:
+            with _keep_failure("the overlay", self._failures):
+                self._draw(frame, counted, people)
+
+    def _draw(self, frame, counted, people):
+        # matplotlib, which is slow to import
+        from cpcnn_jax.inference import overlay, video_overlay
+
+        if self._append is None:  # a video without frames gets no file
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            writer = video_io.write_video(self._path, rate=self._rate)
+            self._append = self.enter_context(writer)
+        self._limit = max(self._limit, overlay.color_limit(counted.density))
+        options, image = self._options, counted.image
         annotated = video_overlay.annotate_frame(
-            counted.image.pixels,
+            image.pixels,
             counted.density,
             text=f"{counted.count:,.1f} people   {frame.seconds:.1f} s",
-            limit=limit,
-            regions=regions.outline_regions(options.regions, people, counted.image),
+            limit=self._limit,
+            regions=regions.outline_regions(options.regions, people, image),
         )
-        append(annotated)
+        self._append(annotated)
 
-    return write
+    def __exit__(self, *error):
+        """Completes the file."""
+        with _keep_failure("the overlay", self._failures):
+            super().__exit__(*error)
 
 
 def _write_curve(path, result, name):

@@ -6,12 +6,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from cpcnn_jax.io import folder_listing
 from cpcnn_jax.io.image import SUFFIXES
 
 STDIN = "-"
 
 
-def find_files(argument: str) -> list[str]:
+def find_files(argument: str) -> folder_listing.Listing:
     """Lists the files that one command-line argument names.
 
     Args:
@@ -19,29 +20,32 @@ def find_files(argument: str) -> list[str]:
         with *, ? or **; or "-", standard input.
 
     Returns:
-      Sorted paths. A file is listed whatever its suffix.
+      Sorted paths, and what a folder or a pattern has beside them. A file is listed
+      whatever its suffix.
 
     Raises:
       ValueError: the folder or the pattern contains no file.
 
     Example:
-      >>> find_files("square.jpg")
+      >>> find_files("square.jpg").files
       ['square.jpg']
     """
-    path = Path(argument)
-    if path.is_dir():
-        images = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-        files = sorted(str(image) for image in images if image.is_file())
+    if os.path.isdir(argument):
+        listing = folder_listing.list_folder(argument, SUFFIXES)
+        if not listing.files and not listing.unreadable:
+            text = f"{argument} contains no images ({', '.join(SUFFIXES)})"
+            others = folder_listing.describe(listing.left_out)
+            raise ValueError(text + (f", only {others}" if others else ""))
+        return listing
+    left_out = collections.Counter[str]()
+    files = [argument]
+    if argument != STDIN and not os.path.exists(argument) and glob.has_magic(argument):
+        matches = sorted(glob.glob(argument, recursive=True))
+        files = [match for match in matches if not os.path.isdir(match)]
         if not files:
-            raise ValueError(f"{argument} contains no images ({', '.join(SUFFIXES)})")
-        return files
-    if argument == STDIN or path.exists() or not glob.has_magic(argument):
-        return [argument]
-    matches = glob.glob(argument, recursive=True)
-    files = sorted(match for match in matches if Path(match).is_file())
-    if not files:
-        raise ValueError(f"{argument} matches no file")
-    return files
+            raise ValueError(f"{argument} matches no file")
+        left_out.update({"folder": len(matches) - len(files)})
+    return folder_listing.Listing(files, +left_out, {})
 
 
 def output_names(files: Sequence[str]) -> dict[str, Path]:

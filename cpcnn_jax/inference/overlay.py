@@ -1,13 +1,12 @@
 """Overlay of a density map on its image."""
 
-import io
 from collections.abc import Iterable
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from cpcnn_jax.inference import figure_text
 from cpcnn_jax.inference.regions import Outline
 
 LONGEST = 1600  # pixels, the largest side of the image in the overlay
@@ -19,6 +18,7 @@ def color_limit(density: np.ndarray) -> float:
     return max(float(np.percentile(density, 99.8)), MIN_LIMIT)
 
 
+@figure_text.plain_text()
 def draw_overlay(
     pixels: np.ndarray,
     density: np.ndarray,
@@ -49,14 +49,12 @@ def draw_overlay(
     heat = axes.imshow(density, norm=scale, cmap="inferno", alpha=opacity)
     for label, corners in regions:
         _draw_outline(axes, label, (np.asarray(corners) / step) - 0.5)
-    axes.set_title(title, loc="left", fontsize=11)
+    axes.set_title(figure_text.printable(title), loc="left", fontsize=11)
     axes.set_axis_off()
     label = "people per pixel"
     bar = figure.colorbar(heat, ax=axes, label=label, fraction=0.05, pad=0.02)
     bar.solids.set_alpha(1)  # type: ignore[union-attr]
-    data = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(data)
-    return data.getvalue()
+    return figure_text.render_png(figure)
 
 
 def _reduce(values, step):
@@ -74,7 +72,7 @@ def _draw_outline(axes, label, corners):
     axes.plot(*closed.T, color="white", linewidth=3)
     axes.plot(*closed.T, color="tab:blue", linewidth=1.5)
     axes.annotate(
-        label,
+        figure_text.printable(label),
         corners[corners.sum(axis=1).argmin()],  # the corner nearest to the top left
         xytext=(3, -3),
         textcoords="offset points",

@@ -1,15 +1,14 @@
 """Annotated frames of a video, and the curve of its counts."""
 
-import io
 from collections.abc import Iterable
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
+from cpcnn_jax.inference import figure_text
 from cpcnn_jax.inference.regions import Outline
 
 LEVELS = 256  # of the color scale
@@ -51,6 +50,7 @@ def annotate_frame(
 
 
 def _draw_label(draw, place, text, font, anchor):
+    text = figure_text.printable(text)
     left, above, right, below = draw.textbbox(place, text, font=font, anchor=anchor)
     pad = font.size // 3
     up = 2 * pad if anchor == "ld" else 0
@@ -59,6 +59,7 @@ def _draw_label(draw, place, text, font, anchor):
     draw.text((place[0] + pad, place[1] + pad - up), text, "white", font, anchor)
 
 
+@figure_text.plain_text()
 def plot_curve(
     seconds: ArrayLike, counts: ArrayLike, smooth: ArrayLike, *, title: str
 ) -> bytes:
@@ -75,10 +76,8 @@ def plot_curve(
     axes.set_ylim(min(0, np.min(counts)), max(1, 1.1 * np.max(counts)))
     axes.set_xlabel("seconds")
     axes.set_ylabel("people")
-    axes.set_title(title, loc="left")
+    axes.set_title(figure_text.printable(title), loc="left")
     axes.grid(color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
-    data = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(data)
-    return data.getvalue()
+    return figure_text.render_png(figure)

@@ -9,6 +9,8 @@ from PIL import Image
 
 from cpcnn_jax.io import atomic_write
 
+SUFFIXES = (".npy", ".png", ".json")  # of the files of one map
+
 
 def save_density(path: str | os.PathLike[str], density: np.ndarray) -> None:
     """Writes PATH.npy, PATH.png of 16-bit gray levels, and their meaning as PATH.json.

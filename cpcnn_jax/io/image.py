@@ -70,6 +70,10 @@ def read_image(image: ImageSource, *, max_size: int | None = None) -> LoadedImag
     )
 
 
+class UnknownFormatError(ValueError):
+    """The file has none of `FORMATS`."""
+
+
 class _ImageError(ValueError):
     """Error whose text already names the image."""
 
@@ -90,7 +94,7 @@ def _name_errors(name: str) -> Iterator[None]:
         raise ValueError(text) from None
     except UnidentifiedImageError:
         formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        raise ValueError(f"{name} is not a {formats} image") from None
+        raise UnknownFormatError(f"{name} is not a {formats} image") from None
     except Exception as error:  # pillow raises many types for damaged files
         raise ValueError(f"{name} is damaged: {error}") from None
 
@@ -110,13 +114,41 @@ def _decode(image: Image.Image, name: str, max_size: int | None) -> LoadedImage:
     notes = (f"{name} has {frames} frames: the first is counted",) * (frames > 1)
     image.load()
     rgb = _convert_to_rgb(image, name)
-    orientation = image.getexif().get(ExifTags.Base.Orientation)
-    if orientation in _UPRIGHT:
-        rgb = rgb.transpose(_UPRIGHT[orientation])
+    orientation, fault = read_orientation(image)
+    notes += (f"{name}: {fault}",) if fault else ()
+    rgb = transpose_upright(rgb, orientation)
     width, height = rgb.size
     if max_size and max(rgb.size) > max_size:
         rgb = _shrink(rgb, max_size)
     return LoadedImage(name, np.asarray(rgb), (height, width), notes)
+
+
+def read_orientation(image: Image.Image) -> tuple[int, str | None]:
+    """Reads the EXIF orientation of an open or loaded image.
+
+    Returns:
+      (orientation 1 to 8, a sentence on an EXIF block that cannot be read or None). The
+      orientation is 1 without a valid one.
+    """
+    fault = "its EXIF block cannot be read, so its pixels are taken as upright"
+    exif = Image.Exif()
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            exif.load(image.info.get("exif", b""))  # `getexif` reports an error once
+            value = exif.get(ExifTags.Base.Orientation)
+            value = value or image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # pillow raises many types for damaged metadata
+        return 1, fault
+    if value in range(1, 9):
+        return int(value), fault if caught and not exif else None
+    return 1, None
+
+
+def transpose_upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Undoes an EXIF orientation, 1 to 8."""
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
 
 
 def _convert_to_rgb(image: Image.Image, name: str) -> Image.Image:

@@ -1,18 +1,26 @@
 """Reading and writing of videos by PyAV, `pip install 'cpcnn_jax[video]'`."""
 
+import collections
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cpcnn_jax.io import atomic_write
 
-SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+SUFFIXES = tuple(
+    ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .m2t .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg "
+    ".mts .mxf .ogv .ts .vob .webm .wmv".split()
+)
 DEFAULT_RATE = Fraction(25)  # frames per second of a video without a frame rate
+MAX_GAP = 3600.0  # seconds; time stamps that differ more do not belong together
+SURVEYED_PACKETS = 2000  # of a file with several videos
+_TOLERANCE = 1e-3  # seconds, to which Matroska rounds time stamps
 
 
 class Frame(NamedTuple):
@@ -26,10 +34,10 @@ class Frame(NamedTuple):
 class Video(NamedTuple):
     """An open video."""
 
-    frame_step: int  # frames from one yielded frame to the next
-    rate: Fraction  # yielded frames per second
+    rate: Fraction  # yielded frames per second; their average with a frame step
     number: int | None  # of frames to yield, if the file declares its length
     frames: Iterator[Frame]
+    note: str | None  # sentence for the user
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
@@ -48,10 +56,14 @@ def open_video(
 ) -> Iterator[Video]:
     """Opens a video for reading.
 
+    Cover pictures, thumbnails and stills are not read. Of several videos in a file the
+    one that FFmpeg rates best is read, with a note.
+
     Args:
       path: the file.
-      frame_step: yields each frame whose number is a multiple of this, at least 1; by
-        default one frame per second.
+      frame_step: yields each frame whose number is a multiple of this, at least 1. By
+        default the frame that is shown at each whole second is yielded, by the time
+        stamps of the frames. A frame that is shown for several seconds is repeated.
 
     Yields:
       The `Video`. Its frames raise ValueError at a damaged frame. In some formats a
@@ -61,36 +73,119 @@ def open_video(
       ValueError: the file is not a video, has no video stream, or PyAV is missing.
     """
     av = _import_av(path)
-    with _name_errors(av, f"{path} cannot be read as a video"):
-        container = av.open(str(path), metadata_errors="replace")
-    with container:
-        if not container.streams.video:
-            raise ValueError(f"{path} has no images, only sound or text")
-        stream = container.streams.video[0]
+    with _open_container(av, path) as container:
+        stream, note = _select_stream(av, container, path)
         stream.thread_type = "AUTO"
         rate = stream.average_rate or DEFAULT_RATE
-        frame_step = frame_step or max(1, round(rate))
-        number = -(-stream.frames // frame_step) or None
-        frames = _decode_frames(path, av, container, stream, frame_step, rate)
-        yield Video(frame_step, rate / frame_step, number, frames)
+        frames = _decode_frames(path, av, container, stream, rate)
+        if frame_step is None:
+            seconds = stream.duration and int(stream.duration * stream.time_base)
+            yield Video(Fraction(1), seconds or None, _sample_seconds(frames), note)
+        else:
+            number = -(-stream.frames // frame_step) or None
+            chosen = (_convert(f) for f in frames if f.number % frame_step == 0)
+            yield Video(rate / frame_step, number, chosen, note)
 
 
-def _decode_frames(path, av, container, stream, frame_step, rate) -> Iterator[Frame]:
-    number, start = -1, None
+@contextlib.contextmanager
+def _open_container(av, path):
+    with contextlib.ExitStack() as stack:
+        file: Any = str(path)
+        if not file.isprintable():  # PyAV encodes names as UTF-8
+            file = stack.enter_context(open(path, "rb"))
+        with _name_errors(av, f"{path} cannot be read as a video"):
+            container = stack.enter_context(av.open(file, metadata_errors="replace"))
+        yield container
+
+
+def _select_stream(av, container, path):
+    """Selects the video among the streams of pictures; returns it and a note."""
+    kinds = av.stream.Disposition
+    stills = kinds.attached_pic | kinds.timed_thumbnails | kinds.still_image
+    streams = [s for s in container.streams.video if not s.disposition & stills]
+    if not streams:
+        raise ValueError(f"{path} has no video, only sound, text or still pictures")
+    if len(streams) > 1:  # a cover picture may be declared as a video
+        numbers = _count_packets(av, path)
+        streams = [s for s in streams if numbers[s.index] > 1] or streams
+    best = container.streams.best("video")
+    stream = best if best in streams else streams[0]
+    note = (
+        f"{path} has {len(streams)} videos: number {streams.index(stream) + 1}, of "
+        f"{stream.width}x{stream.height} pixels, is counted"
+    )
+    return stream, note if len(streams) > 1 else None
+
+
+def _count_packets(av, path) -> collections.Counter[int]:
+    """Counts the packets of each stream at the start of a file."""
+    with _open_container(av, path) as container, contextlib.suppress(av.FFmpegError):
+        packets = itertools.islice(container.demux(), SURVEYED_PACKETS)
+        return collections.Counter(p.stream.index for p in packets if p.size)
+    return collections.Counter()
+
+
+class _Decoded(NamedTuple):
+    """A frame as PyAV decodes it."""
+
+    number: int
+    seconds: float  # since the start of the video
+    duration: float  # seconds
+    frame: Any
+
+
+def _convert(decoded: _Decoded) -> Frame:
+    pixels = decoded.frame.to_ndarray(format="rgb24")
+    upright = np.rot90(pixels, round(decoded.frame.rotation / 90))
+    return Frame(decoded.number, decoded.seconds, np.ascontiguousarray(upright))
+
+
+def _decode_frames(path, av, container, stream, rate) -> Iterator[_Decoded]:
+    """Decodes all frames; time goes on by the last step where the time stamps jump."""
+    number, seconds, step, last = -1, 0.0, float(1 / rate), None
     try:
         for number, frame in enumerate(container.decode(stream)):
-            time = float(number / rate) if frame.time is None else frame.time
-            start = time if start is None else start
-            if number % frame_step == 0:
-                pixels = frame.to_ndarray(format="rgb24")
-                upright = np.rot90(pixels, round(frame.rotation / 90))
-                yield Frame(number, time - start, np.ascontiguousarray(upright))
+            if number:
+                known = None not in (frame.time, last)
+                if known and 0 <= frame.time - last <= MAX_GAP:
+                    step = frame.time - last
+                seconds += step
+            last = frame.time
+            duration = float((frame.duration or 0) * (frame.time_base or 0))
+            yield _Decoded(number, seconds, duration or step, frame)
     except av.FFmpegError as error:
         raise ValueError(
             f"{path} is damaged after {number + 1} frames: {error.strerror}"
         ) from None
     if number < 0:
         raise ValueError(f"{path} has no frames")
+
+
+def _sample_seconds(frames: Iterator[_Decoded]) -> Iterator[Frame]:
+    """Yields the frame that is shown at each whole second, also before an error."""
+    second, failure = 0, None
+    shown: Any = None
+
+    def repeat(until):
+        """Yields the shown frame at the whole seconds before a time."""
+        nonlocal second
+        if second < until - _TOLERANCE:
+            frame = _convert(shown)
+        while second < until - _TOLERANCE:
+            yield frame._replace(seconds=float(second))
+            second += 1
+
+    try:
+        for following in frames:
+            if shown:
+                yield from repeat(following.seconds)
+            shown = following
+    except ValueError as error:
+        failure = error
+    if shown:
+        yield from repeat(shown.seconds + min(shown.duration, MAX_GAP))
+    if failure:
+        raise failure
 
 
 @contextlib.contextmanager

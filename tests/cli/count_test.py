@@ -14,7 +14,7 @@ from PIL import Image
 
 import cpcnn_jax as cp
 from cpcnn_jax.cli import count
-from cpcnn_jax.inference import count_files, counter, tiling
+from cpcnn_jax.inference import count_files, counter, overlay, tiling
 from cpcnn_jax.inference.count_options import CountOptions
 from cpcnn_jax.models.mcnn import MCNN
 from cpcnn_jax.models.params import param_shapes
@@ -137,6 +137,110 @@ def test_bad_files_are_named_and_the_others_counted(run, images, tmp_path):
     assert "3 of 9 counted" in output
 
 
+def test_what_a_folder_has_beside_images_is_listed(run, images, monkeypatch):
+    for name in ("1.HEIC", "2.heic", "a/3.avif", "a/4.MOV", "._2.jpg"):
+        (images / name).touch()
+    (images / "round").symlink_to(images)
+    status, output, errors = run(images)
+    assert (status, errors) == (0, "")
+    assert output.splitlines()[-1] == (
+        "left out: 2 .heic, 1 hidden file, 1 .avif, 1 .mov, 1 folder listed already"
+    )
+
+
+def test_same_file_by_two_paths_is_counted_once(run, images, monkeypatch):
+    monkeypatch.chdir(images)
+    status, output, _ = run("2.jpg", "./2.jpg", images / "2.jpg")
+    assert status == 0 and "1 of 1 counted" in output
+
+
+def test_unknown_suffix_names_those_of_videos(run, images, tmp_path):
+    for name in ("film.rm", "film"):
+        (tmp_path / name).write_text("these are words")
+        status, _, errors = run(tmp_path / name)
+        assert status == 1 and "its suffix is none of a video (.3g2, " in errors
+
+
+def test_count_stands_without_its_overlay(run, images, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("no font")
+
+    monkeypatch.setattr(overlay, "draw_overlay", fail)
+    flags = ["--overlay", tmp_path / "o", "--json", tmp_path / "a.json"]
+    status, output, errors = run(images, *flags)
+    rows = json.loads((tmp_path / "a.json").read_text())
+    assert status == 1 and "3 of 3 counted" in output
+    assert all(row["count"] is not None for row in rows)
+    assert rows[0]["error"] == f"{images}/2.jpg: RuntimeError: no font"
+    assert rows[0]["error"] in errors
+
+
+def test_unexpected_error_is_an_error_of_the_file(run, images, ready, monkeypatch):
+    def count(image, **options):
+        if str(image).endswith("a/1.png"):
+            raise KeyError("layer")
+        return real(image, **options)
+
+    real = ready.count
+    monkeypatch.setattr(ready, "count", count)
+    status, output, errors = run(images)
+    assert status == 1 and "2 of 3 counted" in output
+    assert errors == f"count: {images}/a/1.png: KeyError: 'layer'\n"
+
+
+def test_tables_are_written_after_an_error_of_the_output(run, images, tmp_path):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    table = tmp_path / "a.csv"
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(count, "_print", fail)
+        run(images, "--csv", table)
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [bool(row["count"]) for row in rows] == [True, False, False]
+    assert "stopped before it was counted" in rows[1]["error"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        ("--json out --csv out", "two results would be out: write them"),
+        ("--json out --csv ./deep/../out", "two results would be ./deep/../out"),
+        ("--density out --overlay out", "two results would be out/2.jpg.png"),
+        ("--json out/2.jpg.json --density out", "results would be out/2.jpg.json"),
+        ("--csv in/2.jpg", "in/2.jpg is an input: write the results elsewhere"),
+        ("--csv link", "link is an input"),
+        ("--csv trained/weights.safetensors", "weights.safetensors is an input"),
+        ("--json locked", "The file is read-only: 'locked'"),
+        ("--json in", "Is a directory: 'in'"),
+    ],
+)
+def test_results_over_other_files_are_refused(
+    flags, text, trained, images, capsys, monkeypatch
+):
+    monkeypatch.chdir(images.parent)
+    os.symlink("in/2.jpg", "link")
+    os.symlink(trained, "trained")
+    os.mkdir("deep")
+    with open("locked", "w") as file:
+        os.chmod(file.fileno(), 0o400)
+    before = (images / "2.jpg").read_bytes()
+    with pytest.raises(SystemExit) as stopped:
+        count.main(["in", "--weights", str(trained), *flags.split()])
+    assert stopped.value.code == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert text in error
+    assert (images / "2.jpg").read_bytes() == before
+
+
+def test_overlay_over_an_input_is_refused(images, trained, capsys):
+    (images / "2.jpg").rename(images / "a.png")
+    Image.new("L", (64, 64)).save(images / "a.png.png")
+    with pytest.raises(SystemExit):
+        count.main([str(images), "--weights", str(trained), "--overlay", str(images)])
+    assert f"{images}/a.png.png is an input" in capsys.readouterr().err
+
+
 def test_region_outside_is_an_error_of_the_file(run, images, tmp_path):
     flags = ["--region", "door=0,0;0,64;80,64", "--json", tmp_path / "a.json"]
     status, _, errors = run(images, *flags)
@@ -210,7 +314,7 @@ def test_file_name_that_is_not_utf_8_is_written(run, images, ready, tmp_path):
 
 
 def test_failure_to_write_is_an_error_of_the_file(run, images, tmp_path):
-    (tmp_path / "maps" / "2.jpg.npy.tmp").mkdir(parents=True)
+    (tmp_path / "maps" / "2.jpg.npy").mkdir(parents=True)
     status, _, errors = run(images, "--density", tmp_path / "maps")
     assert status == 1
     assert f"Is a directory: '{tmp_path}/maps/2.jpg.npy'" in errors
@@ -290,7 +394,7 @@ def test_lack_of_memory_is_an_error_of_the_file(images, ready, monkeypatch):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nmore")
 
     monkeypatch.setattr(ready, "count", fail)
-    rows = count_files.list_files([str(images / "2.jpg")])
+    rows, _ = count_files.list_files([str(images / "2.jpg")])
     (row,) = count_files.count_files(rows, ready, CountOptions())
     assert row.error == (
         f"{images}/2.jpg: RESOURCE_EXHAUSTED: Out of memory; try a smaller --tile-size"

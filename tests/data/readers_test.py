@@ -38,6 +38,15 @@ def test_header_holds_shape_orientation_and_mode(tmp_path, mode, kind, orientati
     assert readers.check_image(path) == expected
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_broken_exif_is_orientation_1_with_a_warning(tmp_path, suffix, caplog):
+    path = tmp_path / f"a.{suffix}"
+    Image.new("RGB", (90, 70)).save(path, exif=b"Exif\0\0no TIFF header")
+    assert readers.check_image(path) == ((70, 90), 1, "RGB")
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{path}: its EXIF block cannot be read")
+
+
 def test_image_of_16_bits_raises_value_error(tmp_path):
     path = tmp_path / "deep.png"
     Image.new("I;16", (90, 70)).save(path)

@@ -69,6 +69,19 @@ def test_pictures_are_ranked_by_count_error(folder):
     assert sorted(p.name for p in (folder / "pictures").iterdir()) == expected
 
 
+def test_an_evaluation_survives_its_pictures(scenes, tmp_path, monkeypatch, caplog):
+    def fail(*_, **__):
+        raise RuntimeError("no font")
+
+    (tmp_path / "run" / "pictures").mkdir(parents=True)
+    (tmp_path / "run" / "pictures" / "mine.png").touch()
+    monkeypatch.setattr(evaluate.figures, "comparison_figure", fail)
+    assert scenes()["num_images"] == 5
+    assert "cannot be drawn and is left out: no font" in caplog.text
+    assert (tmp_path / "run" / "report.html").exists()
+    assert [p.name for p in (tmp_path / "run" / "pictures").iterdir()] == ["mine.png"]
+
+
 def test_a_stop_keeps_earlier_results(folder):
     before = (folder / "metrics.json").read_text()
     text = "SIGTERM: stopped in the evaluation, after 2 images"

@@ -46,3 +46,10 @@ def test_folder_in_place_of_the_file_raises_value_error(tmp_path):
     (tmp_path / "predictions.csv").mkdir()
     with pytest.raises(ValueError, match="cannot be read"):
         predictions.read(tmp_path)
+
+
+def test_name_that_is_not_utf_8_is_kept(tmp_path):
+    rows = [{"name": "caf\udce9", "count": 7, "predicted": 1.5}]
+    predictions.write(tmp_path, rows)
+    assert b"caf\xe9,7" in (tmp_path / "predictions.csv").read_bytes()
+    assert predictions.read(tmp_path) == rows

@@ -393,9 +393,9 @@ def test_wrong_arguments_print_one_sentence(
 
 def test_failed_write_keeps_the_existing_file(run, pictures, tmp_path):
     (tmp_path / "net").write_text("as it was")
-    (tmp_path / "net.tmp").mkdir()  # blocks the temporary file
+    (tmp_path / "net").chmod(0o444)
     status, _, stderr = run(pictures)
-    assert status == 1 and f"Is a directory: '{tmp_path}/net'" in stderr
+    assert status == 1 and f"The file is read-only: '{tmp_path}/net'" in stderr
     assert (tmp_path / "net").read_text() == "as it was"
 
 

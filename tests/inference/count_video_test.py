@@ -2,6 +2,7 @@
 
 import csv
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import jax
@@ -11,7 +12,7 @@ from PIL import Image
 
 from cpcnn_jax import config, data
 from cpcnn_jax.cli import count
-from cpcnn_jax.inference import count_video, counter
+from cpcnn_jax.inference import count_video, counter, video_overlay
 from cpcnn_jax.io import video as video_io
 from cpcnn_jax.weights import pretrained
 
@@ -160,6 +161,50 @@ def test_frames_before_ctrl_c_are_written(run, video, ready, tmp_path, monkeypat
     assert len(table(tmp_path / "crowd.avi.csv")) == 3
     with video_io.open_video(tmp_path / "crowd.avi.mp4", frame_step=1) as drawn:
         assert len(list(drawn.frames)) == 3
+
+
+def test_mean_is_over_the_time(run, scenes, ready, tmp_path, monkeypatch):
+    """Frames at 0, 0.5 and 1 s, of which the last is shown until 4 s."""
+    path = tmp_path / "slow.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=30)
+        stream.pix_fmt, stream.height, stream.width = "bgr0", 96, 128
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for milliseconds, image in zip((0, 500, 1000, 4000), scenes[:4], strict=True):
+            frame = av.VideoFrame.from_ndarray(image, "rgb24")
+            frame.pts, frame.time_base = milliseconds, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    counted, real = [], ready.count
+
+    def count_once(image, **options):
+        counted.append(image)
+        return real(image, **options)
+
+    monkeypatch.setattr(ready, "count", count_once)
+    status, _, notes = run(path, "--count-curve", tmp_path, "--overlay", tmp_path)
+    assert status == 0 and "the mean of 5 frames, one per second; they" in notes
+    expected = [real(scenes[i]).count for i in (0, 2, 2, 2, 3)]
+    np.testing.assert_allclose(column(tmp_path / "slow.mkv.csv", "count"), expected)
+    assert column(tmp_path / "slow.mkv.csv", "seconds") == [0, 1, 2, 3, 4]
+    assert len(counted) == 3  # a frame that is shown longer is counted once
+    with video_io.open_video(tmp_path / "slow.mkv.mp4", frame_step=1) as drawn:
+        assert drawn.rate == 1 and len(list(drawn.frames)) == 5
+
+
+@pytest.mark.parametrize("part", ["annotate_frame", "plot_curve"])
+def test_count_stands_without_a_drawing(run, video, tmp_path, monkeypatch, part):
+    def fail(*_, **__):
+        raise RuntimeError("no font")
+
+    monkeypatch.setattr(video_overlay, part, fail)
+    flags = ["--count-curve", tmp_path / "c", "--overlay", tmp_path / "o"]
+    status, output, errors = run(video, *flags, "--json", tmp_path / "a.json")
+    (row,) = json.loads((tmp_path / "a.json").read_text())
+    assert status == 1 and "1 of 1 counted" in output and row["count"] is not None
+    what = "overlay" if part == "annotate_frame" else "curve"
+    assert row["error"] == f"{video}: the {what} cannot be written: no font"
+    assert len(table(tmp_path / "c" / "crowd.avi.csv")) == 4
 
 
 def test_error_of_a_frame_names_the_frame(run, video, tmp_path):

@@ -15,7 +15,7 @@ def tree(tmp_path):
 
 def test_files_folders_and_patterns_are_listed(tree):
     def below(path):
-        files = input_files.find_files(str(path))
+        files = input_files.find_files(str(path)).files
         return [file.removeprefix(f"{tree}/") for file in files]
 
     assert below(tree) == ["a.png", "b.JPG", "deep/er/c.tiff"]
@@ -23,20 +23,31 @@ def test_files_folders_and_patterns_are_listed(tree):
     assert below(tree / "**" / "*.tiff") == ["deep/er/c.tiff"]
     assert below(tree / "notes.txt") == ["notes.txt"]  # whatever its suffix
     assert below(tree / "gone.jpg") == ["gone.jpg"]  # opening it fails later
-    assert input_files.find_files("-") == ["-"]
+    assert input_files.find_files("-").files == ["-"]
 
 
 def test_file_named_like_a_pattern_is_that_file(tree):
     (tree / "[1].jpg").touch()
     name = str(tree / "[1].jpg")
-    assert input_files.find_files(name) == [name]
+    assert input_files.find_files(name).files == [name]
 
 
 def test_argument_without_a_file_raises_value_error(tree):
-    with pytest.raises(ValueError, match="none contains no images .*.jpg"):
+    with pytest.raises(ValueError, match=r"none contains no images .*, only 1 \.mat"):
         input_files.find_files(str(tree / "none"))
     with pytest.raises(ValueError, match=r"\*.gif matches no file"):
         input_files.find_files(str(tree / "*.gif"))
+
+
+def test_folders_that_a_pattern_matches_are_left_out(tree):
+    listing = input_files.find_files(str(tree / "*"))
+    assert len(listing.files) == 3 and listing.left_out == {"folder": 2}
+    assert input_files.find_files(str(tree)).left_out == {".txt": 1, ".mat": 1}
+
+
+def test_long_and_strange_arguments_are_files():
+    for name in ("x" * 5000, "a\0b"):
+        assert input_files.find_files(name).files == [name]
 
 
 def test_output_names_are_different(tmp_path):

@@ -1,3 +1,10 @@
+"""Atomic writes to files, links, pipes and devices."""
+
+import io
+import os
+import stat
+
+import numpy as np
 import pytest
 
 from cpcnn_jax.io import atomic_write
@@ -51,3 +58,73 @@ def test_json_and_csv_end_in_a_newline(tmp_path):
     assert (tmp_path / "a.json").read_text() == expected
     atomic_write.write_csv(tmp_path / "a.csv", [("x", "y"), (1.5, 'a,"b')])
     assert (tmp_path / "a.csv").read_bytes() == b'x,y\n1.5,"a,""b"\n'
+
+
+@pytest.mark.parametrize("target", ["shared/t.csv", "gone/../shared/new.csv", "hop"])
+def test_link_stays_and_the_file_behind_it_is_replaced(tmp_path, target):
+    for folder in ("shared", "gone"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "shared" / "t.csv").write_text("old")
+    (tmp_path / "hop").symlink_to("shared/t.csv")
+    link = tmp_path / "latest.csv"
+    link.symlink_to(target)
+    atomic_write.write_atomic(link, b"new")
+    assert link.is_symlink() and (tmp_path / target).read_bytes() == b"new"
+    assert (tmp_path / "hop").is_symlink()
+    assert len(list((tmp_path / "shared").iterdir())) == 1 + ("new" in target)
+
+
+@pytest.mark.parametrize("through_link", [False, True])
+def test_fifo_stays_and_its_reader_gets_the_content(tmp_path, through_link):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    (tmp_path / "link").symlink_to(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with atomic_write.open_atomic(tmp_path / "link" if through_link else fifo) as file:
+        np.save(file, np.arange(3))  # needs a file that seeks
+    assert stat.S_ISFIFO(fifo.lstat().st_mode)
+    array = np.load(io.BytesIO(os.read(reader, 1 << 16)))
+    os.close(reader)
+    assert array.tolist() == [0, 1, 2]
+
+
+# No path of /dev here: a fault would replace the machine's own devices by files.
+def test_own_standard_output_is_written_through(tmp_path, capfd):
+    (tmp_path / "out").symlink_to("/proc/self/fd/1")
+    print("before")
+    atomic_write.write_atomic(tmp_path / "out", b"table\n")
+    print("after")
+    assert capfd.readouterr().out == "before\ntable\nafter\n"
+    assert (tmp_path / "out").is_symlink()
+
+
+def test_device_is_written_through(tmp_path):
+    master, slave = os.openpty()
+    (tmp_path / "terminal").symlink_to(os.ttyname(slave))
+    atomic_write.write_atomic(tmp_path / "terminal", b"table\n")
+    assert os.read(master, 100) == b"table\r\n"
+    assert stat.S_ISCHR(os.stat(tmp_path / "terminal").st_mode)
+    os.close(master)
+    os.close(slave)
+
+
+def test_read_only_file_is_refused(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text("old")
+    file.chmod(0o444)
+    (tmp_path / "link").symlink_to(file)
+    for path in (file, tmp_path / "link"):
+        with pytest.raises(PermissionError, match=f"is read-only: '{path}'"):
+            atomic_write.write_atomic(path, b"new")
+    assert file.read_text() == "old"
+
+
+def test_mode_and_neighbors_of_a_file_stay(tmp_path):
+    file, neighbor = tmp_path / "a.json", tmp_path / "a.json.tmp"
+    file.touch()
+    file.chmod(0o640)
+    neighbor.write_text("the user's")
+    atomic_write.write_atomic(file, b"new")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert neighbor.read_text() == "the user's"
+    assert sorted(tmp_path.iterdir()) == [file, neighbor]

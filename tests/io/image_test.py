@@ -47,6 +47,42 @@ def test_exif_orientation_is_undone(tmp_path, pixels, suffix, orientation):
     assert loaded.size == upright.shape[:2]
 
 
+FOREIGN = {
+    "no TIFF header": b"Exif\0\0\x00\x00\x11\x00\x00\x01\x04\x00",
+    "cut off": b"Exif\0\0MM\x00*\x00\x00\x00\x08\x00\x02\x01\x12\x00\x03",
+    "words": b"Exif\0\0junk",
+    "offset beyond the end": b"Exif\0\0II*\x00\xff\xff\xff\x7f",
+}
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("exif", FOREIGN.values(), ids=FOREIGN)
+def test_broken_exif_is_orientation_1(tmp_path, pixels, suffix, exif):
+    plain = image_io.read_image(saved(tmp_path, pixels, f"plain.{suffix}"))
+    file = saved(tmp_path, pixels, f"a.{suffix}", exif=exif)
+    loaded = image_io.read_image(file)
+    np.testing.assert_array_equal(loaded.pixels, plain.pixels)
+    text = "its EXIF block cannot be read, so its pixels are taken as upright"
+    assert loaded.notes == (f"{file}: {text}",)
+
+
+@pytest.mark.parametrize("value", [0, 9, 65535])
+def test_orientation_out_of_range_is_1(tmp_path, pixels, value):
+    exif = Image.Exif()
+    exif[0x0112] = value
+    loaded = image_io.read_image(saved(tmp_path, pixels, "a.png", exif=exif))
+    np.testing.assert_array_equal(loaded.pixels, pixels)
+    assert not loaded.notes
+
+
+def test_truncated_image_with_broken_exif_is_refused(tmp_path, pixels):
+    pixels = np.tile(pixels, (20, 20, 1))
+    file = saved(tmp_path, pixels, "a.jpg", exif=FOREIGN["no TIFF header"])
+    file.write_bytes(file.read_bytes()[:-500])
+    with pytest.raises(ValueError, match="a.jpg is damaged: .*truncated"):
+        image_io.read_image(file)
+
+
 def test_sixteen_bit_gray_is_divided_by_257(tmp_path):
     levels = np.array([[0, 256], [257, 65535]], np.uint16)
     for name in ("a.png", "a.tif"):

@@ -1,5 +1,6 @@
 """Videos written and read with PyAV, and files that are not videos."""
 
+import os
 import sys
 from fractions import Fraction
 
@@ -42,10 +43,109 @@ def test_every_nth_frame_is_read(tmp_path, frame_step, numbers):
     assert [frame.seconds for frame in frames] == pytest.approx(
         [number / 10 for number in numbers]
     )
-    assert video.rate == Fraction(10, video.frame_step)
+    assert video.rate == Fraction(10, frame_step or 10)
     expected = list(gray_frames(12))
     for frame in frames:
         np.testing.assert_array_equal(frame.pixels, expected[frame.number])
+
+
+def write_at(path, times, **options):
+    """Writes frames of increasing gray levels with these time stamps, in seconds."""
+    with av.open(str(path), "w", **options) as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.pix_fmt, stream.height, stream.width = "yuv420p", 64, 96
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for time, pixels in zip(times, gray_frames(len(times)), strict=True):
+            frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
+            frame.pts, frame.time_base = round(1000 * time), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
+@pytest.mark.parametrize(
+    ("times", "numbers"),
+    [
+        ([0, 0.2, 0.4, 0.6, 0.8, 1, 3], [0, 5, 5, 6]),  # fast, then slow
+        ([0, 2.5, 5], [0, 0, 0, 1, 1, 2]),  # slides
+        ([7, 7.5, 8.2], [0, 1]),  # does not start at 0
+        ([0, 1, 90_000, 90_001], [0, 1, 2, 3]),  # the camera's clock was set
+    ],
+)
+def test_frame_of_each_second_is_read_by_time_stamps(tmp_path, name, times, numbers):
+    with video_io.open_video(write_at(tmp_path / name, times)) as video:
+        frames = list(video.frames)
+    assert video.rate == 1
+    assert [frame.number for frame in frames][: len(numbers)] == numbers
+    assert [frame.seconds for frame in frames] == list(range(len(frames)))
+    assert len(frames) <= len(numbers) + 1  # the end of the last frame may be unknown
+
+
+@pytest.mark.parametrize(
+    ("suffix", "format"), [("ts", "mpegts"), ("MTS", "mpegts"), ("flv", "flv")]
+)
+def test_videos_of_cameras_are_read(tmp_path, suffix, format):
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w", format=format) as container:
+        codec = "flv" if format == "flv" else "mpeg2video"
+        stream = container.add_stream(codec, rate=25)
+        stream.pix_fmt, stream.height, stream.width = "yuv420p", 64, 96
+        for pixels in [*gray_frames(10)] * 5:
+            frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert video_io.is_video(path)
+    with video_io.open_video(path) as video:
+        assert [frame.number for frame in video.frames] == [0, 25]
+
+
+def write_streams(path, *streams):
+    """Writes streams of (codec, number of frames, side, disposition)."""
+    with av.open(str(path), "w") as container:
+        for codec, number, side, disposition in streams:
+            stream = container.add_stream(codec, rate=10)
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            stream.height = stream.width = side
+            stream.disposition = disposition
+            stream.metadata["number"] = str(number)
+        for stream in container.streams.video:
+            for pixels in gray_frames(
+                int(stream.metadata["number"]), (stream.width,) * 2
+            ):
+                frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
+@pytest.mark.parametrize("kind", [0, "attached_pic"])
+def test_cover_picture_is_not_the_video(tmp_path, name, kind):
+    kind = getattr(av.stream.Disposition, kind) if kind else av.stream.Disposition(0)
+    film = ("mpeg4", 12, 64, av.stream.Disposition(0))
+    path = write_streams(tmp_path / name, ("mjpeg", 1, 128, kind), film)
+    with video_io.open_video(path, frame_step=1) as video:
+        frames = list(video.frames)
+    assert len(frames) == 12 and frames[0].pixels.shape == (64, 64, 3)
+    assert video.note is None
+
+
+def test_choice_among_two_videos_is_noted(tmp_path):
+    none = av.stream.Disposition(0)
+    films = ("mpeg4", 4, 64, none), ("mpeg4", 4, 96, none)
+    path = write_streams(tmp_path / "a.mp4", *films)
+    with video_io.open_video(path) as video:
+        side = next(video.frames).pixels.shape[0]
+    number = [64, 96].index(side) + 1
+    expected = f"{path} has 2 videos: number {number}, of {side}x{side} pixels, is"
+    assert video.note.startswith(expected)
+
+
+def test_name_that_is_not_utf_8_is_opened(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.mkv")
+    write(tmp_path / "a.mkv", gray_frames(2)).rename(path)
+    assert read(path) == [0, 1]
 
 
 def test_number_of_frames_is_announced(tmp_path):
@@ -157,7 +257,9 @@ def test_sound_file_raises_value_error(tmp_path):
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
-    with pytest.raises(ValueError, match=f"{path} has no images, only sound or text"):
+    with pytest.raises(
+        ValueError, match=f"{path} has no video, only sound, text or still pictures"
+    ):
         read(path)
 
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import ImageOps
 
 from cpcnn_jax.data import density_map, exif, readers
 from cpcnn_jax.data.checks import faults
+from cpcnn_jax.io.image import transpose_upright
 
 
 def write_clean_copy(
@@ -74,13 +74,15 @@ def _write_split(folder, images):
 def _write_image(folder, examined):
     """Writes the upright image and returns its path in the folder."""
     image, name = examined.sample.image, examined.sample.name
-    turned = examined.header.orientation != 1
-    path = folder / f"{name or image.stem}{'.png' if turned else image.suffix}"
+    orientation = examined.header.orientation
+    suffix = image.suffix if orientation == 1 else ".png"
+    path = folder / f"{name or image.stem}{suffix}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    if turned:
-        pixels = ImageOps.exif_transpose(readers.decode_image(image, image))
+    if orientation == 1:
+        shutil.copyfile(image, path)
+    else:
+        pixels = readers.decode_image(image, image)
+        pixels = transpose_upright(pixels, orientation)
         pixels = pixels if pixels.mode in ("L", "RGB") else pixels.convert("RGB")
         pixels.save(path)
-    else:
-        shutil.copyfile(image, path)
     return path.relative_to(folder).as_posix()

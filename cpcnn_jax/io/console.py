@@ -1,0 +1,45 @@
+"""Standard output and standard error that outlive their reader."""
+
+import io
+import os
+import sys
+from typing import Any
+
+
+class _Pipe(io.RawIOBase):
+    """A stream's descriptor; what a closed pipe refuses is dropped."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        return os.isatty(self._descriptor)
+
+    def write(self, data: Any) -> int:
+        try:
+            return os.write(self._descriptor, data)
+        except BrokenPipeError:
+            return len(data)
+
+
+def tolerate_closed_pipes() -> None:
+    """Lets a command work on after the reader of its output closed the pipe.
+
+    Text that the encoding of the stream lacks is written with backslashes.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.flush()
+            pipe = io.BufferedWriter(_Pipe(stream.fileno()))
+            text = io.TextIOWrapper(pipe, stream.encoding, errors="backslashreplace")
+            text.reconfigure(line_buffering=stream.line_buffering)
+            setattr(sys, name, text)

@@ -1,0 +1,44 @@
+"""Standard streams whose reader has gone."""
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cpcnn_jax.io import console
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_closed_pipe_is_silent(name, monkeypatch):
+    reader, writer = os.pipe()
+    stream = open(writer, "w", encoding="ascii")
+    monkeypatch.setattr(sys, name, stream)
+    console.tolerate_closed_pipes()
+    print("caf\udce9 \u4eba", file=getattr(sys, name), flush=True)
+    assert os.read(reader, 100) == b"caf\\udce9 \\u4eba\n"
+    os.close(reader)
+    print("x" * 100_000, file=getattr(sys, name), flush=True)
+    assert getattr(sys, name).fileno() == writer
+    assert not getattr(sys, name).isatty()
+    stream.close()
+
+
+def test_closed_and_captured_streams_are_possible(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    console.tolerate_closed_pipes()
+    print("nobody reads this")
+    print("kept", file=sys.stderr)
+    assert sys.stderr.getvalue() == "kept\n"
+    sys.stdout.close()
+
+
+def test_command_survives_a_closed_pipe():
+    command = [sys.executable, "-m", "cpcnn_jax", "count", "--help"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (0, b"")
