@@ -30,7 +30,8 @@ def density_map(
     the part of its window inside the image, and draws a single head as the value 255.
 
     Args:
-      points: `[N, 2]` head points (x, y), pixels; those outside the image are ignored.
+      points: `[N, 2]` head points (x, y), pixels; those outside the image
+        (`points_inside`) add nothing and have no part in "adaptive".
       shape: (height, width) of the image, pixels.
       sigma: pixels, for a Gaussian on a 15x15 window. "adaptive": 0.3 times the mean
         distance to the three nearest heads, or to all if there are fewer; a quarter of
@@ -39,7 +40,8 @@ def density_map(
       window: (top, left, height, width) of the part to draw, pixels; default: all.
 
     Returns:
-      `[H, W]` float32 people per pixel, or `[height, width]`, that part of the map.
+      `[H, W]` float32 people per pixel, whose sum is the number of heads inside the
+      image; or `[height, width]`, that part of the map.
 
     Raises:
       ValueError: a point is not finite, points is not `[N, 2]`, or sigma is not
