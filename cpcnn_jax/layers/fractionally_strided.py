@@ -79,10 +79,10 @@ def fractionally_strided_conv(
     With k' = d (k - 1) + 1, k' - 1 - p zeros go before and k' - 1 - p + a after the
     stretched input (a negative number crops units), which is then correlated with the
     kernel. bfloat16 and float16 are accumulated in float32, narrow integers in int32,
-    which is their result. Derivatives of any order, forward and reverse, cost the same for every
-    lowering (`primitive`); the value beside them is computed by the chosen one. A NaN
-    or infinite unit of x reaches the same outputs by every lowering, namely those whose
-    window holds it (`lowerings` has those of a kernel).
+    which is their result. Derivatives of any order, forward and reverse, cost the same
+    for every lowering (`primitive`); the value beside them uses the chosen one. A NaN
+    or infinite unit of x reaches the same outputs by every lowering, those whose window
+    holds it. One of the kernel does not: see `lowerings`.
 
     Args:
       x: `[B, *spatial, C_in]` or `[*spatial, C_in]`.
