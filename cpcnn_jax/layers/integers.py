@@ -18,6 +18,7 @@ def as_integer(name: str, value: Any) -> int:
       ValueError: value is no integer, for example a float.
 
     Example:
+      >>> import numpy as np
       >>> as_integer("strides", np.int8(2))
       2
     """
