@@ -9,6 +9,8 @@ outer products is a matrix product. With one sparse row per head, the whole map 
 `rows.T @ columns`.
 """
 
+import operator
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
@@ -30,7 +32,8 @@ def density_map(
     the part of its window inside the image, and draws a single head as the value 255.
 
     Args:
-      points: `[N, 2]` head points (x, y), pixels; those outside the image are ignored.
+      points: `[N, 2]` head points (x, y), pixels; those outside the image
+        (`points_inside`) add nothing and have no part in "adaptive".
       shape: (height, width) of the image, pixels.
       sigma: pixels, for a Gaussian on a 15x15 window. "adaptive": 0.3 times the mean
         distance to the three nearest heads, or to all if there are fewer; a quarter of
@@ -39,11 +42,12 @@ def density_map(
       window: (top, left, height, width) of the part to draw, pixels; default: all.
 
     Returns:
-      `[H, W]` float32 people per pixel, or `[height, width]`, that part of the map.
+      `[H, W]` float32 people per pixel, whose sum is the number of heads inside the
+      image; or `[height, width]`, that part of the map.
 
     Raises:
-      ValueError: a point is not finite, points is not `[N, 2]`, or sigma is not
-        positive or, as a map, not of the image's shape.
+      ValueError: a point is not finite, points is not `[N, 2]`, shape is not two
+        integers, or sigma is not positive or, as a map, not of the image's shape.
 
     Example:
       >>> float(density_map([[0, 0], [30.5, 20.9]], shape=(48, 64)).sum().round(4))
@@ -53,10 +57,11 @@ def density_map(
       Crowd Counting via Multi-Column CNN, CVPR 2016 (adaptive); Zhang et al.,
       Cross-scene Crowd Counting via Deep CNNs, CVPR 2015 (a map, by perspective).
     """
+    shape = _image_size(shape)
     heads = _as_points(points)
     heads = heads[points_inside(heads, shape)]
     sigmas, radii = gaussian_sigma.gaussian_widths(heads, shape, sigma)
-    top, left, height, width = window or (0, 0, *shape)
+    top, left, height, width = (0, 0, *shape) if window is None else window
     x, y = np.floor(heads).astype(int).T
     near = (y + radii >= top) & (y - radii < top + height)
     near &= (x + radii >= left) & (x - radii < left + width)
@@ -85,6 +90,16 @@ def points_inside(points: ArrayLike, shape: tuple[float, float]) -> np.ndarray:
     """
     heads = _as_points(points)
     return ((heads >= 0) & (heads < (shape[1], shape[0]))).all(axis=1)
+
+
+def _image_size(shape):
+    """(height, width) as int."""
+    try:
+        height, width = map(operator.index, shape)
+    except (TypeError, ValueError):
+        text = f"shape must be (height, width), two integers; got {shape}."
+        raise ValueError(text) from None
+    return height, width
 
 
 def _as_points(points):

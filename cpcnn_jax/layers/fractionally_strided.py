@@ -21,6 +21,7 @@ from jax.typing import ArrayLike
 from cpcnn_jax.layers import primitive
 from cpcnn_jax.layers.geometry import Padding, per_axis, resolve
 from cpcnn_jax.layers.initializers import fractionally_strided_he_normal
+from cpcnn_jax.layers.integers import as_integer, is_sequence
 from cpcnn_jax.layers.lowerings import adjoint_kernel
 
 LOWERINGS = ("zero_insertion", "subpixel", "auto")
@@ -47,7 +48,7 @@ def insert_zeros(x: ArrayLike, strides: int | Sequence[int] = 2) -> jax.Array:
     Reference: the guide, relationship 12, "stretched input".
     """
     x = jnp.asarray(x)
-    rank = x.ndim - 2 if isinstance(strides, int) else len(strides)
+    rank = len(strides) if is_sequence(strides) else x.ndim - 2  # type: ignore[arg-type]
     strides = per_axis("strides", strides, rank)
     if not 1 <= rank < x.ndim:
         raise ValueError(
@@ -77,8 +78,11 @@ def fractionally_strided_conv(
 
     With k' = d (k - 1) + 1, k' - 1 - p zeros go before and k' - 1 - p + a after the
     stretched input (a negative number crops units), which is then correlated with the
-    kernel. bfloat16 and float16 are accumulated in float32. Derivatives of any order,
-    forward and reverse, cost the same for every lowering (`primitive`).
+    kernel. bfloat16 and float16 are accumulated in float32, narrow integers in int32,
+    which is their result. Derivatives of any order, forward and reverse, cost the same
+    for every lowering (`primitive`); the value beside them uses the chosen one. A NaN
+    or infinite unit of x reaches the same outputs by every lowering, those whose window
+    holds it. One of the kernel does not: see `lowerings`.
 
     Args:
       x: `[B, *spatial, C_in]` or `[*spatial, C_in]`.
@@ -115,7 +119,7 @@ def fractionally_strided_conv(
     Reference: the guide, relationships 14 and 15.
     """
     x, kernel = jnp.asarray(x), jnp.asarray(kernel)
-    groups = feature_group_count
+    groups = as_integer("feature_group_count", feature_group_count)
     _check_shapes(x, kernel, bias, groups, transpose_kernel)
     if lowering not in LOWERINGS:
         raise ValueError(f"lowering: got {lowering!r}, expected one of {LOWERINGS}")
@@ -133,6 +137,8 @@ def fractionally_strided_conv(
         output_size=output_size,
     )
     dtype = jnp.result_type(x, kernel)
+    if not jnp.issubdtype(dtype, jnp.inexact) and dtype.itemsize < 4:
+        dtype = jnp.dtype(jnp.int32)
     batch = x.astype(dtype) if x.ndim == rank + 2 else x.astype(dtype)[None]
     y = primitive.convolve(batch, kernel.astype(dtype), geometry, precision, lowering)
     y = y if x.ndim == rank + 2 else y[0]
@@ -150,7 +156,8 @@ class FractionallyStridedConv(nn.Module):
 
     Attributes:
       features: C_out.
-      kernel_size: k; an integer means k x k, a tuple has 1, 2 or 3 numbers.
+      kernel_size: k; a tuple has 1, 2 or 3 numbers, one per spatial axis. An integer
+        means k x k and a batch of images; write (k,) for sequences.
       strides, padding, output_padding, kernel_dilation, feature_group_count,
         transpose_kernel, lowering, precision: arguments of
         `fractionally_strided_conv`.
@@ -196,16 +203,16 @@ class FractionallyStridedConv(nn.Module):
         Returns:
           `[B, *(s (spatial - 1) + a + k' - 2p), features]`, without B if x had none.
         """
-        k = self.kernel_size
-        k = (k, k) if isinstance(k, int) else tuple(k)
-        groups, c_in = self.feature_group_count, jnp.shape(x)[-1]
+        k = _kernel_size(self.kernel_size, jnp.shape(x))
+        groups = as_integer("feature_group_count", self.feature_group_count)
+        features, c_in = as_integer("features", self.features), jnp.shape(x)[-1]
         if self.has_variable("params", "kernel"):  # clearer than Flax's shape error
             stored: jax.Array = self.get_variable("params", "kernel")
             _check_shapes(x, stored, None, groups, self.transpose_kernel)
-        _check_divisible(groups, c_in=c_in, features=self.features)
-        inner, outer = c_in // groups, self.features
+        _check_divisible(groups, c_in=c_in, features=features)
+        inner, outer = c_in // groups, features
         if self.transpose_kernel:
-            inner, outer = self.features // groups, c_in
+            inner, outer = features // groups, c_in
         strides = per_axis("strides", self.strides, len(k))
         init = self.kernel_init or fractionally_strided_he_normal(
             strides, transpose_kernel=self.transpose_kernel, groups=groups
@@ -213,9 +220,7 @@ class FractionallyStridedConv(nn.Module):
         kernel = self.param("kernel", init, (*k, inner, outer), self.param_dtype)
         bias = None
         if self.use_bias:
-            bias = self.param(
-                "bias", self.bias_init, (self.features,), self.param_dtype
-            )
+            bias = self.param("bias", self.bias_init, (features,), self.param_dtype)
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
         return fractionally_strided_conv(
             x,
@@ -231,6 +236,22 @@ class FractionallyStridedConv(nn.Module):
             lowering=self.lowering,
             precision=self.precision,
         )
+
+
+def _kernel_size(size: int | Sequence[int], x_shape: Sequence[int]) -> tuple[int, ...]:
+    """Returns k per spatial axis; refuses an integer for x of three axes.
+
+    Such an x is a batch of sequences or an image without a batch.
+    """
+    if is_sequence(size):
+        return per_axis("kernel_size", size, len(size))  # type: ignore[arg-type]
+    if len(x_shape) == 3:
+        raise ValueError(
+            f"got kernel_size {size} for x of shape {tuple(x_shape)}: expected "
+            f"({size},) for a batch of sequences, or ({size}, {size}) for an image "
+            "without a batch"
+        )
+    return per_axis("kernel_size", size, 2)
 
 
 def _check_shapes(x, kernel, bias, groups: int, transpose_kernel: bool) -> None:

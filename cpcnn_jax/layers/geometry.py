@@ -7,9 +7,10 @@ Reference: the guide (arXiv:1603.07285), relationships 14 and 15, by `arithmetic
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cpcnn_jax.layers import arithmetic
+from cpcnn_jax.layers.integers import as_integer, is_sequence
 
 Padding = str | int | Sequence[int | tuple[int, int]]
 
@@ -82,40 +83,54 @@ def resolve(
     p = _paddings(padding, rank)
     axes = zip(spatial, kernel_size, s, p, a, d, sizes, strict=True)
     pads = tuple(_stretched_pads(*axis) for axis in axes)
-    return Geometry(tuple(kernel_size), s, pads, d, groups)
+    groups = as_integer("feature_group_count", groups)
+    return Geometry(per_axis("kernel_size", kernel_size, rank), s, pads, d, groups)
 
 
 def per_axis(
     name: str, value: int | Sequence[int], rank: int, minimum: int = 1
 ) -> tuple[int, ...]:
     """Returns one integer per spatial axis, from one integer or from `rank` of them."""
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(values) != rank:
-        raise ValueError(
-            f"got {name} {value} for {rank} spatial axes, expected 1 or {rank} numbers"
-        )
+    values = tuple(as_integer(name, v) for v in _spread(name, value, rank))
     if any(v < minimum for v in values):
         raise ValueError(f"got {name} {value}, expected at least {minimum}")
     return values
 
 
-def _paddings(padding: Padding, rank: int) -> list[str | tuple[int, int]]:
-    """Returns (low, high), or "SAME", for every spatial axis."""
-    if padding == "SAME":
-        return ["SAME"] * rank
-    if padding == "VALID":
-        padding = 0
+def padding_pairs(padding: Padding, rank: int) -> list[tuple[int, int]]:
+    """Returns (low, high) per spatial axis of a padding that is not a name."""
     if isinstance(padding, str):
         raise ValueError(
             f"got padding {padding!r}, expected 'SAME', 'VALID', an integer, or one "
             "integer or pair (low, high) per spatial axis"
         )
-    values = [padding] * rank if isinstance(padding, int) else list(padding)
+    pairs = []
+    for p in _spread("padding", padding, rank):
+        pair = tuple(p) if is_sequence(p) else (p, p)
+        if len(pair) != 2:
+            raise ValueError(f"got padding {p}, expected an integer or (low, high)")
+        low, high = (as_integer("padding", v) for v in pair)
+        pairs.append((low, high))
+    return pairs
+
+
+def _spread(name: str, value: Any, rank: int) -> tuple[Any, ...]:
+    """Returns one value per spatial axis, from one for all or from `rank` of them."""
+    values = tuple(value) if is_sequence(value) else (value,) * rank
     if len(values) != rank:
         raise ValueError(
-            f"got padding {padding} for {rank} spatial axes, expected 1 or {rank}"
+            f"got {name} {value} for {rank} spatial axes, expected 1 or {rank} numbers"
         )
-    return [(p, p) if isinstance(p, int) else (p[0], p[1]) for p in values]
+    return values
+
+
+def _paddings(padding: Padding, rank: int) -> list[str] | list[tuple[int, int]]:
+    """Returns (low, high), or "SAME", for every spatial axis."""
+    if isinstance(padding, str) and padding == "SAME":
+        return ["SAME"] * rank
+    if isinstance(padding, str) and padding == "VALID":
+        padding = 0
+    return padding_pairs(padding, rank)
 
 
 def _stretched_pads(i, k, s, p, a, d, size) -> tuple[int, int]:

@@ -3,20 +3,23 @@
 Every lowering is `f(x, kernel, geometry, precision)` with x `[B, *spatial, C_in]` and
 kernel `[*k, C_in / groups, C_out]`, and returns `[B, *output, C_out]`.
 `zero_insertion` is the definition; the others are tested against it. All accumulate in
-float32 or wider. `geometry` checks the numbers; `primitive` joins value and gradients.
+float32 or wider. A NaN or inf of x reaches the same outputs by all of them. One of the
+kernel reaches all outputs by `zero_insertion`, which multiplies it by inserted zeros,
+and by `subpixel` only those that meet its tap. `geometry` checks the numbers;
+`primitive` joins value and gradients.
 """
 
 import itertools
 import math
 import string
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from cpcnn_jax.layers import arithmetic
 from cpcnn_jax.layers.geometry import Geometry
 
 _Array = TypeVar("_Array", jax.Array, np.ndarray)
@@ -54,33 +57,57 @@ def subpixel(
 ) -> jax.Array:
     """Convolves the input without inserted zeros, s^n output units at a time.
 
-    Output units of the same phase modulo s meet the same taps of the kernel, every
-    s-th one. One ordinary convolution computes all phases as channels, then channels
-    become space. A block of s outputs ends at low modulo s, where low is the padding,
-    so that the sub-kernels of ceil(k / s) taps all start at the same input unit.
+    Output units of the same phase modulo s meet the same taps of the kernel. Phases
+    that meet equally many taps from the same input unit on are channels of one
+    ordinary convolution; then channels become space. If s is a multiple of d and
+    divides k, that is one convolution in all. No tap is padded with zeros, so that a
+    NaN or inf of the input reaches the same outputs as by `zero_insertion`. A block of
+    s outputs ends at low modulo s, where low is the padding, so that without dilation
+    all phases start at the same input unit.
     """
-    strides, rank = geometry.strides, len(geometry.strides)
-    kernel = _write_out_dilation(kernel, geometry.dilation)
-    spatial = x.shape[1:-1]
+    spatial, groups = x.shape[1:-1], geometry.groups
     size = geometry.output_size(spatial)
-    pads, starts = [], []
-    axes = zip(spatial, size, kernel.shape[:rank], strides, geometry.pads, strict=True)
-    for i, o, k, s, (low, _) in axes:
+    lows = [low for low, _ in geometry.pads]
+    blocks, crops = [], []
+    for o, s, low in zip(size, geometry.strides, lows, strict=True):
         first, last = -(low // s), -((low + 1 - o) // s)  # blocks that hold outputs
-        pads.append((-first, last - i + -(-k // s)))
-        starts.append(s - 1 - low - s * first)
-    y = _convolve(
-        x,
-        _phase_kernels(kernel, strides, geometry.groups),
-        window_strides=(1,) * rank,
-        padding=pads,
-        dimension_numbers=_layouts("N.C", ".IO", "N.C", rank),
-        feature_group_count=geometry.groups,
-        precision=precision,
-    )
-    y = _channels_to_space(y, strides, geometry.groups)
-    crops = [slice(start, start + o) for start, o in zip(starts, size, strict=True)]
-    return y[:, *crops]
+        blocks.append((first, last))
+        start = s - 1 - low - s * first
+        crops.append(slice(start, start + o))
+    runs = list(map(_phase_runs, *geometry[:2], geometry.dilation))
+
+    def convolve(chosen: tuple["_Run", ...]) -> jax.Array:
+        """Returns `[B, *blocks, groups, *phases, C_out / groups]`."""
+        shape = [len(run.taps) for run in chosen]
+        if not all(len(run.taps[0]) for run in chosen):
+            counts = [last - first + 1 for first, last in blocks]
+            shape = [len(x), *counts, groups, *shape, kernel.shape[-1] // groups]
+            return jnp.zeros(shape, x.dtype)
+        pads = []
+        for run, (first, last), i in zip(chosen, blocks, spatial, strict=True):
+            reach = run.spacing * (len(run.taps[0]) - 1) + 1
+            pads.append((-first - run.shift, last + run.shift - i + reach))
+        y = _convolve(
+            x,
+            _phase_kernels(kernel, chosen, groups),
+            window_strides=(1,) * len(shape),
+            padding=pads,
+            rhs_dilation=[run.spacing for run in chosen],
+            dimension_numbers=_layouts("N.C", ".IO", "N.C", len(shape)),
+            feature_group_count=groups,
+            precision=precision,
+        )
+        return y.reshape(*y.shape[:-1], groups, *shape, kernel.shape[-1] // groups)
+
+    def join(*chosen: "_Run") -> jax.Array:
+        """Joins the phases of the axes that are not yet chosen."""
+        axis, rank = len(chosen), len(runs)
+        if axis == rank:
+            return convolve(chosen)
+        parts = [join(*chosen, run) for run in runs[axis]]
+        return parts[0] if len(parts) == 1 else jnp.concatenate(parts, rank + 2 + axis)
+
+    return _phases_to_space(join())[:, *crops]
 
 
 def auto(
@@ -88,17 +115,12 @@ def auto(
 ) -> jax.Array:
     """Uses `subpixel` on a CPU and `zero_insertion` on other devices.
 
-    A CPU too gets `zero_insertion` if the kernel, written out with its dilation, has
-    more taps per phase than before. benchmarks/fractionally_strided.py compares both.
+    benchmarks/fractionally_strided.py compares both.
     """
 
     def bind(lowering):
         return lambda x, kernel: lowering(x, kernel, geometry, precision)
 
-    extents = map(arithmetic.effective_kernel, geometry.kernel_size, geometry.dilation)
-    taps = [-(-k // s) for k, s in zip(extents, geometry.strides, strict=True)]
-    if math.prod(taps) > math.prod(geometry.kernel_size):
-        return zero_insertion(x, kernel, geometry, precision)
     return lax.platform_dependent(
         x, kernel, cpu=bind(subpixel), default=bind(zero_insertion)
     )
@@ -212,8 +234,8 @@ def adjoint_kernel(kernel: _Array, groups: int) -> _Array:
 
 def _convolve(lhs: jax.Array, rhs: jax.Array, **options: Any) -> jax.Array:
     """Convolves with at least float32 accumulation; the result has lhs's dtype."""
-    is_half = lhs.dtype in (jnp.bfloat16, jnp.float16)
-    sum_dtype = jnp.float32 if is_half else lhs.dtype
+    is_narrow = jnp.issubdtype(lhs.dtype, jnp.floating) and lhs.dtype.itemsize < 4
+    sum_dtype = jnp.float32 if is_narrow else lhs.dtype
     y = lax.conv_general_dilated(lhs, rhs, preferred_element_type=sum_dtype, **options)
     return y.astype(lhs.dtype)
 
@@ -224,35 +246,51 @@ def _layouts(lhs: str, rhs: str, out: str, rank: int) -> tuple[str, ...]:
     return tuple(layout.replace(".", axes) for layout in (lhs, rhs, out))
 
 
-def _write_out_dilation(kernel: jax.Array, dilation: tuple[int, ...]) -> jax.Array:
-    """Puts d - 1 zeros between the taps of a kernel."""
-    interior = [(0, 0, d - 1) for d in dilation] + [(0, 0, 0)] * 2
-    return lax.pad(kernel, jnp.zeros((), kernel.dtype), interior)
+class _Run(NamedTuple):
+    """Adjacent phases of an axis that one convolution computes together."""
+
+    taps: list[range]  # of each phase, equally many
+    shift: int  # input units from that of the block to that of the first tap
+    spacing: int  # input units between a phase's taps
 
 
-def _phase_kernels(
-    kernel: jax.Array, strides: tuple[int, ...], groups: int
-) -> jax.Array:
-    """Selects every s-th tap, `[*ceil(k / s), C_in / groups, (g, *s, C_out / g)]`."""
-    rank = len(strides)
-    *k, c_in, c_out = kernel.shape
-    taps = [-(-k_ // s) for k_, s in zip(k, strides, strict=True)]
-    ends = [(0, t * s - k_) for t, s, k_ in zip(taps, strides, k, strict=True)]
-    split = itertools.chain(*zip(taps, strides, strict=True))
-    phases = jnp.pad(kernel, [*ends, (0, 0), (0, 0)])
-    phases = phases.reshape(*split, c_in, groups, c_out // groups)
-    phases = jnp.flip(phases, range(1, 2 * rank, 2))
-    order = (*range(0, 2 * rank, 2), 2 * rank, 2 * rank + 1, *range(1, 2 * rank, 2), -1)
-    return phases.transpose(order).reshape(*taps, c_in, -1)
+def _phase_runs(k: int, s: int, d: int) -> list[_Run]:
+    """Lists the phases 0..s-1 of an axis, adjacent ones together where possible.
+
+    Tap m of phase f meets a true unit if d m = s - 1 - f modulo s. These are every
+    (s / gcd)-th tap, d / gcd input units apart, for the gcd of s and d.
+    """
+    every, spacing = s // math.gcd(s, d), d // math.gcd(s, d)
+    runs: list[_Run] = []
+    for rest in reversed(range(s)):
+        meeting = (m for m in range(min(k, every)) if (d * m - rest) % s == 0)
+        first = next(meeting, k)
+        taps = range(first, k, every)
+        shift = (d * first - rest) // s if taps else 0
+        last = runs[-1] if runs else None
+        if last and (len(last.taps[0]), last.shift) == (len(taps), shift):
+            last.taps.append(taps)
+        else:
+            runs.append(_Run([taps], shift, spacing))
+    return runs
 
 
-def _channels_to_space(
-    y: jax.Array, strides: tuple[int, ...], groups: int
-) -> jax.Array:
-    """Reshapes `[B, *q, (groups, *s, C / groups)]` to `[B, *(s q), C]`."""
-    batch, *q, _ = y.shape
-    rank = len(q)
-    y = y.reshape(batch, *q, groups, *strides, -1)
+def _phase_kernels(kernel: jax.Array, runs: Sequence[_Run], groups: int) -> jax.Array:
+    """Selects the taps of every phase, `[*taps, C_in / g, (g, *phases, C_out / g)]`."""
+    *_, c_in, c_out = kernel.shape
+    phases = kernel.reshape(*kernel.shape[:-1], groups, c_out // groups)
+    for axis, run in enumerate(runs):
+        selected = [
+            lax.slice_in_dim(phases, taps.start, taps.stop, taps.step, axis)
+            for taps in run.taps
+        ]
+        phases = jnp.stack(selected, -2)
+    return phases.reshape(*phases.shape[: len(runs)], c_in, -1)
+
+
+def _phases_to_space(y: jax.Array) -> jax.Array:
+    """Reshapes `[B, *q, groups, *s, C / groups]` to `[B, *(s q), C]`."""
+    rank = (y.ndim - 3) // 2
     pairs = itertools.chain(*((1 + i, 2 + rank + i) for i in range(rank)))
     y = y.transpose(0, *pairs, 1 + rank, -1)
     for axis in range(1, rank + 2):

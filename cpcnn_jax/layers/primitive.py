@@ -9,7 +9,7 @@ The primitive is the trilinear form sum(y * conv(x, kernel)), differentiated in 
 its three arguments, its face. Face y is the convolution, face x its input gradient,
 face kernel its kernel gradient. The transpose of a face in one of its operands is the
 face of that operand. So derivatives of every order, forward and reverse, are these
-three convolutions; jit, vmap, remat and sharding apply.
+three convolutions; jit, vmap, remat, sharding and Taylor mode (jet) apply.
 """
 
 import functools
@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.experimental import jet
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -72,16 +73,18 @@ def _abstract_eval(*operands, **params):
 
 
 def _jvp(primals, tangents, **params):
-    """Differentiates a face, which is bilinear, by the fastest lowering."""
-    params["lowering"] = "auto"
-    bind = functools.partial(fractionally_strided_conv_p.bind, **params)
+    """Differentiates a face, which is bilinear; tangents use the fastest lowering."""
     (a, b), (da, db) = primals, tangents
+    value = fractionally_strided_conv_p.bind(a, b, **params)
+    bind = functools.partial(
+        fractionally_strided_conv_p.bind, **params | dict(lowering="auto")
+    )
     terms = []
     if type(da) is not ad.Zero:
         terms.append(bind(*_vary_alike(da, b)))
     if type(db) is not ad.Zero:
         terms.append(bind(*_vary_alike(a, db)))
-    return bind(a, b), sum(terms[1:], terms[0])
+    return value, sum(terms[1:], terms[0])
 
 
 def _transpose(cotangent, *operands, **params):
@@ -105,24 +108,28 @@ def _batch(operands, axes, **params):
         i = 1 - roles.index("kernel")
         mapped = jnp.moveaxis(operands[i], axes[i], 0)
         folded = list(operands)
-        folded[i] = mapped.reshape(-1, *mapped.shape[2:])
+        folded[i] = lax.collapse(mapped, 0, 2)
         result = fractionally_strided_conv_p.bind(*folded, **params)
         return result.reshape(*mapped.shape[:2], *result.shape[1:]), 0
     n = next(a.shape[i] for a, i in zip(operands, axes, strict=True) if i is not None)
     folded = []
     for a, axis in zip(operands, axes, strict=True):
         a = jnp.stack([a] * n, -2) if axis is None else jnp.moveaxis(a, axis, -2)
-        folded.append(a.reshape(*a.shape[:-2], -1))
+        folded.append(lax.collapse(a, a.ndim - 2))
     geometry = params.pop("geometry")
     geometry = geometry._replace(groups=n * geometry.groups)
     result = fractionally_strided_conv_p.bind(*folded, geometry=geometry, **params)
-    return result.reshape(*result.shape[:-1], n, -1), result.ndim - 1
+    channels = result.shape[-1] // n
+    return result.reshape(*result.shape[:-1], n, channels), result.ndim - 1
 
 
 _STATIC = ("face", "geometry", "precision", "lowering", "sharding")
 fractionally_strided_conv_p.def_impl(jax.jit(_compute, static_argnames=_STATIC))
 fractionally_strided_conv_p.def_abstract_eval(_abstract_eval)
 ad.primitive_jvps[fractionally_strided_conv_p] = _jvp
+jet.jet_rules[fractionally_strided_conv_p] = functools.partial(
+    jet._bilinear_taylor_rule, fractionally_strided_conv_p
+)
 ad.primitive_transposes[fractionally_strided_conv_p] = _transpose
 batching.primitive_batchers[fractionally_strided_conv_p] = _batch
 mlir.register_lowering(

@@ -15,6 +15,32 @@ function showStatus(status, problem = "") {
   $("problem").hidden = !problem;
 }
 
+// Describes an answer that is not the counting server's, but for example a proxy's.
+function describeStatus(status) {
+  const meaning = {
+    408: "The upload took too long: send a smaller image",
+    413: "The image is too large for the server: send a smaller one",
+    429: "The server has too many requests: try again later",
+    502: DOWN,
+    503: "The server is not available: try again later",
+    504: "The server took too long: send a smaller image or try again later",
+  }[status];
+  const general = status >= 500 ? "The server failed: try again later"
+    : status >= 400 ? "The server refused the request"
+      : "The answer is no count: reload the page";
+  return `${meaning ?? general} (status ${status})`;
+}
+
+// Reads the JSON of an answer; returns null for any other text.
+async function readAnswer(response) {
+  const text = await response.text().catch(() => { throw new Error(DOWN); });
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
 // Requests a count; retries a busy server after its pause, until `signal` aborts.
 async function requestCount(file, signal) {
   const form = new FormData();
@@ -24,10 +50,12 @@ async function requestCount(file, signal) {
   for (;;) {
     const response = await fetch("count", { method: "POST", body: form, signal })
       .catch(() => { throw new Error(DOWN); });
-    const answer = await response.json();
-    if (response.ok) return answer;
-    if (response.status !== 503) throw new Error(answer.error);
-    const pause = response.headers.get("Retry-After");
+    const answer = await readAnswer(response);
+    if (response.ok && answer?.density) return answer;
+    const pause = Number(response.headers.get("Retry-After"));
+    if (response.status !== 503 || !(pause > 0)) {
+      throw new Error(answer?.error ?? describeStatus(response.status));
+    }
     showStatus(`The server is busy; next try in ${pause} s …`);
     await sleep(pause);
     signal.throwIfAborted();
@@ -186,10 +214,12 @@ async function countExample(button) {
   const truth = button.textContent.trim();
   const name = `example-${Number(button.dataset.example) + 1}.jpg`;
   try {
-    const data = await (await fetch(address)).blob();
+    const response = await fetch(address);
+    if (!response.ok) throw new Error(describeStatus(response.status));
+    const data = await response.blob();
     count(new File([data], name, { type: data.type }), truth);
-  } catch {
-    showStatus("", `${DOWN}.`);
+  } catch (error) {
+    showStatus("", `${error instanceof TypeError ? DOWN : error.message}.`);
   }
 }
 

@@ -223,3 +223,24 @@ def test_sum_is_the_number_of_12_000_heads():
         for scale in (1, 2, 4, 8):
             part = density_resize.resize_density(density, (768 // scale, 1024 // scale))
             assert part.sum(dtype=np.float64) == pytest.approx(12_000, abs=1e-4)
+
+
+def test_heads_outside_the_image_add_nothing():
+    inside = [[3.0, 5.0], [9.0, 5.0], [40.0, 60.0]]
+    outside = [[-0.1, 5.0], [128.0, 5.0], [5.0, 96.0], [1e30, -1e30]]
+    for sigma in (4.0, "adaptive", PERSPECTIVE):
+        expected = draw(inside, sigma=sigma)
+        np.testing.assert_array_equal(draw(inside + outside, sigma=sigma), expected)
+        assert not draw(outside, sigma=sigma).any()
+
+
+def test_shape_takes_numbers_of_numpy_and_refuses_others():
+    expected = draw([[3, 5]])
+    for shape in (np.array(SHAPE), np.array(SHAPE, np.uint8), list(SHAPE)):
+        density = density_map.density_map(
+            [[3, 5]], shape=shape, window=np.array([0, 0, *SHAPE])
+        )
+        np.testing.assert_array_equal(density, expected)
+    for shape in ((96.0, 128.0), (96, 128, 3), (96,), 96):
+        with pytest.raises(ValueError, match=r"shape must be \(height, width\), two"):
+            density_map.density_map([[3, 5]], shape=shape)

@@ -307,3 +307,14 @@ def test_error_texts(call, message):
     with pytest.raises(ValueError) as error:
         call()
     assert str(error.value) == message
+
+
+def test_numbers_of_numpy_do_not_overflow():
+    small = np.uint8
+    size = ar.transposed_size(small(200), small(3), small(2), small(3))
+    assert size == ar.transposed_size(200, 3, 2, 3) == 395
+    assert ar.transposed_size(5, 3, 2, np.array([1, 0])) == 10
+    assert ar.effective_padding(small(1), small(2)) == (-2, -2)
+    assert ar.output_padding_for(small(6), small(3), 3, small(2), 1) == 1
+    with pytest.raises(ValueError, match=r"got k 3\.0, expected an integer"):
+        ar.transposed_size(5, 3.0)

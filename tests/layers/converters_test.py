@@ -176,6 +176,89 @@ def test_onnx_errors_raise_value_error():
         converters.to_onnx({"kernel": np.ones((3, 1, 1))}, padding=((-1, 0),))
 
 
+@pytest.mark.parametrize("auto_pad", ["NOTSET", "SAME_UPPER", "SAME_LOWER"])
+@pytest.mark.parametrize("more", [-1, 0, 1, 2])
+def test_onnx_output_shape_equals_onnxruntime(auto_pad, more, random):
+    """Sizes above the natural ones have zeros, and the bias, at the end."""
+    onnx = pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    x, w = random.normal(size=(1, 2, 3, 4)), random.normal(size=(2, 5, 3, 2))
+    feed = dict(x=x, w=w, b=random.normal(size=5))
+    feed = {name: a.astype(np.float32) for name, a in feed.items()}
+    attributes = dict(
+        strides=[3, 3],
+        auto_pad=auto_pad,
+        output_shape=[9 + more, 11 + more],
+    )
+    values = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        for name in "xwby"
+    ]
+    node = onnx.helper.make_node("ConvTranspose", list("xwb"), ["y"], **attributes)
+    graph = onnx.helper.make_graph([node], "one", values[:3], values[3:])
+    opset = onnx.helper.make_opsetid("", 13)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    session = runtime.InferenceSession(model.SerializeToString())
+    (expected,) = session.run(None, feed)
+    params, options = converters.from_onnx(
+        feed["w"], feed["b"], input_size=np.array([3, 4]), **attributes
+    )
+    y = channels_first(run(np.moveaxis(feed["x"], 1, -1), params, options))
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+
+
+def test_onnx_output_shape_far_above_the_natural_size_adds_zeros_at_the_end():
+    for auto_pad in ("NOTSET", "SAME_UPPER", "SAME_LOWER"):
+        params, options = converters.from_onnx(
+            np.array([[[1.0, 2.0]]]),
+            input_size=3,
+            strides=[3],
+            output_shape=[12],
+            auto_pad=auto_pad,
+        )
+        y = run(np.array([1.0, 2.0, 3.0]).reshape(1, 3, 1), params, options)
+        assert y.ravel().tolist() == [1, 2, 0, 2, 4, 0, 3, 6, 0, 0, 0, 0]
+
+
+def test_arguments_of_numpy_equal_plain_ones():
+    w = np.ones((2, 3, 4, 4))
+    two, pads = np.array([2, 2]), np.array([1, 1, 1, 1])
+    for got, plain in [
+        (
+            converters.from_onnx(w, strides=two, dilations=two, pads=pads),
+            converters.from_onnx(w, strides=[2, 2], dilations=[2, 2], pads=[1] * 4),
+        ),
+        (
+            converters.from_flax(w, strides=np.int64(2), padding=pads.reshape(2, 2)),
+            converters.from_flax(w, strides=2, padding=((1, 1), (1, 1))),
+        ),
+        (
+            converters.from_keras(w, strides=two, dilation_rate=np.int8(1)),
+            converters.from_keras(w, strides=(2, 2)),
+        ),
+    ]:
+        assert got[1] == plain[1]
+        assert "int64" not in repr(got[1])
+    back = converters.to_torch({"kernel": w}, strides=two, padding=np.int64(1))[1]
+    assert back == converters.to_torch({"kernel": w}, padding=1)[1]
+    with pytest.raises(ValueError, match=r"got strides 2\.0, expected an integer"):
+        converters.from_onnx(w, strides=[2.0, 2])
+
+
+def test_results_are_contiguous_copies():
+    """torch.from_numpy and others refuse negative strides and read-only arrays."""
+    source = np.ones((6, 8, 8, 6))[::2, ::-2, ::-2, ::2]
+    source.flags.writeable = False
+    bias = np.arange(6.0)[::-2]
+    for name in ("torch", "onnx", "keras", "flax"):
+        shaped = source if name in ("torch", "onnx") else source.T
+        params, options = getattr(converters, f"from_{name}")(shaped, bias)
+        weights, _ = getattr(converters, f"to_{name}")(params, **options)
+        for a in (*params.values(), *weights.values()):
+            assert a.flags.c_contiguous and a.flags.writeable
+            assert not np.shares_memory(a, source) and not np.shares_memory(a, bias)
+
+
 FLAX_CASES = [
     dict(strides=s, padding=p, kernel_dilation=d, transpose_kernel=t)
     for s, p, d, t in itertools.product(

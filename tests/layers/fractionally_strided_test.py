@@ -10,6 +10,7 @@ import pytest
 from jax import lax
 
 from cpcnn_jax.layers.fractionally_strided import (
+    LOWERINGS,
     FractionallyStridedConv,
     fractionally_strided_conv,
     insert_zeros,
@@ -261,6 +262,123 @@ def test_mixed_dtypes_promote():
     assert y.dtype == jnp.float32
 
 
+@pytest.mark.parametrize("dtype", [jnp.int8, jnp.uint8, jnp.int16, jnp.bool_])
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_narrow_integers_accumulate_in_int32(dtype, lowering):
+    x, w = jnp.ones((1, 1, 1, 800), dtype), jnp.ones((3, 3, 800, 1), dtype)
+    y = fractionally_strided_conv(x, w, padding=0, lowering=lowering)
+    assert y.dtype == jnp.int32
+    assert (y == 800).all()
+
+
+def test_float8_accumulates_in_float32():
+    dtype = jnp.float8_e5m2
+    x, w = jnp.ones((1, 6, 6, 256), dtype), jnp.ones((6, 6, 256, 1), dtype)
+    assert fractionally_strided_conv(x, w, padding=2)[0, 5, 5, 0] == 9 * 256 - 256
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("k, groups", [(4, 1), (3, 2)])
+def test_empty_batch_has_values_and_derivatives(lowering, k, groups):
+    x, w = jnp.ones((0, 5, 6, 4)), jnp.ones((k, k, 4 // groups, 6))
+
+    def layer(x, w):
+        return fractionally_strided_conv(
+            x, w, padding=1, feature_group_count=groups, lowering=lowering
+        )
+
+    def loss(x, w):
+        return (layer(x, w) ** 2).sum()
+
+    shape = (0, 8 + k - 2, 10 + k - 2, 6)
+    assert layer(x, w).shape == shape
+    assert jax.jvp(layer, (x, w), (x, w))[1].shape == shape
+    assert jax.vmap(layer, (None, 0))(x, jnp.stack([w, w])).shape == (2, *shape)
+    assert jax.vmap(layer, (0, None))(jnp.stack([x, x]), w).shape == (2, *shape)
+    slope = jax.grad(loss, (0, 1))
+    dx, dw = slope(x, w)
+    assert dx.shape == x.shape
+    np.testing.assert_array_equal(dw, jnp.zeros(w.shape))
+    (_, dw), _ = jax.jvp(slope, (x, w), (x, w))
+    np.testing.assert_array_equal(dw, jnp.zeros(w.shape))
+
+
+NUMPY_ARGUMENTS = [
+    (dict(strides=np.int64(3)), dict(strides=3)),
+    (dict(strides=np.array([2, 3], np.uint8)), dict(strides=(2, 3))),
+    (dict(strides=np.array(3)), dict(strides=3)),
+    (dict(padding=np.uint8(2)), dict(padding=2)),
+    (dict(padding=np.array([[1, 0], [2, 1]])), dict(padding=((1, 0), (2, 1)))),
+    (dict(padding=(np.int8(1), [0, 1])), dict(padding=(1, (0, 1)))),
+    (dict(output_padding=np.int32(1)), dict(output_padding=1)),
+    (dict(kernel_dilation=jnp.array(2)), dict(kernel_dilation=2)),
+    (dict(output_size=np.array([10, 13])), dict(output_size=(10, 13))),
+    (dict(feature_group_count=np.int64(1)), dict(feature_group_count=1)),
+]
+
+
+@pytest.mark.parametrize("given, plain", NUMPY_ARGUMENTS, ids=str)
+def test_numbers_of_numpy_equal_plain_ones(given, plain):
+    x, w = np.ones((2, 5, 6, 3)), np.ones((4, 4, 3, 2))
+    got = fractionally_strided_conv(x, w, **given)
+    np.testing.assert_array_equal(got, fractionally_strided_conv(x, w, **plain))
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("strides", 2.0),
+        ("strides", (2, np.float32(2))),
+        ("padding", 1.0),
+        ("padding", ((1, 0.5), 1)),
+        ("padding", None),
+        ("output_padding", np.float64(0)),
+        ("kernel_dilation", 1.0),
+        ("output_size", 10.0),
+        ("feature_group_count", 1.0),
+    ],
+)
+def test_number_that_is_no_integer_is_refused_by_name(name, value):
+    with pytest.raises(ValueError, match=rf"got {name} .*, expected an integer"):
+        fractionally_strided_conv(X, KERNEL, **{name: value})
+
+
+def test_insert_zeros_takes_numbers_of_numpy():
+    assert insert_zeros(jnp.ones((0, 3, 4, 1)), np.int64(2)).shape == (0, 5, 7, 1)
+    assert insert_zeros(jnp.ones((3, 4, 1)), np.array([2, 3])).shape == (5, 10, 1)
+    with pytest.raises(ValueError, match=r"got strides 2\.0, expected an integer"):
+        insert_zeros(jnp.ones((1, 3, 1)), 2.0)
+
+
+def test_module_takes_numbers_of_numpy():
+    layer = FractionallyStridedConv(
+        np.int64(4), np.int64(3), np.int64(2), np.array([1, 1]), np.uint8(1)
+    )
+    y, variables = layer.init_with_output(jax.random.key(0), jnp.ones((0, 3, 4, 2)))
+    assert y.shape == (0, 6, 8, 4)
+    assert variables["params"]["kernel"].shape == (3, 3, 2, 4)
+    for fields, name in [
+        (dict(features=4.0), "features"),
+        (dict(features=4, kernel_size=4.0), "kernel_size"),
+        (dict(features=4, kernel_size=(4, np.float64(4))), "kernel_size"),
+    ]:
+        with pytest.raises(ValueError, match=rf"got {name} 4\.0, expected an integer"):
+            FractionallyStridedConv(**fields).init(
+                jax.random.key(0), jnp.ones((1, 3, 4, 2))
+            )
+
+
+def test_integer_kernel_size_is_refused_for_three_axes():
+    x = jnp.ones((8, 100, 3))
+    with pytest.raises(
+        ValueError, match=r"got kernel_size 4 .*expected \(4,\) .*\(4, 4\)"
+    ):
+        FractionallyStridedConv(5).init(jax.random.key(0), x)
+    for size, shape in (((4,), (8, 200, 5)), ((4, 4), (16, 200, 5))):
+        y, _ = FractionallyStridedConv(5, size).init_with_output(jax.random.key(0), x)
+        assert y.shape == shape
+
+
 X, KERNEL = np.ones((2, 5, 6, 4)), np.ones((4, 4, 4, 6))
 ERRORS = {
     r"x: got 2 axes \(shape \(5, 6\)\), expected 4 \(batch, 2 spatial, channels\) or 3 "
@@ -296,6 +414,9 @@ ERRORS = {
     ),
     r"got padding \(1, 1, 1\) for 2 spatial axes, expected 1 or 2": dict(
         padding=(1, 1, 1)
+    ),
+    r"got padding \(1, 1, 1\), expected an integer or \(low, high\)": dict(
+        padding=((1, 1, 1), 1)
     ),
     r"got strides \(2, 2, 2\) for 2 spatial axes, expected 1 or 2": dict(
         strides=(2, 2, 2)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.jet import jet
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -172,6 +173,22 @@ def test_gradients_of_shard_map(check_vma, arrays):
         total, mesh=mesh, in_specs=(P("batch"), P()), out_specs=P(), check_vma=check_vma
     )
     assert_close(jax.grad(mapped, (0, 1))(*arrays), slope(plain)(*arrays))
+
+
+def test_taylor_mode_equals_that_of_the_definition(arrays):
+    x, w = arrays
+    terms = [jnp.cos(x), x**2], [jnp.cos(w), w**2]
+    got, expected = (
+        jet(lambda x, w, layer=layer: jnp.sin(layer(x, w)), (x, w), terms)
+        for layer in (ours, plain)
+    )
+    assert_close(got, expected)
+
+
+def test_empty_batch_of_mapped_kernels(arrays):
+    x, w = arrays
+    got = mapped(None, 0, ours)(x[:0], w)
+    assert_close(got, mapped(None, 0, plain)(x[:0], w))
 
 
 def test_export_with_symbolic_batch_and_size(arrays):

@@ -271,6 +271,36 @@ def test_stopped_server_is_reported(page, image_file):
         wait(page, lambda page: text(page, "#problem") == "The server does not answer.")
 
 
+PROXY_ANSWERS = [
+    (413, "<html><title>413 Request Entity Too Large</title></html>", "too large"),
+    (500, "Internal Server Error", "The server failed"),
+    (502, "<html>Bad Gateway</html>", "does not answer"),
+    (503, "<html>maintenance</html>", "not available"),
+    (504, "", "took too long"),
+    (403, "null", "refused"),
+    (200, "<html>Please sign in</html>", "reload the page"),
+    (200, "{}", "reload the page"),
+]
+
+
+@pytest.mark.parametrize("status, body, word", PROXY_ANSWERS)
+def test_answer_of_a_proxy_is_described(page, image_file, status, body, word):
+    answer = f"new Response({json.dumps(body)}, {{ status: {status} }})"
+    page.execute_script(f"window.fetch = () => Promise.resolve({answer})")
+    find(page, "#file").send_keys(str(image_file))
+    wait(page, lambda page: text(page, "#problem"))
+    problem = text(page, "#problem")
+    assert word in problem and str(status) in problem
+    assert "JSON" not in problem and "Unexpected" not in problem
+
+
+def test_example_that_a_proxy_refuses_is_described(page):
+    answer = "new Response('<html></html>', { status: 502 })"
+    page.execute_script(f"window.fetch = () => Promise.resolve({answer})")
+    find(page, "[data-example='0']").click()
+    wait(page, lambda page: "(status 502)" in text(page, "#problem"))
+
+
 def test_dropped_file_is_counted(page):
     page.execute_script("""
       const canvas = document.createElement("canvas");

@@ -1,10 +1,13 @@
 """Sizes and padding along one axis of a direct or transposed convolution.
 
 Letters: input size i, kernel size k, stride s, padding p (one integer or a pair low,
-high), output padding a, dilation d, output size o.
+high), output padding a, dilation d, output size o. NumPy's integers become int.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from cpcnn_jax.layers.integers import as_integer, is_sequence
 
 Padding = int | tuple[int, int]
 
@@ -32,7 +35,7 @@ def effective_kernel(k: int, d: int = 1) -> int:
         >>> effective_kernel(3, d=2)
         5
     """
-    _check_minimum(1, k=k, d=d)
+    k, d = _integers(1, k=k, d=d)
     return k + (k - 1) * (d - 1)
 
 
@@ -43,7 +46,7 @@ def stretched_size(i: int, s: int) -> int:
         >>> stretched_size(3, s=2)
         5
     """
-    _check_minimum(1, i=i, s=s)
+    i, s = _integers(1, i=i, s=s)
     return s * (i - 1) + 1
 
 
@@ -60,7 +63,7 @@ def effective_padding(
     """
     low, high = _pad_pair(p)
     reach = effective_kernel(k, d) - 1
-    return reach - low, reach - high + a
+    return reach - low, reach - high + as_integer("a", a)
 
 
 def direct_size(i: int, k: int, s: int = 1, p: Padding = 0, d: int = 1) -> int:
@@ -75,7 +78,7 @@ def direct_size(i: int, k: int, s: int = 1, p: Padding = 0, d: int = 1) -> int:
 
     Reference: relationship 15, of which 1 to 7 are cases.
     """
-    _check_minimum(1, i=i, s=s)
+    i, s = _integers(1, i=i, s=s)
     padded = i + sum(_pad_pair(p))
     extent = effective_kernel(k, d)
     if padded < extent:
@@ -102,6 +105,7 @@ def transposed_size(
     """
     extent = effective_kernel(k, d)
     stretched = stretched_size(i, s)
+    a, s, d = as_integer("a", a), as_integer("s", s), as_integer("d", d)
     if not 0 <= a < max(s, d):
         raise ValueError(
             f"got output padding a = {a}, expected 0 <= a < max(s, d) = {max(s, d)}"
@@ -134,6 +138,7 @@ def output_padding(i: int, k: int, s: int, p: Padding = 0, d: int = 1) -> int:
         (1, 0)
     """
     direct_size(i, k, s, p, d)  # checks
+    i, s = _integers(1, i=i, s=s)
     return (i + sum(_pad_pair(p)) - effective_kernel(k, d)) % s
 
 
@@ -149,7 +154,8 @@ def output_padding_for(
         >>> output_padding_for(6, i=3, k=3, s=2, p=1)
         1
     """
-    smallest = s * (i - 1) + effective_kernel(k, d) - sum(_pad_pair(p))
+    o, s, d = as_integer("o", o), as_integer("s", s), as_integer("d", d)
+    smallest = stretched_size(i, s) - 1 + effective_kernel(k, d) - sum(_pad_pair(p))
     a = o - smallest
     if o < 1 or not 0 <= a < max(s, d):
         raise ValueError(
@@ -169,7 +175,7 @@ def solve(factor: int, max_kernel: int = 9) -> list[tuple[int, int, int]]:
         >>> solve(2, max_kernel=5)
         [(2, 0, 0), (3, 1, 1), (4, 1, 0), (5, 2, 1)]
     """
-    _check_minimum(1, factor=factor)
+    (factor,) = _integers(1, factor=factor)
     return [
         (k, (k + a - factor) // 2, a)
         for k in range(factor, max_kernel + 1)
@@ -180,11 +186,14 @@ def solve(factor: int, max_kernel: int = 9) -> list[tuple[int, int, int]]:
 
 def _pad_pair(p: Padding) -> tuple[int, int]:
     """Returns padding as (low, high)."""
-    return (p, p) if isinstance(p, int) else (p[0], p[1])
+    low, high = p if is_sequence(p) else (p, p)  # type: ignore[misc]
+    return as_integer("p", low), as_integer("p", high)
 
 
-def _check_minimum(minimum: int, **values: int) -> None:
-    """Raises ValueError for the first value below the minimum."""
-    for name, value in values.items():
+def _integers(minimum: int, **values: int) -> Iterator[int]:
+    """Returns the values as int; raises ValueError for one below the minimum."""
+    integers = {name: as_integer(name, value) for name, value in values.items()}
+    for name, value in integers.items():
         if value < minimum:
             raise ValueError(f"got {name} = {value}, expected at least {minimum}")
+    return iter(integers.values())

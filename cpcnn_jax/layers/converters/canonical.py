@@ -14,8 +14,11 @@ Options = dict[str, Any]
 
 
 def pack(**arrays: ArrayLike | None) -> Params:
-    """Returns a dict of the arrays that are not None, by name."""
-    return {name: np.asarray(a) for name, a in arrays.items() if a is not None}
+    """Returns a dict of the arrays that are not None, by name.
+
+    They are copies in C order, because other libraries refuse negative strides.
+    """
+    return {name: np.array(a, order="C") for name, a in arrays.items() if a is not None}
 
 
 def to_canonical(

@@ -14,7 +14,7 @@ from cpcnn_jax.layers.converters.canonical import (
     pack,
     to_canonical,
 )
-from cpcnn_jax.layers.geometry import Padding, per_axis
+from cpcnn_jax.layers.geometry import Padding, padding_pairs, per_axis
 from cpcnn_jax.layers.lowerings import adjoint_kernel
 
 
@@ -47,17 +47,17 @@ def from_flax(
     """
     kernel = np.asarray(kernel)
     k = kernel.shape[:-2]
-    s, d = per_axis("strides", strides or 1, len(k)), kernel_dilation or 1
+    s = per_axis("strides", 1 if strides is None else strides, len(k))
+    d = 1 if kernel_dilation is None else kernel_dilation
     d = per_axis("kernel_dilation", d, len(k))
     extents = [effective_kernel(*axis) for axis in zip(k, d, strict=True)]
-    if padding in ("SAME", "VALID"):
+    if isinstance(padding, str) and padding in ("SAME", "VALID"):
         axes = zip(extents, s, strict=True)
         pads = [_flax_pads(*axis, padding) for axis in axes]
     elif isinstance(padding, str):
         raise ValueError(f"padding: got {padding!r}, expected 'SAME', 'VALID' or pads")
     else:
-        values = [padding] * len(k) if isinstance(padding, int) else padding
-        pads = [(p, p) if isinstance(p, int) else (p[0], p[1]) for p in values]
+        pads = padding_pairs(padding, len(k))
     if transpose_kernel:
         kernel = adjoint_kernel(kernel, 1)
     return pack(kernel=kernel, bias=bias), dict(

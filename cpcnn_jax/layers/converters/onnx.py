@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from cpcnn_jax.layers.arithmetic import effective_kernel
 from cpcnn_jax.layers.converters.canonical import Options, Params, pack, to_canonical
 from cpcnn_jax.layers.converters.torch import from_torch
+from cpcnn_jax.layers.geometry import per_axis
 from cpcnn_jax.layers.lowerings import adjoint_kernel
 
 
@@ -47,20 +48,25 @@ def from_onnx(
     k = np.shape(W)[2:]
     if kernel_shape is not None and tuple(kernel_shape) != k:
         raise ValueError(f"kernel_shape: got {tuple(kernel_shape)}, expected {k} as W")
-    s, d = tuple(strides or (1,) * len(k)), tuple(dilations or (1,) * len(k))
-    a = tuple(output_padding or (0,) * len(k))
+    rank = len(k)
+    s = per_axis("strides", 1 if strides is None else strides, rank)
+    d = per_axis("dilations", 1 if dilations is None else dilations, rank)
+    a = 0 if output_padding is None else output_padding
+    a = per_axis("output_padding", a, rank, minimum=0)
     if output_shape is not None:
         if input_size is None:
             raise ValueError("got output_shape, expected input_size with it")
-        sizes = zip(s, input_size, output_shape, strict=True)
+        inputs = per_axis("input_size", input_size, rank)
+        outputs = per_axis("output_shape", output_shape, rank)
+        sizes = zip(s, inputs, outputs, strict=True)
         padding = _padding_by_total(
             auto_pad, k, s, a, d, [s_ * i - o for s_, i, o in sizes]
         )
     elif auto_pad in ("SAME_UPPER", "SAME_LOWER"):
         padding = _padding_by_total(auto_pad, k, s, a, d, (0,) * len(k))
     elif auto_pad in ("NOTSET", "VALID"):
-        pads = tuple(pads or (0,) * 2 * len(k))
-        padding = tuple(zip(pads[: len(k)], pads[len(k) :], strict=True))
+        pads = per_axis("pads", 0 if pads is None else pads, 2 * rank, minimum=0)
+        padding = tuple(zip(pads[:rank], pads[rank:], strict=True))
     else:
         raise ValueError(
             f"auto_pad: got {auto_pad!r}, expected NOTSET, SAME_UPPER, SAME_LOWER or "
@@ -108,11 +114,14 @@ def to_onnx(params: Params, **options: Any) -> tuple[Params, Options]:
 
 
 def _padding_by_total(auto_pad, kernel_size, strides, extra, dilation, missing):
-    """Divides the total padding, k' + a - s + (s i - output size), by auto_pad."""
-    padding = []
+    """Divides the total padding, k' + a - s + (s i - output size), by auto_pad.
+
+    A negative total is zeros at the end, beyond the reach of kernel and stride.
+    """
+    padding, upper = [], auto_pad == "SAME_UPPER"
     axes = zip(kernel_size, strides, extra, dilation, missing, strict=True)
     for k, s, a, d, rest in axes:
         total = effective_kernel(k, d) + a - s + rest
-        half = (total // 2, total - total // 2)
-        padding.append(half if auto_pad == "SAME_UPPER" else half[::-1])
+        less, more = max(total, 0) // 2, -(-total // 2) if total > 0 else total
+        padding.append((less, more) if upper or total < 0 else (more, less))
     return tuple(padding)
