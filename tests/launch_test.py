@@ -107,7 +107,8 @@ def test_pictures_are_readable_images(whole):
 def test_evaluation_alone_counts_its_repetitions(whole, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(whole[0], workdir)
-    (workdir / "pictures" / "old.png").touch()
+    (workdir / "pictures" / "009_old.png").touch()
+    (workdir / "pictures" / "my_own.png").touch()
     words = (tiny_experiment.CONFIG, f"--workdir={workdir}", "--mode=evaluate")
     status, out, err = tiny_experiment.launch(*words, "--config.num_eval_images=1")
     assert status == 0, err
@@ -118,7 +119,9 @@ def test_evaluation_alone_counts_its_repetitions(whole, tmp_path):
     assert again == first | {"test_evaluations": 2}
     name = "predictions.csv"
     assert (workdir / name).read_text() == (whole[0] / name).read_text()
-    assert len(list((workdir / "pictures").iterdir())) == 1
+    drawn = {path.name for path in (workdir / "pictures").iterdir()} - {"my_own.png"}
+    assert len(drawn) == 1 and "009_old.png" not in drawn
+    assert (workdir / "pictures" / "my_own.png").exists()
 
 
 def test_eval_split_validation_scores_the_validation_images(tmp_path):
