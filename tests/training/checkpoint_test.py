@@ -260,7 +260,9 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path):
         large = np.random.default_rng(0).random(400_000)  # 1.6 MB in float32
         saved(tmp_path, 1)
         checkpoints = Checkpoints(tmp_path, "density")
-        with pytest.raises(OSError, match="No space left .* saved before is kept$"):
+        with pytest.raises(
+            OSError, match="No space left .* earlier checkpoints are kept$"
+        ):
             checkpoints.save(2, {**state(2.0), "more": jnp.asarray(large)})
             checkpoints.save(3, {**state(3.0), "more": jnp.asarray(large)})
             checkpoints.close()
