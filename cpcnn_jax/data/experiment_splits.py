@@ -32,12 +32,11 @@ def open_splits(config: Experiment, eval_split: str = "test") -> ExperimentSplit
       ValueError: images are missing or damaged, an evaluation image is too small, or no
         images are held out for an evaluation on them.
     """
+    test = data.open_dataset(config.data, "test") if eval_split == "test" else None
     known = data.open_dataset(config.data, "train")
     train, validation = split(known, config.validation.percent)
-    evaluation: Dataset = validation
-    if eval_split == "test":
-        evaluation = data.open_dataset(config.data, "test")
-    elif not len(validation):
+    evaluation = validation if test is None else test
+    if test is None and not len(validation):
         raise ValueError(
             f"--config.validation.percent={config.validation.percent} holds out no "
             "images, which --eval_split=validation needs"

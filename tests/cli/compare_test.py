@@ -160,7 +160,7 @@ def test_missing_file_is_named(runs, tmp_path, capsys):
         ("name,count,predicted\nx,1,2\ny,1,\n", "line 3: expected two numbers"),
         ("name,count,predicted\nx,1,nan\n", "line 2: expected two numbers"),
         ("name,count,predicted\nx,1\n", "predicted None"),
-        (b"\xff\xfe\x00", "cannot be read"),
+        (b"\xff\xfe\x00", "has no column name, count, predicted"),
     ],
 )
 def test_invalid_file_is_named(runs, capsys, text, reason):
