@@ -54,7 +54,7 @@ def test_scores_are_those_of_the_crop_as_one_block(run, found, tmp_path):
 
 
 def test_a_stopped_run_resumes_after_the_last_complete_file(run, found, tmp_path):
-    text = "SIGTERM: stopped in the context of photograph 2's crops"
+    text = "SIGTERM: stopped in the context of image 2's crops"
     with pytest.raises(Interrupted, match=text):
         scores(run, found, tmp_path, tiny_experiment.stop_at(2))
     written = sorted(path.name for path in tmp_path.iterdir())

@@ -48,7 +48,7 @@ def test_stops_within_and_between_stages_do_not_change_the_result(whole, tmp_pat
     words = stopped(tmp_path, experiment, call=1 + 1)  # a stage that had been completed
     assert words == "SIGTERM: stopped after step 2 of the stage gce"
     words = stopped(tmp_path, experiment, call=1 + 1 + 1 + 2 + 2)
-    assert words == "SIGTERM: stopped in the context of photograph 1's crops"
+    assert words == "SIGTERM: stopped in the context of image 1's crops"
     words = stopped(tmp_path, experiment, call=1 + 1 + 1 + 5 + 1 + 3)
     assert words == "SIGTERM: stopped after step 3 of the stage density"
     assert not (tmp_path / "weights.safetensors").exists()
@@ -162,7 +162,7 @@ def test_init_from_loads_weights_of_the_same_networks(whole):
         np.testing.assert_array_equal(value, before[name])
     experiment.init_modules = config.NETWORKS
     experiment.model.use_lce = False
-    with pytest.raises(ValueError, match="is of other networks: fcnn/conv1/kernel is"):
+    with pytest.raises(ValueError, match="holds other networks: fcnn/conv1/kernel is"):
         first()
     experiment.init_from = "nowhere"
     with pytest.raises(ValueError, match="no weights at nowhere"):
@@ -181,7 +181,7 @@ def test_stages_follow_the_configuration():
     assert plan() == ["gce", "lce", "density", "adversarial"]
     assert plan(adversary=config.Adversary(0)) == ["gce", "lce", "density"]
     known = {"gce": config.GCEStage(0), "lce": config.LCEStage(0)}
-    assert plan(start="run", **known) == ["density", "adversarial"]
+    assert plan(init_from="run", **known) == ["density", "adversarial"]
     alone = {"use_gce": False, "use_lce": False}
     assert plan(model=alone, adversary=config.Adversary(0)) == ["density"]
 
