@@ -1,34 +1,17 @@
-"""Examples of the paper's training sets [R, section 4]: crops and 64x64 patches.
+"""Numbers and sizes of the paper's training examples [R, section 4].
 
-Window j of image i, and its augmentation, are fixed by (seed, i, j) alone. The first
-windows of an image are plain; the further ones are flipped or noisy. Departs from the
-paper: augmented windows may come from a scaled copy of the image
-(`config.Crops.max_scale`) and change its colors (`config.Crops.color_jitter`), and
-there may be augmented patches (`config.Crops.num_augmented_patches`).
+D_dme holds crops of a quarter of an image's sides, and D_lc patches of 64x64 pixels.
 """
 
-import functools
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from cpcnn_jax.config import Crops, Target
+from cpcnn_jax.config import Crops
 from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.data import Dataset, density_map
+from cpcnn_jax.data import Dataset
 
 STRIDE = 4  # of the networks: crop sides are multiples of it
-MOST_COUNTS = 10_000  # windows whose counts estimate the distribution of counts
-
-
-class Window(NamedTuple):
-    """A window of an image that is scaled to `shape`."""
-
-    shape: tuple[int, int]  # (height, width) of the scaled image, pixels
-    place: tuple[int, int, int, int]  # (top, left, height, width) in it, pixels
-    rng: np.random.Generator  # random numbers of the augmentation
 
 
 def crops_per_image(crops: Crops) -> int:
@@ -64,6 +47,22 @@ def crop_size(shape: tuple[int, int], crops: Crops) -> tuple[int, int]:
     return length(shape[0]), length(shape[1])
 
 
+def crop_sizes(dataset: Dataset, crops: Crops) -> np.ndarray:
+    """Computes `[N, 2]` int32 (height, width) of the crops of each image, pixels."""
+    return np.array([crop_size(shape, crops) for shape in dataset.shapes], np.int32)
+
+
+def canvas_size(sizes: np.ndarray) -> tuple[int, int]:
+    """Computes (H, W) of the smallest canvas that holds windows of all sizes.
+
+    Example:
+      >>> canvas_size(np.array([[64, 192], [128, 96]]))
+      (128, 192)
+    """
+    height, width = np.max(sizes, axis=0).tolist()
+    return height, width
+
+
 def check_sizes(dataset: Dataset) -> None:
     """Refuses images that are too small for the networks.
 
@@ -76,181 +75,3 @@ def check_sizes(dataset: Dataset) -> None:
                 f"{name} has {width}x{height} pixels; the networks need at "
                 f"least {PATCH}x{PATCH}"
             )
-
-
-def read_crop(
-    dataset: Dataset, crops: Crops, target: Target, seed: int, i: int, j: int
-) -> dict[str, np.ndarray]:
-    """Reads crop j of image i, j below `crops_per_image`.
-
-    Returns:
-      An element of `input_pipeline.crop_batches` without the batch dimension.
-    """
-    record = dataset[i]
-    window = _crop_window(seed, i, j, dataset.shapes[i], crops)
-    points = _scale_points(record["points"], dataset.shapes[i], window.shape)
-    density = density_map.density_map(
-        points, shape=window.shape, sigma=target.sigma_of(record), window=window.place
-    )
-    augmentation = _augmentation(crops.num_plain, j)
-    if augmentation == "flip":
-        density = density[:, ::-1]
-    return {
-        "image": _cut_augmented(record["image"], window, crops, augmentation),
-        "density": density[..., None],
-        "count": np.float32(_count_heads(points, window)),
-        "crop": np.array((i, j), np.int32),
-    }
-
-
-def crop_images(
-    dataset: Dataset, crops: Crops, seed: int, i: int, numbers: Sequence[int]
-) -> np.ndarray:
-    """Reads the images of crops `numbers` of image i, which is decoded once.
-
-    Returns:
-      `[len(numbers), h, w, 3]` float32 in [0, 1].
-    """
-    image, shape = dataset[i]["image"], dataset.shapes[i]
-    windows = [(j, _crop_window(seed, i, j, shape, crops)) for j in numbers]
-    return np.stack(
-        [
-            _cut_augmented(image, window, crops, _augmentation(crops.num_plain, j))
-            for j, window in windows
-        ]
-    )
-
-
-def read_patch(
-    dataset: Dataset, crops: Crops, seed: int, i: int, j: int, *, side: int = PATCH
-) -> dict[str, np.ndarray]:
-    """Reads patch j of image i, j below `patches_per_image`, `side` pixels wide.
-
-    Returns:
-      An element of `input_pipeline.patch_batches` without the batch dimension.
-    """
-    record = dataset[i]
-    window = _patch_window(seed, i, j, dataset.shapes[i], crops, side)
-    points = _scale_points(record["points"], dataset.shapes[i], window.shape)
-    augmentation = _augmentation(crops.num_patches, j)
-    count = _count_heads_by_cell(points, window)
-    if augmentation == "flip":
-        count = count[:, ::-1]
-    return {
-        "image": _cut_augmented(record["image"], window, crops, augmentation),
-        "count": count if side > PATCH else count[0, 0],
-        "crop": np.array((i, j), np.int32),
-    }
-
-
-def crop_counts(dataset: Dataset, crops: Crops, seed: int) -> np.ndarray:
-    """Counts the heads in crops of D_dme without decoding images.
-
-    Returns:
-      `[N]` float32 people; N is about 10,000 at most, over all images, which suffices
-      for `density_classes.fit_thresholds`.
-    """
-    number = crops_per_image(crops)
-    window_of = functools.partial(_crop_window, crops=crops)
-    return _count_windows(dataset, seed, number, window_of, _count_heads)
-
-
-def patch_counts(
-    dataset: Dataset, crops: Crops, seed: int, *, side: int = PATCH
-) -> np.ndarray:
-    """Counts the heads in each 64x64 pixels of patches of D_lc; see `crop_counts`."""
-    number = patches_per_image(crops)
-    window_of = functools.partial(_patch_window, crops=crops, side=side)
-    return _count_windows(dataset, seed, number, window_of, _count_heads_by_cell)
-
-
-def _count_windows(dataset, seed, number, window_of, count_heads):
-    counts = []
-    for i, shape in enumerate(dataset.shapes):
-        for j in range(min(number, math.ceil(MOST_COUNTS / len(dataset)))):
-            window = window_of(seed, i, j, shape)
-            points = _scale_points(dataset.points[i], shape, window.shape)
-            counts.append(count_heads(points, window))
-    return np.array(counts, np.float32).ravel()
-
-
-def _augmentation(num_plain, j):
-    """None for plain windows; then "flip" and "noise" in turn."""
-    if j < num_plain:
-        return None
-    return "noise" if (j - num_plain) % 2 else "flip"
-
-
-def _crop_window(seed, i, j, shape, crops):
-    size, augmentation = crop_size(shape, crops), _augmentation(crops.num_plain, j)
-    return _sample_window((seed, i, j), shape, size, crops, augmentation)
-
-
-def _patch_window(seed, i, j, shape, crops, side=PATCH):
-    augmentation = _augmentation(crops.num_patches, j)
-    return _sample_window((seed, i, j), shape, (side, side), crops, augmentation)
-
-
-def _sample_window(seed, shape, size, crops, augmentation):
-    """A random window in an image, or in a copy; smaller images are enlarged."""
-    rng = np.random.default_rng(seed)
-    scales = crops.max_scale > 1 and augmentation
-    scale = crops.max_scale ** rng.uniform(-1, 1) if scales else 1
-    scale = max(scale, *np.divide(size, shape))
-    sides = (round(side * scale) for side in shape)
-    shape = tuple(max(*pair) for pair in zip(sides, size, strict=True))
-    top, left = rng.integers(0, np.subtract(shape, size) + 1)
-    return Window(shape, (int(top), int(left), *size), rng)
-
-
-def _scale_points(points, shape, new_shape):
-    if new_shape == tuple(shape):
-        return points
-    return points * np.float32(np.divide(new_shape, shape)[::-1])
-
-
-def _points_in(points, window):
-    """`[M, 2]` points inside a window, (x, y) from its corner."""
-    top, left, height, width = window.place
-    points = points - np.array((left, top), np.float32)
-    return points[density_map.points_inside(points, (height, width))]
-
-
-def _count_heads(points, window):
-    return len(_points_in(points, window))
-
-
-def _count_heads_by_cell(points, window):
-    """`[h / 64, w / 64]` float32 people in each 64x64 pixels of a window."""
-    x, y = _points_in(points, window).astype(int).T // PATCH
-    height, width = window.place[2:]
-    count = np.zeros((height // PATCH, width // PATCH), np.float32)
-    np.add.at(count, (y, x), 1)
-    return count
-
-
-def _cut_image(image, window):
-    """The window of a uint8 image, float32 in [0, 1]."""
-    top, left, height, width = window.place
-    if window.shape == image.shape[:2]:
-        cut = image[top : top + height, left : left + width]
-    else:
-        down, across = np.divide(image.shape[:2], window.shape)
-        box = left * across, top * down, (left + width) * across, (top + height) * down
-        resample = Image.Resampling.BILINEAR
-        cut = np.asarray(Image.fromarray(image).resize((width, height), resample, box))
-    return cut.astype(np.float32) / 255
-
-
-def _cut_augmented(image, window, crops, augmentation):
-    image, rng, jitter = _cut_image(image, window), window.rng, crops.color_jitter
-    if augmentation and jitter:
-        gain = rng.uniform(1 - jitter, 1 + jitter, 3).astype(np.float32)
-        shift = np.float32(rng.uniform(-jitter, jitter) / 2)
-        image = np.clip(image * gain + shift, 0, 1)
-    if augmentation == "flip":
-        return image[:, ::-1]
-    if augmentation == "noise":
-        noise = rng.uniform(-crops.noise_amplitude, crops.noise_amplitude, image.shape)
-        return np.clip(image + noise.astype(np.float32), 0, 1)
-    return image

@@ -1,8 +1,8 @@
-"""Data parallelism: one pure step on all devices of all processes.
+"""Data parallelism: pure steps on all devices of all processes.
 
-The batch is split over the devices and the state is replicated. `jit` over a mesh lets
-the compiler split the work. `pmap` runs the step on each device's share, and the steps
-average their results over the axis "batch". No other module names devices.
+Examples are split over the devices; state and data are replicated. `jit` over a mesh
+lets the compiler split the work. `pmap` runs the steps on each device's share, and the
+steps average their results over the axis "batch". No other module names devices.
 """
 
 import collections
@@ -24,13 +24,16 @@ class Strategy(NamedTuple):
     """Placement and compilation of a step."""
 
     num_devices: int  # of all processes
+    num_local_devices: int  # of this process
     axis_name: str | None  # argument of the step factories
     place_state: Callable[[Any], Any]  # pytree of arrays -> the same, replicated
-    place_batch: Callable[[Any], Any]  # this process's rows of [B, ...] -> split
-    wrap: Callable[[Callable], Callable]  # compiles step(state, batch), donates state
-    # (f(state, batch), state) -> compiled f of batches, on this process's devices; f
-    # returns a pytree of [B, ...].
-    compile_local: Callable[[Callable, Any], Callable[[Any], Any]]
+    place_data: Callable[[Any], Any]  # further pytree, replicated, never donated
+    place_examples: Callable[[Any], Any]  # this process's [n, B, ...] -> B split
+    # Compiles steps(state, data, examples, count) -> (state, metrics); donates state.
+    wrap: Callable[[Callable], Callable]
+    place_local: Callable[[Any], Any]  # replicated on this process's devices
+    # Compiles f(state, batch) on this process's devices; batch and result [B, ...].
+    compile_local: Callable[[Callable], Callable]
 
 
 def device_names() -> list[str]:
@@ -43,45 +46,59 @@ def jit_strategy(
 ) -> Strategy:
     """Strategy of jax.jit over one mesh of devices, by default of all processes.
 
-    With `shares` each device runs the step on its share of the batch, as with pmap, in
+    With `shares` each device runs the steps on its share of the batch, as with pmap, in
     any number of processes.
     """
     devices = devices or jax.devices()
-    replicated, split = _shardings(devices)
+    replicated, _, split = _shardings(devices)
     on_shares = functools.partial(
         jax.shard_map,
         mesh=replicated.mesh,
-        in_specs=(replicated.spec, split.spec),
+        in_specs=(replicated.spec, replicated.spec, split.spec, replicated.spec),
         out_specs=replicated.spec,
         check_vma=False,
     )
+    place = functools.partial(jax.device_put, device=replicated)
     return Strategy(
         num_devices=len(devices),
         axis_name=AXIS if shares else None,
-        place_state=lambda state: jax.device_put(state, replicated),
-        place_batch=lambda batch: jax.make_array_from_process_local_data(split, batch),
-        wrap=lambda step: jax.jit(
-            on_shares(step) if shares else step,
-            in_shardings=(replicated, split),
+        place_state=place,
+        place_data=place,
+        place_examples=functools.partial(
+            jax.make_array_from_process_local_data, split
+        ),
+        wrap=lambda steps: jax.jit(
+            on_shares(steps) if shares else steps,
+            in_shardings=(replicated, replicated, split, replicated),
             out_shardings=replicated,
             donate_argnums=0,
         ),
-        compile_local=functools.partial(_compile_local, devices),
+        **_local_fields(devices),
     )
 
 
 def _shardings(devices):
-    """Shardings (replicated on the devices, split over them along the first axis)."""
+    """Shardings: replicated; split along the first axis; along the second axis."""
     axis = (AxisType.Auto,)
     mesh = jax.make_mesh((len(devices),), (AXIS,), axis_types=axis, devices=devices)
-    return [NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,))]
+    specs = ((), (AXIS,), (None, AXIS))
+    return [NamedSharding(mesh, PartitionSpec(*axes)) for axes in specs]
 
 
-def _compile_local(devices, function, state):
-    replicated, split = _shardings([d for d in devices if d in jax.local_devices()])
-    placed = jax.device_put(state, replicated)
-    compiled = jax.jit(function, in_shardings=(replicated, split), out_shardings=split)
-    return lambda batch: compiled(placed, jax.device_put(batch, split))
+def _local_fields(devices):
+    local = [d for d in devices if d in jax.local_devices()]
+    replicated, split, _ = _shardings(local)
+
+    def compile_local(function):
+        placed = {"in_shardings": (replicated, split), "out_shardings": split}
+        compiled = jax.jit(function, **placed)
+        return lambda state, batch: compiled(state, jax.device_put(batch, split))
+
+    return {
+        "num_local_devices": len(local),
+        "place_local": functools.partial(jax.device_put, device=replicated),
+        "compile_local": compile_local,
+    }
 
 
 def pmap_strategy(devices: Sequence[jax.Device] | None = None) -> Strategy:
@@ -98,28 +115,23 @@ def pmap_strategy(devices: Sequence[jax.Device] | None = None) -> Strategy:
     devices = devices or jax.local_devices()
     number = len(devices)
     pmap = functools.partial(
-        jax.pmap, axis_name=AXIS, in_axes=(None, 0), devices=devices
+        jax.pmap, axis_name=AXIS, axis_size=number, devices=devices
     )
 
-    def place_batch(batch):
-        return jax.tree.map(lambda x: x.reshape(number, -1, *x.shape[1:]), batch)
-
-    def compile_local(function, state):
-        compiled = pmap(function)
-
-        def merged(batch):
-            results = compiled(state, place_batch(batch))
-            return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), results)
-
-        return merged
+    def place_examples(examples):
+        n, _, *rest = examples.shape
+        return examples.reshape(n, number, -1, *rest).swapaxes(0, 1)
 
     return Strategy(
         num_devices=number,
         axis_name=AXIS,
         place_state=lambda state: state,
-        place_batch=place_batch,
-        wrap=lambda step: pmap(step, out_axes=(None, None)),
-        compile_local=compile_local,
+        place_data=pmap(lambda data: data, in_axes=None),  # copied once, not each call
+        place_examples=place_examples,
+        wrap=lambda steps: pmap(
+            steps, in_axes=(None, 0, 0, None), out_axes=(None, None)
+        ),
+        **_local_fields(devices),
     )
 
 

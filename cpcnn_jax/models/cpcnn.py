@@ -54,7 +54,11 @@ class CPCNN(nn.Module):
     density_scale: float = config.Model.density_scale
 
     def __call__(
-        self, image: jax.Array, *, context: jax.Array | None = None
+        self,
+        image: jax.Array,
+        *,
+        context: jax.Array | None = None,
+        valid: jax.Array | None = None,
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         """Estimates density.
 
@@ -62,6 +66,8 @@ class CPCNN(nn.Module):
           image: `[B, H, W, 3]` RGB in [0, 1], H and W at least 64.
           context: `[B, H' / 4, W' / 4, K]` from `context`, H' and W' rounded up to
             multiples of 4; None: computed here.
+          valid: `[B, H, W, 1]` mask of `valid_area`, H and W multiples of 4, with a
+            context; None: the whole image.
 
         Returns:
           Density `[B, H, W, 1]`, people per pixel (its sum is the count), and a dict of
@@ -73,8 +79,8 @@ class CPCNN(nn.Module):
         if context is None:
             context = self.context(image)
         height, width = image.shape[1:3]
-        features = self.dme(_pad_image(image))
-        scaled = self.fcnn(jnp.concatenate([features, context], axis=-1))
+        features = self.dme(_pad_image(image), valid)
+        scaled = self.fcnn(jnp.concatenate([features, context], axis=-1), valid)
         density = scaled[:, :height, :width] / self.density_scale
         return density, {"features": features, "context": context}
 

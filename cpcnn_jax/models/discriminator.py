@@ -7,6 +7,7 @@ from flax import linen as nn
 from cpcnn_jax.config import Adversary
 from cpcnn_jax.layers.banded_conv import banded_conv
 from cpcnn_jax.layers.fast_conv import max_pool
+from cpcnn_jax.models.valid_area import halve, keep_valid
 
 
 class Discriminator(nn.Module):
@@ -31,23 +32,28 @@ class Discriminator(nn.Module):
     width_multiplier: float = Adversary.discriminator_width_multiplier
 
     @nn.compact
-    def __call__(self, density: jax.Array) -> jax.Array:
+    def __call__(
+        self, density: jax.Array, valid: jax.Array | None = None
+    ) -> jax.Array:
         """Classifies each region of density maps as true or estimated.
 
         Args:
           density: `[B, H, W, 1]`, in the unit of the training.
+          valid: `[B, H, W, 1]` mask of `valid_area`; None: the whole map.
 
         Returns:
           Logits `[B, H // 8, W // 8, 1]`; their sigmoid is the probability that the map
           is true in that region. The losses take logits because log(sigmoid(x))
           computed in two steps overflows.
         """
-        x = self._convolve(density, 64, "conv1")
-        x = max_pool(self._convolve(x, 128, "conv2", large=True))
-        x = max_pool(self._convolve(x, 256, "conv3", large=True))
-        x = self._convolve(x, 256, "conv4")
+        x = keep_valid(self._convolve(density, 64, "conv1"), valid)
+        for name, features in (("conv2", 128), ("conv3", 256)):
+            x = max_pool(self._convolve(x, features, name, large=True))
+            valid = halve(valid)
+            x = keep_valid(x, valid)
+        x = keep_valid(self._convolve(x, 256, "conv4"), valid)
         x = max_pool(self._convolve(x, 256, "conv5"))
-        return nn.Conv(1, (3, 3), name="conv6")(x)
+        return nn.Conv(1, (3, 3), name="conv6")(keep_valid(x, halve(valid)))
 
     def _convolve(self, x, features, name, *, large=False):
         features = int(features * self.width_multiplier)

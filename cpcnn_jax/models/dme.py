@@ -9,6 +9,7 @@ from flax import linen as nn
 from cpcnn_jax.config import Model
 from cpcnn_jax.layers.arithmetic import Layer
 from cpcnn_jax.layers.fast_conv import folded_conv, max_pool
+from cpcnn_jax.models.valid_area import halve, keep_valid
 from cpcnn_jax.models.vgg import normalize
 
 
@@ -35,11 +36,14 @@ class DensityMapEstimator(nn.Module):
     columns: Sequence[Sequence[tuple[int, int]]] = Model.dme_columns
 
     @nn.compact
-    def __call__(self, image: jax.Array) -> jax.Array:
+    def __call__(
+        self, image: jax.Array, valid: jax.Array | None = None
+    ) -> jax.Array:
         """Extracts features of an image.
 
         Args:
           image: `[B, H, W, 3]` RGB in [0, 1], H and W multiples of 4.
+          valid: `[B, H, W, 1]` mask of `valid_area`; None: the whole image.
 
         Returns:
           `[B, H / 4, W / 4, C]`, C the sum of the columns' last features (30).
@@ -47,7 +51,7 @@ class DensityMapEstimator(nn.Module):
         Raises:
           ValueError: H or W is not a multiple of 4.
         """
-        return multi_column_features(normalize(image), self.columns)
+        return multi_column_features(normalize(image), self.columns, valid)
 
     def chains(self) -> list[list[Layer]]:
         """Lists each column's layers along one axis, from the image to the features."""
@@ -55,13 +59,16 @@ class DensityMapEstimator(nn.Module):
 
 
 def multi_column_features(
-    x: jax.Array, columns: Sequence[Sequence[tuple[int, int]]]
+    x: jax.Array,
+    columns: Sequence[Sequence[tuple[int, int]]],
+    valid: jax.Array | None = None,
 ) -> jax.Array:
     """Applies parallel columns; their weights belong to the calling module.
 
     Args:
       x: `[B, H, W, C]`, H and W multiples of 4.
       columns: convolutions of each column as (features, kernel size).
+      valid: `[B, H, W, 1]` mask of `valid_area`; None: the whole input.
 
     Returns:
       `[B, H / 4, W / 4, C']`, C' the sum of the columns' last features.
@@ -75,14 +82,15 @@ def multi_column_features(
             f"columns need a height and width that are multiples of 4, got "
             f"{height}x{width}; CPCNN pads its images"
         )
+    x = keep_valid(x, valid)
     features = [
-        _apply_column(x, column, name=f"column{number}")
+        _apply_column(x, column, valid, name=f"column{number}")
         for number, column in enumerate(columns, start=1)
     ]
     return jnp.concatenate(features, axis=-1)
 
 
-def _apply_column(x, convolutions, name):
+def _apply_column(x, convolutions, valid, name):
     for layer, (features, side) in enumerate(convolutions, start=1):
         x = nn.Conv(
             features,
@@ -91,9 +99,9 @@ def _apply_column(x, convolutions, name):
             kernel_init=nn.initializers.he_normal(),
             name=f"{name}_conv{layer}",
         )(x)
-        x = nn.relu(x)
+        x = keep_valid(nn.relu(x), valid)
         if layer <= 2:
-            x = max_pool(x)
+            x, valid = max_pool(x), halve(valid)
     return x
 
 

@@ -8,6 +8,7 @@ from cpcnn_jax.config import Model
 from cpcnn_jax.layers.arithmetic import Layer
 from cpcnn_jax.layers.fast_conv import folded_conv
 from cpcnn_jax.layers.fractionally_strided import FractionallyStridedConv
+from cpcnn_jax.models.valid_area import halve, keep_valid
 
 
 class FusionCNN(nn.Module):
@@ -37,11 +38,12 @@ class FusionCNN(nn.Module):
     lowering: str = "auto"
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, valid: jax.Array | None = None) -> jax.Array:
         """Fuses features and context maps.
 
         Args:
           x: `[B, h, w, C]`, DME's features and the context maps.
+          valid: `[B, 4 h, 4 w, 1]` mask of `valid_area`; None: everything.
 
         Returns:
           `[B, 4 h, 4 w, 1]`, density in the unit of the training.
@@ -49,15 +51,19 @@ class FusionCNN(nn.Module):
         Raises:
           ValueError: the kernel size of T is odd.
         """
-        x = self._convolve(x, 64, 9, "conv1")
-        x = self._convolve(x, 32, 7, "conv2")
-        x = self._upsample(x, 32, "t1")
-        x = self._convolve(x, 16, 5, "conv3")
+        half = halve(valid)
+        quarter = halve(half)
+        x = keep_valid(x, quarter)
+        x = keep_valid(self._convolve(x, 64, 9, "conv1"), quarter)
+        x = keep_valid(self._convolve(x, 32, 7, "conv2"), quarter)
+        x = keep_valid(self._upsample(x, 32, "t1"), half)
+        x = keep_valid(self._convolve(x, 16, 5, "conv3"), half)
         x = self._upsample(x, 16, "t2")
         # Initial maps are nearly empty, as most of an image is: a large first error
         # would switch whole columns of ReLUs off for good.
         init = nn.initializers.normal(0.01)
-        return nn.Conv(1, (1, 1), kernel_init=init, name="conv4")(x)
+        density = nn.Conv(1, (1, 1), kernel_init=init, name="conv4")(x)
+        return keep_valid(density, valid)
 
     def chain(self) -> list[Layer]:
         """Lists the layers along one axis, from the features to the density."""
@@ -98,10 +104,10 @@ class PointwiseFusion(nn.Module):
     """
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, valid: jax.Array | None = None) -> jax.Array:
         """Fuses features and context `[B, h, w, C]` into density `[B, 4 h, 4 w, 1]`."""
         x = nn.Conv(1, (1, 1), name="conv1")(x)
-        return jnp.repeat(jnp.repeat(x, 4, axis=1), 4, axis=2)
+        return keep_valid(jnp.repeat(jnp.repeat(x, 4, axis=1), 4, axis=2), valid)
 
     def chain(self) -> list[Layer]:
         """Lists the layers along one axis; repeating is a transposed kernel of ones."""

@@ -3,17 +3,17 @@
 Reference: Sindagi & Patel, ICCV 2017, sections 3.1, 3.2 and 4.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
-from cpcnn_jax.config.constants import VGG16_LAYERS
+from cpcnn_jax.config.constants import PATCH, VGG16_LAYERS
 from cpcnn_jax.data import crops as crops_lib
-from cpcnn_jax.data import density_classes, input_pipeline
-from cpcnn_jax.models import flops
-from cpcnn_jax.training import optimizer, train_state, train_step
+from cpcnn_jax.data import density_classes, device_batches
+from cpcnn_jax.models import flops, gce
+from cpcnn_jax.training import crop_scores, optimizer, train_state, train_step
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training.init import params as init_params
 
@@ -25,14 +25,19 @@ def gce_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.Stage:
       context: the stages' common record.
       params: flat dict of all parameters.
     """
+    images, config = context.images, context.config
+
+    def example_images(bank, pairs):
+        batch = images.crop_batch(bank, pairs)
+        return crop_scores.gce_input(batch), batch["count"]
+
     return _classifier_stage(
         context,
         params,
         name="gce",
-        counts_of=crops_lib.crop_counts,
-        batches_of=functools.partial(
-            input_pipeline.crop_batches, target=context.config.target
-        ),
+        counts=device_batches.crop_counts(images.heads(), config.crops, config.seed),
+        windows=crops_lib.crops_per_image(config.crops),
+        example_images=example_images,
     )
 
 
@@ -43,13 +48,19 @@ def lce_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.Stage:
       context: the stages' common record.
       params: flat dict of all parameters.
     """
-    side = context.config.model.lce_input_size
+    images, config = context.images, context.config
+
+    def example_images(bank, pairs):
+        batch = images.patch_batch(bank, pairs)
+        return batch["image"], batch["count"]
+
     return _classifier_stage(
         context,
         params,
         name="lce",
-        counts_of=functools.partial(crops_lib.patch_counts, side=side),
-        batches_of=functools.partial(input_pipeline.patch_batches, side=side),
+        counts=device_batches.patch_counts(images.heads(), config.crops, config.seed),
+        windows=crops_lib.patches_per_image(config.crops),
+        example_images=example_images,
     )
 
 
@@ -58,59 +69,52 @@ def _classifier_stage(
     params: dict,
     *,
     name: str,
-    counts_of: Callable,
-    batches_of: Callable,
+    counts: np.ndarray,
+    windows: int,
+    example_images: Callable,
 ) -> stage_lib.Stage:
     network, settings = getattr(context.model, name), getattr(context.config, name)
-    crops, seed = context.config.crops, context.config.seed
-    counts = counts_of(context.source, crops, seed=seed)
     thresholds = stage_lib.fit_class_thresholds(context, counts)
     weights = density_classes.class_weights(counts, thresholds)
-    trains = _trained_names(name, settings)
-    tx = _optimizer(settings)
+    tx = optimizer.make_adam(settings)
     step = train_step.classification_step(
         network,
         tx,
         scope=f"{name}/",
         class_weights=jnp.asarray(weights),
-        key=init_params.purpose_key(seed, f"{name} dropout"),
+        key=init_params.purpose_key(context.config.seed, f"{name} dropout"),
         options=stage_lib.step_options(context, settings),
     )
 
-    def batches(start):
-        options = {"batch_size": settings.batch_size, "seed": seed, "start": start}
-        options["reading"] = context.reading
-        for batch in batches_of(context.source, crops, **options):
-            label = density_classes.density_class(batch["count"], thresholds)
-            yield {"image": batch["image"], "label": label, "crop": batch["crop"]}
-
-    @functools.cache
-    def step_flops(shape):
-        layers = flops.layer_flops(network, shape)
-        return flops.training_flops(layers, lambda layer: trains(f"{name}/{layer}/"))
+    def batch(bank, pairs):
+        image, count = example_images(bank, pairs)
+        return {"image": image, "label": jnp.searchsorted(thresholds, count)}
 
     return stage_lib.Stage(
         name=name,
         steps=settings.steps,
-        state=train_state.new_state(params, tx, trains=trains),
+        state=train_state.new_state(params, tx, trains=_trained_names(name, settings)),
         step=step,
-        batches=batches,
+        batch=batch,
+        data=context.images.load,
+        order=stage_lib.example_order(context, settings, windows),
         result=stage_lib.all_params,
-        image_names=context.source.names,
-        flops=step_flops,
         maps=False,
     )
 
 
-def _optimizer(settings):
-    tx = optimizer.make_adam(settings)
-    if settings.vgg_lr_multiplier != 1:
-        tx = optimizer.scale_updates(tx, "/vgg16/", settings.vgg_lr_multiplier)
-    return tx
+def example_flops(context: stage_lib.StageContext, name: str) -> int:
+    """Counts the model FLOPs of a step for one example of the stage "gce" or "lce"."""
+    side = {"gce": gce.SIDE, "lce": PATCH}[name]
+    network, settings = getattr(context.model, name), getattr(context.config, name)
+    layers = flops.layer_flops(network, (1, side, side, 3))
+    trains = _trained_names(name, settings)
+    return flops.training_flops(layers, lambda layer: trains(f"{name}/{layer}/"))
 
 
 def _trained_names(network: str, settings: Any) -> Callable[[str], bool]:
     """Selects a network's parameters, without the VGG-16 layers that stay frozen."""
-    first = VGG16_LAYERS.index(settings.first_trainable_layer)
-    frozen = tuple(f"{network}/vgg16/{layer}/" for layer in VGG16_LAYERS[:first])
+    first = getattr(settings, "first_trainable_layer", VGG16_LAYERS[0])
+    layers = VGG16_LAYERS[: VGG16_LAYERS.index(first)]
+    frozen = tuple(f"{network}/vgg16/{layer}/" for layer in layers)
     return lambda name: name.startswith(f"{network}/") and not name.startswith(frozen)

@@ -6,25 +6,24 @@ the workdir, one file per image. A resumed run continues after the last complete
 Several processes share the images, and each reads the files of the others.
 """
 
-import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+import jax
 import numpy as np
 from safetensors.numpy import save as serialize
 from tqdm import tqdm
 
-from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.distributed import multihost
-from cpcnn_jax.distributed.data_parallel import Strategy
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.io import atomic_write
-from cpcnn_jax.models.params import to_variables
-from cpcnn_jax.training.stage import StageContext
 from cpcnn_jax.weights import serialization
 
 Arrays = dict[str, np.ndarray]
+Crops = Mapping[int, list[int]]  # image number -> numbers of its crops
+# (image, crops) -> scores of these crops, arrays with a first axis of crops
+ScoreCrops = Callable[[int, list[int]], Arrays]
 
 
 def cached_arrays(file: Path, compute: Callable[[], Arrays]) -> Arrays:
@@ -45,78 +44,48 @@ def cached_arrays(file: Path, compute: Callable[[], Arrays]) -> Arrays:
         return arrays
 
 
-def make_crop_scorer(
-    context: StageContext,
+def score_all(
     folder: str | os.PathLike[str],
-    strategy: Strategy,
+    crops: Crops,
+    score: ScoreCrops,
     stop: Callable[[], int | None],
-) -> Callable:
-    """Makes a function that computes the scores of training crops.
+) -> dict[int, Arrays]:
+    """Scores crops, with the files of earlier calls.
 
     Args:
-      context: the stages' common record.
       folder: the folder of the cache.
-      strategy: the placement on devices.
+      crops: the crops of each image.
+      score: function that scores crops of one image.
       stop: function, the number of a received signal or None.
 
     Returns:
-      scores(params, crops): a flat parameter dict and a set of (i, j), numbers of image
-      and crop, to a dict of (i, j) to the crop's `CPCNN.scores` without the batch axis.
-      It raises Interrupted after a signal; complete files are kept.
+      Scores of each image, arrays with a first axis of its crops.
+
+    Raises:
+      Interrupted: a signal was received; complete files are kept.
     """
-    config, model = context.config, context.model
-    read = functools.partial(
-        crops_lib.crop_images, context.source, config.crops, config.seed
-    )
-
-    def predict(params, image):
-        # A crop, a quarter of each side of an image, is one block of the GCE.
-        return model.apply(to_variables(params), image, blocks=1, method="scores")
-
-    def scores(params, crops):
-        if model.gce is None and model.lce is None:
-            return dict.fromkeys(crops, {})
-        size = config.density.batch_size
-        if microbatch := config.deterministic_microbatch:
-            # One microbatch for each of this process's devices.
-            size = microbatch * strategy.num_devices // multihost.process_rank()[1]
-        batched = strategy.compile_local(predict, params)
-        return _score_all(Path(folder), crops, read, batched, size, stop)
-
-    return scores
-
-
-def _score_all(folder, crops, read, predict, batch_size, stop):
-    wanted: dict[int, list[int]] = {}
-    for i, j in sorted(crops):
-        wanted.setdefault(i, []).append(j)
 
     def scores(i):
-        compute = functools.partial(
-            _in_batches, predict, functools.partial(read, i), batch_size
-        )
-        file = folder / f"crops_{i:06d}.safetensors"
-        return _scores_of_image(file, wanted[i], compute)
+        file = Path(folder) / f"crops_{i:06d}.safetensors"
+        return _scores_of_image(file, crops[i], lambda missing: score(i, missing))
 
     known = {}
-    bar = tqdm(
-        multihost.local_share(list(wanted)),
-        desc="context",
-        unit="image",
-        disable=not multihost.is_main(),
-    )
-    for i in bar:
+    for i in _progress(multihost.local_share(list(crops))):
         if i is not None:
             known[i] = scores(i)
         if signal := stop():
             raise Interrupted(signal, f"in the context of image {i}'s crops")
     multihost.barrier("context")
-    known |= {i: scores(i) for i in wanted.keys() - known.keys()}  # by other processes
-    return {(i, j): of for i, by_crop in known.items() for j, of in by_crop.items()}
+    return known | {i: scores(i) for i in crops.keys() - known.keys()}
+
+
+def _progress(images: Iterable[int | None]) -> Iterator[int | None]:
+    disable = not multihost.is_main()
+    return tqdm(images, desc="context", unit="image", ncols=80, disable=disable)
 
 
 def _scores_of_image(file, wanted, compute):
-    """{j: scores} of an image's crops; missing ones are computed and added."""
+    """Scores of an image's crops; missing ones are computed and added to the file."""
     try:
         known = serialization.load(file)
     except ValueError:  # missing or damaged
@@ -129,18 +98,24 @@ def _scores_of_image(file, wanted, compute):
         }
         _write(file, known)
     place = {j: k for k, j in enumerate(known.pop("numbers").tolist())}
-    return {
-        j: {name: values[place[j]] for name, values in known.items()} for j in wanted
-    }
+    rows = [place[j] for j in wanted]
+    return {name: values[rows] for name, values in known.items()}
 
 
-def _in_batches(predict, read, batch_size, numbers):
-    """Scores of an image's crops; the last batch is filled with repeats."""
-    images, count = read(numbers), len(numbers)
+def in_batches(predict: Callable, numbers: list[int], batch_size: int) -> Arrays:
+    """Applies a function to batches of one size; repeats fill the last batch.
+
+    Args:
+      predict: function of int `[batch_size]` to a pytree of arrays.
+      numbers: the numbers.
+      batch_size: size of the batches.
+    """
+    count = len(numbers)
     rows = np.arange(-(-count // batch_size) * batch_size).clip(max=count - 1)
-    results = [predict(images[part]) for part in rows.reshape(-1, batch_size)]
+    batches = np.array(numbers, np.int32)[rows].reshape(-1, batch_size)
+    results = [jax.device_get(predict(batch)) for batch in batches]
     return {
-        name: np.concatenate([np.asarray(result[name]) for result in results])[:count]
+        name: np.concatenate([result[name] for result in results])[:count]
         for name in results[0]
     }
 

@@ -7,7 +7,7 @@ and then against the discriminator (`density_stages`).
 Reference: Sindagi & Patel, ICCV 2017, section 4.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from cpcnn_jax import config
-from cpcnn_jax.data import density_classes, input_pipeline
+from cpcnn_jax.data import density_classes
+from cpcnn_jax.data.example_order import ExampleOrder
+from cpcnn_jax.data.training_images import TrainingImages
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.training.train_state import State
 from cpcnn_jax.training.train_step import StepOptions
@@ -28,10 +30,10 @@ class Stage(NamedTuple):
     steps: int
     state: Any  # at step 0
     step: Callable  # (state, batch) -> (state, metrics)
-    batches: Callable[[int], Iterator]  # first step -> endless iterator of batches
+    batch: Callable  # (data, int32 [B, 2] of `order`) -> batch, on a device
+    data: Callable  # (group, cancelled) -> data of a group of images, on the host
+    order: ExampleOrder
     result: Callable  # state -> flat dict of all parameters
-    image_names: Sequence[str]  # of the images that a batch's "crop" numbers
-    flops: Callable  # shape of a batch's images -> model FLOPs of a step
     maps: bool = True  # whether it trains density maps, which are validated
 
 
@@ -40,10 +42,9 @@ class StageContext(NamedTuple):
 
     config: config.Experiment
     model: cpcnn.CPCNN
-    source: Any  # the training images; see `cpcnn_jax.data`
+    images: TrainingImages
     axis_name: str | None  # device axis of the strategy
-    reading: input_pipeline.ReadOptions = input_pipeline.ONE_HOST
-    crop_scores: Callable | None = None  # of `context_cache.make_crop_scorer`
+    crop_scores: Callable | None = None  # of `crop_scores.make_crop_scorer`
 
 
 def step_options(context: StageContext, settings: config.Stage) -> StepOptions:
@@ -54,6 +55,18 @@ def step_options(context: StageContext, settings: config.Stage) -> StepOptions:
         dtype=jnp.bfloat16 if bfloat16 else None,
         accum_steps=settings.accum_steps,
         microbatch=context.config.deterministic_microbatch,
+    )
+
+
+def example_order(
+    context: StageContext, settings: config.Stage, windows: int
+) -> ExampleOrder:
+    """Makes the order of a stage's examples, of so many windows per image."""
+    return ExampleOrder(
+        context.images.groups,
+        windows=windows,
+        batch_size=settings.batch_size,
+        seed=context.config.seed,
     )
 
 

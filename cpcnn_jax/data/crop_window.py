@@ -1,0 +1,120 @@
+"""Random windows of training images, drawn on any device from keys alone.
+
+Window j of image i is a function of (seed, i, j). The first windows of an image are
+plain. The further ones are flipped or noisy in turn [I]; the paper says "horizontal flip
+and noise addition" [R, section 4]. Departs from the paper: augmented windows may come
+from a scaled copy of the image (`config.Crops.max_scale`) and change its colors
+(`config.Crops.color_jitter`).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from cpcnn_jax.config import Crops
+
+PLAIN, FLIPPED, NOISY = range(3)
+
+
+class Window(NamedTuple):
+    """One window in a scaled copy of an image, and its augmentation; a pytree."""
+
+    scaled: jax.Array  # int32 [2], (height, width) of the copy, pixels
+    corner: jax.Array  # int32 [2], (top, left) in the copy, pixels
+    size: jax.Array  # int32 [2], (height, width), pixels
+    kind: jax.Array  # int32, PLAIN, FLIPPED or NOISY
+    gain: jax.Array  # float32 [3], factor of each color
+    shift: jax.Array  # float32, added to each color
+    noise_key: jax.Array  # key of the noise
+
+
+def window_key(seed: int, purpose: int, i: jax.Array, j: jax.Array) -> jax.Array:
+    """Derives the key of window j of image i.
+
+    Args:
+      seed: the run's seed.
+      purpose: number that tells kinds of windows apart.
+      i: int32, number of the image.
+      j: int32, number of the window.
+    """
+    key = jax.random.fold_in(jax.random.key(seed), purpose)
+    return jax.random.fold_in(jax.random.fold_in(key, i), j)
+
+
+def window_kind(j: jax.Array, num_plain: int) -> jax.Array:
+    """Kind of window j: plain below `num_plain`, then flipped and noisy in turn.
+
+    Example:
+      >>> window_kind(jnp.arange(5), num_plain=2).tolist()
+      [0, 0, 1, 2, 1]
+    """
+    return jnp.where(j < num_plain, PLAIN, FLIPPED + (j - num_plain) % 2)
+
+
+def draw_window(
+    key: jax.Array, shape: jax.Array, size: jax.Array, kind: jax.Array, crops: Crops
+) -> Window:
+    """Draws a window of an image.
+
+    Args:
+      key: from `window_key`.
+      shape: int32 `[2]`, (height, width) of the image, pixels.
+      size: int32 `[2]`, (height, width) of the window, at most the image's, pixels.
+      kind: from `window_kind`.
+      crops: the crops' settings.
+    """
+    scale_key, place_key, color_key, noise_key = jax.random.split(key, 4)
+    scaled = _scaled_shape(scale_key, shape, size, kind, crops.max_scale)
+    corner = jax.random.randint(place_key, (2,), 0, scaled - size + 1)
+    jitter = jnp.where(kind == PLAIN, 0.0, crops.color_jitter)
+    colors = jitter * jax.random.uniform(color_key, (4,), minval=-1, maxval=1)
+    gain, shift = 1 + colors[:3], colors[3] / 2
+    return Window(scaled, corner, size, kind, gain, shift, noise_key)
+
+
+def _scaled_shape(key, shape, size, kind, max_scale):
+    """(height, width) of the image or its copy, which holds the window."""
+    if max_scale == 1:
+        return shape
+    exponent = jax.random.uniform(key, minval=-1, maxval=1)
+    scale = jnp.where(kind == PLAIN, 1.0, max_scale**exponent)
+    scale = jnp.maximum(scale, jnp.max(size / shape))
+    return jnp.maximum(jnp.round(shape * scale).astype(jnp.int32), size)
+
+
+def positions(window: Window, canvas: tuple[int, int]) -> tuple[jax.Array, jax.Array]:
+    """Places the rows and columns of a canvas in the scaled copy.
+
+    Args:
+      window: the window; it lies in the first rows and columns of the canvas.
+      canvas: (H, W), pixels.
+
+    Returns:
+      int32 `[H]` rows and `[W]` columns; a flipped window has descending columns.
+      Places outside of the window are not valid.
+    """
+    rows = window.corner[0] + jnp.arange(canvas[0])
+    columns = jnp.arange(canvas[1])
+    flipped = window.kind == FLIPPED
+    columns = jnp.where(flipped, window.size[1] - 1 - columns, columns)
+    return rows, window.corner[1] + columns
+
+
+def inside(window: Window, points: jax.Array) -> jax.Array:
+    """Tests which points of the scaled copy lie in a window.
+
+    Args:
+      window: the window.
+      points: `[M, 2]`, (x, y) in the scaled copy, pixels.
+
+    Returns:
+      `[M]` bool.
+    """
+    place = points[:, ::-1] - window.corner
+    return jnp.all((place >= 0) & (place < window.size), axis=1)
+
+
+def scale_points(window: Window, points: jax.Array, shape: jax.Array) -> jax.Array:
+    """Moves `[M, 2]` points of an image of (height, width) to its scaled copy."""
+    return points * (window.scaled / shape)[::-1].astype(points.dtype)
