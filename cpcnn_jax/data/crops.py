@@ -1,10 +1,9 @@
 """Examples of the paper's training sets [R, section 4]: crops and 64x64 patches.
 
 Window j of image i, and its augmentation, are fixed by (seed, i, j) alone. The first
-windows of an image are plain; the further ones are flipped or noisy. Departs from the
-paper: augmented windows may come from a scaled copy of the image
-(`config.Crops.max_scale`) and change its colors (`config.Crops.color_jitter`), and
-there may be augmented patches (`config.Crops.num_augmented_patches`).
+crops of an image are plain; the further ones are flipped or noisy. Patches are plain.
+Departs from the paper: augmented crops may come from a scaled copy of the image
+(`config.Crops.max_scale`) and change its colors (`config.Crops.color_jitter`).
 """
 
 import functools
@@ -34,11 +33,6 @@ class Window(NamedTuple):
 def crops_per_image(crops: Crops) -> int:
     """Number of crops in D_dme from each image."""
     return crops.num_plain + crops.num_augmented
-
-
-def patches_per_image(crops: Crops) -> int:
-    """Number of patches in D_lc from each image."""
-    return crops.num_patches + crops.num_augmented_patches
 
 
 def crop_size(shape: tuple[int, int], crops: Crops) -> tuple[int, int]:
@@ -122,23 +116,19 @@ def crop_images(
 
 
 def read_patch(
-    dataset: Dataset, crops: Crops, seed: int, i: int, j: int, *, side: int = PATCH
+    dataset: Dataset, crops: Crops, seed: int, i: int, j: int
 ) -> dict[str, np.ndarray]:
-    """Reads patch j of image i, j below `patches_per_image`, `side` pixels wide.
+    """Reads patch j of image i, j below `crops.num_patches`.
 
     Returns:
       An element of `input_pipeline.patch_batches` without the batch dimension.
     """
     record = dataset[i]
-    window = _patch_window(seed, i, j, dataset.shapes[i], crops, side)
+    window = _patch_window(seed, i, j, dataset.shapes[i], crops)
     points = _scale_points(record["points"], dataset.shapes[i], window.shape)
-    augmentation = _augmentation(crops.num_patches, j)
-    count = _count_heads_by_cell(points, window)
-    if augmentation == "flip":
-        count = count[:, ::-1]
     return {
-        "image": _cut_augmented(record["image"], window, crops, augmentation),
-        "count": count if side > PATCH else count[0, 0],
+        "image": _cut_image(record["image"], window),
+        "count": np.float32(_count_heads(points, window)),
         "crop": np.array((i, j), np.int32),
     }
 
@@ -152,26 +142,23 @@ def crop_counts(dataset: Dataset, crops: Crops, seed: int) -> np.ndarray:
     """
     number = crops_per_image(crops)
     window_of = functools.partial(_crop_window, crops=crops)
-    return _count_windows(dataset, seed, number, window_of, _count_heads)
+    return _count_windows(dataset, seed, number, window_of)
 
 
-def patch_counts(
-    dataset: Dataset, crops: Crops, seed: int, *, side: int = PATCH
-) -> np.ndarray:
-    """Counts the heads in each 64x64 pixels of patches of D_lc; see `crop_counts`."""
-    number = patches_per_image(crops)
-    window_of = functools.partial(_patch_window, crops=crops, side=side)
-    return _count_windows(dataset, seed, number, window_of, _count_heads_by_cell)
+def patch_counts(dataset: Dataset, crops: Crops, seed: int) -> np.ndarray:
+    """Counts the heads in patches of D_lc without decoding images; see `crop_counts`."""
+    window_of = functools.partial(_patch_window, crops=crops)
+    return _count_windows(dataset, seed, crops.num_patches, window_of)
 
 
-def _count_windows(dataset, seed, number, window_of, count_heads):
+def _count_windows(dataset, seed, number, window_of):
     counts = []
     for i, shape in enumerate(dataset.shapes):
         for j in range(min(number, math.ceil(MOST_COUNTS / len(dataset)))):
             window = window_of(seed, i, j, shape)
             points = _scale_points(dataset.points[i], shape, window.shape)
-            counts.append(count_heads(points, window))
-    return np.array(counts, np.float32).ravel()
+            counts.append(_count_heads(points, window))
+    return np.array(counts, np.float32)
 
 
 def _augmentation(num_plain, j):
@@ -186,9 +173,8 @@ def _crop_window(seed, i, j, shape, crops):
     return _sample_window((seed, i, j), shape, size, crops, augmentation)
 
 
-def _patch_window(seed, i, j, shape, crops, side=PATCH):
-    augmentation = _augmentation(crops.num_patches, j)
-    return _sample_window((seed, i, j), shape, (side, side), crops, augmentation)
+def _patch_window(seed, i, j, shape, crops):
+    return _sample_window((seed, i, j), shape, (PATCH, PATCH), crops, None)
 
 
 def _sample_window(seed, shape, size, crops, augmentation):
@@ -209,24 +195,10 @@ def _scale_points(points, shape, new_shape):
     return points * np.float32(np.divide(new_shape, shape)[::-1])
 
 
-def _points_in(points, window):
-    """`[M, 2]` points inside a window, (x, y) from its corner."""
+def _count_heads(points, window):
     top, left, height, width = window.place
     points = points - np.array((left, top), np.float32)
-    return points[density_map.points_inside(points, (height, width))]
-
-
-def _count_heads(points, window):
-    return len(_points_in(points, window))
-
-
-def _count_heads_by_cell(points, window):
-    """`[h / 64, w / 64]` float32 people in each 64x64 pixels of a window."""
-    x, y = _points_in(points, window).astype(int).T // PATCH
-    height, width = window.place[2:]
-    count = np.zeros((height // PATCH, width // PATCH), np.float32)
-    np.add.at(count, (y, x), 1)
-    return count
+    return int(density_map.points_inside(points, (height, width)).sum())
 
 
 def _cut_image(image, window):

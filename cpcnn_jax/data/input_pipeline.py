@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 
 from cpcnn_jax.config import Crops, Target
-from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.data import Dataset
 from cpcnn_jax.data import crops as crops_lib
 
@@ -91,9 +90,8 @@ def patch_batches(
     seed: int,
     start: int = 0,
     reading: ReadOptions = ONE_HOST,
-    side: int = PATCH,
 ) -> Iterator[Batch]:
-    """Yields endless batches of D_lc: random patches, 64x64 pixels in the paper.
+    """Yields endless batches of D_lc: random patches of 64x64 pixels.
 
     Args:
       dataset: training images.
@@ -102,20 +100,18 @@ def patch_batches(
       seed: seed of the patches and their order.
       start: number of the first batch.
       reading: options of reading.
-      side: pixels, a multiple of 64; smaller images are enlarged.
 
     Returns:
-      A generator of {"image": `[B, side, side, 3]` float32 in [0, 1], "count": `[B,
-      side / 64, side / 64]` float32 people, or `[B]` for a side of 64, "crop": int32
-      `[B, 2]`, the indices (i, j) of image and patch}; see `crop_batches`.
+      A generator of {"image": `[B, 64, 64, 3]` float32 in [0, 1], "count": `[B]`
+      float32 people, "crop": int32 `[B, 2]`, the indices (i, j) of image and patch};
+      see `crop_batches`.
 
     Raises:
       ValueError: an image has a side under 64 pixels.
     """
     indices = [i for bucket in _make_buckets(dataset, crops) for i in bucket]
-    number = crops_lib.patches_per_image(crops)
-    order = _make_order([indices], number, batch_size, seed)
-    read = functools.partial(crops_lib.read_patch, dataset, crops, seed, side=side)
+    order = _make_order([indices], crops.num_patches, batch_size, seed)
+    read = functools.partial(crops_lib.read_patch, dataset, crops, seed)
     return _read_batches(order, read, batch_size, start, reading)
 
 

@@ -5,10 +5,10 @@ Reference: Sindagi & Patel, ICCV 2017, sections 3.1, 3.2 and 4.
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 
+from cpcnn_jax.config import Experiment
 from cpcnn_jax.config.constants import VGG16_LAYERS
 from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.data import density_classes, input_pipeline
@@ -43,13 +43,12 @@ def lce_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.Stage:
       context: the stages' common record.
       params: flat dict of all parameters.
     """
-    side = context.config.model.lce_input_size
     return _classifier_stage(
         context,
         params,
         name="lce",
-        counts_of=functools.partial(crops_lib.patch_counts, side=side),
-        batches_of=functools.partial(input_pipeline.patch_batches, side=side),
+        counts_of=crops_lib.patch_counts,
+        batches_of=input_pipeline.patch_batches,
     )
 
 
@@ -66,8 +65,7 @@ def _classifier_stage(
     counts = counts_of(context.source, crops, seed=seed)
     thresholds = stage_lib.fit_class_thresholds(context, counts)
     weights = density_classes.class_weights(counts, thresholds)
-    trains = _trained_names(name, settings)
-    tx = _optimizer(settings)
+    tx, trains = optimizer.make_adam(settings), _trained_names(context.config, name)
     step = train_step.classification_step(
         network,
         tx,
@@ -102,15 +100,8 @@ def _classifier_stage(
     )
 
 
-def _optimizer(settings):
-    tx = optimizer.make_adam(settings)
-    if settings.vgg_lr_multiplier != 1:
-        tx = optimizer.scale_updates(tx, "/vgg16/", settings.vgg_lr_multiplier)
-    return tx
-
-
-def _trained_names(network: str, settings: Any) -> Callable[[str], bool]:
+def _trained_names(config: Experiment, network: str) -> Callable[[str], bool]:
     """Selects a network's parameters, without the VGG-16 layers that stay frozen."""
-    first = VGG16_LAYERS.index(settings.first_trainable_layer)
-    frozen = tuple(f"{network}/vgg16/{layer}/" for layer in VGG16_LAYERS[:first])
+    first = VGG16_LAYERS.index(config.gce.first_trainable_layer)
+    frozen = tuple(f"gce/vgg16/{layer}/" for layer in VGG16_LAYERS[:first])
     return lambda name: name.startswith(f"{network}/") and not name.startswith(frozen)
