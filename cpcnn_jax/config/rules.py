@@ -96,14 +96,6 @@ def one_of(*choices: str) -> Rule:
     return Rule(f"one of {', '.join(choices)}", lambda value: value in choices)
 
 
-def some_of(*choices: str) -> Rule:
-    """A non-empty tuple of strings out of several."""
-    return Rule(
-        f"some of {', '.join(choices)}",
-        lambda value: len(value) > 0 and set(value) <= set(choices),
-    )
-
-
 def _is_int(value):
     return isinstance(value, int) and not isinstance(value, bool)
 

@@ -2,7 +2,6 @@
 
 import functools
 
-from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.config.datasets import WorldExpo
 from cpcnn_jax.config.experiment import STAGES, Experiment
 from cpcnn_jax.config.rules import broken_rules
@@ -30,7 +29,7 @@ def check_experiment(config: Experiment) -> None:
         )
     for name, value, text in broken_rules(config):
         raise ValueError(f"--config.{name}={value} must be {text}")
-    for check in (_stages, _crops, _augmentation, _networks, _target):
+    for check in (_stages, _crops, _augmentation, _target):
         check(config)
 
 
@@ -62,47 +61,20 @@ def _crops(config):
             "--config.crops.num_plain=0 and --config.crops.num_augmented=0 leave no "
             "crops to train on: one must be at least 1"
         )
-    for side in config.density.multiscale_loss_sizes:
-        if not isinstance(side, int) or side < 1 or config.crops.size_multiple % side:
-            raise ValueError(
-                f"{_flag(config, 'density.multiscale_loss_sizes')} must be sides that "
-                f"divide {_flag(config, 'crops.size_multiple')}"
-            )
 
 
 def _augmentation(config):
     crops = config.crops
-    none = not crops.num_augmented and not crops.num_augmented_patches
-    if none and (crops.max_scale > 1 or crops.color_jitter):
+    if not crops.num_augmented and (crops.max_scale > 1 or crops.color_jitter):
         raise ValueError(
             f"{_flag(config, 'crops.max_scale')} and "
-            f"{_flag(config, 'crops.color_jitter')} apply to augmented crops and "
-            "patches, and --config.crops.num_augmented=0 and num_augmented_patches=0 "
-            "leave none: set one of them to at least 1"
+            f"{_flag(config, 'crops.color_jitter')} apply to augmented crops, and "
+            "--config.crops.num_augmented=0 leaves none: set it to at least 1"
         )
     if crops.max_scale > 1 and config.target.sigma_mode == "perspective":
         raise ValueError(
             f"{_flag(config, 'crops.max_scale')} scales images, and "
             "--config.target.sigma_mode=perspective needs them unscaled: leave one out"
-        )
-
-
-def _networks(config):
-    model = config.model
-    if model.lce_input_size > PATCH and not model.lce_vgg_blocks:
-        raise ValueError(
-            f"{_flag(config, 'model.lce_input_size')} needs convolutions that keep "
-            "sizes: set --config.model.lce_vgg_blocks to at least 1"
-        )
-    if model.lce_stride > model.lce_input_size:
-        raise ValueError(
-            f"{_flag(config, 'model.lce_stride')} leaves gaps between the LCE's "
-            f"inputs: it must be at most {_flag(config, 'model.lce_input_size')}"
-        )
-    if config.density.fcnn_init_from_lce and not (model.use_fcnn and model.use_lce):
-        raise ValueError(
-            f"{_flag(config, 'density.fcnn_init_from_lce')} needs F-CNN and LCE: "
-            "--config.model.use_fcnn and --config.model.use_lce"
         )
 
 

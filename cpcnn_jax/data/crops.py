@@ -19,11 +19,6 @@ def crops_per_image(crops: Crops) -> int:
     return crops.num_plain + crops.num_augmented
 
 
-def patches_per_image(crops: Crops) -> int:
-    """Number of patches in D_lc from each image."""
-    return crops.num_patches + crops.num_augmented_patches
-
-
 def crop_size(shape: tuple[int, int], crops: Crops) -> tuple[int, int]:
     """Size of crops: a quarter of each side, rounded to `crops.size_multiple`.
 

@@ -40,9 +40,8 @@ def draw_patch(
 ) -> Window:
     """Draws window j of D_lc of the image at a place of the bank."""
     key = crop_window.window_key(seed, PATCH_WINDOW, bank.numbers[place], j)
-    kind = crop_window.window_kind(j, settings.num_patches)
-    size = jnp.full(2, PATCH, jnp.int32)
-    return crop_window.draw_window(key, bank.shapes[place], size, kind, settings)
+    plain, size = jnp.int32(crop_window.PLAIN), jnp.full(2, PATCH, jnp.int32)
+    return crop_window.draw_window(key, bank.shapes[place], size, plain, settings)
 
 
 def crop_batch(
@@ -149,7 +148,7 @@ def crop_counts(bank: ImageBank, settings: Crops, seed: int) -> np.ndarray:
 def patch_counts(bank: ImageBank, settings: Crops, seed: int) -> np.ndarray:
     """Counts the heads in the patches of a bank of heads; see `crop_counts`."""
     draw = functools.partial(draw_patch, settings=settings, seed=seed)
-    return _count_windows(bank, draw, crops.patches_per_image(settings))
+    return _count_windows(bank, draw, settings.num_patches)
 
 
 def _count_windows(bank: ImageBank, draw: DrawWindow, number: int) -> np.ndarray:

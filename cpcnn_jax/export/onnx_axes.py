@@ -9,7 +9,6 @@ in pixels.
 import numpy as np
 from onnx import TensorProto
 
-from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.export.onnx_graph import Graph, integers
 from cpcnn_jax.models.context_map import POOLING
 
@@ -44,14 +43,6 @@ def window_spans(op: Graph, length: str, *, window: int, stride: int) -> Spans:
     steps = op("Range", np.int64(0), number, np.int64(1))
     starts = op("Min", op("Mul", steps, np.int64(stride)), last)
     return starts, op("Add", starts, np.int64(window))
-
-
-def patch_spans(op: Graph, starts: str, window: int) -> Spans:
-    """Divides windows into patches of 64 pixels."""
-    offsets = np.arange(0, window, PATCH, dtype=np.int64)
-    grid = op("Add", op("Unsqueeze", starts, integers(1)), offsets)
-    patch_starts = op("Reshape", grid, integers(-1))
-    return patch_starts, op("Add", patch_starts, np.int64(PATCH))
 
 
 def coverage(op: Graph, length: str, spans: Spans) -> str:

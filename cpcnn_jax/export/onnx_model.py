@@ -35,8 +35,8 @@ def export_model(
 
     Returns:
       Content of an ONNX file. Its input "image" is `[1, H, W, 3]` float32 RGB in
-      [0, 1], both sides at least `model.lce_input_size`; its output "density" is
-      `[1, H, W, 1]` float32, people per pixel.
+      [0, 1], both sides at least 64; its output "density" is `[1, H, W, 1]` float32,
+      people per pixel.
     """
     op = Graph()
     image, lengths, padded = _pad_image(op, "image")
@@ -51,7 +51,7 @@ def export_model(
     sides = op("Concat", *(op("Unsqueeze", n, integers(0)) for n in lengths), axis=0)
     scaled = op("Slice", scaled, integers(0, 0), sides, integers(1, 2))
     op("Div", scaled, np.float32(model.density_scale), output="density")
-    shape, doc = [1, "height", "width"], DOC.format(model.lce_input_size)
+    shape, doc = [1, "height", "width"], DOC.format(PATCH)
     ends = {"image": [*shape, 3]}, {"density": [*shape, 1]}
     return op.to_model("cpcnn", *ends, doc=doc).SerializeToString()
 
@@ -83,13 +83,11 @@ def _score_grids(op, weights, model, blocks, image, shape):
         logits = onnx_networks.add_gce(op, weights, model.gce, resized)
         yield _arrange_scores(op, logits, spans), spans
     if model.lce is not None:
-        side, parts = model.lce_input_size, model.lce_input_size // PATCH
-        place = {"window": side, "stride": model.lce_stride}
+        place = {"window": PATCH, "stride": model.lce_stride}
         spans = [onnx_axes.window_spans(op, length, **place) for length in shape]
-        windows = _cut_windows(op, image, spans, side)
-        logits = onnx_networks.add_lce(op, weights, model.lce, windows, parts)
-        patches = [onnx_axes.patch_spans(op, starts, side) for starts, _ in spans]
-        yield _arrange_scores(op, logits, spans, parts), patches
+        windows = _cut_windows(op, image, spans)
+        logits = onnx_networks.add_lce(op, weights, model.lce, windows)
+        yield _arrange_scores(op, logits, spans), spans
 
 
 def _resize_blocks(op, image, shape, spans, blocks):
@@ -105,26 +103,24 @@ def _resize_blocks(op, image, shape, spans, blocks):
     return op("Reshape", small, integers(-1, 3, SIDE, SIDE))
 
 
-def _cut_windows(op, image, spans, side):
-    """Cuts windows row by row, to `[n * m, 3, side, side]`."""
-    offsets = np.arange(side, dtype=np.int64)
+def _cut_windows(op, image, spans):
+    """Cuts windows row by row, to `[n * m, 3, 64, 64]`."""
+    offsets = np.arange(PATCH, dtype=np.int64)
     rows, columns = (
         op("Add", op("Unsqueeze", starts, integers(1)), offsets) for starts, _ in spans
     )
-    windows = op("Gather", image, rows, axis=2)  # [1, 3, n, side, W']
-    windows = op("Gather", windows, columns, axis=4)  # [1, 3, n, side, m, side]
+    windows = op("Gather", image, rows, axis=2)  # [1, 3, n, 64, W']
+    windows = op("Gather", windows, columns, axis=4)  # [1, 3, n, 64, m, 64]
     windows = op("Transpose", windows, perm=[0, 2, 4, 1, 3, 5])
-    return op("Reshape", windows, integers(-1, 3, side, side))
+    return op("Reshape", windows, integers(-1, 3, PATCH, PATCH))
 
 
-def _arrange_scores(op, logits, spans, parts=1):
-    """Arranges the softmax of the logits as `[K, n * parts, m * parts]`."""
+def _arrange_scores(op, logits, spans):
+    """Arranges the softmax of the logits as `[K, n, m]`."""
     n, m = (op("Shape", starts) for starts, _ in spans)
-    windows = op("Concat", n, m, integers(parts, parts, -1), axis=0)
-    scores = op("Reshape", op("Softmax", logits, axis=-1), windows)
-    scores = op("Transpose", scores, perm=[4, 0, 2, 1, 3])
-    grid = [op("Mul", number, integers(parts)) for number in (n, m)]
-    return op("Reshape", scores, op("Concat", integers(-1), *grid, axis=0))
+    grid = op("Concat", n, m, integers(-1), axis=0)
+    scores = op("Reshape", op("Softmax", logits, axis=-1), grid)
+    return op("Transpose", scores, perm=[2, 0, 1])
 
 
 def _context_map(op, shape, spans, scores):

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cpcnn_jax.config.constants import PATCH, VGG16_BLOCKS
-from cpcnn_jax.export.onnx_graph import Graph, integers
+from cpcnn_jax.config.constants import VGG16_BLOCKS
+from cpcnn_jax.export.onnx_graph import Graph
 from cpcnn_jax.layers import converters
 from cpcnn_jax.models import vgg
 from cpcnn_jax.models.dme import DensityMapEstimator
@@ -24,19 +24,15 @@ def add_gce(
     op: Graph, weights: Weights, gce: GlobalContextEstimator, image: str
 ) -> str:
     """Adds GCE, from `[B, 3, 224, 224]` to logits `[B, K]`."""
-    x = _vgg16(op, weights, "gce/vgg16", _normalize(op, image), len(VGG16_BLOCKS))
+    x = _vgg16(op, weights, "gce/vgg16", _normalize(op, image))
     return _head(op, weights, "gce/head", gce.hidden_dims, _flatten(op, x))
 
 
 def add_lce(
-    op: Graph, weights: Weights, lce: LocalContextEstimator, windows: str, parts: int
+    op: Graph, weights: Weights, lce: LocalContextEstimator, windows: str
 ) -> str:
-    """Adds LCE, from `[B, 3, side, side]` to logits `[B * parts * parts, K]`."""
+    """Adds LCE, from `[B, 3, 64, 64]` to logits `[B, K]`."""
     x = _normalize(op, windows)
-    if lce.vgg_blocks:
-        x = _vgg16(op, weights, "lce/vgg16", x, lce.vgg_blocks)
-        x = _flatten_patches(op, x, parts, PATCH >> lce.vgg_blocks)
-        return _head(op, weights, "lce/head", lce.hidden_dims, x)
     for block in range(1, len(lce.features) + 1):
         for layer in (1, 2):
             x = _relu_conv(op, weights, f"lce/conv{block}_{layer}", x, same=False)
@@ -73,9 +69,9 @@ def add_fcnn(
     return _conv(op, weights, "fcnn/conv4", x)
 
 
-def _vgg16(op, weights, name, x, blocks):
-    """Adds VGG-16's first blocks, with a pooling after each."""
-    for block, (_, depth) in enumerate(VGG16_BLOCKS[:blocks], start=1):
+def _vgg16(op, weights, name, x):
+    """Adds VGG-16's blocks, with a pooling after each."""
+    for block, (_, depth) in enumerate(VGG16_BLOCKS, start=1):
         for layer in range(1, depth + 1):
             x = _relu_conv(op, weights, f"{name}/conv{block}_{layer}", x)
         x = _max_pool(op, x)
@@ -117,12 +113,6 @@ def _max_pool(op, x):
 def _flatten(op, x):
     """Flattens features pixel by pixel, as in JAX, to `[B, F]`."""
     return op("Flatten", op("Transpose", x, perm=[0, 2, 3, 1]))
-
-
-def _flatten_patches(op, x, parts, side):
-    """Flattens the features of each patch, to `[B * parts * parts, F]`."""
-    x = op("Reshape", x, integers(0, 0, parts, side, parts, side))
-    return op("Flatten", op("Transpose", x, perm=[0, 2, 4, 3, 5, 1]), axis=3)
 
 
 def _head(op, weights, name, hidden_dims, x):

@@ -53,17 +53,12 @@ def compare(
       The `Difference`.
 
     Raises:
-      ValueError: the image cannot be counted or is smaller than the LCE's input, or the
-        two maps differ by more than a hundredth of their highest density.
+      ValueError: the image cannot be counted, or the two maps differ by more than a
+        hundredth of their highest density.
     """
     expected = counter.count(image, max_size=max_size)
     pixels = expected.image.pixels
     height, width = pixels.shape[:2]
-    if min(height, width) < (side := counter.model.lce_input_size):
-        raise ValueError(
-            f"{name} has {width}x{height} pixels, and the file takes images from "
-            f"{side}x{side}, the input size of these weights' LCE"
-        )
     padded = image_io.padded_window(pixels, (0, height), (0, width))
     density = np.asarray(run(padded[None]))[0, ..., 0]
     difference = float(np.abs(density - expected.density).max())

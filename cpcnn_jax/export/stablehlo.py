@@ -1,7 +1,7 @@
 """CP-CNN as StableHLO by `jax.export`, from an image of any size to its density.
 
 `jax.export.deserialize(data).call(image)` runs it with jax alone. Height and width are
-symbolic sizes, at least the LCE's input size, from which window places are computed.
+symbolic sizes, at least 64, from which window places are computed.
 Convolutions are `jax.lax`'s own instead of the modules' fast CPU forms. T uses its
 layer's lowering for each platform.
 
@@ -39,8 +39,8 @@ def export_model(
 
     Returns:
       Content of a serialized `jax.export.Exported`, from `[1, H, W, 3]` float32 RGB in
-      [0, 1], both sides at least `model.lce_input_size`, to the density `[1, H, W, 1]`
-      float32, people per pixel.
+      [0, 1], both sides at least 64, to the density `[1, H, W, 1]` float32, people per
+      pixel.
     """
 
     def apply(name, x):
@@ -55,7 +55,7 @@ def export_model(
         scaled = apply("fcnn", jnp.concatenate([features, *context], axis=-1))
         return scaled[:, : image.shape[1], : image.shape[2]] / model.density_scale
 
-    least = [f"{side} >= {model.lce_input_size}" for side in ("height", "width")]
+    least = [f"{side} >= {PATCH}" for side in ("height", "width")]
     shape = jax.export.symbolic_shape("1, height, width, 3", constraints=least)
     image = jax.ShapeDtypeStruct(shape, jnp.float32)
     exported = jax.export.export(jax.jit(estimate), platforms=PLATFORMS)(image)
@@ -105,13 +105,12 @@ def _context_maps(model, apply, blocks, image):
         edges = [tuple(jnp.array(span).T) for span in spans]
         yield _context_map(logits.reshape(blocks, blocks, -1), shape, edges)
     if model.lce is not None:
-        side = model.lce_input_size
-        starts = [_window_starts(length, side, model.lce_stride) for length in shape]
+        starts = [_window_starts(length, model.lce_stride) for length in shape]
         # One by one, since the LCE's head needs a batch of static size.
-        windows = _cut_windows(image, starts, side)
+        windows = _cut_windows(image, starts)
         logits = jax.vmap(lambda window: apply("lce", window[None])[0])(windows)
         grid = maps.to_grid(logits, [first.shape[0] for first in starts])[0]
-        yield _context_map(grid, shape, [_patch_spans(s, side) for s in starts])
+        yield _context_map(grid, shape, [(first, first + PATCH) for first in starts])
 
 
 def _resize_blocks(image, rows, columns):
@@ -123,23 +122,17 @@ def _resize_blocks(image, rows, columns):
     return jnp.concatenate([jax.image.resize(b, size, "bilinear") for b in blocks])
 
 
-def _window_starts(length, window, stride):
+def _window_starts(length, stride):
     """Computes the starts of `context_map.window_spans` for a symbolic length."""
-    last = length - window
+    last = length - PATCH
     return jnp.minimum(jnp.arange(-(-last // stride) + 1) * stride, last)
 
 
-def _patch_spans(starts, window):
-    """Divides windows into patches of 64 pixels: (starts, stops)."""
-    patches = (starts[:, None] + jnp.arange(0, window, PATCH)[None]).reshape(-1)
-    return patches, patches + PATCH
-
-
-def _cut_windows(image, starts, side):
-    """Cuts windows row by row, to `[n * m, side, side, 3]`."""
-    down, across = (first[:, None] + jnp.arange(side)[None] for first in starts)
-    windows = image[0][down][:, :, across]  # [n, side, m, side, 3]
-    return windows.transpose(0, 2, 1, 3, 4).reshape(-1, side, side, 3)
+def _cut_windows(image, starts):
+    """Cuts windows row by row, to `[n * m, 64, 64, 3]`."""
+    down, across = (first[:, None] + jnp.arange(PATCH)[None] for first in starts)
+    windows = image[0][down][:, :, across]  # [n, 64, m, 64, 3]
+    return windows.transpose(0, 2, 1, 3, 4).reshape(-1, PATCH, PATCH, 3)
 
 
 def _context_map(logits, shape, spans):

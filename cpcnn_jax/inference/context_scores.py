@@ -8,7 +8,6 @@ import jax
 import numpy as np
 from PIL import Image
 
-from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models import context_map as maps
 from cpcnn_jax.models.cpcnn import CPCNN
@@ -16,7 +15,7 @@ from cpcnn_jax.models.gce import SIDE
 from cpcnn_jax.models.params import to_variables
 
 NETWORKS = {"global": "gce", "local": "lce"}
-BATCH = {"global": 4, "local": 16}  # windows; fewer of LCE's if they exceed 64 pixels
+BATCH = {"global": 4, "local": 16}  # windows
 
 
 def context_estimator(model: CPCNN) -> Callable[..., dict[str, np.ndarray]]:
@@ -42,7 +41,7 @@ def context_estimator(model: CPCNN) -> Callable[..., dict[str, np.ndarray]]:
     def score(weights, image, grids, progress=iter):
         scores = {}
         for name, (rows, columns) in grids.items():
-            places, size = list(itertools.product(rows, columns)), _size(name, rows)
+            places, size = list(itertools.product(rows, columns)), BATCH[name]
             batches = [places[i : i + size] for i in range(0, len(places), size)]
             parts = [
                 np.asarray(classify(name, weights, _batch(name, image, batch, size)))
@@ -53,14 +52,6 @@ def context_estimator(model: CPCNN) -> Callable[..., dict[str, np.ndarray]]:
         return scores
 
     return score
-
-
-def _size(name, rows):
-    """Number of windows in a batch."""
-    if name == "global":
-        return BATCH[name]
-    start, stop = rows[0]
-    return max(1, BATCH[name] * PATCH**2 // (stop - start) ** 2)
 
 
 def _batch(name, image, places, size):
@@ -96,8 +87,7 @@ def spread_scores(
     """
     covers = {
         name: [
-            maps.coverage(*axis)
-            for axis in zip(shape, spans, scores[name].shape[:2], strict=True)
+            maps.coverage(*axis) for axis in zip(shape, spans, strict=True)
         ]
         for name, spans in grids.items()
     }

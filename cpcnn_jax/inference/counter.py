@@ -17,11 +17,6 @@ from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import pretrained, serialization
 
-DEMO = serialization.DEFAULTS["cpcnn"]
-# Help text of the default weights.
-DEFAULT_TEXT = (
-    f"{pretrained.DEFAULT} where {serialization.VGG16} is, else what `make demo` writes"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,24 +135,21 @@ def default_weights(model: str = "cpcnn") -> str:
       model: "cpcnn", "mcnn" or "csrnet".
 
     Returns:
-      A name or path for `load`: the pretrained default where its VGG-16 is, else the
-      file that a command of this package writes.
+      A name or path for `load`: the pretrained default, or the file that
+      `import-weights` writes.
 
     Raises:
-      ValueError: there are none; the text says how to get them.
+      ValueError: `import-weights` has not written that file.
     """
-    if model == "cpcnn" and Path(serialization.VGG16).exists():
+    if model == "cpcnn":
         return pretrained.DEFAULT
-    file = serialization.DEFAULTS[model]
-    if Path(file).exists():
-        return file
-    advice = f"`python -m cpcnn_jax import-weights {model}` writes it"
-    if file == DEMO:
-        advice = (
-            f"let `make vgg16` fetch what {pretrained.DEFAULT} needs, name a weights "
-            "file or the workdir of a run, or let `make demo` train a small network"
+    file = serialization.BASELINES[model]
+    if not Path(file).exists():
+        raise ValueError(
+            f"no --weights, and {file} is not there: `python -m cpcnn_jax "
+            f"import-weights {model}` writes it"
         )
-    raise ValueError(f"no --weights, and {file} is not there: {advice}")
+    return file
 
 
 def load(

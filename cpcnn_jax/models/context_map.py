@@ -40,35 +40,25 @@ def window_spans(length: int, *, window: int, stride: int) -> list[Span]:
     return [(start, start + window) for start in starts]
 
 
-def coverage(
-    length: int, spans: Sequence[Span], num_scores: int | None = None
-) -> np.ndarray:
-    """Computes the weight of each score in each quarter-size cell of one axis.
+def coverage(length: int, spans: Sequence[Span]) -> np.ndarray:
+    """Computes the weight of each window in each quarter-size cell of one axis.
 
     Args:
       length: pixels, a multiple of 4.
       spans: windows that together cover the axis, pixels.
-      num_scores: scores along the axis, a multiple of `len(spans)`; spans are divided
-        into equal parts, one per score. None: one score per span.
 
     Returns:
-      `[length / 4, num_scores]` float32; each row sums to 1.
+      `[length / 4, len(spans)]` float32; each row sums to 1.
 
     Example:
       >>> coverage(8, [(0, 4), (2, 8)]).tolist()
       [[0.75, 0.25], [0.0, 1.0]]
     """
-    parts_per_span = (num_scores or len(spans)) // len(spans)
-    parts = [
-        (start + low, start + high)
-        for start, stop in spans
-        for low, high in block_spans(stop - start, parts_per_span)
-    ]
-    starts, stops = np.array(parts).T
+    starts, stops = np.array(spans).T
     pixels = np.arange(length)[:, None]
     inside = ((pixels >= starts[None]) & (pixels < stops[None])).astype(np.float32)
     inside /= inside.sum(axis=1, keepdims=True)
-    return inside.reshape(length // POOLING, POOLING, len(parts)).mean(axis=1)
+    return inside.reshape(length // POOLING, POOLING, len(spans)).mean(axis=1)
 
 
 def cut_windows(
@@ -93,18 +83,16 @@ def cut_windows(
 
 
 def to_grid(scores: Array, num_windows: Sequence[int]) -> Array:
-    """Arranges the scores of windows, each of r x c patches, as one grid of patches.
+    """Arranges the scores of windows as a grid.
 
     Args:
-      scores: `[B * n * m, K]`, or `[B * n * m, r, c, K]`, window by window.
+      scores: `[B * n * m, K]`, window by window.
       num_windows: (n, m), windows along each axis.
 
     Returns:
-      `[B, n * r, m * c, K]`.
+      `[B, n, m, K]`.
     """
-    (n, m), (r, c) = num_windows, scores.shape[1:-1] or (1, 1)
-    grid = scores.reshape(-1, n, m, r, c, scores.shape[-1]).swapaxes(2, 3)
-    return grid.reshape(-1, n * r, m * c, scores.shape[-1])
+    return scores.reshape(-1, *num_windows, scores.shape[-1])
 
 
 def context_map(
@@ -117,10 +105,10 @@ def context_map(
     """Writes the scores of a grid of windows over the quarter-size map.
 
     Args:
-      scores: `[B, n, m, K]`, K scores per window or patch.
+      scores: `[B, n, m, K]`, K scores per window.
       shape: (H, W) of the image in pixels, multiples of 4.
-      rows: spans of the windows along H, pixels; n is a multiple of their number.
-      columns: spans of the windows along W, pixels; m is a multiple of their number.
+      rows: n spans of the windows along H, pixels.
+      columns: m spans of the windows along W, pixels.
 
     Returns:
       `[B, H / 4, W / 4, K]`; overlapping windows are averaged.
@@ -135,6 +123,5 @@ def context_map(
     paper: it does not specify overlaps and the resize by 1/4. Means are exact for
     constant windows.
     """
-    down = coverage(shape[0], rows, scores.shape[1])
-    across = coverage(shape[1], columns, scores.shape[2])
+    down, across = coverage(shape[0], rows), coverage(shape[1], columns)
     return jnp.einsum("yn,bnmk,xm->byxk", down, scores, across)

@@ -26,8 +26,7 @@ class CPCNN(nn.Module):
       fcnn: fusion of features and context into density.
       blocks: blocks per image side for the GCE; 4 as in the paper, so that a block has
         the size of a training crop.
-      lce_input_size: side of LCE's windows in pixels; smaller in smaller images.
-      lce_stride: pixels between LCE's windows.
+      lce_stride: pixels between LCE's windows of 64x64 pixels.
       density_scale: ratio of fcnn's output to the density.
 
     Example:
@@ -49,7 +48,6 @@ class CPCNN(nn.Module):
     dme: DensityMapEstimator = dataclasses.field(default_factory=DensityMapEstimator)
     fcnn: FusionCNN | PointwiseFusion = dataclasses.field(default_factory=FusionCNN)
     blocks: int = 4
-    lce_input_size: int = config.Model.lce_input_size
     lce_stride: int = config.Model.lce_stride
     density_scale: float = config.Model.density_scale
 
@@ -109,7 +107,7 @@ class CPCNN(nn.Module):
 
         Returns:
           Softmax scores {"global": `[B, blocks, blocks, 5]`, "local": `[B, n, m, 5]`},
-          without omitted networks; n x m is the grid of 64x64 patches in LCE's windows.
+          without omitted networks; n x m is the grid of LCE's windows.
 
         Raises:
           ValueError: the image is not `[B, H, W, 3]` or is smaller than 64 x 64.
@@ -140,12 +138,9 @@ class CPCNN(nn.Module):
             blocks = blocks or self.blocks
             grids["global"] = [maps.block_spans(side, blocks) for side in shape]
         if self.lce is not None:
-            grids["local"] = [self._window_spans(side) for side in shape]
+            place = {"window": PATCH, "stride": self.lce_stride}
+            grids["local"] = [maps.window_spans(side, **place) for side in shape]
         return grids
-
-    def _window_spans(self, length):
-        window = min(self.lce_input_size, length // PATCH * PATCH)
-        return maps.window_spans(length, window=window, stride=self.lce_stride)
 
     def spread(self, scores: Mapping[str, jax.Array], image: jax.Array) -> jax.Array:
         """Writes scores over their blocks and windows.
@@ -196,11 +191,7 @@ def build(model: config.Model) -> CPCNN:
         model.vgg_width_multiplier, model.gce_hidden_dims, model.num_classes
     )
     lce = LocalContextEstimator(
-        model.lce_features,
-        model.lce_hidden_dims,
-        model.num_classes,
-        model.lce_vgg_blocks,
-        model.vgg_width_multiplier,
+        model.lce_features, model.lce_hidden_dims, model.num_classes
     )
     fcnn = FusionCNN(model.upsample_kernel_size)
     return CPCNN(
@@ -208,7 +199,6 @@ def build(model: config.Model) -> CPCNN:
         lce=lce if model.use_lce else None,
         dme=DensityMapEstimator(model.dme_columns),
         fcnn=fcnn if model.use_fcnn else PointwiseFusion(),
-        lce_input_size=model.lce_input_size,
         lce_stride=model.lce_stride,
         density_scale=model.density_scale,
     )

@@ -34,13 +34,11 @@ class VGG16Features(nn.Module):
 
     Attributes:
       width_multiplier: multiplies every layer's features; 1 fits VGG-16's weights.
-      blocks: number of blocks from the first, 1 to 5.
 
     Reference: Simonyan & Zisserman, ICLR 2015, configuration D.
     """
 
     width_multiplier: float = Model.vgg_width_multiplier
-    blocks: int = len(VGG16_BLOCKS)
 
     @nn.compact
     def __call__(self, image: jax.Array) -> jax.Array:
@@ -50,11 +48,10 @@ class VGG16Features(nn.Module):
           image: `[B, H, W, 3]` RGB in [0, 1].
 
         Returns:
-          `[B, H // 2**n, W // 2**n, C * width_multiplier]` for n blocks, C the features
-          of the last one (32 and 512 for all five).
+          `[B, H // 32, W // 32, 512 * width_multiplier]`.
         """
         x = normalize(image)
-        for block, (features, depth) in enumerate(VGG16_BLOCKS[: self.blocks], start=1):
+        for block, (features, depth) in enumerate(VGG16_BLOCKS, start=1):
             for layer in range(1, depth + 1):
                 x = nn.Conv(
                     int(features * self.width_multiplier),

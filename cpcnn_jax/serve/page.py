@@ -1,6 +1,5 @@
 """HTML page that requests counts from its own server only."""
 
-from cpcnn_jax.inference.counter import DEMO
 from cpcnn_jax.io.html import fill_template, join, read_part, script_hash, tag
 from cpcnn_jax.serve import examples
 from cpcnn_jax.weights.pretrained import PRETRAINED
@@ -48,11 +47,6 @@ def render(weights: str) -> str:
 
 
 def _describe_weights(weights):
-    if str(weights) == DEMO:
-        return (
-            "These small networks were trained on synthetic crowds only. Their counts "
-            "of real images are not accurate."
-        )
     if str(weights) in PRETRAINED:
         return (
             "These networks were trained on real images. They undercount the synthetic "

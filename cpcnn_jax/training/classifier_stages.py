@@ -4,12 +4,12 @@ Reference: Sindagi & Patel, ICCV 2017, sections 3.1, 3.2 and 4.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from cpcnn_jax.config.constants import PATCH, VGG16_LAYERS
+from cpcnn_jax.config import Experiment
 from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.data import density_classes, device_batches
 from cpcnn_jax.models import flops, gce
@@ -59,7 +59,7 @@ def lce_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.Stage:
         params,
         name="lce",
         counts=device_batches.patch_counts(images.heads(), config.crops, config.seed),
-        windows=crops_lib.patches_per_image(config.crops),
+        windows=config.crops.num_patches,
         example_images=example_images,
     )
 
@@ -93,7 +93,7 @@ def _classifier_stage(
     return stage_lib.Stage(
         name=name,
         steps=settings.steps,
-        state=train_state.new_state(params, tx, trains=_trained_names(name, settings)),
+        state=train_state.new_state(params, tx, trains=_trained_names(context.config, name)),
         step=step,
         batch=batch,
         data=context.images.load,
@@ -106,15 +106,14 @@ def _classifier_stage(
 def example_flops(context: stage_lib.StageContext, name: str) -> int:
     """Counts the model FLOPs of a step for one example of the stage "gce" or "lce"."""
     side = {"gce": gce.SIDE, "lce": PATCH}[name]
-    network, settings = getattr(context.model, name), getattr(context.config, name)
+    network = getattr(context.model, name)
     layers = flops.layer_flops(network, (1, side, side, 3))
-    trains = _trained_names(name, settings)
+    trains = _trained_names(context.config, name)
     return flops.training_flops(layers, lambda layer: trains(f"{name}/{layer}/"))
 
 
-def _trained_names(network: str, settings: Any) -> Callable[[str], bool]:
+def _trained_names(config: Experiment, network: str) -> Callable[[str], bool]:
     """Selects a network's parameters, without the VGG-16 layers that stay frozen."""
-    first = getattr(settings, "first_trainable_layer", VGG16_LAYERS[0])
-    layers = VGG16_LAYERS[: VGG16_LAYERS.index(first)]
-    frozen = tuple(f"{network}/vgg16/{layer}/" for layer in layers)
+    first = VGG16_LAYERS.index(config.gce.first_trainable_layer)
+    frozen = tuple(f"gce/vgg16/{layer}/" for layer in VGG16_LAYERS[:first])
     return lambda name: name.startswith(f"{network}/") and not name.startswith(frozen)

@@ -12,14 +12,11 @@ import jax
 import numpy as np
 import optax
 
-from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.data import input_pipeline
 from cpcnn_jax.models import flops
 from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.training import ema, optimizer, train_state, train_step
 from cpcnn_jax.training import stage as stage_lib
-from cpcnn_jax.training.init import expected_density
 from cpcnn_jax.training.init import params as init_params
 
 
@@ -31,15 +28,10 @@ def density_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.St
       params: flat dict of all parameters.
     """
     settings = context.config.density
-    if settings.fcnn_init_from_lce:
-        params = _with_fcnn_from_lce(context, params)
-    tx = optimizer.make_adam(settings)
-    tx = optimizer.scale_updates(tx, "dme/", settings.dme_lr_multiplier)
-    tx = ema.with_ema(tx, settings.ema_decay)
+    tx = ema.with_ema(optimizer.make_adam(settings), settings.ema_decay)
     step = train_step.density_step(
         context.model,
         tx,
-        cells=settings.multiscale_loss_sizes,
         options=stage_lib.step_options(context, settings),
     )
     return stage_lib.Stage(
@@ -95,22 +87,6 @@ def adversarial_stage(context: stage_lib.StageContext, params: dict) -> stage_li
         flops=functools.cache(
             functools.partial(_adversarial_flops, context.model, discriminator)
         ),
-    )
-
-
-def _with_fcnn_from_lce(context, params):
-    """Replaces F-CNN's parameters by those of the density that the LCE implies."""
-    config = context.config
-    side = config.model.lce_input_size
-    counts = crops_lib.patch_counts(
-        context.source, config.crops, config.seed, side=side
-    )
-    return params | expected_density.fcnn_from_lce(
-        params,
-        counts,
-        stage_lib.fit_class_thresholds(context, counts),
-        area=PATCH**2,
-        density_scale=config.model.density_scale,
     )
 
 

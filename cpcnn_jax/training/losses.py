@@ -39,39 +39,6 @@ def euclidean_loss(predicted: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.mean(jnp.square(predicted - target), axis=(1, 2, 3))
 
 
-def multiscale_loss(predicted: jax.Array, target: jax.Array, side: int) -> jax.Array:
-    """The mean squared difference of two maps' cell means, times the cells' side.
-
-    Errors that are independent between pixels lose side^2 of their square in a cell's
-    mean, and errors of the count lose nothing. The factor lies between the two.
-
-    Departs from the paper, which has L_E alone: L_E weights the position of heads more
-    than their number.
-
-    Args:
-      predicted: `[B, H, W, 1]`, any unit.
-      target: `[B, H, W, 1]`, the same unit.
-      side: side of a cell, pixels; divides H and W.
-
-    Returns:
-      `[B]`, that unit squared.
-
-    Raises:
-      ValueError: the shapes differ.
-
-    Example:
-      >>> one_head = jnp.zeros((1, 4, 4, 1)).at[:, 0, 0].set(4.0)
-      >>> multiscale_loss(one_head, jnp.full((1, 4, 4, 1), 0.25), 4).tolist()
-      [0.0]
-    """
-
-    def cell_means(x):
-        blocks = x.reshape(len(x), x.shape[1] // side, side, -1, side)
-        return jnp.mean(blocks, axis=(2, 4))[..., None]
-
-    return side * euclidean_loss(cell_means(predicted), cell_means(target))
-
-
 def adversarial_loss(fake_logits: jax.Array) -> jax.Array:
     """L_A = -log D(prediction), the generator's adversarial loss.
 

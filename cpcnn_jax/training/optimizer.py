@@ -11,13 +11,3 @@ def make_adam(settings: config.Stage) -> optax.GradientTransformation:
         0.0, settings.learning_rate, settings.warmup_steps, settings.steps
     )
     return optax.adam(rate)
-
-
-def scale_updates(
-    tx: optax.GradientTransformation, part: str, factor: float
-) -> optax.GradientTransformation:
-    """Multiplies the updates of parameters whose names contain `part`."""
-    scaled = optax.masked(
-        optax.scale(factor), lambda params: {name: part in name for name in params}
-    )
-    return optax.chain(tx, scaled)

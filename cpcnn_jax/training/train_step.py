@@ -6,7 +6,7 @@ Parameters are flat dicts "gce/vgg16/conv1_1/kernel" -> array, divided into thos
 stage trains and those that are frozen.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -77,8 +77,8 @@ def classification_step(
       options: how the step is computed.
 
     Returns:
-      step(State, {"image": `[B, H, W, 3]`, "label": int32 `[B]`, or `[B, n, m]` of the
-      windows}) -> (State, metrics).
+      step(State, {"image": `[B, H, W, 3]`, "label": int32 `[B]`}) -> (State,
+      metrics).
     """
 
     def loss(trained, frozen, batch):
@@ -109,7 +109,6 @@ def density_step(
     model: CPCNN,
     tx: optax.GradientTransformation,
     *,
-    cells: Sequence[int] = (),
     options: StepOptions = DEFAULT,
 ) -> Step:
     """Makes the step of the density stage: L_E of DME's and F-CNN's density map.
@@ -117,7 +116,6 @@ def density_step(
     Args:
       model: the networks.
       tx: the optimizer.
-      cells: sides of the cells of `losses.multiscale_loss`, pixels.
       options: how the step is computed.
 
     Returns:
@@ -130,8 +128,6 @@ def density_step(
         scale = model.density_scale
         predicted, true = scale * density, scale * batch["density"]
         per_example = losses.euclidean_loss(predicted, true)
-        for side in cells:
-            per_example += losses.multiscale_loss(predicted, true, side)
         return jnp.mean(per_example), {"crop_mae": _crop_mae(density, batch)}
 
     def step(state, batch):

@@ -21,14 +21,13 @@ from safetensors.numpy import save as serialize
 from cpcnn_jax.config import Crops, Model
 from cpcnn_jax.io import atomic_write
 
-# Default weights of each network: outputs of `make demo` and of `import-weights`.
-DEFAULTS = {
-    "cpcnn": "runs/demo/weights.safetensors",
+# Default weights of the baselines: outputs of `import-weights`.
+BASELINES = {
     "mcnn": "weights/mcnn.safetensors",
     "csrnet": "weights/csrnet.safetensors",
 }
+NETWORKS = ("cpcnn", *BASELINES)  # names of the networks that a file can hold
 VGG16 = "weights/vgg16.safetensors"  # ImageNet's, for the initialization of GCE
-_EXTRA_FIELDS = ("blocks", "vgg16", "base")  # of a header beside those of config.Model
 StrPath = str | os.PathLike[str]
 
 
@@ -43,8 +42,6 @@ def save(
     model: Model,
     *,
     blocks: int = Crops.side_divisor,
-    digest: str | None = None,
-    base: str | None = None,
 ) -> None:
     """Writes the weights of a CP-CNN atomically.
 
@@ -54,11 +51,8 @@ def save(
       model: the configuration of the networks.
       blocks: blocks per image side for the GCE, the `config.Crops.side_divisor` of the
         training.
-      digest: SHA-256 of omitted arrays, from `compression.compress`.
-      base: pretrained name of the omitted arrays; None: ImageNet's VGG-16.
     """
-    extra = {"blocks": blocks, "vgg16": digest, "base": base}
-    _write(path, weights, dataclasses.asdict(model) | extra)
+    _write(path, weights, dataclasses.asdict(model) | {"blocks": blocks})
 
 
 def save_baseline(path: StrPath, weights: Mapping[str, ArrayLike], name: str) -> None:
@@ -67,7 +61,7 @@ def save_baseline(path: StrPath, weights: Mapping[str, ArrayLike], name: str) ->
     Args:
       path: the file; its folder is created.
       weights: flat parameter dict.
-      name: "mcnn" or "csrnet".
+      name: a name of `BASELINES`.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     _write(path, weights, {"name": name})
@@ -77,6 +71,27 @@ def _write(path, weights, header):
     arrays = {name: np.ascontiguousarray(value) for name, value in weights.items()}
     # One entry, because safetensors writes several in a random order.
     atomic_write.write_atomic(path, serialize(arrays, {"model": json.dumps(header)}))
+
+
+def to_float16(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Rounds weights to float16, for a file of half the size.
+
+    Args:
+      weights: flat parameter dict of float32 arrays.
+
+    Returns:
+      Flat dict of float16 arrays.
+
+    Raises:
+      ValueError: a weight is too large for float16.
+    """
+    rounded = {}
+    for name, value in weights.items():
+        with np.errstate(over="ignore"):
+            rounded[name] = value.astype(np.float16)
+        if not np.isfinite(rounded[name]).all():
+            raise ValueError(f"{name} does not fit into float16")
+    return rounded
 
 
 def load(path: StrPath) -> dict[str, np.ndarray]:
@@ -101,8 +116,8 @@ def load_name(path: StrPath) -> str:
     """
     with _name_errors(path):
         name = _load_header(path).get("name", "cpcnn")
-        if name not in DEFAULTS:
-            raise ValueError(f"expected one of {', '.join(DEFAULTS)}, got {name!r}")
+        if name not in NETWORKS:
+            raise ValueError(f"expected one of {', '.join(NETWORKS)}, got {name!r}")
         return name
 
 
@@ -114,7 +129,8 @@ def load_model(path: StrPath) -> Model:
     """
     with _name_errors(path):
         header = {name: _tuples(value) for name, value in _load_header(path).items()}
-        return Model(**{k: v for k, v in header.items() if k not in _EXTRA_FIELDS})
+        header.pop("blocks", None)
+        return Model(**header)
 
 
 @contextlib.contextmanager
@@ -134,12 +150,6 @@ def load_blocks(path: StrPath) -> int:
     return _load_header(path).get("blocks", Crops.side_divisor)
 
 
-def load_omitted(path: StrPath) -> tuple[str | None, str | None]:
-    """Reads `digest` and `base` of `save`."""
-    header = _load_header(path)
-    return header.get("vgg16"), header.get("base")
-
-
 def _load_header(path):
     with safe_open(path, "numpy") as file:
         return json.loads(file.metadata()["model"])
@@ -151,10 +161,10 @@ def _tuples(value):
 
 
 def insert_vgg16(weights: Mapping[str, Any], path: StrPath) -> dict[str, Any]:
-    """Replaces VGG-16's convolutions in GCE and LCE by ImageNet's.
+    """Replaces the GCE's VGG-16 convolutions by ImageNet's.
 
     Args:
-      weights: flat parameter dict with `gce/vgg16/...`, `lce/vgg16/...` or both.
+      weights: flat parameter dict with `gce/vgg16/...`.
       path: a safetensors file with "conv1_1/kernel" (HWIO), "conv1_1/bias" ..., from
         `python -m cpcnn_jax import-weights vgg16`.
 
@@ -172,7 +182,7 @@ def insert_vgg16(weights: Mapping[str, Any], path: StrPath) -> dict[str, Any]:
     imagenet, inserted = load(path), {}
     for name in weights:
         network, _, layer = name.partition("/vgg16/")
-        if network not in ("gce", "lce") or not layer:
+        if network != "gce" or not layer:
             continue
         want = weights[name].shape
         got = imagenet[layer].shape if layer in imagenet else "nothing"

@@ -10,7 +10,6 @@ from flax.traverse_util import flatten_dict
 
 from cpcnn_jax.config import Experiment
 from cpcnn_jax.models.cpcnn import CPCNN
-from cpcnn_jax.training.init import split_classes
 from cpcnn_jax.weights import pretrained, serialization
 
 Params = dict[str, Any]
@@ -30,12 +29,11 @@ def initial_params(model: CPCNN, config: Experiment) -> Params:
       ValueError: a weights file is missing or belongs to other networks.
     """
     drawn = random_params(model, config.seed, "weights")
-    params = drawn
-    if config.gce.pretrained_vgg16:
-        params = serialization.insert_vgg16(params, config.gce.pretrained_vgg16)
     if config.init_from:
-        params = params | _fine_tuned_params(config, drawn)
-    return params
+        return _fine_tuned_params(config, drawn)
+    if config.gce.pretrained_vgg16:
+        return serialization.insert_vgg16(drawn, config.gce.pretrained_vgg16)
+    return drawn
 
 
 def random_params(
@@ -65,13 +63,9 @@ def purpose_key(seed: int, purpose: str) -> jax.Array:
 
 
 def _fine_tuned_params(config: Experiment, drawn: Params) -> Params:
-    """Loads the networks that `init_from` initializes, and checks their shapes."""
+    """Loads the parameters of `init_from`, and checks their shapes."""
     path = config.init_from
-    prefixes = tuple(f"{name}/" for name in config.init_modules)
-    drawn = {name: x for name, x in drawn.items() if name.startswith(prefixes)}
     loaded = pretrained.load_params(path)
-    loaded = {name: x for name, x in loaded.items() if name.startswith(prefixes)}
-    loaded = split_classes.split_classes(loaded, drawn)
     for name in sorted(drawn.keys() | loaded.keys()):
         want, got = (
             tree[name].shape if name in tree else "nothing" for tree in (drawn, loaded)
