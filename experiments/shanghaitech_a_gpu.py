@@ -5,7 +5,7 @@
         --config.gce.pretrained_vgg16=weights/vgg16.safetensors
 
 All four networks and the adversary, in bfloat16, on the paper's 300 crops per image,
-each used 12 times. Twelve processes read crops.
+each used 12 times.
 
 Paper's row: MAE 73.6, RMSE 106.4.
 Not run. docs/scaling.md computes 27 PFLOP in all, 16 of them in the density stage,
@@ -25,5 +25,4 @@ def get_config():
     experiment.adversary = config.Adversary(500, 32, 1e-5)
     experiment.validation.eval_every = 2000
     experiment.compute_dtype = "bfloat16"
-    experiment.workers = 12
     return experiment

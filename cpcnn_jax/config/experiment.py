@@ -22,6 +22,7 @@ from cpcnn_jax.config.rules import (
     one_of,
     setting,
     whole,
+    within,
 )
 
 DTYPES = ("float32", "bfloat16")
@@ -217,7 +218,9 @@ class Experiment:
     # the result is equal to the last bit on any number of devices (docs/scaling.md).
     # Replaces `accum_steps`. 0: one microbatch for each device.
     deterministic_microbatch: int = setting(0, whole(0))
-    workers: int = setting(0, whole(0))  # processes that read images ahead; 0: threads
+    # Memory of each device for training images, GiB. Images that exceed it are loaded in
+    # rounds, one group of images after the other.
+    image_memory_gib: float = setting(4.0, within(0, 6))
     log_every: int = setting(10, whole(1))  # steps between lines of metrics.jsonl
     checkpoint_every: int = setting(200, whole(1))  # steps between checkpoints
     num_eval_images: int = setting(12, whole(0))  # comparisons that evaluation draws

@@ -75,6 +75,14 @@ def above(low: float) -> Rule:
     )
 
 
+def within(low: float, high: float) -> Rule:
+    """A number greater than `low` and at most `high`."""
+    return Rule(
+        f"a number above {low:g} and at most {high:g}",
+        lambda value: _is_number(value) and low < value <= high,
+    )
+
+
 def at_least(low: float) -> Rule:
     """A finite number of `low` or more."""
     return Rule(

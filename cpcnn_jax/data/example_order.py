@@ -82,6 +82,23 @@ class ExampleOrder:
         windows = epochs[numbers - numbers[0] // total * total]
         return np.stack(np.divmod(windows, self._windows), axis=1).astype(np.int32)
 
+    def used_examples(self, steps: int) -> list[np.ndarray]:
+        """Lists the different examples of the first steps.
+
+        Args:
+          steps: number of steps.
+
+        Returns:
+          int32 `[U, 2]` of each group, sorted; see `examples`.
+        """
+        used: list[list[np.ndarray]] = [[] for _ in self.groups]
+        for part in self.rounds(0, steps):
+            used[part.group] += [
+                self.examples(part.group, step) for step in range(part.first, part.stop)
+            ]
+        empty = np.zeros((0, 2), np.int32)
+        return [np.unique(np.concatenate([empty, *of]), axis=0) for of in used]
+
     def _steps_before(self, group, step):
         """Number of earlier steps on a group, at a step of one of its rounds."""
         if len(self.groups) == 1:

@@ -28,6 +28,7 @@ class Strategy(NamedTuple):
     axis_name: str | None  # argument of the step factories
     place_state: Callable[[Any], Any]  # pytree of arrays -> the same, replicated
     place_data: Callable[[Any], Any]  # further pytree, replicated, never donated
+    local_data: Callable[[Any], Any]  # placed data -> on one device of this process
     place_examples: Callable[[Any], Any]  # this process's [n, B, ...] -> B split
     # Compiles steps(state, data, examples, count) -> (state, metrics); donates state.
     wrap: Callable[[Callable], Callable]
@@ -64,6 +65,7 @@ def jit_strategy(
         axis_name=AXIS if shares else None,
         place_state=place,
         place_data=place,
+        local_data=functools.partial(jax.tree.map, lambda x: x.addressable_data(0)),
         place_examples=functools.partial(
             jax.make_array_from_process_local_data, split
         ),
@@ -127,6 +129,9 @@ def pmap_strategy(devices: Sequence[jax.Device] | None = None) -> Strategy:
         axis_name=AXIS,
         place_state=lambda state: state,
         place_data=pmap(lambda data: data, in_axes=None),  # copied once, not each call
+        local_data=functools.partial(
+            jax.tree.map, lambda x: x.addressable_data(0)[0]
+        ),
         place_examples=place_examples,
         wrap=lambda steps: pmap(
             steps, in_axes=(None, 0, 0, None), out_axes=(None, None)

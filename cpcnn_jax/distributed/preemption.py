@@ -1,12 +1,14 @@
 """SIGINT and SIGTERM, deferred until the current work is saved."""
 
 import contextlib
+import faulthandler
 import signal
 from collections.abc import Callable, Iterator
 
 from cpcnn_jax.distributed import multihost
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE = 30  # seconds after which a stop is reported as stuck
 
 
 class Interrupted(Exception):
@@ -22,6 +24,9 @@ class Interrupted(Exception):
 def deferred_signals() -> Iterator[Callable[[], int | None]]:
     """Defers the first SIGINT or SIGTERM; a second one kills the process.
 
+    If the block has not ended 30 s after the signal, the place of every thread is
+    printed.
+
     Yields:
       A function that returns the received signal or None.
     """
@@ -29,6 +34,7 @@ def deferred_signals() -> Iterator[Callable[[], int | None]]:
 
     def record(signum, _):
         received.append(signum)
+        faulthandler.dump_traceback_later(PATIENCE)
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
 
@@ -36,6 +42,8 @@ def deferred_signals() -> Iterator[Callable[[], int | None]]:
     try:
         yield lambda: received[0] if received else None
     finally:
+        if received:
+            faulthandler.cancel_dump_traceback_later()
         for number, handler in previous.items():
             signal.signal(number, handler)
 

@@ -96,6 +96,16 @@ class Checkpoints:
                 custom_metadata={"crc32": checksum},
             )
 
+    def delete(self, step: int) -> None:
+        """Deletes the checkpoint of a step."""
+        self._manager.wait_until_finished()
+        self._manager.delete(step)
+
+    def score(self, step: int) -> float | None:
+        """Returns the score of a checkpoint, or None where it has none."""
+        scores = self._manager.metrics(step)
+        return scores[SCORE] if scores else None
+
     def latest(self) -> int | None:
         """Returns the step of the latest checkpoint, or None."""
         return self._manager.latest_step()

@@ -5,16 +5,17 @@ The first stage has the Euclidean loss, the second one the discriminator.
 Reference: Sindagi & Patel, ICCV 2017, sections 3.4 and 4.
 """
 
-import functools
-from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
-import numpy as np
 import optax
 
-from cpcnn_jax.data import input_pipeline
+from cpcnn_jax import config
+from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.models import flops
+from cpcnn_jax.models.crop_context import crop_context_map
 from cpcnn_jax.models.discriminator import Discriminator
+from cpcnn_jax.models.valid_area import valid_area
 from cpcnn_jax.training import ema, optimizer, train_state, train_step
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training.init import params as init_params
@@ -39,10 +40,8 @@ def density_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.St
         steps=settings.steps,
         state=train_state.new_state(params, tx, trains=_is_trained),
         step=step,
-        batches=_density_batches(context, params, settings),
         result=lambda state: {**ema.ema_params(state), **state.frozen},
-        image_names=context.source.names,
-        flops=functools.cache(functools.partial(_density_flops, context.model)),
+        **_example_fields(context, params, settings),
     )
 
 
@@ -81,57 +80,72 @@ def adversarial_stage(context: stage_lib.StageContext, params: dict) -> stage_li
         steps=settings.steps,
         state=state,
         step=step,
-        batches=_density_batches(context, params, settings),
         result=lambda state: stage_lib.all_params(state.generator),
-        image_names=context.source.names,
-        flops=functools.cache(
-            functools.partial(_adversarial_flops, context.model, discriminator)
-        ),
+        **_example_fields(context, params, settings),
     )
 
 
-def _density_flops(model, shape):
-    """FLOPs of a step of DME and F-CNN; the frozen networks' scores are cached."""
-    layers = flops.layer_flops(model, shape)
-    trained = {name: work for name, work in layers.items() if _is_trained(name)}
-    return flops.training_flops(trained, _is_trained)
+def density_batch(
+    context: stage_lib.StageContext, data: Any, pairs: jax.Array
+) -> dict[str, jax.Array]:
+    """Makes a batch of crops with target density maps and context maps.
+
+    Args:
+      context: the stages' common record.
+      data: (image bank, scores of `crop_scores.make_crop_scorer`).
+      pairs: int32 `[B, 2]`, place and window of each example.
+
+    Returns:
+      A batch of `train_step.density_step`.
+    """
+    (bank, scores), images = data, context.images
+    crops = images.crop_batch(bank, pairs)
+    of_crops = {name: values[tuple(pairs.T)] for name, values in scores.items()}
+    stride = context.config.model.lce_stride
+    spread = jax.vmap(crop_context_map, (0, 0, None, None))
+    size = crops["size"]
+    batch = {
+        "image": crops["image"],
+        "density": images.density_batch(bank, pairs),
+        "context": spread(of_crops, size, images.canvas, stride),
+    }
+    if images.one_size:
+        return batch
+    return batch | {"valid": valid_area(size, images.canvas)}
 
 
-def _adversarial_flops(model, discriminator, shape):
-    layers = flops.layer_flops(discriminator, (*shape[:3], 1))
+def _example_fields(
+    context: stage_lib.StageContext, params: dict, settings: config.Stage
+) -> dict[str, Any]:
+    """Fields of a stage of crops, with the scores of the frozen networks."""
+    windows = crops_lib.crops_per_image(context.config.crops)
+    order = stage_lib.example_order(context, settings, windows)
+    assert context.crop_scores is not None
+    scores = context.crop_scores(params, order.used_examples(settings.steps))
+
+    def load(group, cancelled=lambda: False):
+        return context.images.load(group, cancelled), scores[group]
+
+    def batch(data, pairs):
+        return density_batch(context, data, pairs)
+
+    return {"batch": batch, "data": load, "order": order}
+
+
+def example_flops(context: stage_lib.StageContext, name: str) -> int:
+    """Counts the model FLOPs of a step for one crop of "density" or "adversary"."""
+    height, width = context.images.canvas
+    layers = flops.layer_flops(context.model, (1, height, width, 3))
+    trained = {layer: work for layer, work in layers.items() if _is_trained(layer)}
+    generator = flops.training_flops(trained, _is_trained)
+    if name == "density":
+        return generator
+    factor = context.config.adversary.discriminator_width_multiplier
+    layers = flops.layer_flops(Discriminator(factor), (1, height, width, 1))
     forward = sum(layers.values())
     # Its own step on true and predicted maps, then the generator's through it.
-    return _density_flops(model, shape) + 2 * 3 * forward + 2 * forward
+    return generator + 2 * 3 * forward + 2 * forward
 
 
 def _is_trained(name):
     return name.startswith(("dme/", "fcnn/"))
-
-
-def _density_batches(context, params, settings) -> Callable[[int], Iterator]:
-    """Batches of crops with their density maps and the frozen networks' scores."""
-    source, config = context.source, context.config
-    options = {"batch_size": settings.batch_size, "seed": config.seed}
-    used = input_pipeline.crops_used(
-        source, config.crops, steps=settings.steps, **options
-    )
-    scores = context.crop_scores(params, used)
-
-    def batches(start):
-        for batch in input_pipeline.crop_batches(
-            source,
-            config.crops,
-            config.target,
-            start=start,
-            reading=context.reading,
-            **options,
-        ):
-            known = [scores[tuple(numbers)] for numbers in batch["crop"].tolist()]
-            yield {
-                "image": batch["image"],
-                "density": batch["density"],
-                "crop": batch["crop"],
-                "scores": jax.tree.map(lambda *values: np.stack(values), *known),
-            }
-
-    return batches

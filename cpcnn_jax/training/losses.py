@@ -1,7 +1,8 @@
 """Loss functions of the paper, averaged over pixels and not over the batch.
 
 Maps are `[B, H, W, 1]`. The discriminator's outputs are logits `[B, h, w, 1]`. Every
-loss returns one number per example, `[B]`.
+loss returns one number per example, `[B]`. Masks `valid` are those of
+`models.valid_area`; without a mask all pixels count.
 """
 
 import jax
@@ -9,7 +10,9 @@ import jax.numpy as jnp
 import optax
 
 
-def euclidean_loss(predicted: jax.Array, target: jax.Array) -> jax.Array:
+def euclidean_loss(
+    predicted: jax.Array, target: jax.Array, valid: jax.Array | None = None
+) -> jax.Array:
     """L_E: the mean squared difference of two maps, per example.
 
     Departs from the paper: its equation is typeset as a mean of unsquared norms per
@@ -18,6 +21,7 @@ def euclidean_loss(predicted: jax.Array, target: jax.Array) -> jax.Array:
     Args:
       predicted: `[B, H, W, 1]`, any unit.
       target: `[B, H, W, 1]`, the same unit.
+      valid: `[B, H, W, 1]`, 1 where pixels count and 0 elsewhere.
 
     Returns:
       `[B]`, that unit squared.
@@ -36,14 +40,25 @@ def euclidean_loss(predicted: jax.Array, target: jax.Array) -> jax.Array:
             f"euclidean_loss needs maps of one shape, got {predicted.shape} predicted "
             f"and {target.shape} target"
         )
-    return jnp.mean(jnp.square(predicted - target), axis=(1, 2, 3))
+    return _mean(jnp.square(predicted - target), valid)
 
 
-def adversarial_loss(fake_logits: jax.Array) -> jax.Array:
+def _mean(x, valid):
+    """`[B]` means of `[B, H, W, 1]` over the valid pixels."""
+    axes = (1, 2, 3)
+    if valid is None:
+        return jnp.mean(x, axis=axes)
+    return jnp.sum(x * valid, axis=axes) / jnp.sum(valid, axis=axes)
+
+
+def adversarial_loss(
+    fake_logits: jax.Array, valid: jax.Array | None = None
+) -> jax.Array:
     """L_A = -log D(prediction), the generator's adversarial loss.
 
     Args:
       fake_logits: `[B, h, w, 1]`, the discriminator's logits of predicted maps.
+      valid: `[B, h, w, 1]`, 1 where logits count and 0 elsewhere.
 
     Returns:
       `[B]`, nats, the mean over the h x w outputs.
@@ -54,7 +69,7 @@ def adversarial_loss(fake_logits: jax.Array) -> jax.Array:
 
     Reference: Sindagi & Patel, ICCV 2017, section 3.4, L_A.
     """
-    return jnp.mean(-jax.nn.log_sigmoid(fake_logits), axis=(1, 2, 3))
+    return _mean(-jax.nn.log_sigmoid(fake_logits), valid)
 
 
 def total_loss(
@@ -71,12 +86,15 @@ def total_loss(
     return euclidean + weight * adversarial
 
 
-def discriminator_loss(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
+def discriminator_loss(
+    real_logits: jax.Array, fake_logits: jax.Array, valid: jax.Array | None = None
+) -> jax.Array:
     """The discriminator's loss: half of -log D(truth) - log(1 - D(prediction)).
 
     Args:
       real_logits: `[B, h, w, 1]`, logits of true maps.
       fake_logits: `[B, h, w, 1]`, logits of predicted maps.
+      valid: `[B, h, w, 1]`, 1 where logits count and 0 elsewhere.
 
     Returns:
       `[B]`, nats; log 2 where all probabilities are 1/2.
@@ -89,7 +107,8 @@ def discriminator_loss(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Ar
     Reference: Goodfellow et al., NeurIPS 2014, equation 1; the half as in ID-CGAN,
     Zhang, Sindagi & Patel, arXiv:1701.05957.
     """
-    return (adversarial_loss(real_logits) + adversarial_loss(-fake_logits)) / 2
+    real, fake = (adversarial_loss(x, valid) for x in (real_logits, -fake_logits))
+    return (real + fake) / 2
 
 
 def classification_loss(

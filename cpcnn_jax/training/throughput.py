@@ -1,4 +1,4 @@
-"""Throughput of a stage and its share of waiting for data."""
+"""Throughput of a stage between two lines of its log, and the share of waiting."""
 
 import contextlib
 import time
@@ -6,17 +6,19 @@ from collections.abc import Iterator
 
 
 class Throughput:
-    """A stopwatch that starts when it is made."""
+    """A stopwatch of training steps; compilation and validation are left out."""
 
     def __init__(self) -> None:
         """Starts the watch."""
-        self._images, self._flops = 0, 0.0
+        self._restart()
+
+    def _restart(self):
+        self._images, self._flops, self._waited = 0, 0.0, 0.0
         self._began = time.monotonic()
-        self._waited = 0.0
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Counts the time of the block as waiting for data."""
+        """Counts the time of the block as waiting for images."""
         before = time.monotonic()
         yield
         self._waited += time.monotonic() - before
@@ -29,24 +31,26 @@ class Throughput:
         self._began += time.monotonic() - before
 
     def count(self, images: int, flops: float) -> None:
-        """Adds the work of one step.
+        """Adds the work of a call.
 
         Args:
-          images: examples of the batch, on all processes.
-          flops: model FLOPs of the step.
+          images: examples of all steps, on all processes.
+          flops: model FLOPs of all steps.
         """
         self._images += images
         self._flops += flops
 
     def values(self) -> dict[str, float]:
-        """Computes the rates so far.
+        """Computes the rates since the last call of this method.
 
         Returns:
           images_per_second, model_flops_per_second, and wait_share from 0 to 1.
         """
-        passed = time.monotonic() - self._began
-        return {
+        passed = max(time.monotonic() - self._began, 1e-9)
+        values = {
             "images_per_second": self._images / passed,
             "model_flops_per_second": self._flops / passed,
-            "wait_share": self._waited / passed,
+            "wait_share": min(self._waited / passed, 1.0),
         }
+        self._restart()
+        return values

@@ -17,6 +17,7 @@ from flax import linen as nn
 from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.params import to_variables
+from cpcnn_jax.models.valid_area import halve
 from cpcnn_jax.training import gradient_accumulation, losses
 from cpcnn_jax.training.mixed_precision import cast_floats, to_float32
 from cpcnn_jax.training.train_state import GANState
@@ -119,15 +120,16 @@ def density_step(
       options: how the step is computed.
 
     Returns:
-      step(State, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`, "scores": of
-      `CPCNN.scores`}) -> (State, metrics).
+      step(State, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`, "context": of
+      `CPCNN.context`, "valid": mask of `valid_area`, if crops are smaller than the
+      canvas}) -> (State, metrics).
     """
 
     def loss(params, batch):
         density = _predict(model, params, batch, options.dtype)
         scale = model.density_scale
         predicted, true = scale * density, scale * batch["density"]
-        per_example = losses.euclidean_loss(predicted, true)
+        per_example = losses.euclidean_loss(predicted, true, batch.get("valid"))
         return jnp.mean(per_example), {"crop_mae": _crop_mae(density, batch)}
 
     def step(state, batch):
@@ -165,22 +167,29 @@ def adversarial_step(
     """
     scale, dtype = model.density_scale, options.dtype
 
-    def logits(params, density):
+    def logits(params, density, batch):
         variables = to_variables(cast_floats(params, dtype))
-        return to_float32(discriminator.apply(variables, cast_floats(density, dtype)))
+        density = cast_floats(density, dtype)
+        return to_float32(discriminator.apply(variables, density, batch.get("valid")))
 
     def discriminator_loss(params, generator_params, batch):
         fake = scale * _predict(model, generator_params, batch, dtype)
-        real_logits = logits(params, scale * batch["density"])
-        fake_logits = logits(params, fake)
-        return jnp.mean(losses.discriminator_loss(real_logits, fake_logits)), {}
+        real_logits = logits(params, scale * batch["density"], batch)
+        fake_logits = logits(params, fake, batch)
+        per_example = losses.discriminator_loss(
+            real_logits, fake_logits, _valid_logits(batch)
+        )
+        return jnp.mean(per_example), {}
 
     def generator_loss(params, discriminator_params, batch):
         density = _predict(model, params, batch, dtype)
-        fake_logits = logits(discriminator_params, scale * density)
-        per_example = losses.euclidean_loss(scale * density, scale * batch["density"])
+        fake_logits = logits(discriminator_params, scale * density, batch)
+        per_example = losses.euclidean_loss(
+            scale * density, scale * batch["density"], batch.get("valid")
+        )
         euclidean = jnp.mean(per_example)
-        adversarial = jnp.mean(losses.adversarial_loss(fake_logits))
+        per_example = losses.adversarial_loss(fake_logits, _valid_logits(batch))
+        adversarial = jnp.mean(per_example)
         total = losses.total_loss(euclidean, adversarial, weight=weight)
         metrics = {"euclidean": euclidean, "adversarial": adversarial}
         return total, metrics | {"crop_mae": _crop_mae(density, batch)}
@@ -224,13 +233,17 @@ def _update(state, grads, tx):
 
 
 def _predict(model, params, batch, dtype):
-    """Density of a batch, with the cached scores of the frozen networks."""
+    """Density of a batch, with the context of the frozen networks."""
     variables = to_variables(cast_floats(params, dtype))
-    image = cast_floats(batch["image"], dtype)
-    context = model.apply(variables, batch["scores"], image, method="spread")
-    context = cast_floats(context, dtype)
-    density, _ = model.apply(variables, image, context=context)
+    image, context = cast_floats((batch["image"], batch["context"]), dtype)
+    valid = batch.get("valid")
+    density, _ = model.apply(variables, image, context=context, valid=valid)
     return to_float32(density)
+
+
+def _valid_logits(batch):
+    """Mask of the discriminator's logits, each of 8x8 pixels."""
+    return halve(halve(halve(batch.get("valid"))))
 
 
 def _crop_mae(density, batch):

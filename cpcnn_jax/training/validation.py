@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from cpcnn_jax.distributed import multihost
+from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.evaluation import figures, metrics
 from cpcnn_jax.inference.estimator import WholeImageEstimator
 from cpcnn_jax.models.params import to_variables
@@ -25,13 +26,13 @@ Params = Mapping[str, jax.Array]
 class Validator(NamedTuple):
     """Functions that rate parameters while density maps are trained."""
 
-    mae: Callable[[Params], float]  # of `make_validator`
+    mae: Callable[[Params, Callable[[], int | None]], float]  # of `make_validator`
     preview: Callable[[Params, Any], np.ndarray]  # of `make_preview`
 
 
 def make_validator(
     context: StageContext, images: Any, folder: str | os.PathLike[str]
-) -> Callable[[Params], float]:
+) -> Callable[[Params, Callable[[], int | None]], float]:
     """Makes a function that computes the MAE of counts on validation images.
 
     Only the region of interest counts in images that have one.
@@ -42,7 +43,8 @@ def make_validator(
       folder: the folder of the cached scores.
 
     Returns:
-      mae(params): a flat parameter dict to people.
+      mae(params, stop): a flat parameter dict, and a function that returns the number
+      of a received signal or None, to people. It raises Interrupted after a signal.
     """
     blocks = context.config.crops.side_divisor
     estimator = WholeImageEstimator(context.model, blocks=blocks)
@@ -57,10 +59,14 @@ def make_validator(
         density = estimator.density(params, image, scores) * record.get("roi", 1)
         return density.sum(dtype="float64")
 
-    def mae(params):
+    def mae(params, stop):
         params = jax.device_put(jax.device_get(params))  # on one device
-        share = multihost.local_share(range(len(images)))
-        counts = [predicted_count(params, i) for i in share if i is not None]
+        counts = []
+        for i in multihost.local_share(range(len(images))):
+            if signal := stop():
+                raise Interrupted(signal, "in a validation")
+            if i is not None:
+                counts.append(predicted_count(params, i))
         true = [len(points) for points in images.points]
         return metrics.mae(multihost.gather(counts), true)
 
@@ -80,11 +86,8 @@ def make_preview(context: StageContext) -> Callable[[Params, Any], np.ndarray]:
 
     @jax.jit
     def estimate(params, batch):
-        variables = to_variables(params)
-        image = batch["image"]
-        scores = batch["scores"]
-        spread = context.model.apply(variables, scores, image, method="spread")
-        return context.model.apply(variables, image, context=spread)[0]
+        inputs = {"context": batch["context"], "valid": batch.get("valid")}
+        return context.model.apply(to_variables(params), batch["image"], **inputs)[0]
 
     def draw(params, batch):
         first = jax.tree.map(lambda values: values[:1], batch)

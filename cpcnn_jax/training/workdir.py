@@ -16,16 +16,15 @@ from cpcnn_jax.io import atomic_write
 # Fields that may change when a run is resumed, because they do not change its result.
 _FREE = (
     "data.root",
-    "workers",
     "log_every",
     "checkpoint_every",
     "num_eval_images",
     "count_reference",
 )
 # Fields that may differ between the processes of a run.
-_FREE_OF_A_PROCESS = ("data.root", "workers")
+_FREE_OF_A_PROCESS = ("data.root",)
 _RECORDS = {"config.json", "environment.json"}
-_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 PathLike = str | os.PathLike[str]
 
