@@ -29,17 +29,16 @@ class Window(NamedTuple):
     noise_key: jax.Array  # key of the noise
 
 
-def window_key(seed: int, purpose: int, i: jax.Array, j: jax.Array) -> jax.Array:
-    """Derives the key of window j of image i.
+def window_key(seed: int, purpose: int, number: jax.Array) -> jax.Array:
+    """Derives the key of a window.
 
     Args:
       seed: the run's seed.
       purpose: number that tells kinds of windows apart.
-      i: int32, number of the image.
-      j: int32, number of the window.
+      number: int32, number of the window among those of all images.
     """
     key = jax.random.fold_in(jax.random.key(seed), purpose)
-    return jax.random.fold_in(jax.random.fold_in(key, i), j)
+    return jax.random.fold_in(key, number)
 
 
 def window_kind(j: jax.Array, num_plain: int) -> jax.Array:
@@ -64,21 +63,21 @@ def draw_window(
       kind: from `window_kind`.
       crops: the crops' settings.
     """
-    scale_key, place_key, color_key, noise_key = jax.random.split(key, 4)
-    scaled = _scaled_shape(scale_key, shape, size, kind, crops.max_scale)
-    corner = jax.random.randint(place_key, (2,), 0, scaled - size + 1)
+    draws = jax.random.uniform(key, (7,))
+    scaled = _scaled_shape(draws[0], shape, size, kind, crops.max_scale)
+    corner = jnp.floor(draws[1:3] * (scaled - size + 1)).astype(jnp.int32)
+    corner = jnp.minimum(corner, scaled - size)
     jitter = jnp.where(kind == PLAIN, 0.0, crops.color_jitter)
-    colors = jitter * jax.random.uniform(color_key, (4,), minval=-1, maxval=1)
-    gain, shift = 1 + colors[:3], colors[3] / 2
-    return Window(scaled, corner, size, kind, gain, shift, noise_key)
+    colors = jitter * (2 * draws[3:] - 1)
+    noise_key = jax.random.fold_in(key, 1)
+    return Window(scaled, corner, size, kind, 1 + colors[:3], colors[3] / 2, noise_key)
 
 
-def _scaled_shape(key, shape, size, kind, max_scale):
+def _scaled_shape(draw, shape, size, kind, max_scale):
     """(height, width) of the image or its copy, which holds the window."""
     if max_scale == 1:
         return shape
-    exponent = jax.random.uniform(key, minval=-1, maxval=1)
-    scale = jnp.where(kind == PLAIN, 1.0, max_scale**exponent)
+    scale = jnp.where(kind == PLAIN, 1.0, max_scale ** (2 * draw - 1))
     scale = jnp.maximum(scale, jnp.max(size / shape))
     return jnp.maximum(jnp.round(shape * scale).astype(jnp.int32), size)
 
@@ -111,10 +110,10 @@ def inside(window: Window, points: jax.Array) -> jax.Array:
     Returns:
       `[M]` bool.
     """
-    place = points[:, ::-1] - window.corner
-    return jnp.all((place >= 0) & (place < window.size), axis=1)
+    place = points[:, ::-1] - window.corner[None]
+    return jnp.all((place >= 0) & (place < window.size[None]), axis=1)
 
 
 def scale_points(window: Window, points: jax.Array, shape: jax.Array) -> jax.Array:
     """Moves `[M, 2]` points of an image of (height, width) to its scaled copy."""
-    return points * (window.scaled / shape)[::-1].astype(points.dtype)
+    return points * (window.scaled / shape)[None, ::-1].astype(points.dtype)

@@ -4,6 +4,7 @@ An example is a pair (place, j): an image's place in the `ImageBank`, and the nu
 its window.
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -29,7 +30,8 @@ def draw_crop(
     bank: ImageBank, place: jax.Array, j: jax.Array, *, settings: Crops, seed: int
 ) -> Window:
     """Draws window j of D_dme of the image at a place of the bank."""
-    key = crop_window.window_key(seed, CROP, bank.numbers[place], j)
+    number = bank.numbers[place] * crops.crops_per_image(settings) + j
+    key = crop_window.window_key(seed, CROP, number)
     kind = crop_window.window_kind(j, settings.num_plain)
     shape, size = bank.shapes[place], bank.crop_sizes[place]
     return crop_window.draw_window(key, shape, size, kind, settings)
@@ -39,9 +41,18 @@ def draw_patch(
     bank: ImageBank, place: jax.Array, j: jax.Array, *, settings: Crops, seed: int
 ) -> Window:
     """Draws window j of D_lc of the image at a place of the bank."""
-    key = crop_window.window_key(seed, PATCH_WINDOW, bank.numbers[place], j)
+    number = bank.numbers[place] * settings.num_patches + j
+    key = crop_window.window_key(seed, PATCH_WINDOW, number)
     plain, size = jnp.int32(crop_window.PLAIN), jnp.full(2, PATCH, jnp.int32)
-    return crop_window.draw_window(key, bank.shapes[place], size, plain, settings)
+    shape, settings = bank.shapes[place], _unchanged(settings)
+    return crop_window.draw_window(key, shape, size, plain, settings)
+
+
+def _unchanged(settings):
+    """Settings of windows that are not augmented."""
+    return dataclasses.replace(
+        settings, num_augmented=0, max_scale=1.0, color_jitter=0.0
+    )
 
 
 def crop_batch(
@@ -123,7 +134,8 @@ def patch_batch(
     def example(pair):
         window = draw_patch(bank, *pair, settings=settings, seed=seed)
         canvas = (PATCH, PATCH)
-        image = device_crops.crop_image(bank, pair[0], window, canvas, settings)
+        plain = _unchanged(settings)
+        image = device_crops.crop_image(bank, pair[0], window, canvas, plain)
         return {"image": image, "count": device_crops.count_heads(bank, pair[0], window)}
 
     return jax.vmap(example)(pairs)

@@ -51,10 +51,12 @@ def crop_image(
         columns = left + jnp.arange(across.shape[1])
         source = _read_pixels(bank, place, rows, columns)
         image = jnp.einsum("yr,rcd,xc->yxd", down, source, across, precision=EXACT)
-    image = jnp.clip(image * window.gain + window.shift, 0, 1)
-    amplitude = jnp.where(window.kind == NOISY, crops.noise_amplitude, 0.0)
-    noise = jax.random.uniform(window.noise_key, image.shape, minval=-1, maxval=1)
-    image = jnp.clip(image + amplitude * noise, 0, 1)
+    if crops.color_jitter:
+        image = jnp.clip(image * window.gain[None, None] + window.shift, 0, 1)
+    if crops.num_augmented and crops.noise_amplitude:
+        amplitude = jnp.where(window.kind == NOISY, crops.noise_amplitude, 0.0)
+        noise = jax.random.uniform(window.noise_key, image.shape, minval=-1, maxval=1)
+        image = jnp.clip(image + amplitude * noise, 0, 1)
     return image * _window_mask(window, canvas)
 
 
@@ -62,7 +64,7 @@ def _read_pixels(bank, place, rows, columns):
     """`[h, w, 3]` float32 in [0, 1]; places beyond the border repeat its pixels."""
     height, width = bank.shapes[place]
     rows, columns = jnp.clip(rows, 0, height - 1), jnp.clip(columns, 0, width - 1)
-    index = bank.first[place] + rows[:, None] * width + columns
+    index = bank.first[place] + rows[:, None] * width + columns[None]
     return bank.pixels[index].astype(jnp.float32) / 255
 
 
@@ -70,13 +72,13 @@ def _window_mask(window, canvas):
     rows, columns = (
         jnp.arange(length) < window.size[axis] for axis, length in enumerate(canvas)
     )
-    return (rows[:, None] & columns)[..., None]
+    return (rows[:, None] & columns[None])[..., None]
 
 
 def _num_taps(length, max_scale):
     """Source pixels that a canvas of this length needs along one axis."""
     ratio = 1.02 * max_scale  # sides of a copy are rounded to whole pixels
-    return math.ceil(length * ratio) + 2 * math.ceil(ratio) + 2
+    return math.ceil(length * ratio) + 2 * math.ceil(ratio) + 3
 
 
 def crop_density(
@@ -117,17 +119,18 @@ def crop_density(
 def _gaussian_profiles(places, centers, sigmas, radii, length, max_radius):
     """`[M, H]` values of Gaussians at places; each has sum 1 over 0..length-1."""
 
-    def values(offset, place):
-        shown = (jnp.abs(offset) <= radii) & (place >= 0) & (place < length)
-        return jnp.where(shown, jnp.exp(-0.5 * jnp.square(offset / sigmas)), 0)
+    def values(place, center, sigma, radius):
+        offset = place - center
+        shown = (jnp.abs(offset) <= radius) & (place >= 0) & (place < length)
+        return jnp.where(shown, jnp.exp(-0.5 * jnp.square(offset / sigma)), 0)
 
     def add(offset, total):
-        return total + values(offset, centers + offset)
+        return total + values(centers + offset, centers, sigmas, radii)
 
     total = lax.fori_loop(-max_radius, max_radius + 1, add, jnp.zeros_like(centers))
-    offsets = places[:, None] - centers
-    profiles = values(offsets, places[:, None]) / jnp.where(total > 0, total, 1)
-    return profiles.T
+    heads = (x[:, None] for x in (centers, sigmas, radii))
+    profiles = values(places[None].astype(centers.dtype), *heads)
+    return profiles / jnp.where(total > 0, total, 1)[:, None]
 
 
 def count_heads(bank: ImageBank, place: jax.Array, window: Window) -> jax.Array:

@@ -30,13 +30,15 @@ def bilinear_weights(
       >>> weights.sum(axis=1).tolist()
       [1.0, 1.0]
     """
-    ratio = original / scaled
-    centers = (places + 0.5) * ratio
-    width = jnp.maximum(ratio, 1.0)
-    first = jnp.floor(jnp.min(centers) - width).astype(jnp.int32)
+    # A place's center is whole + part; integers keep the part exact in large images.
+    whole, part = jnp.divmod((2 * places + 1) * original, 2 * scaled)
+    part = part / (2 * scaled)
+    width = jnp.maximum(original / scaled, 1.0)
+    first = jnp.min(whole) - jnp.ceil(width).astype(jnp.int32)
     source = first + jnp.arange(num_taps)
-    weights = jnp.maximum(0, 1 - jnp.abs(source + 0.5 - centers[:, None]) / width)
-    weights *= (source >= 0) & (source < original)
+    distance = (source[None] - whole[:, None]) + 0.5 - part[:, None]
+    weights = jnp.maximum(0, 1 - jnp.abs(distance) / width)
+    weights *= ((source >= 0) & (source < original))[None]
     total = weights.sum(axis=1, keepdims=True)
     return first, weights / jnp.where(total > 0, total, 1)
 

@@ -82,7 +82,7 @@ def crop_context_map(
     parts = [jnp.zeros((canvas[0] // POOLING, canvas[1] // POOLING, 0))]
     if "global" in scores:
         down, across = (_pool(jnp.arange(n)[:, None] < size[i]) for i, n in axes)
-        parts.append(down[:, :, None] * across[:, 0, None] * scores["global"])
+        parts.append(jnp.einsum("yn,xn,k->yxk", down, across, scores["global"]))
     if "local" in scores:
         down, across = (_coverage(size[i], n, stride) for i, n in axes)
         parts.append(jnp.einsum("yn,nmk,xm->yxk", down, scores["local"], across))
@@ -93,6 +93,7 @@ def _coverage(length, canvas, stride):
     """`[canvas / 4, n]` weight of each window in each cell; rows sum to 1 or 0."""
     starts, used = window_starts(length, canvas, stride)
     pixels = jnp.arange(canvas)[:, None]
+    starts, used = starts[None], used[None]
     covered = (pixels >= starts) & (pixels < starts + PATCH) & used
     total = covered.sum(axis=1, keepdims=True)
     return _pool(covered / jnp.maximum(total, 1))

@@ -40,11 +40,19 @@ with multihost.agreed_stop() as stop:
 
     strategy = data_parallel.jit_strategy()
     rows = np.arange(8.0, dtype=np.float32).reshape(count, -1)[number]
-    step = strategy.wrap(lambda state, batch: (state + (batch**2).sum(), batch.mean()))
-    state, mean = step(strategy.place_state(np.float32(1)), strategy.place_batch(rows))
+    step = strategy.wrap(
+        lambda state, data, x, n: (state + data * (x**2).sum(), x.mean() + n)
+    )
+    state, mean = step(
+        strategy.place_state(np.float32(1)),
+        strategy.place_data(np.float32(1)),
+        strategy.place_examples(rows[None]),
+        np.float32(0),
+    )
     result["step"] = float(state), float(mean), strategy.num_devices
-    twice = strategy.compile_local(lambda state, batch: state * batch, np.float32(2))
-    result["local"] = np.asarray(twice(rows)).tolist()
+    twice = strategy.compile_local(lambda state, batch: state * batch)
+    state = strategy.place_local(np.float32(2))
+    result["local"] = np.asarray(twice(state, rows)).tolist()
     try:
         data_parallel.pmap_strategy()
     except ValueError as error:

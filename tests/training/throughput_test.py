@@ -13,7 +13,7 @@ def time(monkeypatch):
     return lambda seconds: now.__setitem__(0, seconds)
 
 
-def test_rates_and_share_exclude_stopped_time(time):
+def test_rates_are_of_the_steps_since_the_last_line(time):
     watch = throughput.Throughput()
     with watch.waiting():
         time(101.0)
@@ -23,9 +23,9 @@ def test_rates_and_share_exclude_stopped_time(time):
     assert watch.values() == {**rates, "wait_share": 0.25}
     with watch.stopped():
         time(164.0)
-    assert watch.values() == {**rates, "wait_share": 0.25}
     with watch.waiting():
         time(168.0)
-    watch.count(8, 10e9)
+    time(172.0)
+    watch.count(16, 16e9)
     rates = {"images_per_second": 2.0, "model_flops_per_second": 2e9}
-    assert watch.values() == {**rates, "wait_share": 5 / 8}
+    assert watch.values() == {**rates, "wait_share": 0.5}

@@ -13,7 +13,13 @@ from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.params import to_variables
-from cpcnn_jax.training import losses, mixed_precision, train_state, train_step
+from cpcnn_jax.training import (
+    losses,
+    mixed_precision,
+    step_loop,
+    train_state,
+    train_step,
+)
 from cpcnn_jax.training.train_step import StepOptions
 
 
@@ -52,10 +58,10 @@ def _batch(size=8):
     density = draw.gamma(0.1, 0.05, (size, 64, 64, 1))
     image = draw.random((size, 64, 64, 3))
     model, flat, _, _ = _networks()
-    scores = jax.jit(functools.partial(model.apply, blocks=1, method="scores"))(
+    context = jax.jit(functools.partial(model.apply, blocks=1, method="context"))(
         to_variables(flat), image
     )
-    return {"image": image, "density": density, "scores": scores}
+    return {"image": image, "density": density, "context": context}
 
 
 def _patches(size=8):
@@ -69,13 +75,11 @@ def _joint(name):
     return name.startswith(("dme/", "fcnn/"))
 
 
-def _density_setup(cells=(), **options):
+def _density_setup(**options):
     model, flat, _, _ = _networks(fusion=True)
     tx = optax.adam(1e-3)
     state = train_state.new_state(flat, tx, trains=_joint)
-    step = train_step.density_step(
-        model, tx, cells=cells, options=StepOptions(**options)
-    )
+    step = train_step.density_step(model, tx, options=StepOptions(**options))
     return step, state, _batch()
 
 
@@ -108,6 +112,19 @@ def _classifier_setup(**options):
     return step, state, _patches()
 
 
+def _wrapped(strategy, step, batch):
+    """The step on a batch that the strategy divides: state -> (state, metrics)."""
+
+    def rows(data, pairs):
+        return jax.tree.map(lambda x: x[pairs[:, 0]], data)
+
+    wrapped = strategy.wrap(step_loop.make_steps(step, rows, 1))
+    data = strategy.place_data(batch)
+    pairs = np.arange(len(batch["image"]), dtype=np.int32)[None, :, None]
+    examples = strategy.place_examples(pairs)
+    return lambda state: wrapped(state, data, examples, np.int32(1))
+
+
 SETUPS = [_density_setup, _adversarial_setup, _classifier_setup]
 
 
@@ -137,14 +154,15 @@ def test_jit_mesh_and_pmap_equal_one_device(setup):
     step, state, batch = setup()
     single = jax.jit(step)
     mesh, pmap = data_parallel.jit_strategy(), data_parallel.pmap_strategy()
-    on_mesh, on_pmap = mesh.wrap(step), pmap.wrap(setup(axis_name=pmap.axis_name)[0])
+    on_mesh = _wrapped(mesh, step, batch)
+    on_pmap = _wrapped(pmap, setup(axis_name=pmap.axis_name)[0], batch)
     a = state
     b = mesh.place_state(jax.tree.map(jnp.copy, state))
     c = pmap.place_state(state)
     for _ in range(3):
         a, _ = single(a, batch)
-        b, _ = on_mesh(b, mesh.place_batch(batch))
-        c, _ = on_pmap(c, pmap.place_batch(batch))
+        b, _ = on_mesh(b)
+        c, _ = on_pmap(c)
     for other in (b, c):
         gap = jax.tree.map(lambda x, y: float(jnp.max(jnp.abs(x - y))), a, other)
         assert max(jax.tree.leaves(gap)) < 1e-10
@@ -172,22 +190,6 @@ def test_the_loss_is_that_of_scaled_maps_with_the_crop_as_one_block():
     _, metrics = jax.jit(step)(state, batch)
     np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-10)
     np.testing.assert_allclose(metrics["crop_mae"], np.abs(people).mean(), rtol=1e-10)
-
-
-def test_cells_add_the_multiscale_loss():
-    plain, state, batch = _density_setup()
-    step, _, _ = _density_setup(cells=(4, 32))
-    model, flat, _, _ = _networks(fusion=True)
-    weights, image = to_variables(flat), batch["image"]
-    context = model.apply(weights, batch["scores"], image, method="spread")
-    density, _ = model.apply(weights, image, context=context)
-    more = sum(
-        jnp.mean(losses.multiscale_loss(100 * density, 100 * batch["density"], side))
-        for side in (4, 32)
-    )
-    expected = jax.jit(plain)(state, batch)[1]["loss"] + more
-    found = jax.jit(step)(state, batch)[1]["loss"]
-    np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
 def test_weight_zero_disables_the_adversary():
@@ -238,22 +240,6 @@ def test_dropout_depends_on_seed_and_step_only():
     assert again[0] == again[1] != later
 
 
-def test_cached_scores_are_those_of_the_crop_as_one_block():
-    """The scores of the context cache do not depend on the number of devices."""
-    model, flat, _, _ = _networks()
-    batch = _batch()
-
-    def look(weights, image):
-        variables = to_variables(weights)
-        return model.apply(variables, image, blocks=1, method="scores")
-
-    for strategy in (data_parallel.jit_strategy(), data_parallel.pmap_strategy()):
-        found = strategy.compile_local(look, flat)(batch["image"])
-        assert found.keys() == batch["scores"].keys() == {"local"}
-        assert found["local"].shape == (8, 1, 1, 5)
-        np.testing.assert_allclose(found["local"], batch["scores"]["local"], rtol=1e-10)
-
-
 def _single(tree):
     """Restores float32, the dtype of a run."""
     floats = jax.tree.map(lambda x: x.dtype == np.float64, tree)
@@ -288,10 +274,10 @@ def _learned(setup, strategy, count, *, steps=20, **way):
     step, state, batch = setup(axis_name=strategy.axis_name, **way)
     if not jax.config.jax_enable_x64:
         state, batch = _single(state), _single(batch)
-    step, batch = strategy.wrap(step), strategy.place_batch(batch)
+    step = _wrapped(strategy, step, batch)
     state = strategy.place_state(state)
     for _ in range(steps):
-        state, metrics = step(state, batch)
+        state, metrics = step(state)
     assert len(metrics["loss"].sharding.device_set) == count
     return jax.device_get(_params(state))
 

@@ -5,6 +5,8 @@ import pytest
 import tiny_experiment
 
 from cpcnn_jax import data
+from cpcnn_jax.data import training_images
+from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training import validation as validation_lib
@@ -15,9 +17,14 @@ from cpcnn_jax.weights import serialization
 def run():
     experiment = tiny_experiment.get_config()
     source = data.open_dataset(experiment.data, "train")
+    images = training_images.prepare_images(source, experiment)
     return stage_lib.StageContext(
-        experiment, cpcnn.build(experiment.model), source, None
+        experiment, cpcnn.build(experiment.model), images, None
     )
+
+
+def never():
+    return None
 
 
 def test_mae_is_that_of_whole_images_in_the_evaluation(run, whole, tmp_path):
@@ -28,9 +35,9 @@ def test_mae_is_that_of_whole_images_in_the_evaluation(run, whole, tmp_path):
     counts = [estimate(trained, record["image"]).sum() for record in source]
     heads = [len(points) for points in source.points]
     expected = np.abs(np.subtract(counts, heads)).mean()
-    assert mae(trained) == pytest.approx(expected, rel=1e-4)
+    assert mae(trained, never) == pytest.approx(expected, rel=1e-4)
     assert len(list(tmp_path.iterdir())) == 3
-    assert mae(trained) == pytest.approx(expected, rel=1e-4)  # from kept scores
+    assert mae(trained, never) == pytest.approx(expected, rel=1e-4)  # from kept scores
 
 
 def test_cached_scores_are_reused_while_dme_and_fcnn_change(run, whole, tmp_path):
@@ -38,9 +45,9 @@ def test_cached_scores_are_reused_while_dme_and_fcnn_change(run, whole, tmp_path
     trained = serialization.load(whole[0] / "weights.safetensors")
     source = data.open_dataset(run.config.data, "test")
     mae = validation_lib.make_validator(run, source, tmp_path)
-    first = mae(trained)
+    first = mae(trained, never)
     louder = trained["fcnn/conv4/bias"] + 1
-    assert mae({**trained, "fcnn/conv4/bias": louder}) > first + 100
+    assert mae({**trained, "fcnn/conv4/bias": louder}, never) > first + 100
 
 
 class Regions:
@@ -68,7 +75,7 @@ def test_density_outside_a_region_of_interest_is_ignored(run, whole, tmp_path):
     heads = [len(points) for points in source.points]
     expected = np.abs(np.subtract([m.sum() for m in maps], heads)).mean()
     mae = validation_lib.make_validator(run, source, tmp_path)
-    assert mae(trained) == pytest.approx(expected, rel=1e-4)
+    assert mae(trained, never) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_preview_is_an_image(run, whole):
@@ -76,11 +83,17 @@ def test_a_preview_is_an_image(run, whole):
     batch = {
         "image": np.random.default_rng(0).random((2, 64, 96, 3), np.float32),
         "density": np.full((2, 64, 96, 1), 0.001, np.float32),
-        "scores": {
-            "global": np.full((2, 1, 1, 5), 0.2, np.float32),
-            "local": np.full((2, 1, 2, 5), 0.2, np.float32),
-        },
+        "context": np.full((2, 16, 24, 10), 0.2, np.float32),
     }
     picture = validation_lib.make_preview(run)(trained, batch)
     assert picture.dtype == np.uint8 and picture.ndim == 3
     assert picture.shape[1] > 900 and picture.std() > 10
+
+
+def test_a_signal_ends_a_validation_between_images(run, whole, tmp_path):
+    trained = serialization.load(whole[0] / "weights.safetensors")
+    source = data.open_dataset(run.config.data, "test")
+    mae = validation_lib.make_validator(run, source, tmp_path)
+    with pytest.raises(Interrupted, match="SIGTERM: stopped in a validation"):
+        mae(trained, tiny_experiment.stop_at(3))
+    assert len(list(tmp_path.iterdir())) == 2
