@@ -146,7 +146,7 @@ def crop_counts(dataset: Dataset, crops: Crops, seed: int) -> np.ndarray:
 
 
 def patch_counts(dataset: Dataset, crops: Crops, seed: int) -> np.ndarray:
-    """Counts the heads in patches of D_lc without decoding images; see `crop_counts`."""
+    """Counts the heads in patches of D_lc, `[N]`; see `crop_counts`."""
     window_of = functools.partial(_patch_window, crops=crops)
     return _count_windows(dataset, seed, crops.num_patches, window_of)
 

@@ -1,6 +1,5 @@
 """Training crops and patches: content and augmentation."""
 
-import contextlib
 import doctest
 import itertools
 
@@ -10,7 +9,7 @@ from grey_images import Mixed, Stripes
 
 from cpcnn_jax import config, data
 from cpcnn_jax.data import crops as crops_lib
-from cpcnn_jax.data import density_map, input_pipeline
+from cpcnn_jax.data import density_map
 
 CROPS = config.Crops(num_plain=3, num_augmented=4, num_patches=5)
 TARGET = config.Target()
@@ -220,54 +219,6 @@ def test_counts_and_images_include_the_scaling(dataset):
         assert counts[9 * i : 9 * i + 9].tolist() == [crop["count"] for crop in read]
         images = crops_lib.crop_images(dataset, SCALED, 7, i, range(9))
         np.testing.assert_array_equal(images, [crop["image"] for crop in read])
-
-
-def test_augmented_patches_are_scaled_flipped_and_noisy():
-    dataset, shape = Stripes((512, 768)), (512, 768)
-    crops = config.Crops(num_patches=2, num_augmented_patches=8, max_scale=2.0)
-    scales = []
-    for j in range(10):
-        patch = crops_lib.read_patch(dataset, crops, 7, 0, j)
-        window = crops_lib._patch_window(7, 0, j, shape, crops)
-        top, left, height, width = window.place
-        assert patch["image"].shape == (height, width, 3) == (64, 64, 3)
-        scales.append(window.shape[1] / shape[1])
-        red = (left + np.arange(64) + 0.5) / window.shape[1]
-        flipped = j >= 2 and j % 2 == 0
-        tolerance = 3 / 255 + (0 if j < 2 or flipped else crops.noise_amplitude)
-        row = patch["image"][32, ::-1, 0] if flipped else patch["image"][32, :, 0]
-        np.testing.assert_allclose(row, red, atol=tolerance)
-    assert scales[:2] == [1, 1] and 1 not in scales[2:]
-
-
-MORE = config.Crops(
-    num_patches=5, num_augmented_patches=5, max_scale=2.0, color_jitter=0.2
-)
-
-
-def test_augmented_patches_leave_the_plain_ones_unchanged(dataset):
-    for i, j in itertools.product(range(6), range(5)):
-        plain, again = (
-            crops_lib.read_patch(dataset, crops, 7, i, j) for crops in (CROPS, MORE)
-        )
-        np.testing.assert_array_equal(plain["image"], again["image"])
-        assert plain["count"] == again["count"]
-
-
-def test_counts_and_batches_include_the_augmented_patches(dataset):
-    counts = crops_lib.patch_counts(dataset, MORE, 7).reshape(6, 10)
-    assert counts[:, 5:].max() > 1
-    for i, j in itertools.product(range(6), range(10)):
-        window = crops_lib._patch_window(7, i, j, dataset.shapes[i], MORE)
-        top, left = window.place[:2]
-        x, y = (dataset.points[i] * np.divide(window.shape, dataset.shapes[i])[::-1]).T
-        within = (x >= left) & (x < left + 64) & (y >= top) & (y < top + 64)
-        patch = crops_lib.read_patch(dataset, MORE, 7, i, j)
-        assert patch["count"] == counts[i, j] == within.sum()
-    batches = input_pipeline.patch_batches(dataset, MORE, batch_size=60, seed=7)
-    with contextlib.closing(batches):
-        indices = {tuple(crop) for crop in next(batches)["crop"].tolist()}
-    assert indices == set(itertools.product(range(6), range(10)))
 
 
 class Gray(Mixed):

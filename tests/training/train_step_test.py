@@ -69,13 +69,11 @@ def _joint(name):
     return name.startswith(("dme/", "fcnn/"))
 
 
-def _density_setup(cells=(), **options):
+def _density_setup(**options):
     model, flat, _, _ = _networks(fusion=True)
     tx = optax.adam(1e-3)
     state = train_state.new_state(flat, tx, trains=_joint)
-    step = train_step.density_step(
-        model, tx, cells=cells, options=StepOptions(**options)
-    )
+    step = train_step.density_step(model, tx, options=StepOptions(**options))
     return step, state, _batch()
 
 
@@ -172,22 +170,6 @@ def test_the_loss_is_that_of_scaled_maps_with_the_crop_as_one_block():
     _, metrics = jax.jit(step)(state, batch)
     np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-10)
     np.testing.assert_allclose(metrics["crop_mae"], np.abs(people).mean(), rtol=1e-10)
-
-
-def test_cells_add_the_multiscale_loss():
-    plain, state, batch = _density_setup()
-    step, _, _ = _density_setup(cells=(4, 32))
-    model, flat, _, _ = _networks(fusion=True)
-    weights, image = to_variables(flat), batch["image"]
-    context = model.apply(weights, batch["scores"], image, method="spread")
-    density, _ = model.apply(weights, image, context=context)
-    more = sum(
-        jnp.mean(losses.multiscale_loss(100 * density, 100 * batch["density"], side))
-        for side in (4, 32)
-    )
-    expected = jax.jit(plain)(state, batch)[1]["loss"] + more
-    found = jax.jit(step)(state, batch)[1]["loss"]
-    np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
 def test_weight_zero_disables_the_adversary():

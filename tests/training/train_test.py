@@ -154,13 +154,6 @@ def test_init_from_loads_weights_of_the_same_networks(whole):
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value)
-    drawn = tiny_experiment.get_config()
-    drawn = init_params.initial_params(cpcnn.build(drawn.model), drawn)
-    experiment.init_modules = ("dme", "lce")
-    for name, value in first().items():
-        before = expected if name.startswith(experiment.init_modules) else drawn
-        np.testing.assert_array_equal(value, before[name])
-    experiment.init_modules = config.NETWORKS
     experiment.model.use_lce = False
     with pytest.raises(ValueError, match="holds other networks: fcnn/conv1/kernel is"):
         first()
@@ -193,24 +186,6 @@ def density_stage_of(experiment):
     run = stage_lib.StageContext(experiment, model, source, None)
     run = run._replace(crop_scores=lambda weights, crops: dict.fromkeys(crops, {}))
     return density_stages.density_stage(run, tiny_experiment.drawn(model))
-
-
-def test_the_dme_has_its_own_learning_rate():
-    """The first step of Adam changes a parameter by the learning rate."""
-    experiment = tiny_experiment.get_config()
-    experiment.model.use_gce = experiment.model.use_lce = False
-    experiment.density.dme_lr_multiplier = 0.25
-    stage = density_stage_of(experiment)
-    with contextlib.closing(stage.batches(0)) as batches:
-        batch = next(batches)
-    after, _ = jax.jit(stage.step)(stage.state, batch)
-    moved = {
-        name: np.max(np.abs(after.params[name] - value))
-        for name, value in stage.state.params.items()
-    }
-    for name, largest in moved.items():
-        rate = 0.25e-3 if name.startswith("dme/") else 1e-3
-        assert largest == pytest.approx(rate, rel=0.02), name
 
 
 def test_a_stage_returns_the_averaged_parameters():
