@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 # An instruction ends with the block of code that it is about.
 STEP = re.compile(
     r"(?:Create\s`(?P<new>[^`\n]+)`"
-    r"|In\s+`(?P<file>[^`\n]+)`,\s+(?P<verb>add\s+below|replace)\s+"
+    r"|In\s+`(?P<file>[^`\n]+)`,\s+(?:after\s+`(?P<after>[^`\n]+)`,\s+)?"
+    r"(?P<verb>add\s+below|replace)\s+"
     r"(?P<tick>`{1,2})(?P<line>.+?)(?P=tick)(?:\sby)?)"
     r":\n\n```\w+\n(?P<code>.*?)```$"
     r"|^```bash\n(?P<commands>.*?)```$",
@@ -50,13 +51,21 @@ def run(copy, command):
     return result.stdout
 
 
+def find_line(path, lines, text, start=0):
+    """The number of the first line that is the text, from `start` on."""
+    for number, line in enumerate(lines[start:], start):
+        if line.rstrip("\n") == text:
+            return number
+    raise AssertionError(f"{path.name} has no line {text!r}")
+
+
 def change_file(path, step):
     """Adds the code below the line that the instruction names, or replaces the line."""
     lines = path.read_text().splitlines(keepends=True)
-    places = [n for n, line in enumerate(lines) if line.rstrip("\n") == step["line"]]
-    assert places, f"{path.name} has no line {step['line']!r}"
-    first = places[0] + (step["verb"] != "replace")
-    lines[first : places[0] + 1] = step["code"]
+    start = find_line(path, lines, step["after"]) if step["after"] else 0
+    place = find_line(path, lines, step["line"], start)
+    first = place + (step["verb"] != "replace")
+    lines[first : place + 1] = step["code"]
     path.write_text("".join(lines))
 
 
