@@ -122,7 +122,7 @@ def main(_: list[str]) -> None:
         if multihost.is_main():
             command = shlex.join(["python", *sys.argv])
             print(f"\n{error}.\nTo resume: {command}", file=sys.stderr)
-        sys.exit(128 + error.signum)
+        preemption.exit_stopped(error.signum)
     except (ValueError, OSError, FloatingPointError) as error:
         if flags.FLAGS.verbosity > 0:
             raise

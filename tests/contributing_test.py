@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 # An instruction ends with the block of code that it is about.
 STEP = re.compile(
     r"(?:Create\s`(?P<new>[^`\n]+)`"
-    r"|In\s+`(?P<file>[^`\n]+)`,\s+(?P<verb>add\s+below|replace)\s+"
+    r"|In\s+`(?P<file>[^`\n]+)`,\s+(?:in\s+`(?P<function>[^`\n]+)`,\s+)?"
+    r"(?P<verb>add\s+below|replace)\s+"
     r"(?P<tick>`{1,2})(?P<line>.+?)(?P=tick)(?:\sby)?)"
     r":\n\n```\w+\n(?P<code>.*?)```$"
     r"|^```bash\n(?P<commands>.*?)```$",
@@ -50,10 +51,21 @@ def run(copy, command):
     return result.stdout
 
 
+def find_lines(lines, step):
+    """Numbers of the lines that an instruction names, in its function if it has one."""
+    inside, numbers = not step["function"], []
+    for number, line in enumerate(lines):
+        if step["function"] and line.startswith(("def ", "class ")):
+            inside = line.startswith(f"def {step['function']}(")
+        if inside and line.rstrip("\n") == step["line"]:
+            numbers.append(number)
+    return numbers
+
+
 def change_file(path, step):
     """Adds the code below the line that the instruction names, or replaces the line."""
     lines = path.read_text().splitlines(keepends=True)
-    places = [n for n, line in enumerate(lines) if line.rstrip("\n") == step["line"]]
+    places = find_lines(lines, step)
     assert places, f"{path.name} has no line {step['line']!r}"
     first = places[0] + (step["verb"] != "replace")
     lines[first : places[0] + 1] = step["code"]
@@ -96,7 +108,7 @@ def test_instructions_name_lines_that_exist():
     for step in STEP.finditer((ROOT / "CONTRIBUTING.md").read_text()):
         if step["file"]:
             lines = (ROOT / step["file"]).read_text().splitlines()
-            assert lines.count(step["line"]) == 1, step["line"]
+            assert len(find_lines(lines, step)) == 1, step["line"]
         elif step["new"]:
             assert not (ROOT / step["new"]).exists()
 

@@ -2,12 +2,17 @@
 
 import contextlib
 import faulthandler
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from cpcnn_jax.distributed import multihost
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ABANDONED = "cpcnn_jax compilation"  # name of threads that a stop leaves behind
 PATIENCE = 30  # seconds after which a stop is reported as stuck
 
 
@@ -18,6 +23,19 @@ class Interrupted(Exception):
         """Composes the message, such as "SIGTERM: stopped after step 3"."""
         super().__init__(f"{signal.Signals(signum).name}: stopped {where}")
         self.signum = signum
+
+
+def exit_stopped(signum: int) -> NoReturn:
+    """Ends the process after a signal, without waiting for a compilation.
+
+    Args:
+      signum: number of the signal; the exit status is 128 + signum.
+    """
+    if any(thread.name == ABANDONED for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(128 + signum)  # XLA cannot be interrupted
+    sys.exit(128 + signum)
 
 
 @contextlib.contextmanager

@@ -86,9 +86,7 @@ def spread_scores(
       pixels and returns `[h, w, K]` float32, the global and then the local scores.
     """
     covers = {
-        name: [
-            maps.coverage(*axis) for axis in zip(shape, spans, strict=True)
-        ]
+        name: [maps.coverage(*axis) for axis in zip(shape, spans, strict=True)]
         for name, spans in grids.items()
     }
 

@@ -18,7 +18,6 @@ from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import pretrained, serialization
 
 
-
 @dataclasses.dataclass(frozen=True)
 class Count:
     """The result of counting one image.

@@ -13,7 +13,7 @@ import numpy as np
 
 from cpcnn_jax.config import Experiment
 from cpcnn_jax.data.example_order import Round
-from cpcnn_jax.distributed import data_parallel, multihost
+from cpcnn_jax.distributed import data_parallel, multihost, preemption
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.training import checkpoint, metric_writer, step_loop, validation
 from cpcnn_jax.training.nan_guard import NanGuard
@@ -228,7 +228,7 @@ def _in_thread(function: Callable) -> Future:
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=run, daemon=True, name=preemption.ABANDONED).start()
     return future
 
 

@@ -11,7 +11,9 @@ from cpcnn_jax.weights import hub, serialization
 DEFAULT = "shanghaitech_a"
 FOLDER = Path(__file__).parent / "files"
 # Name to the SHA-256 of NAME.safetensors in this folder; NAME.md is its model card.
-PRETRAINED = {"shanghaitech_a": "bd56a73e6c2b2957def53b5ff2a530c74e460a5714727b0c6fb991f10f4fae39"}
+PRETRAINED = {
+    "shanghaitech_a": "bd56a73e6c2b2957def53b5ff2a530c74e460a5714727b0c6fb991f10f4fae39"
+}
 # Help text for arguments of `find_weights`.
 HELP = (
     "a weights file, the workdir of a run, a pretrained name "

@@ -1,6 +1,7 @@
 """The command `count`: results, errors and wrong command lines."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -18,7 +19,7 @@ from cpcnn_jax.inference import count_files, counter, overlay, tiling
 from cpcnn_jax.inference.count_options import CountOptions
 from cpcnn_jax.models.mcnn import MCNN
 from cpcnn_jax.models.params import param_shapes
-from cpcnn_jax.weights import serialization
+from cpcnn_jax.weights import pretrained, serialization
 
 
 @pytest.fixture(scope="module")
@@ -321,21 +322,22 @@ def test_failure_to_write_is_an_error_of_the_file(run, images, tmp_path):
     assert (tmp_path / "maps" / "a" / "1.png.npy").exists()
 
 
-def test_default_is_the_demo_without_vgg16(
-    run, images, trained, tmp_path, monkeypatch, capsys
+def test_default_is_pretrained(
+    run, images, trained, ready, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.chdir(tmp_path)
+    weights = trained / "weights.safetensors"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    monkeypatch.setattr(pretrained, "PRETRAINED", {pretrained.DEFAULT: digest})
     with pytest.raises(SystemExit) as stopped:
         run(images, weights=None)
     assert stopped.value.code == 2
     (text,) = capsys.readouterr().err.splitlines()
-    assert text.startswith(f"count: no --weights, and {counter.DEMO} is not there")
-    assert "`make demo`" in text
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "demo").symlink_to(trained)
-    status, _, errors = run(images, weights=None)
-    assert status == 0
-    assert errors.startswith("count: using runs/demo/weights.safetensors, a small")
+    assert text.startswith(f"count: the weights {pretrained.DEFAULT} are too large")
+    (tmp_path / f"{pretrained.DEFAULT}.safetensors").symlink_to(weights)
+    status, output, errors = run(images / "2.jpg", weights=None)
+    assert (status, errors) == (0, "")
+    assert f"  {ready.count(images / '2.jpg').count:.1f}  " in output
 
 
 def test_default_weights_of_a_model(images, tmp_path, monkeypatch, capsys):

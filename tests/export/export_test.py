@@ -19,7 +19,6 @@ from cpcnn_jax.export import onnx_axes, onnx_graph, onnx_model, parity, stablehl
 from cpcnn_jax.inference import counter
 from cpcnn_jax.models import context_map
 from cpcnn_jax.models.fcnn import PointwiseFusion
-from cpcnn_jax.models.lce import LocalContextEstimator
 from cpcnn_jax.weights import serialization
 
 # Share of the highest density; the order of sums alone changes 3e-6.
@@ -199,18 +198,6 @@ OTHERS = {
     "no context, no fusion": (dict(gce=None, lce=None, fcnn=PointwiseFusion()), 4),
     "overlapping windows alone": (dict(gce=None, lce_stride=40), 4),
     "unequal blocks alone": (dict(lce=None), 3),
-    "LCE on VGG-16": (
-        dict(gce=None, lce=LocalContextEstimator((), (8, 8), 5, 3, 0.125)),
-        4,
-    ),
-    "LCE with larger windows": (
-        dict(
-            lce=LocalContextEstimator((), (8, 8), 5, 3, 0.125),
-            lce_input_size=128,
-            lce_stride=96,
-        ),
-        4,
-    ),
 }
 
 
@@ -330,13 +317,6 @@ def test_default_images_are_synthetic(run, tmp_path):
     rows = json.loads((tmp_path / "report.json").read_text())["photographs"]
     assert [(row["height"], row["width"]) for row in rows] == [(96, 128)] * 3
     assert len({row["count"] for row in rows}) == 3
-
-
-def test_image_smaller_than_the_lce_input_raises_value_error(ready):
-    model = ready.model.clone(lce_input_size=128)
-    wide = counter.Counter(model, ready.weights, blocks=4)
-    with pytest.raises(ValueError, match="^a has 120x90 pixels, and .* from 128x128, "):
-        parity.compare(wide, None, "a", make_image(90, 120), max_size=None)
 
 
 def test_densities_of_real_images_agree(run, real_data, tmp_path):

@@ -1,5 +1,6 @@
 """`cp.load` and `Counter.count`."""
 
+import hashlib
 import io
 import shutil
 
@@ -9,7 +10,7 @@ import tiny_experiment
 from PIL import Image
 
 import cpcnn_jax as cp
-from cpcnn_jax.weights import serialization
+from cpcnn_jax.weights import pretrained, serialization
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +47,12 @@ def test_count_is_the_sum_of_the_density_of_the_whole_image(file, ready, image):
 
 
 def test_load_without_a_path_takes_the_default_weights(file, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="no --weights, and runs/demo"):
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    monkeypatch.setattr(pretrained, "PRETRAINED", {pretrained.DEFAULT: digest})
+    with pytest.raises(ValueError, match=f"^the weights {pretrained.DEFAULT} are too"):
         cp.load()
-    shutil.copytree(file.parent, tmp_path / "runs" / "demo")
+    shutil.copy(file, tmp_path / f"{pretrained.DEFAULT}.safetensors")
     assert set(cp.load().weights) == set(cp.load(file).weights)
 
 

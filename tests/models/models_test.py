@@ -159,20 +159,6 @@ def test_lce_scores_do_not_depend_on_the_place_of_a_patch():
     np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
-def test_lce_with_vgg16_blocks_classifies_their_features():
-    net = lce.LocalContextEstimator(
-        hidden_dims=(8, 8), num_classes=7, vgg_blocks=3, vgg_width_multiplier=0.125
-    )
-    patches = _image(64, 64, count=2)
-    logits, variables = net.init_with_output(jax.random.key(0), patches)
-    params = variables["params"]
-    assert set(params) == {"vgg16", "head"}
-    features = vgg.VGG16Features(0.125, 3).apply({"params": params["vgg16"]}, patches)
-    assert features.shape == (2, 8, 8, 32)
-    head = ClassifierHead((8, 8), 7).apply({"params": params["head"]}, features)
-    np.testing.assert_allclose(logits, head, atol=1e-6)
-
-
 def test_omitted_networks_have_no_parameters():
     model = cpcnn.build(Model(use_gce=False, use_lce=False, use_fcnn=False))
     (density, aux), variables = jax.jit(model.init_with_output)(
@@ -233,16 +219,14 @@ def test_coverage_averages_overlapping_windows():
     np.testing.assert_allclose(cover[10], np.array(by_hand) / 2)
 
 
-@pytest.mark.parametrize("blocks", [5, 4, 1])
-def test_vgg16_equals_pytorch_with_the_same_weights(blocks):
-    net = vgg.VGG16Features(width_multiplier=0.125, blocks=blocks)
+def test_vgg16_equals_pytorch_with_the_same_weights():
+    net = vgg.VGG16Features(width_multiplier=0.125)
     image = _image(64, 64)
     variables = net.init(jax.random.key(1), image)
     mean, std = np.float32(vgg.MEAN), np.float32(vgg.STD)
     x = torch.tensor(((image - mean) / std).transpose(0, 3, 1, 2))
-    layers = [name for name in VGG16_LAYERS if int(name[4]) <= blocks]
-    assert set(variables["params"]) == set(layers)
-    for name in layers:
+    assert set(variables["params"]) == set(VGG16_LAYERS)
+    for name in VGG16_LAYERS:
         weights = variables["params"][name]
         kernel = np.array(weights["kernel"]).transpose(3, 2, 0, 1)
         bias = torch.tensor(np.array(weights["bias"]))

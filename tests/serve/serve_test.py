@@ -266,7 +266,6 @@ def test_damaged_images_do_not_harm_the_server(address, schema, number):
     "args, text",
     [
         (["--weights", "nowhere"], "no weights at nowhere"),
-        ([], "no --weights, and runs/demo/weights.safetensors is not there"),
         (["--max-queue", "0"], "--max-queue: expected at least 1, got 0"),
         (["--timeout", "nan"], "--timeout: expected more than 0, got nan"),
         (["--max-body", "-1"], "--max-body: expected at least 1, got -1"),

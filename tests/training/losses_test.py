@@ -22,24 +22,6 @@ def test_euclidean_loss_refuses_to_broadcast():
         losses.euclidean_loss(_maps(0)[..., 0], _maps(1))
 
 
-@pytest.mark.parametrize("side", [1, 2, 4])
-def test_multiscale_loss_is_the_side_times_the_square_of_pooled_maps(side):
-    x, y = _maps(0), _maps(1)
-    pooled = [
-        torch.nn.functional.avg_pool2d(torch.tensor(z[..., 0]), side).double()
-        for z in (x, y)
-    ]
-    expected = side * (pooled[0] - pooled[1]).square().mean((1, 2))
-    np.testing.assert_allclose(losses.multiscale_loss(x, y, side), expected, rtol=1e-5)
-
-
-def test_multiscale_loss_refuses_to_broadcast():
-    with pytest.raises(
-        ValueError, match=r"\(1, 2, 3, 1\) predicted and \(3, 2, 3, 1\)"
-    ):
-        losses.multiscale_loss(_maps(0)[:1], _maps(1), 4)
-
-
 def test_adversarial_and_discriminator_equal_torch_cross_entropy():
     real, fake = _maps(2), _maps(3)
     bce = torch.nn.functional.binary_cross_entropy_with_logits

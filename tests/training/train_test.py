@@ -1,9 +1,11 @@
 """The training loop without a process of its own: stops and refusals."""
 
-import contextlib
 import dataclasses
+import json
 import os
+import re
 import signal
+import threading
 
 import jax
 import numpy as np
@@ -12,6 +14,7 @@ import tiny_experiment
 from safetensors.numpy import load_file
 
 from cpcnn_jax import config, data
+from cpcnn_jax.data import training_images
 from cpcnn_jax.data.experiment_splits import open_splits
 from cpcnn_jax.distributed import data_parallel, preemption
 from cpcnn_jax.distributed.preemption import Interrupted
@@ -33,23 +36,43 @@ def train_with(strategy, folder, experiment, stop=tiny_experiment.never):
     return train.train(experiment, folder, strategy, splits, stop=stop)
 
 
-def stopped(folder, experiment, *, call):
+def after_line(folder, stage, step):
+    """A `stop` that ends the run when metrics.jsonl has the loss of this step."""
+
+    def stop():
+        file = folder / "metrics.jsonl"
+        lines = file.read_text().splitlines() if file.exists() else []
+        for line in map(json.loads, lines):
+            if (line["stage"], line["step"]) == (stage, step) and "loss" in line:
+                return signal.SIGTERM
+        return None
+
+    return stop
+
+
+def after_file(file):
+    """A `stop` that ends the run when a file exists."""
+    return lambda: signal.SIGTERM if file.exists() else None
+
+
+def stopped(folder, experiment, stop):
     with pytest.raises(Interrupted) as error:
-        trained(folder, experiment, tiny_experiment.stop_at(call))
+        trained(folder, experiment, stop)
     return str(error.value)
 
 
 def test_stops_within_and_between_stages_do_not_change_the_result(whole, tmp_path):
-    """Stops before reading, before each stage, after each step and image."""
     experiment = tiny_experiment.get_config()
     before = dataclasses.asdict(tiny_experiment.get_config())
-    words = stopped(tmp_path, experiment, call=1 + 1 + 2)  # the last step of the first
+    last_step = after_line(tmp_path, "gce", 2)
+    words = stopped(tmp_path, experiment, last_step)
     assert words == "SIGTERM: stopped after step 2 of the stage gce"
-    words = stopped(tmp_path, experiment, call=1 + 1)  # a stage that had been completed
+    words = stopped(tmp_path, experiment, last_step)  # a stage that was complete
     assert words == "SIGTERM: stopped after step 2 of the stage gce"
-    words = stopped(tmp_path, experiment, call=1 + 1 + 1 + 2 + 2)
-    assert words == "SIGTERM: stopped in the context of image 1's crops"
-    words = stopped(tmp_path, experiment, call=1 + 1 + 1 + 5 + 1 + 3)
+    image = after_file(tmp_path / "context" / "crops_000001.safetensors")
+    words = stopped(tmp_path, experiment, image)
+    assert re.fullmatch(r"SIGTERM: stopped in the context of image \d's crops", words)
+    words = stopped(tmp_path, experiment, after_line(tmp_path, "density", 3))
     assert words == "SIGTERM: stopped after step 3 of the stage density"
     assert not (tmp_path / "weights.safetensors").exists()
     file = trained(tmp_path, experiment)
@@ -66,27 +89,19 @@ def test_a_run_resumes_on_another_number_of_devices(whole, tmp_path):
     """Begins on two devices, resumes on one, ends on four; unbroken on eight."""
     experiment, devices = tiny_experiment.get_config(), jax.devices()
     legs = [
-        (
-            data_parallel.jit_strategy(devices[:2]),
-            1 + 1 + 1,
-            "after step 1 of the stage gce",
-        ),
-        (
-            data_parallel.pmap_strategy(devices[:1]),
-            1 + 1 + 1 + 1 + 2 + 5 + 1 + 1,
-            "density",
-        ),
-        (data_parallel.jit_strategy(devices[:4]), None, None),
+        (data_parallel.jit_strategy(devices[:2]), ("gce", 1)),
+        (data_parallel.pmap_strategy(devices[:1]), ("density", 1)),
+        (data_parallel.jit_strategy(devices[:4]), None),
     ]
-    for strategy, call, words in legs:
+    for strategy, place in legs:
         workdir.claim_workdir(tmp_path, experiment)
-        if call is None:
+        if place is None:
             train_with(strategy, tmp_path, experiment)
         else:
+            words = "after step {1} of the stage {0}".format(*place)
             with pytest.raises(Interrupted, match=words):
-                train_with(
-                    strategy, tmp_path, experiment, tiny_experiment.stop_at(call)
-                )
+                stop = after_line(tmp_path, *place)
+                train_with(strategy, tmp_path, experiment, stop)
     one, other = (load_file(f / "weights.safetensors") for f in (tmp_path, whole[0]))
     for name, value in one.items():
         gap = np.abs(value - other[name]).max() / (np.abs(other[name]).max() or 1)
@@ -111,22 +126,63 @@ def test_with_microbatches_a_run_is_bit_equal_on_other_devices(tmp_path):
         np.testing.assert_array_equal(value, found[1][name], err_msg=name)
 
 
-def test_a_signal_during_compilation_finishes_and_saves_the_step(tmp_path):
-    strategy = data_parallel.jit_strategy()
+def test_a_signal_during_compilation_does_not_wait_for_its_end(tmp_path):
+    strategy, released = data_parallel.jit_strategy(), threading.Event()
 
-    def wrap(step):
-        def compiled(state, batch):
-            os.kill(os.getpid(), signal.SIGTERM)
-            return step(state, batch)
+    def wrap(steps):
+        class Endless:
+            def lower(self, *args):
+                return self
 
-        return strategy.wrap(compiled)
+            def compile(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+                released.wait(60)
+
+        return Endless()
 
     experiment = tiny_experiment.get_config()
     workdir.claim_workdir(tmp_path, experiment)
     with preemption.deferred_signals() as stop:
-        with pytest.raises(Interrupted, match="after step 1 of the stage gce"):
+        with pytest.raises(Interrupted, match="after step 0 of the stage gce"):
             train_with(strategy._replace(wrap=wrap), tmp_path, experiment, stop)
-    assert os.listdir(tmp_path / "checkpoints" / "gce") == ["1"]
+    assert not released.is_set()
+    released.set()
+    assert os.listdir(tmp_path / "checkpoints" / "gce") == []
+
+
+def test_a_stop_during_a_validation_is_made_good_on_resuming(whole, tmp_path):
+    """The interrupted validation is computed before the next step."""
+    experiment = tiny_experiment.get_config()
+    second = after_line(tmp_path, "density", 3)
+    calls = iter([None, signal.SIGTERM])
+
+    def stop():  # the first image of the validation after step 4 is computed
+        return next(calls, signal.SIGTERM) if second() and not polled() else None
+
+    def polled():
+        return not (tmp_path / "context" / "validation_000000.safetensors").exists()
+
+    words = stopped(tmp_path, experiment, stop)
+    assert words == "SIGTERM: stopped after step 3 of the stage density"
+    experiment = tiny_experiment.get_config()
+    file = trained(tmp_path, experiment)
+    assert file.read_bytes() == (whole[0] / "weights.safetensors").read_bytes()
+
+
+def test_images_that_exceed_the_memory_are_trained_on_in_rounds(tmp_path):
+    """The rounds resume, too, and one image must fit."""
+    experiment = tiny_experiment.get_config()
+    experiment.model.use_gce = experiment.model.use_lce = False
+    experiment.adversary.steps, experiment.density.steps = 0, 30
+    experiment.image_memory_gib = 2.5 * 128 * 160 * 3 / 2**30
+    expected = trained(tmp_path / "whole", experiment).read_bytes()
+    stop = after_line(tmp_path / "parts", "density", 11)
+    words = stopped(tmp_path / "parts", experiment, stop)
+    assert words == "SIGTERM: stopped after step 11 of the stage density"
+    assert trained(tmp_path / "parts", experiment).read_bytes() == expected
+    experiment.image_memory_gib = 1e-6
+    with pytest.raises(ValueError, match="128 pixels, more than --config.image_mem"):
+        trained(tmp_path / "none", experiment)
 
 
 def test_only_the_configured_layers_of_the_gce_train(whole):
@@ -154,13 +210,6 @@ def test_init_from_loads_weights_of_the_same_networks(whole):
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value)
-    drawn = tiny_experiment.get_config()
-    drawn = init_params.initial_params(cpcnn.build(drawn.model), drawn)
-    experiment.init_modules = ("dme", "lce")
-    for name, value in first().items():
-        before = expected if name.startswith(experiment.init_modules) else drawn
-        np.testing.assert_array_equal(value, before[name])
-    experiment.init_modules = config.NETWORKS
     experiment.model.use_lce = False
     with pytest.raises(ValueError, match="holds other networks: fcnn/conv1/kernel is"):
         first()
@@ -174,14 +223,12 @@ def test_stages_follow_the_configuration():
         model = config.Model(**changes.pop("model", {}))
         experiment = config.Experiment(model=model, **changes)
         run = stage_lib.StageContext(experiment, cpcnn.build(model), None, None)
-        return [
-            stage.__name__.removesuffix("_stage") for stage in train.plan_stages(run)
-        ]
+        return list(train.plan_stages(run))
 
-    assert plan() == ["gce", "lce", "density", "adversarial"]
+    assert plan() == ["gce", "lce", "density", "adversary"]
     assert plan(adversary=config.Adversary(0)) == ["gce", "lce", "density"]
     known = {"gce": config.GCEStage(0), "lce": config.LCEStage(0)}
-    assert plan(init_from="run", **known) == ["density", "adversarial"]
+    assert plan(init_from="run", **known) == ["density", "adversary"]
     alone = {"use_gce": False, "use_lce": False}
     assert plan(model=alone, adversary=config.Adversary(0)) == ["density"]
 
@@ -190,27 +237,10 @@ def density_stage_of(experiment):
     """A density stage of a model without context networks."""
     source = data.open_dataset(experiment.data, "train")
     model = cpcnn.build(experiment.model)
-    run = stage_lib.StageContext(experiment, model, source, None)
-    run = run._replace(crop_scores=lambda weights, crops: dict.fromkeys(crops, {}))
+    images = training_images.prepare_images(source, experiment)
+    run = stage_lib.StageContext(experiment, model, images, None)
+    run = run._replace(crop_scores=lambda weights, used: [{} for _ in used])
     return density_stages.density_stage(run, tiny_experiment.drawn(model))
-
-
-def test_the_dme_has_its_own_learning_rate():
-    """The first step of Adam changes a parameter by the learning rate."""
-    experiment = tiny_experiment.get_config()
-    experiment.model.use_gce = experiment.model.use_lce = False
-    experiment.density.dme_lr_multiplier = 0.25
-    stage = density_stage_of(experiment)
-    with contextlib.closing(stage.batches(0)) as batches:
-        batch = next(batches)
-    after, _ = jax.jit(stage.step)(stage.state, batch)
-    moved = {
-        name: np.max(np.abs(after.params[name] - value))
-        for name, value in stage.state.params.items()
-    }
-    for name, largest in moved.items():
-        rate = 0.25e-3 if name.startswith("dme/") else 1e-3
-        assert largest == pytest.approx(rate, rel=0.02), name
 
 
 def test_a_stage_returns_the_averaged_parameters():
@@ -221,12 +251,11 @@ def test_a_stage_returns_the_averaged_parameters():
     for average in (0.0, 0.75):
         experiment.density.ema_decay = average
         stage = density_stage_of(experiment)
-        state, seen = stage.state, []
-        with contextlib.closing(stage.batches(0)) as batches:
-            for _ in range(3):
-                batch = next(batches)
-                state, _ = jax.jit(stage.step)(state, batch)
-                seen.append(state.params)
+        state, seen, bank = stage.state, [], stage.data(0)
+        for step in range(3):
+            batch = jax.jit(stage.batch)(bank, stage.order.examples(0, step))
+            state, _ = jax.jit(stage.step)(state, batch)
+            seen.append(state.params)
         found[average] = seen, stage.result(state)
     (plain, last), (seen, mean) = found[0.0], found[0.75]
     for name, values in plain[-1].items():

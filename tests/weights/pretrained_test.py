@@ -1,6 +1,5 @@
-"""Pretrained weights: compression, `release`, names and Hugging Face."""
+"""Pretrained weights: half precision, `release`, names and Hugging Face."""
 
-import dataclasses
 import hashlib
 import http.server
 import os
@@ -12,19 +11,16 @@ from http import HTTPStatus
 import numpy as np
 import pytest
 import tiny_experiment
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 import cpcnn_jax as cp
 from cpcnn_jax.cli import release
-from cpcnn_jax.config.constants import VGG16_LAYERS
 from cpcnn_jax.inference import counter
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.params import param_shapes
-from cpcnn_jax.weights import compression, hub, pretrained, serialization
+from cpcnn_jax.weights import hub, pretrained, serialization
 
-TRAINED_LAYERS = ("conv5_2", "conv5_3")
 MODEL = tiny_experiment.get_config().model
-PREFIX = "gce/vgg16/"
 
 
 @pytest.fixture(scope="module")
@@ -34,117 +30,28 @@ def trained():
 
 @pytest.fixture
 def here(tmp_path, monkeypatch, trained):
-    """A folder with a run, and with the VGG-16 that initialized its GCE."""
+    """A folder with a run."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     serialization.save("run/weights.safetensors", trained, MODEL)
-    (tmp_path / "weights").mkdir()
-    save_file(imagenet(trained), serialization.VGG16)
     return tmp_path
 
 
-def imagenet(trained):
-    """VGG-16 with other values of the two convolutions that were trained."""
-    arrays = {
-        name.removeprefix(PREFIX): value
-        for name, value in trained.items()
-        if name.startswith(PREFIX)
-    }
-    return {n: v + n.startswith(TRAINED_LAYERS) for n, v in arrays.items()}
-
-
-@pytest.fixture
-def name(here, trained, monkeypatch):
-    """A pretrained name, "a", of the run's weights."""
-    small, digest = compression.compress(trained, compression.imagenet_params(MODEL))
-    serialization.save("a.safetensors", small, MODEL, digest=digest)
-    digest = hashlib.sha256((here / "a.safetensors").read_bytes()).hexdigest()
-    monkeypatch.setattr(pretrained, "PRETRAINED", {"a": digest})
-    monkeypatch.setattr(pretrained, "FOLDER", here)
-    return "a"
-
-
-def test_imagenet_arrays_are_restored_and_the_others_rounded(here, trained):
-    small, digest = compression.compress(trained, compression.imagenet_params(MODEL))
-    names = {
-        f"{layer}/{part}" for layer in TRAINED_LAYERS for part in ("kernel", "bias")
-    }
-    assert {n.removeprefix(PREFIX) for n in small if PREFIX in n} == names
+def test_loaded_arrays_are_the_rounded_ones_as_float32(here, trained):
+    small = serialization.to_float16(trained)
     assert {value.dtype for value in small.values()} == {np.dtype(np.float16)}
-    params = compression.decompress(small, digest, compression.imagenet_params(MODEL))
-    assert params.keys() == trained.keys()
-    for name, value in trained.items():
-        assert params[name].dtype == np.float32
-        if name in small:
-            np.testing.assert_allclose(params[name], value, rtol=5e-4, atol=1e-7)
-        else:
-            np.testing.assert_array_equal(params[name], value)
-
-
-def test_networks_without_gce_need_no_vgg16(trained):
-    alone = {n: v for n, v in trained.items() if not n.startswith("gce")}
-    small, digest = compression.compress(alone, {})
-    assert digest is None and small.keys() == alone.keys()
-    assert compression.decompress(small, digest, {}).keys() == alone.keys()
-
-
-def test_file_omits_the_vgg16_blocks_of_lce(here):
-    model = dataclasses.replace(MODEL, lce_vgg_blocks=4)
-    known = compression.imagenet_params(model)
-    names = {n for n in known if n.startswith("lce/vgg16/")}
-    assert {n.split("/")[2] for n in names} == {n for n in VGG16_LAYERS if n < "conv5"}
-    initial = tiny_experiment.drawn(cpcnn.build(model)) | known
-    trained = {n: x + ("conv4" in n or "head" in n) for n, x in initial.items()}
-    small, digest = compression.compress(trained, known)
-    layers = {n.split("/")[2] for n in small if n.startswith("lce/vgg16/")}
-    assert layers == {"conv4_1", "conv4_2", "conv4_3"}
-    serialization.save("small.safetensors", small, model, digest=digest)
+    serialization.save("small.safetensors", small, MODEL)
     params = pretrained.load_params("small.safetensors")
     assert params.keys() == trained.keys()
     for name, value in trained.items():
+        assert params[name].dtype == np.float32
+        np.testing.assert_array_equal(params[name], np.float32(small[name]))
         np.testing.assert_allclose(params[name], value, rtol=5e-4, atol=1e-7)
 
 
 def test_weight_too_large_for_float16_raises_value_error():
     with pytest.raises(ValueError, match="dme/x does not fit into float16"):
-        compression.compress({"dme/x": np.float32([1e5])}, {})
-
-
-def test_another_vgg16_is_refused(here, trained, name):
-    other = imagenet(trained)
-    other["conv1_1/bias"] = other["conv1_1/bias"] + 1
-    save_file(other, serialization.VGG16)
-    with pytest.raises(ValueError, match="weights/vgg16.safetensors has not"):
-        pretrained.load_params(name)
-    (here / serialization.VGG16).unlink()
-    with pytest.raises(ValueError, match="vgg16.safetensors is not .*`make vgg16`"):
-        pretrained.load_params(name)
-
-
-def test_fine_tuned_file_holds_only_the_fine_tuned_networks(here, name, capsys):
-    base = pretrained.load_params(name)
-    tuned = {n: v + n.startswith(("dme/", "fcnn/")) for n, v in base.items()}
-    serialization.save("b.safetensors", tuned, MODEL)
-    arguments = ["b.safetensors", "--base=a", "--out=small.safetensors"]
-    assert release.main(arguments) == 0
-    assert " arrays of a\n" in capsys.readouterr().out
-    small = load_file("small.safetensors")
-    assert small and all(name.startswith(("dme/", "fcnn/")) for name in small)
-    (here / name).mkdir()  # no workdir replaces the pretrained base
-    params = pretrained.load_params("small.safetensors")
-    assert params.keys() == tuned.keys()
-    for name, value in tuned.items():
-        np.testing.assert_allclose(params[name], value, rtol=5e-4, atol=1e-7)
-        if name not in small:
-            np.testing.assert_array_equal(params[name], value)
-
-
-def test_base_that_is_not_pretrained_raises_value_error(here):
-    serialization.save(
-        "b.safetensors", {}, MODEL, digest="1", base="weights.safetensors"
-    )
-    with pytest.raises(ValueError, match="weights.safetensors, which are not"):
-        pretrained.load_params("b.safetensors")
+        serialization.to_float16({"dme/x": np.float32([1e5])})
 
 
 def test_released_file_has_the_density_of_the_run(here, capsys):
@@ -152,7 +59,6 @@ def test_released_file_has_the_density_of_the_run(here, capsys):
     output = capsys.readouterr().out
     data = (here / "small.safetensors").read_bytes()
     assert f"SHA-256 {hashlib.sha256(data).hexdigest()}" in output
-    assert f"float16, without {2 * len(VGG16_LAYERS) - 4} arrays of VGG-16" in output
     assert len(data) < 0.6 * (here / "run" / "weights.safetensors").stat().st_size
     image = np.random.default_rng(0).random((96, 130, 3), np.float32)
     result, expected = (
@@ -166,7 +72,6 @@ def test_released_file_has_the_density_of_the_run(here, capsys):
     ("arguments", "text"),
     [
         (["nowhere", "--out=s"], "no weights at nowhere"),
-        (["run", "--vgg16=gone", "--out=s"], "and gone is not there"),
         (["run", "--out=no/s"], "no/s"),
     ],
 )
@@ -177,12 +82,16 @@ def test_release_reports_errors_in_one_sentence(here, capsys, arguments, text):
     assert not (here / "s").exists()
 
 
-def test_default_is_pretrained_if_its_vgg16_exists(here):
+def test_default_is_a_pretrained_name():
     assert counter.default_weights() == pretrained.DEFAULT
     assert pretrained.DEFAULT in pretrained.PRETRAINED
-    (here / serialization.VGG16).unlink()
-    with pytest.raises(ValueError, match=f"fetch what {pretrained.DEFAULT} needs"):
-        counter.default_weights()
+
+
+def test_pretrained_file_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "PRETRAINED", {"a": ""})
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match=r"^the weights a are .* path of a\.safetens"):
+        pretrained.find_weights("a")
 
 
 def test_pretrained_file_with_another_checksum_is_refused(tmp_path, monkeypatch):
@@ -203,8 +112,8 @@ def test_pretrained_files_have_model_cards(name):
     card = file.with_suffix(".md").read_text()
     assert pretrained.PRETRAINED[name] in card
     shapes = param_shapes(cpcnn.build(serialization.load_model(file)), channels=3)
-    for name, value in load_file(file).items():
-        assert value.shape == shapes[name]
+    found = {name: value.shape for name, value in load_file(file).items()}
+    assert found == shapes
 
 
 # --- The real client of Hugging Face, and a server with one small file

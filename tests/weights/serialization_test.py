@@ -120,18 +120,6 @@ def test_vgg16_is_inserted_into_gce_only(tmp_path):
     assert (drawn["gce/vgg16/conv1_1/kernel"] == 0).all()
 
 
-def test_first_blocks_of_vgg16_are_inserted_into_lce(tmp_path):
-    file = tmp_path / "vgg16.safetensors"
-    save_file(vgg16(0.125), file)
-    blocks = {n: x for n, x in vgg16(0.125, "lce/vgg16/").items() if "conv5" not in n}
-    drawn = {n: np.zeros_like(x) for n, x in blocks.items()} | {"dme/x": np.ones(2)}
-    params = serialization.insert_vgg16(drawn, file)
-    assert params.keys() == drawn.keys()
-    for name, value in blocks.items():
-        np.testing.assert_array_equal(params[name], value)
-    assert params["dme/x"] is drawn["dme/x"]
-
-
 def test_vgg16_of_another_width_names_the_layer(tmp_path):
     file = tmp_path / "vgg16.safetensors"
     save_file(vgg16(0.25), file)
