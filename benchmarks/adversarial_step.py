@@ -4,7 +4,7 @@
 
 `train_step.adversarial_step` on four 256 x 192 crops, split over two virtual devices:
 Adam's step of the discriminator at full width, then that of DME and F-CNN with the new
-discriminator, in float32, with the context given as scores. PyTorch runs the same step
+discriminator, in float32, with given context maps. PyTorch runs the same step
 eagerly. Both losses of every contender are compared over three steps before the timing.
 The table is that of networks_cpu.py.
 """
@@ -12,6 +12,7 @@ The table is that of networks_cpu.py.
 import argparse
 import dataclasses
 
+import jax
 import networks_cpu  # first, since it sets the number of JAX's devices
 import numpy as np
 import optax
@@ -65,9 +66,9 @@ def arrays(batch, height, width):
         name: random.random((batch, *map(len, spans), CLASSES), np.float32)
         for name, spans in grids.items()
     }
-    return {name: batch_arrays[name] for name in ("image", "density")} | {
-        "scores": scores
-    }
+    context = model().apply({}, scores, batch_arrays["image"], method="spread")
+    inputs = {name: batch_arrays[name] for name in ("image", "density")}
+    return inputs | {"context": np.asarray(context)}
 
 
 def jax_step(weights, batch, settings=SETTINGS):
@@ -86,8 +87,8 @@ def jax_step(weights, batch, settings=SETTINGS):
         weight=settings.weight,
         options=train_step.StepOptions(axis_name=strategy.axis_name),
     )
-    compiled = strategy.wrap(step)
-    given = strategy.place_batch(batch)
+    compiled = jax.jit(step, donate_argnums=0)
+    given = torch_twins.split(batch, strategy)
     state = strategy.place_state(
         train_state.GANState(
             train_state.new_state(weights.generator, tx, trains=lambda name: True),
@@ -126,10 +127,9 @@ def torch_step(weights, batch, layout, settings=SETTINGS):
     parameters, generate = torch_twins.twin(weights.generator, layout)
     judge_parameters, judge = judge_twin(weights.judge, layout)
     scale = torch_twins.MODEL.density_scale
-    context = model().apply({}, batch["scores"], batch["image"], method="spread")
     image, context, density = (
         torch_twins.images(x, layout)
-        for x in (batch["image"], context, batch["density"])
+        for x in (batch["image"], batch["context"], batch["density"])
     )
     optimizer = torch.optim.Adam(parameters.values(), lr=settings.learning_rate)
     judge_optimizer = torch.optim.Adam(

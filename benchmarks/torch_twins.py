@@ -109,10 +109,15 @@ def jax_network(dtype, model=MODEL):
     return estimate
 
 
+def split(batch, strategy):
+    """Divides the arrays of a batch over the devices of a strategy."""
+    return jax.tree.map(lambda x: strategy.place_examples(x[None])[0], batch)
+
+
 def jax_forward(weights, batch, place=CPU, *, devices=None, model=MODEL):
     """Returns `() -> density`, with the batch divided over the devices."""
     strategy = data_parallel.jit_strategy(devices or place.jax_devices)
-    arguments = strategy.place_state(weights), strategy.place_batch(batch)
+    arguments = strategy.place_state(weights), split(batch, strategy)
     compiled = jax.jit(jax_network(place.dtype, model))
     return lambda: finished(compiled(*arguments))
 
@@ -132,8 +137,8 @@ def jax_training(weights, batch, place=CPU, *, devices=None, model=MODEL):
         updates, opt_state = tx.update(grads, opt_state, params)
         return (optax.apply_updates(params, updates), opt_state), value
 
-    compiled = strategy.wrap(step)
-    placed_batch = strategy.place_batch(batch)
+    compiled = jax.jit(step, donate_argnums=0)
+    placed_batch = split(batch, strategy)
     state = strategy.place_state((weights, tx.init(weights)))
 
     def call():

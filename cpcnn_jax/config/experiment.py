@@ -218,8 +218,8 @@ class Experiment:
     # the result is equal to the last bit on any number of devices (docs/scaling.md).
     # Replaces `accum_steps`. 0: one microbatch for each device.
     deterministic_microbatch: int = setting(0, whole(0))
-    # Memory of each device for training images, GiB. Images that exceed it are loaded in
-    # rounds, one group of images after the other.
+    # Memory of each device for training images, GiB. Images that exceed it are loaded
+    # in rounds, one group after the other.
     image_memory_gib: float = setting(4.0, within(0, 6))
     log_every: int = setting(10, whole(1))  # steps between lines of metrics.jsonl
     checkpoint_every: int = setting(200, whole(1))  # steps between checkpoints

@@ -1,9 +1,9 @@
 """Random windows of training images, drawn on any device from keys alone.
 
 Window j of image i is a function of (seed, i, j). The first windows of an image are
-plain. The further ones are flipped or noisy in turn [I]; the paper says "horizontal flip
-and noise addition" [R, section 4]. Departs from the paper: augmented windows may come
-from a scaled copy of the image (`config.Crops.max_scale`) and change its colors
+plain. The further ones are flipped or noisy in turn [I]; the paper says "horizontal
+flip and noise addition" [R, section 4]. Departs from the paper: augmented windows may
+come from a scaled copy of the image (`config.Crops.max_scale`) and change its colors
 (`config.Crops.color_jitter`).
 """
 

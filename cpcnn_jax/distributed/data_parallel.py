@@ -66,9 +66,7 @@ def jit_strategy(
         place_state=place,
         place_data=place,
         local_data=functools.partial(jax.tree.map, lambda x: x.addressable_data(0)),
-        place_examples=functools.partial(
-            jax.make_array_from_process_local_data, split
-        ),
+        place_examples=functools.partial(jax.make_array_from_process_local_data, split),
         wrap=lambda steps: jax.jit(
             on_shares(steps) if shares else steps,
             in_shardings=(replicated, replicated, split, replicated),
@@ -129,9 +127,7 @@ def pmap_strategy(devices: Sequence[jax.Device] | None = None) -> Strategy:
         axis_name=AXIS,
         place_state=lambda state: state,
         place_data=pmap(lambda data: data, in_axes=None),  # copied once, not each call
-        local_data=functools.partial(
-            jax.tree.map, lambda x: x.addressable_data(0)[0]
-        ),
+        local_data=functools.partial(jax.tree.map, lambda x: x.addressable_data(0)[0]),
         place_examples=place_examples,
         wrap=lambda steps: pmap(
             steps, in_axes=(None, 0, 0, None), out_axes=(None, None)

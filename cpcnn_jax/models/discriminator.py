@@ -32,9 +32,7 @@ class Discriminator(nn.Module):
     width_multiplier: float = Adversary.discriminator_width_multiplier
 
     @nn.compact
-    def __call__(
-        self, density: jax.Array, valid: jax.Array | None = None
-    ) -> jax.Array:
+    def __call__(self, density: jax.Array, valid: jax.Array | None = None) -> jax.Array:
         """Classifies each region of density maps as true or estimated.
 
         Args:

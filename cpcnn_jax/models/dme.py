@@ -36,9 +36,7 @@ class DensityMapEstimator(nn.Module):
     columns: Sequence[Sequence[tuple[int, int]]] = Model.dme_columns
 
     @nn.compact
-    def __call__(
-        self, image: jax.Array, valid: jax.Array | None = None
-    ) -> jax.Array:
+    def __call__(self, image: jax.Array, valid: jax.Array | None = None) -> jax.Array:
         """Extracts features of an image.
 
         Args:

@@ -23,7 +23,8 @@ def valid_area(sizes: jax.Array, canvas: tuple[int, int]) -> jax.Array:
       [[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
     """
     rows, columns = (
-        jnp.arange(length)[None] < sizes[:, axis, None] for axis, length in enumerate(canvas)
+        jnp.arange(length)[None] < sizes[:, axis, None]
+        for axis, length in enumerate(canvas)
     )
     return (rows[:, :, None] & columns[:, None, :])[..., None].astype(jnp.float32)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
-from cpcnn_jax.config.constants import PATCH, VGG16_LAYERS
 from cpcnn_jax.config import Experiment
+from cpcnn_jax.config.constants import PATCH, VGG16_LAYERS
 from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.data import density_classes, device_batches
 from cpcnn_jax.models import flops, gce
@@ -93,7 +93,9 @@ def _classifier_stage(
     return stage_lib.Stage(
         name=name,
         steps=settings.steps,
-        state=train_state.new_state(params, tx, trains=_trained_names(context.config, name)),
+        state=train_state.new_state(
+            params, tx, trains=_trained_names(context.config, name)
+        ),
         step=step,
         batch=batch,
         data=context.images.load,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cpcnn_jax import config
-from cpcnn_jax.models.crop_context import crop_context_map, cut_windows, window_starts
 from cpcnn_jax.models import context_map, cpcnn
+from cpcnn_jax.models.crop_context import crop_context_map, cut_windows, window_starts
 from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.dme import DensityMapEstimator
 from cpcnn_jax.models.fcnn import FusionCNN, PointwiseFusion
@@ -70,7 +70,10 @@ def test_context_maps_are_those_of_the_crop(size, stride):
     canvas, rng = (192, 256), np.random.default_rng(0)
     model = cpcnn.build(config.Model(lce_stride=stride))
     starts, used = zip(
-        *(window_starts(jnp.int32(s), c, stride) for s, c in zip(size, canvas, strict=True)),
+        *(
+            window_starts(jnp.int32(s), c, stride)
+            for s, c in zip(size, canvas, strict=True)
+        ),
         strict=True,
     )
     spans = [context_map.window_spans(s, window=64, stride=stride) for s in size]

@@ -1,9 +1,10 @@
-"""kill -9 at any moment: the restarted run ends with the same bytes."""
+"""Killed or told to stop at any moment: the resumed run ends with the same bytes."""
 
 import contextlib
 import dataclasses
 import json
 import multiprocessing
+import os
 import random
 import signal
 import time
@@ -14,7 +15,7 @@ import tiny_experiment
 
 from cpcnn_jax import config
 from cpcnn_jax.data.experiment_splits import open_splits
-from cpcnn_jax.distributed import data_parallel
+from cpcnn_jax.distributed import data_parallel, preemption
 from cpcnn_jax.training import train, workdir
 
 KILLS = 50
@@ -42,14 +43,13 @@ def run(folder, cache):
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     settings = experiment()
-    workdir.claim_workdir(folder, settings)
-    train.train(
-        settings,
-        folder,
-        data_parallel.jit_strategy(),
-        open_splits(settings),
-        stop=tiny_experiment.never,
-    )
+    with preemption.deferred_signals() as stop:
+        workdir.claim_workdir(folder, settings)
+        strategy, splits = data_parallel.jit_strategy(), open_splits(settings)
+        try:
+            train.train(settings, folder, strategy, splits, stop=stop)
+        except preemption.Interrupted as error:
+            os._exit(128 + error.signum)  # a forked process ends without its parent's
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def ended(process):
 def results(folder):
     """Bytes of the weights, and the losses of every step."""
     lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    losses = {(line["stage"], line["step"]): line["loss"] for line in lines}
+    losses = {(x["stage"], x["step"]): x["loss"] for x in lines if "loss" in x}
     return (folder / "weights.safetensors").read_bytes(), losses
 
 
@@ -126,3 +126,32 @@ def test_a_run_killed_at_fifty_moments_ends_like_an_unbroken_one(start, tmp_path
     assert ended(start(folder)) == 0
     assert results(folder) == expected
     assert half > KILLS / 10  # checkpoints were being written
+
+
+@pytest.mark.long
+def test_a_run_stopped_at_fifty_moments_ends_like_an_unbroken_one(start, tmp_path):
+    """SIGTERM in all stages, in compilation, validation, saving and reading."""
+    assert ended(start(tmp_path / "first")) == 0  # compiles
+    began = time.monotonic()
+    assert ended(start(tmp_path / "whole")) == 0
+    longest = time.monotonic() - began
+    expected = results(tmp_path / "whole")
+
+    dice, stops, runs, slowest = random.Random(1), 0, 0, 0.0
+    while stops < KILLS:
+        folder = tmp_path / f"run{runs}"
+        process = start(folder)
+        wait(process, dice, folder, during_save=stops % 2, longest=longest)
+        began = time.monotonic()
+        process.terminate()
+        status = ended(process)
+        slowest = max(slowest, time.monotonic() - began)
+        if status in (128 + signal.SIGTERM, -signal.SIGTERM):  # -: before it began
+            stops += 1
+        else:
+            assert status == 0
+            assert results(folder) == expected
+            runs += 1
+    assert slowest < 30
+    assert ended(start(folder)) == 0
+    assert results(folder) == expected

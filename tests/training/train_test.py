@@ -21,6 +21,7 @@ from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.training import density_stages, train, workdir
 from cpcnn_jax.training import stage as stage_lib
+from cpcnn_jax.training.checkpoint import Checkpoints
 from cpcnn_jax.training.init import params as init_params
 
 
@@ -67,8 +68,8 @@ def test_stops_within_and_between_stages_do_not_change_the_result(whole, tmp_pat
     last_step = after_line(tmp_path, "gce", 2)
     words = stopped(tmp_path, experiment, last_step)
     assert words == "SIGTERM: stopped after step 2 of the stage gce"
-    words = stopped(tmp_path, experiment, last_step)  # a stage that was complete
-    assert words == "SIGTERM: stopped after step 2 of the stage gce"
+    words = stopped(tmp_path, experiment, last_step)
+    assert words == "SIGTERM: stopped before the training: images were read"
     image = after_file(tmp_path / "context" / "crops_000001.safetensors")
     words = stopped(tmp_path, experiment, image)
     assert re.fullmatch(r"SIGTERM: stopped in the context of image \d's crops", words)
@@ -153,18 +154,16 @@ def test_a_signal_during_compilation_does_not_wait_for_its_end(tmp_path):
 def test_a_stop_during_a_validation_is_made_good_on_resuming(whole, tmp_path):
     """The interrupted validation is computed before the next step."""
     experiment = tiny_experiment.get_config()
-    second = after_line(tmp_path, "density", 3)
-    calls = iter([None, signal.SIGTERM])
+    third, calls = after_line(tmp_path, "density", 3), iter([None])
 
-    def stop():  # the first image of the validation after step 4 is computed
-        return next(calls, signal.SIGTERM) if second() and not polled() else None
-
-    def polled():
-        return not (tmp_path / "context" / "validation_000000.safetensors").exists()
+    def stop():  # the call after step 3; the next one is in the validation of step 4
+        return next(calls, signal.SIGTERM) if third() else None
 
     words = stopped(tmp_path, experiment, stop)
-    assert words == "SIGTERM: stopped after step 3 of the stage density"
-    experiment = tiny_experiment.get_config()
+    assert words == "SIGTERM: stopped after step 4 of the stage density"
+    checkpoints = Checkpoints(tmp_path, "density")
+    assert (checkpoints.latest(), checkpoints.score(4)) == (4, None)
+    checkpoints.close()
     file = trained(tmp_path, experiment)
     assert file.read_bytes() == (whole[0] / "weights.safetensors").read_bytes()
 
