@@ -204,6 +204,7 @@ def _run(config, folder, stop):
     from cpcnn_jax.data.experiment_splits import open_splits
     from cpcnn_jax.distributed import multihost, preemption
     from cpcnn_jax.evaluation import evaluate, scores
+    from cpcnn_jax.inference import compilation_cache
     from cpcnn_jax.training import sweep, train, workdir
     from cpcnn_jax.weights import serialization
 
@@ -218,6 +219,7 @@ def _run(config, folder, stop):
     with preemption.immediate_signals(stop, f"{moment}: images were being read"):
         splits = open_splits(config, eval_split)
     if trains:
+        compilation_cache.enable()
         train.train(config, folder, _strategy(config), splits, stop=stop)
     result = evaluate.evaluate(config, folder, splits, stop=stop)
     if multihost.is_main():

@@ -13,7 +13,7 @@ from flax import linen as nn
 import cpcnn_jax as cp
 
 HEAVY = (
-    *("tensorflow", "tensorflow_datasets", "orbax", "grain", "matplotlib", "torch"),
+    *("tensorflow", "tensorflow_datasets", "orbax", "matplotlib", "torch"),
     *("keras", "tensorboardX", "absl.app", "ml_collections"),
 )
 MODULES = sorted(

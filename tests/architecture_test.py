@@ -106,7 +106,6 @@ def test_only_launch_reads_flags():
 
 def test_heavy_packages_are_imported_by_one_room():
     assert {folder(name) for name in users("tensorflow_datasets")} == {"data"}
-    assert users("grain") == {"data.input_pipeline"}
     assert users("orbax") == {"training.checkpoint"}
     assert users("av") == {"io.video"}
     drawing = {folder(name) for name in users("matplotlib")}

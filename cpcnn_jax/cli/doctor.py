@@ -23,7 +23,7 @@ from cpcnn_jax.models import cpcnn
 from cpcnn_jax.weights import pretrained
 
 PACKAGES = (
-    *("cpcnn_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain"),
+    *("cpcnn_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"),
     *("tensorflow-datasets", "numpy", "pillow", "safetensors"),
 )
 NARROW = config.Model(

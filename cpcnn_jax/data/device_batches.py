@@ -136,10 +136,8 @@ def patch_batch(
         canvas = (PATCH, PATCH)
         plain = _unchanged(settings)
         image = device_crops.crop_image(bank, pair[0], window, canvas, plain)
-        return {
-            "image": image,
-            "count": device_crops.count_heads(bank, pair[0], window),
-        }
+        count = device_crops.count_heads(bank, pair[0], window)
+        return {"image": image, "count": count}
 
     return jax.vmap(example)(pairs)
 

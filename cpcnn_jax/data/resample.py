@@ -8,7 +8,11 @@ EXACT = lax.Precision.HIGHEST
 
 
 def bilinear_weights(
-    places: jax.Array, num_taps: int, *, scaled: jax.Array, original: jax.Array
+    places: jax.Array,
+    num_taps: int,
+    *,
+    scaled: int | jax.Array,
+    original: int | jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
     """Computes the weights of source pixels along one axis of a scaled image.
 

@@ -76,7 +76,7 @@ def _classifier_stage(
     network, settings = getattr(context.model, name), getattr(context.config, name)
     thresholds = stage_lib.fit_class_thresholds(context, counts)
     weights = density_classes.class_weights(counts, thresholds)
-    tx = optimizer.make_adam(settings)
+    tx, trains = optimizer.make_adam(settings), _trained_names(context.config, name)
     step = train_step.classification_step(
         network,
         tx,
@@ -93,9 +93,7 @@ def _classifier_stage(
     return stage_lib.Stage(
         name=name,
         steps=settings.steps,
-        state=train_state.new_state(
-            params, tx, trains=_trained_names(context.config, name)
-        ),
+        state=train_state.new_state(params, tx, trains=trains),
         step=step,
         batch=batch,
         data=context.images.load,

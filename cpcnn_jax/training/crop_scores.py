@@ -47,7 +47,8 @@ def score_crops(
     """
     scores = {}
     if model.gce is not None:
-        logits = model.gce.apply(to_variables(params, scope="gce/"), gce_input(batch))
+        variables = to_variables(params, scope="gce/")
+        logits: Any = model.gce.apply(variables, gce_input(batch))
         scores["global"] = jax.nn.softmax(logits)
     if model.lce is not None:
         cut = jax.vmap(cut_windows, (0, 0, None))

@@ -1,7 +1,7 @@
 """Loading of a stage's groups of images, one ahead of the training."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotDone
 from typing import Any
@@ -38,7 +38,7 @@ def load_rounds(
     rounds: Iterator[Round],
     place: Callable[[Any], Any],
     stop: Callable[[], int | None],
-) -> Iterator[tuple[Round, Any]]:
+) -> Generator[tuple[Round, Any], None, None]:
     """Yields rounds with their data, while a thread loads the next group.
 
     Args:

@@ -69,13 +69,9 @@ def test_context_maps_are_those_of_the_crop(size, stride):
     """Against `CPCNN.spread`, with random scores of GCE and LCE."""
     canvas, rng = (192, 256), np.random.default_rng(0)
     model = cpcnn.build(config.Model(lce_stride=stride))
-    starts, used = zip(
-        *(
-            window_starts(jnp.int32(s), c, stride)
-            for s, c in zip(size, canvas, strict=True)
-        ),
-        strict=True,
-    )
+    axes = zip(size, canvas, strict=True)
+    placed = [window_starts(jnp.int32(s), c, stride) for s, c in axes]
+    starts, used = zip(*placed, strict=True)
     spans = [context_map.window_spans(s, window=64, stride=stride) for s in size]
     for found, mask, expected in zip(starts, used, spans, strict=True):
         assert found[mask].tolist() == [start for start, _ in expected]

@@ -57,7 +57,7 @@ def start(tmp_path_factory):
     """start(folder): a running process with all modules imported."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["cpcnn_jax.training.train", "cpcnn_jax.data.datasets.synthetic", "grain"]
+        ["cpcnn_jax.training.train", "cpcnn_jax.data.datasets.synthetic"]
     )
     cache = tmp_path_factory.mktemp("xla")
 

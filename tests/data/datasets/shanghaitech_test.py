@@ -233,7 +233,7 @@ def test_read_only_cache_folder_is_named(root, tmp_path, monkeypatch):
 def test_preparing_and_reading_need_no_tensorflow(root):
     code = (
         "import sys; from cpcnn_jax import config, data\n"
-        "assert not {'tensorflow_datasets', 'grain'} & set(sys.modules)\n"
+        "assert not {'tensorflow_datasets'} & set(sys.modules)\n"
         f"settings = config.ShanghaiTech(root={str(root)!r})\n"
         "dataset = data.open_dataset(settings, 'train')\n"
         "assert dataset[0]['image'].shape == (81, 90, 3)\n"
