@@ -39,10 +39,11 @@ class Folder(ImageDataset):
 
 @dataclass
 class ShanghaiTech(ImageDataset):
-    """ShanghaiTech part A or B, in the folder layout as distributed."""
+    """ShanghaiTech part A or B or both, in the folder layout as distributed."""
 
     root: str = "data/ShanghaiTech"  # contains part_A and part_B
-    part: str = "A"  # A (300 + 182 images) or B (400 + 316)
+    # A (300 + 182 images), B (400 + 316), or AB: both, with names such as A/IMG_1.
+    part: str = "A"
 
 
 @dataclass

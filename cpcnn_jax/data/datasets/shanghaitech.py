@@ -24,6 +24,7 @@ import tensorflow_datasets as tfds
 from cpcnn_jax import config
 from cpcnn_jax.data import Dataset, annotated_image, readers
 from cpcnn_jax.data.datasets import base, tfds_cache
+from cpcnn_jax.data.datasets.joined import JoinedDataset
 
 ORIGIN = base.Origin(
     name="ShanghaiTech",
@@ -56,9 +57,17 @@ def open_dataset(data: config.ShanghaiTech, split: str) -> Dataset:
     Raises:
       ValueError: a folder or a file is missing or damaged; the text names it.
     """
-    part = data.part.upper()
-    if part not in PART_TOTALS:
-        raise ValueError(f"--config.data.part={part}: ShanghaiTech has parts A and B.")
+    parts = data.part.upper()
+    if parts == "AB":
+        return JoinedDataset({part: _open_part(data, part, split) for part in parts})
+    if parts not in PART_TOTALS:
+        raise ValueError(
+            f"--config.data.part={parts}: ShanghaiTech has parts A and B, and AB is both."
+        )
+    return _open_part(data, parts, split)
+
+
+def _open_part(data, part, split):
     origin = part_origin(part)
     folder = base.require_root(origin, data.root)
     if not (folder / f"{split}_data").is_dir():
