@@ -27,6 +27,7 @@ from cpcnn_jax.config.rules import (
 
 DTYPES = ("float32", "bfloat16")
 SIGMA_MODES = ("fixed", "adaptive", "perspective")
+ARCHITECTURES = ("cpcnn", "shared_backbone")
 CLASS_BINNINGS = ("equal_width", "quantile")
 COUNT_REFERENCES = ("points", "maps")
 STAGES = ("gce", "lce", "density", "adversary")  # fields of `Experiment`, in order
@@ -106,6 +107,11 @@ class Crops:
 class Model:
     """Choice of the networks, and the sizes that the paper does not give."""
 
+    # "cpcnn": the paper's four networks. "shared_backbone": one VGG-16 for DME, GCE and
+    # LCE, a departure from the paper (`models.shared_backbone`). Of the fields below it
+    # takes use_gce, use_lce, vgg_width_multiplier, upsample_kernel_size, density_scale
+    # and the two fields of thresholds.
+    architecture: str = setting("cpcnn", one_of(*ARCHITECTURES))
     use_gce: bool = True
     use_lce: bool = True
     use_fcnn: bool = True  # False: one 1x1 convolution on the DME [R: table row 1]
@@ -130,6 +136,10 @@ class Model:
     upsample_kernel_size: int = setting(4, multiple_of(2))
     # F-CNN predicts the density times this: 1/100 person per pixel becomes about 1.
     density_scale: float = setting(100.0, above(0))
+    # People that divide the density classes of "shared_backbone": of GCE's blocks of
+    # 192x192 pixels and of LCE's windows of 64x64 pixels.
+    gce_thresholds: tuple = (0.5, 4.5, 10.5, 25.5, 60.5, 120.5, 250.5)
+    lce_thresholds: tuple = (0.5, 1.5, 2.5, 4.5, 7.5, 12.5, 20.5, 35.5, 60.5)
 
 
 @dataclass

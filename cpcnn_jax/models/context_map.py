@@ -125,3 +125,20 @@ def context_map(
     """
     down, across = coverage(shape[0], rows), coverage(shape[1], columns)
     return jnp.einsum("yn,bnmk,xm->byxk", down, scores, across)
+
+
+def repeat_cells(scores: jax.Array, side: int) -> jax.Array:
+    """Writes the scores of adjacent windows over the cells of each window.
+
+    Args:
+      scores: `[B, n, m, K]`.
+      side: cells of a window along each axis.
+
+    Returns:
+      `[B, side * n, side * m, K]`.
+
+    Example:
+      >>> repeat_cells(jnp.array([1.0, 2.0]).reshape(1, 1, 2, 1), 2)[0, ..., 0].tolist()
+      [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]
+    """
+    return jnp.repeat(jnp.repeat(scores, side, axis=1), side, axis=2)

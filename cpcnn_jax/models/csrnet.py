@@ -6,8 +6,7 @@ from flax import linen as nn
 from cpcnn_jax.config import Model
 from cpcnn_jax.config.constants import VGG16_BLOCKS
 from cpcnn_jax.layers.arithmetic import Layer
-from cpcnn_jax.layers.fast_conv import max_pool
-from cpcnn_jax.models.vgg import normalize
+from cpcnn_jax.models.vgg import conv_blocks, normalize
 
 FRONT = VGG16_BLOCKS[:4]  # with a pooling between two blocks
 BACK = (512, 512, 512, 256, 128, 64)
@@ -49,10 +48,7 @@ class CSRNet(nn.Module):
           `[B, H // 8, W // 8, 1]` people per cell of 8x8 pixels; its sum is the count.
         """
         x = normalize(image)
-        for block, (features, depth) in enumerate(FRONT, start=1):
-            x = max_pool(x) if block > 1 else x
-            for layer in range(1, depth + 1):
-                x = self._convolve(x, features, f"conv{block}_{layer}")
+        x = conv_blocks(x, self.width_multiplier, last=len(FRONT))[-1]
         for layer, features in enumerate(BACK, start=1):
             x = self._convolve(x, features, f"back{layer}", kernel_dilation=DILATION)
         return nn.Conv(1, (1, 1), name="output")(x)
