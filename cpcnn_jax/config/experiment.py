@@ -29,8 +29,13 @@ DTYPES = ("float32", "bfloat16")
 SIGMA_MODES = ("fixed", "adaptive", "perspective")
 ARCHITECTURES = ("cpcnn", "shared_backbone")
 CLASS_BINNINGS = ("equal_width", "quantile")
+CELL_LOSSES = ("absolute", "poisson")
 COUNT_REFERENCES = ("points", "maps")
-STAGES = ("gce", "lce", "density", "adversary")  # fields of `Experiment`, in order
+# Fields of `Experiment` with the stages of each architecture, in order.
+STAGES = {
+    "cpcnn": ("gce", "lce", "density", "adversary"),
+    "shared_backbone": ("joint",),
+}
 
 
 @dataclass
@@ -87,6 +92,9 @@ class Crops:
     """The paper's training sets: crops (D_dme) and patches (D_lc) [R]."""
 
     side_divisor: int = setting(4, whole(1))  # crop side = image side / side_divisor
+    # Departs from the paper if above 0: side of square crops, pixels. Smaller images
+    # are enlarged.
+    fixed_side: int = setting(0, multiple_of(64, low=0))
     # Departs from the paper: crop sides are rounded to a multiple of this many pixels,
     # at least 64, so that crops of one size share a batch and a compilation. 1: exact.
     size_multiple: int = setting(64, whole(1))
@@ -194,6 +202,24 @@ class Adversary(Stage):
 
 
 @dataclass
+class JointStage(Stage):
+    """The training of all parts of `shared_backbone` together."""
+
+    # File of ImageNet weights, written by `import-weights vgg16`; "": random weights.
+    pretrained_vgg16: str = ""
+    vgg_lr_multiplier: float = setting(0.2, at_least(0))  # 0: VGG-16 is frozen
+    weight_decay: float = setting(1e-4, at_least(0))
+    max_gradient_norm: float = setting(1.0, above(0))
+    ema_decay: float = setting(0.999, fraction())  # as `DensityStage.ema_decay`
+    # Sides of square cells, pixels, and the weights of their count losses.
+    cell_losses: tuple = ((16, 0.2), (64, 0.1))
+    # "absolute": absolute error of a cell's count. "poisson": Poisson likelihood.
+    cell_loss: str = setting("absolute", one_of(*CELL_LOSSES))
+    # Weight of the cross-entropies of the density classes of blocks and windows.
+    class_loss_weight: float = setting(0.02, at_least(0))
+
+
+@dataclass
 class Validation:
     """Training images that are held out to choose the best checkpoint."""
 
@@ -215,6 +241,7 @@ class Experiment:
     lce: LCEStage = field(default_factory=LCEStage)
     density: DensityStage = field(default_factory=DensityStage)
     adversary: Adversary = field(default_factory=Adversary)
+    joint: JointStage = field(default_factory=JointStage)
     validation: Validation = field(default_factory=Validation)
     # Fine-tuning: a weights file, the workdir of a run or a pretrained name. "": random
     # initialization.
@@ -236,3 +263,8 @@ class Experiment:
     num_eval_images: int = setting(12, whole(0))  # comparisons that evaluation draws
     # Reference of the true counts: annotated heads, or sums of the target maps.
     count_reference: str = setting("points", one_of(*COUNT_REFERENCES))
+
+    def stages(self) -> dict[str, Stage]:
+        """The stages of the architecture by name, in their order."""
+        names = STAGES[self.model.architecture]
+        return {name: getattr(self, name) for name in names}

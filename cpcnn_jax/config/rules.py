@@ -59,11 +59,12 @@ def whole(low: int, high: float = math.inf) -> Rule:
     )
 
 
-def multiple_of(factor: int) -> Rule:
-    """An int that is a positive multiple of `factor`."""
+def multiple_of(factor: int, low: int | None = None) -> Rule:
+    """An int that is a multiple of `factor`, from `low` or `factor` on."""
+    low = factor if low is None else low
     return Rule(
-        f"a multiple of {factor} of at least {factor}",
-        lambda value: _is_int(value) and value >= factor and value % factor == 0,
+        f"a multiple of {factor} of at least {low}",
+        lambda value: _is_int(value) and value >= low and value % factor == 0,
     )
 
 

@@ -3,7 +3,7 @@
 import functools
 
 from cpcnn_jax.config.datasets import WorldExpo
-from cpcnn_jax.config.experiment import STAGES, Experiment
+from cpcnn_jax.config.experiment import Experiment
 from cpcnn_jax.config.rules import broken_rules
 
 
@@ -39,7 +39,7 @@ def _flag(config, name):
 
 
 def _stages(config):
-    stages = {name: getattr(config, name) for name in STAGES}
+    stages = config.stages()
     if not any(stage.steps for stage in stages.values()):
         raise ValueError("no stage has steps: one --config.STAGE.steps must be above 0")
     for name, stage in stages.items():

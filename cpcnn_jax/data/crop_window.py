@@ -64,7 +64,7 @@ def draw_window(
       crops: the crops' settings.
     """
     draws = jax.random.uniform(key, (7,))
-    scaled = _scaled_shape(draws[0], shape, size, kind, crops.max_scale)
+    scaled = _scaled_shape(draws[0], shape, size, kind, crops)
     corner = jnp.floor(draws[1:3] * (scaled - size + 1)).astype(jnp.int32)
     corner = jnp.minimum(corner, scaled - size)
     jitter = jnp.where(kind == PLAIN, 0.0, crops.color_jitter)
@@ -73,10 +73,16 @@ def draw_window(
     return Window(scaled, corner, size, kind, 1 + colors[:3], colors[3] / 2, noise_key)
 
 
-def _scaled_shape(draw, shape, size, kind, max_scale):
+def is_scaled(crops: Crops) -> bool:
+    """Whether windows may come from scaled copies of images."""
+    return crops.max_scale > 1 or crops.fixed_side > 0
+
+
+def _scaled_shape(draw, shape, size, kind, crops):
     """(height, width) of the image or its copy, which holds the window."""
-    if max_scale == 1:
+    if not is_scaled(crops):
         return shape
+    max_scale = crops.max_scale
     scale = jnp.where(kind == PLAIN, 1.0, max_scale ** (2 * draw - 1))
     scale = jnp.maximum(scale, jnp.max(size / shape))
     return jnp.maximum(jnp.round(shape * scale).astype(jnp.int32), size)

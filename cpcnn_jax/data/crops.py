@@ -27,12 +27,15 @@ def crop_size(shape: tuple[int, int], crops: Crops) -> tuple[int, int]:
       crops: the crops' settings.
 
     Returns:
-      (height, width), multiples of 4, from 64 pixels to the size of the image.
+      (height, width), multiples of 4, from 64 pixels to the size of the image; or
+      `crops.fixed_side` squared.
 
     Example:
       >>> crop_size((768, 1024), Crops()), crop_size((683, 182), Crops())
       ((192, 256), (192, 64))
     """
+    if crops.fixed_side:
+        return crops.fixed_side, crops.fixed_side
     step = math.lcm(crops.size_multiple, STRIDE)
 
     def length(side):

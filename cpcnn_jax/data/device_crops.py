@@ -36,7 +36,7 @@ def crop_image(
       `[H, W, 3]` float32 in [0, 1], zero outside of the window.
     """
     rows, columns = crop_window.positions(window, canvas)
-    if crops.max_scale == 1:
+    if not crop_window.is_scaled(crops):
         image = _read_pixels(bank, place, rows, columns)
     else:
         shape = bank.shapes[place]

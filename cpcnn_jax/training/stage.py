@@ -18,7 +18,6 @@ from cpcnn_jax import config
 from cpcnn_jax.data import density_classes
 from cpcnn_jax.data.example_order import ExampleOrder
 from cpcnn_jax.data.training_images import TrainingImages
-from cpcnn_jax.models import cpcnn
 from cpcnn_jax.training.train_state import State
 from cpcnn_jax.training.train_step import StepOptions
 
@@ -41,7 +40,7 @@ class StageContext(NamedTuple):
     """The record that all stages of a run share."""
 
     config: config.Experiment
-    model: cpcnn.CPCNN
+    model: Any  # of `models.networks.build`
     images: TrainingImages
     axis_name: str | None  # device axis of the strategy
     crop_scores: Callable | None = None  # of `crop_scores.make_crop_scorer`

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from cpcnn_jax.config import STAGES, Experiment
+from cpcnn_jax.config import Experiment
 from cpcnn_jax.data.experiment_splits import ExperimentSplits
 from cpcnn_jax.data.training_images import prepare_images
 from cpcnn_jax.distributed import data_parallel, multihost
-from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models import networks
+from cpcnn_jax.models.shared_backbone import SharedBackbone
 from cpcnn_jax.training import (
     classifier_stages,
     crop_scores,
     density_stages,
+    joint_stage,
     metric_writer,
     stage_run,
     validation,
@@ -66,6 +68,8 @@ def train(
 def plan_stages(context: stage_lib.StageContext) -> dict[str, Callable]:
     """Lists the stages of an experiment, each a function of context and parameters."""
     config, model = context.config, context.model
+    if isinstance(model, SharedBackbone):
+        return {"joint": joint_stage.joint_stage} if config.joint.steps else {}
     stages = {
         "gce": (classifier_stages.gce_stage, config.gce.steps if model.gce else 0),
         "lce": (classifier_stages.lce_stage, config.lce.steps if model.lce else 0),
@@ -76,8 +80,7 @@ def plan_stages(context: stage_lib.StageContext) -> dict[str, Callable]:
 
 
 def _check_batches(config, strategy):
-    for name in STAGES:
-        stage = getattr(config, name)
+    for name, stage in config.stages().items():
         if stage.steps:
             data_parallel.check_batch(
                 stage.batch_size,
@@ -92,7 +95,7 @@ def _prepare(config, folder, strategy, splits, stop):
     """The stages' common record."""
     context = stage_lib.StageContext(
         config,
-        cpcnn.build(config.model),
+        networks.build(config.model),
         prepare_images(splits.train, config),
         strategy.axis_name,
     )
@@ -123,6 +126,8 @@ def _make_run(context, folder, strategy, splits, writer, stop):
 
 
 def _example_flops(context, name):
+    if name == "joint":
+        return joint_stage.example_flops(context)
     module = classifier_stages if name in ("gce", "lce") else density_stages
     return module.example_flops(context, name)
 

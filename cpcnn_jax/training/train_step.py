@@ -20,7 +20,7 @@ from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.models.valid_area import halve
 from cpcnn_jax.training import gradient_accumulation, losses
 from cpcnn_jax.training.mixed_precision import cast_floats, to_float32
-from cpcnn_jax.training.train_state import GANState
+from cpcnn_jax.training.train_state import GANState, State
 
 Batch = Mapping[str, Any]
 Step = Callable[[Any, Batch], tuple[Any, dict[str, jax.Array]]]
@@ -101,7 +101,7 @@ def classification_step(
             {**batch, "key": keys},
             options,
         )
-        return _update(state, grads, tx), {"loss": value, **metrics}
+        return update_state(state, grads, tx), {"loss": value, **metrics}
 
     return step
 
@@ -134,7 +134,7 @@ def density_step(
 
     def step(state, batch):
         (value, metrics), grads = _gradients(loss, state.params, batch, options)
-        return _update(state, grads, tx), {"loss": value, **metrics}
+        return update_state(state, grads, tx), {"loss": value, **metrics}
 
     return step
 
@@ -202,7 +202,7 @@ def adversarial_step(
             batch,
             options,
         )
-        critic = _update(critic, grads, discriminator_tx)
+        critic = update_state(critic, grads, discriminator_tx)
         (total, metrics), grads = _gradients(
             lambda params, part: generator_loss(params, critic.params, part),
             generator.params,
@@ -210,7 +210,7 @@ def adversarial_step(
             options,
         )
         metrics = {"loss": total, **metrics, "discriminator": critic_loss}
-        return GANState(_update(generator, grads, tx), critic), metrics
+        return GANState(update_state(generator, grads, tx), critic), metrics
 
     return step
 
@@ -226,7 +226,8 @@ def _gradients(loss, params, batch, options):
     )
 
 
-def _update(state, grads, tx):
+def update_state(state: State, grads: Any, tx: optax.GradientTransformation) -> State:
+    """Takes one step of an optimizer."""
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     return state._replace(step=state.step + 1, params=params, opt_state=opt_state)

@@ -160,13 +160,21 @@ def _tuples(value):
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def insert_vgg16(weights: Mapping[str, Any], path: StrPath) -> dict[str, Any]:
-    """Replaces the GCE's VGG-16 convolutions by ImageNet's.
+def insert_vgg16(
+    weights: Mapping[str, Any],
+    path: StrPath,
+    *,
+    stage: str = "gce",
+    prefixes: tuple[str, ...] = ("gce/vgg16/",),
+) -> dict[str, Any]:
+    """Replaces VGG-16's convolutions by ImageNet's.
 
     Args:
-      weights: flat parameter dict with `gce/vgg16/...`.
+      weights: flat parameter dict with names such as `gce/vgg16/conv1_1/kernel`.
       path: a safetensors file with "conv1_1/kernel" (HWIO), "conv1_1/bias" ..., from
         `python -m cpcnn_jax import-weights vgg16`.
+      stage: the stage whose field names the file, for error messages.
+      prefixes: of the names of VGG-16's convolutions.
 
     Returns:
       A new flat parameter dict.
@@ -174,21 +182,23 @@ def insert_vgg16(weights: Mapping[str, Any], path: StrPath) -> dict[str, Any]:
     Raises:
       ValueError: the file or an array is missing, or an array has another shape.
     """
+    flag = f"--config.{stage}.pretrained_vgg16={path}"
     if not Path(path).exists():
         raise ValueError(
-            f"--config.gce.pretrained_vgg16={path} does not exist; `python -m "
+            f"{flag} does not exist; `python -m "
             "cpcnn_jax import-weights vgg16` writes such a file"
         )
     imagenet, inserted = load(path), {}
     for name in weights:
-        network, _, layer = name.partition("/vgg16/")
-        if network != "gce" or not layer:
+        prefix = next((p for p in prefixes if name.startswith(p)), None)
+        if prefix is None:
             continue
+        layer = name.removeprefix(prefix)
         want = weights[name].shape
         got = imagenet[layer].shape if layer in imagenet else "nothing"
         if got != want:
             raise ValueError(
-                f"--config.gce.pretrained_vgg16={path}: expected {layer} of shape "
+                f"{flag}: expected {layer} of shape "
                 f"{want}, got {got} (--config.model.vgg_width_multiplier must be 1 "
                 "for ImageNet's weights)"
             )

@@ -67,7 +67,7 @@ def test_invalid_value_is_named_with_its_flag(name, value, rule):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *((f"{stage}.steps", 0) for stage in config.STAGES),
+        *((f"{stage}.steps", 0) for stage in config.STAGES["cpcnn"]),
         ("num_eval_images", 0),
         ("crops.num_plain", 0),
         ("crops.noise_amplitude", 0),

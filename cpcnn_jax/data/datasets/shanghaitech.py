@@ -62,7 +62,7 @@ def open_dataset(data: config.ShanghaiTech, split: str) -> Dataset:
         return JoinedDataset({part: _open_part(data, part, split) for part in parts})
     if parts not in PART_TOTALS:
         raise ValueError(
-            f"--config.data.part={parts}: ShanghaiTech has parts A and B, and AB is both."
+            f"--config.data.part={parts}: ShanghaiTech has the parts A, B and AB."
         )
     return _open_part(data, parts, split)
 

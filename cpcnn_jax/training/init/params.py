@@ -9,18 +9,20 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
 from cpcnn_jax.config import Experiment
-from cpcnn_jax.models.cpcnn import CPCNN
-from cpcnn_jax.weights import pretrained, serialization
+from cpcnn_jax.models.networks import Network
+from cpcnn_jax.models.shared_backbone import SharedBackbone
+from cpcnn_jax.weights import pretrained
+from cpcnn_jax.weights.serialization import insert_vgg16
 
 Params = dict[str, Any]
 
 
-def initial_params(model: CPCNN, config: Experiment) -> Params:
-    """Makes the parameters of the four networks before training.
+def initial_params(model: Network, config: Experiment) -> Params:
+    """Makes the parameters of the networks before training.
 
     Args:
       model: the networks.
-      config: the experiment; its seed, `gce.pretrained_vgg16` and `init_from` decide.
+      config: the experiment; its seed, `pretrained_vgg16` and `init_from` decide.
 
     Returns:
       A flat dict.
@@ -31,8 +33,12 @@ def initial_params(model: CPCNN, config: Experiment) -> Params:
     drawn = random_params(model, config.seed, "weights")
     if config.init_from:
         return _fine_tuned_params(config, drawn)
-    if config.gce.pretrained_vgg16:
-        return serialization.insert_vgg16(drawn, config.gce.pretrained_vgg16)
+    if isinstance(model, SharedBackbone):
+        if file := config.joint.pretrained_vgg16:
+            parts = ("stem/", "pyramid/")
+            return insert_vgg16(drawn, file, stage="joint", prefixes=parts)
+    elif file := config.gce.pretrained_vgg16:
+        return insert_vgg16(drawn, file)
     return drawn
 
 

@@ -1,0 +1,99 @@
+"""The training step of the network with a shared backbone, a pure function."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from cpcnn_jax.config import JointStage
+from cpcnn_jax.models.params import to_variables
+from cpcnn_jax.models.shared_backbone import SharedBackbone
+from cpcnn_jax.training import cell_losses, gradient_accumulation, losses
+from cpcnn_jax.training.mixed_precision import cast_floats, to_float32
+from cpcnn_jax.training.train_step import Step, StepOptions, update_state
+
+CELL_LOSSES: dict[str, Callable] = {
+    "absolute": cell_losses.absolute_loss,
+    "poisson": cell_losses.poisson_loss,
+}
+
+
+def joint_loss(
+    model: SharedBackbone,
+    settings: JointStage,
+    density: jax.Array,
+    logits: Mapping[str, jax.Array],
+    batch: Mapping[str, Any],
+) -> jax.Array:
+    """Computes the loss of all parts: density, people in cells, density classes.
+
+    Args:
+      model: the network.
+      settings: the weights of the parts.
+      density: `[B, H, W, 1]` people per pixel, predicted.
+      logits: of `SharedBackbone.classify`.
+      batch: {"density": `[B, H, W, 1]`, "labels": as `logits`, int32 classes}.
+
+    Returns:
+      `[B]`.
+    """
+    scale, target = model.density_scale, batch["density"]
+    total = losses.euclidean_loss(scale * density, scale * target)
+    cell_loss = CELL_LOSSES[settings.cell_loss]
+    for side, weight in settings.cell_losses:
+        total += weight * cell_loss(density, target, side)
+    for name, values in logits.items():
+        labels = batch["labels"][name]
+        cross_entropy = optax.softmax_cross_entropy_with_integer_labels(values, labels)
+        total += settings.class_loss_weight * jnp.mean(cross_entropy, axis=(1, 2))
+    return total
+
+
+def joint_step(
+    model: SharedBackbone,
+    tx: optax.GradientTransformation,
+    settings: JointStage,
+    options: StepOptions,
+) -> Step:
+    """Makes the step of the joint stage.
+
+    Args:
+      model: the network.
+      tx: the optimizer.
+      settings: the stage's settings.
+      options: how the step is computed.
+
+    Returns:
+      step(State, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`, "labels": of
+      `joint_loss`}) -> (State, metrics). The metric crop_bias is the mean signed error
+      of the crops' counts, people.
+    """
+
+    def loss(params, frozen, batch):
+        variables = to_variables(*cast_floats((params, frozen), options.dtype))
+        image = cast_floats(batch["image"], options.dtype)
+        density, aux = model.apply(variables, image)
+        density = to_float32(density)
+        logits = {name: to_float32(aux[name]) for name in batch["labels"]}
+        people = jnp.sum(density - batch["density"], axis=(1, 2, 3))
+        metrics = {
+            "crop_mae": jnp.mean(jnp.abs(people)),
+            "crop_bias": jnp.mean(people),
+        }
+        total = joint_loss(model, settings, density, logits, batch)
+        return jnp.mean(total), metrics
+
+    def step(state, batch):
+        (value, metrics), grads = gradient_accumulation.accumulated_gradients(
+            lambda params, part: loss(params, state.frozen, part),
+            state.params,
+            batch,
+            accum_steps=options.accum_steps,
+            microbatch=options.microbatch,
+            axis_name=options.axis_name,
+        )
+        return update_state(state, grads, tx), {"loss": value, **metrics}
+
+    return step

@@ -1,0 +1,91 @@
+"""The stage of the network with a shared backbone."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+import tiny_experiment
+
+from cpcnn_jax import config, data
+from cpcnn_jax.data import training_images
+from cpcnn_jax.models import networks
+from cpcnn_jax.models.params import to_variables
+from cpcnn_jax.training import cell_losses, joint_stage, losses
+from cpcnn_jax.training import stage as stage_lib
+
+
+def experiment(**changes):
+    model = config.Model("shared_backbone", vgg_width_multiplier=0.0625)
+    stage = config.JointStage(3, 2, 1e-3, **changes)
+    crops = config.Crops(fixed_side=192, num_plain=2, num_augmented=2, max_scale=1.5)
+    return dataclasses.replace(
+        tiny_experiment.get_config(), model=model, joint=stage, crops=crops
+    )
+
+
+def stage_of(settings):
+    source = data.open_dataset(settings.data, "train")
+    images = training_images.prepare_images(source, settings)
+    model = networks.build(settings.model)
+    context = stage_lib.StageContext(settings, model, images, None)
+    return joint_stage.joint_stage(context, tiny_experiment.drawn(model)), context
+
+
+def test_labels_are_the_classes_of_the_people_in_cells():
+    model = config.Model("shared_backbone", gce_thresholds=(3.5, 9), lce_thresholds=(1,))
+    density = np.zeros((1, 192, 256, 1), np.float32)
+    density[0, 10, 20], density[0, 70, 20] = 1, 2.5
+    density[0, 0, 200] = 12
+    labels = joint_stage.density_labels(networks.build(model), model, density)
+    assert labels["global"].tolist() == [[[0, 2]]]
+    local = np.zeros((3, 6), int)
+    local[1, 0] = local[0, 3] = 1
+    np.testing.assert_array_equal(labels["local"], local[None])
+
+
+def test_the_loss_is_the_sum_of_its_parts():
+    settings = experiment(cell_losses=((16, 0.3), (64, 0.7)), cell_loss="poisson")
+    stage, context = stage_of(settings)
+    pairs = stage.order.examples(0, 0)
+    batch = jax.jit(stage.batch)(jax.device_put(stage.data(0)), pairs)
+    assert batch["image"].shape == (2, 192, 192, 3)
+    params = {**stage.state.params, **stage.state.frozen}
+    density, aux = context.model.apply(to_variables(params), batch["image"])
+    target = batch["density"]
+    expected = losses.euclidean_loss(100 * density, 100 * target)
+    expected += 0.3 * cell_losses.poisson_loss(density, target, 16)
+    expected += 0.7 * cell_losses.poisson_loss(density, target, 64)
+    for name in ("global", "local"):
+        scores = np.asarray(jax.nn.log_softmax(aux[name]))
+        labels = np.asarray(batch["labels"][name])
+        chosen = np.take_along_axis(scores, labels[..., None], axis=-1)
+        expected += 0.02 * -chosen.mean((1, 2, 3))
+    _, metrics = jax.jit(stage.step)(stage.state, batch)
+    assert metrics["loss"] == pytest.approx(float(expected.mean()), rel=1e-4)
+    bias = np.sum(np.asarray(density - target), axis=(1, 2, 3)).mean()
+    assert metrics["crop_bias"] == pytest.approx(bias, rel=1e-3)
+
+
+def test_a_frozen_backbone_does_not_move_and_the_rest_does():
+    stage, _ = stage_of(experiment(vgg_lr_multiplier=0.0))
+    frozen = {name.split("/")[0] for name in stage.state.frozen}
+    assert frozen == {"stem", "pyramid"}
+    batch = jax.jit(stage.batch)(stage.data(0), stage.order.examples(0, 0))
+    state, _ = jax.jit(stage.step)(stage.state, batch)
+    moved = stage.result(state)
+    for name, value in stage.state.params.items():
+        assert not np.array_equal(moved[name], value), name
+    for name, value in stage.state.frozen.items():
+        np.testing.assert_array_equal(moved[name], value)
+
+
+def test_the_backbone_learns_at_its_own_rate():
+    """The first step of Adam changes a parameter by the learning rate."""
+    stage, _ = stage_of(experiment(vgg_lr_multiplier=0.25, weight_decay=0.0))
+    batch = jax.jit(stage.batch)(stage.data(0), stage.order.examples(0, 0))
+    state, _ = jax.jit(stage.step)(stage.state, batch)
+    for name, value in stage.state.params.items():
+        largest = np.max(np.abs(state.params[name] - value))
+        rate = 0.25e-3 if name.startswith(("stem/", "pyramid/")) else 1e-3
+        assert largest == pytest.approx(rate, rel=0.02), name
