@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from cpcnn_jax.distributed import multihost
@@ -118,6 +119,10 @@ def pmap_strategy(devices: Sequence[jax.Device] | None = None) -> Strategy:
         jax.pmap, axis_name=AXIS, axis_size=number, devices=devices
     )
 
+    def place_data(data):  # one copy for each device, once and not at each call
+        copy = pmap(lambda data, _: data, in_axes=(None, 0))
+        return copy(data, np.zeros(number))
+
     def place_examples(examples):
         n, _, *rest = examples.shape
         return examples.reshape(n, number, -1, *rest).swapaxes(0, 1)
@@ -126,7 +131,7 @@ def pmap_strategy(devices: Sequence[jax.Device] | None = None) -> Strategy:
         num_devices=number,
         axis_name=AXIS,
         place_state=lambda state: state,
-        place_data=pmap(lambda data: data, in_axes=None),  # copied once, not each call
+        place_data=place_data,
         local_data=functools.partial(jax.tree.map, lambda x: x.addressable_data(0)[0]),
         place_examples=place_examples,
         wrap=lambda steps: pmap(
