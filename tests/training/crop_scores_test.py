@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 import tiny_experiment
+from mixed_sizes import Sizes
 
 from cpcnn_jax import config, data
 from cpcnn_jax.data import training_images
@@ -14,27 +15,6 @@ from cpcnn_jax.training import crop_scores
 from cpcnn_jax.training import stage as stage_lib
 
 USED = np.array([[0, 0], [0, 3], [2, 1], [2, 2], [2, 3], [4, 0]], np.int32)
-
-
-class Sizes:
-    """Images of two sizes, so that crops are smaller than the canvas."""
-
-    def __init__(self, source):
-        self._source, self.skipped = source, ()
-        self.names, self.shapes = source.names, list(source.shapes)
-        self.points = list(source.points)
-        for i in range(0, len(source), 2):
-            self.shapes[i] = (100, 120)
-            inside = (self.points[i] < (120, 100)).all(axis=1)
-            self.points[i] = self.points[i][inside]
-
-    def __len__(self):
-        return len(self.names)
-
-    def __getitem__(self, i):
-        height, width = self.shapes[i]
-        image = self._source[i]["image"][:height, :width]
-        return {"name": self.names[i], "image": image, "points": self.points[i]}
 
 
 @pytest.fixture(scope="module")

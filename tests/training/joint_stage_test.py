@@ -33,7 +33,9 @@ def stage_of(settings):
 
 
 def test_labels_are_the_classes_of_the_people_in_cells():
-    model = config.Model("shared_backbone", gce_thresholds=(3.5, 9), lce_thresholds=(1,))
+    model = config.Model(
+        "shared_backbone", gce_thresholds=(3.5, 9), lce_thresholds=(1,)
+    )
     density = np.zeros((1, 192, 256, 1), np.float32)
     density[0, 10, 20], density[0, 70, 20] = 1, 2.5
     density[0, 0, 200] = 12

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 import tiny_experiment
+from mixed_sizes import Sizes
 from safetensors.numpy import load_file
 
 from cpcnn_jax import config, data
@@ -166,6 +167,22 @@ def test_a_stop_during_a_validation_is_made_good_on_resuming(whole, tmp_path):
     checkpoints.close()
     file = trained(tmp_path, experiment)
     assert file.read_bytes() == (whole[0] / "weights.safetensors").read_bytes()
+
+
+def test_images_of_several_sizes_need_one_program_a_stage(tmp_path):
+    """A compiled program refuses arrays of any other shape."""
+    experiment = tiny_experiment.get_config()
+    experiment.crops = config.Crops(1, 4, num_plain=2, num_augmented=2, num_patches=4)
+    splits = open_splits(experiment)
+    splits = splits._replace(train=Sizes(splits.train))
+    assert len(set(splits.train.shapes)) == 2
+    workdir.claim_workdir(tmp_path, experiment)
+    strategy = data_parallel.jit_strategy()
+    never = tiny_experiment.never
+    train.train(experiment, tmp_path, strategy, splits, stop=never)
+    lines = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())
+    compiled = [line["stage"] for line in lines if "compile_seconds" in line]
+    assert compiled == ["gce", "lce", "density", "adversary"]
 
 
 def test_images_that_exceed_the_memory_are_trained_on_in_rounds(tmp_path):
