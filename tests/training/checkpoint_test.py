@@ -77,15 +77,21 @@ def test_stages_have_their_own_checkpoints(tmp_path):
 def test_a_state_donated_after_save_is_saved_unchanged(tmp_path):
     """The step donates its state while the checkpoint is still being written."""
     strategy = data_parallel.jit_strategy()
-    step = strategy.wrap(lambda s, b: (jax.tree.map(lambda x: x + 1, s), b.sum()))
-    batch = strategy.place_batch(np.ones((8, 1), np.float32))
+    wrapped = strategy.wrap(
+        lambda s, data, b, n: (jax.tree.map(lambda x: x + data, s), b.sum())
+    )
+    batch = strategy.place_examples(np.ones((1, 8, 2), np.float32))
+
+    def step(now):
+        return wrapped(now, np.float32(1), batch, np.int32(1))
+
     now = strategy.place_state(state(0.0))
     checkpoints = Checkpoints(tmp_path, "density")
     for number in (1, 2, 3):
-        now, _ = step(now, batch)
+        now, _ = step(now)
         checkpoints.save(number, now)
     for _ in range(3):
-        now, _ = step(now, batch)
+        now, _ = step(now)
     number, found = checkpoints.restore(like=now)
     checkpoints.close()
     assert number == 3

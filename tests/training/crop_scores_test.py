@@ -20,7 +20,9 @@ USED = np.array([[0, 0], [0, 3], [2, 1], [2, 2], [2, 3], [4, 0]], np.int32)
 @pytest.fixture(scope="module")
 def run():
     experiment = tiny_experiment.get_config()
-    experiment.crops = config.Crops(1, 4, num_plain=2, num_augmented=2, num_patches=4)
+    experiment.crops = config.Crops(
+        side_divisor=1, size_multiple=4, num_plain=2, num_augmented=2, num_patches=4
+    )
     source = Sizes(data.open_dataset(experiment.data, "train"))
     images = training_images.prepare_images(source, experiment)
     model = cpcnn.build(experiment.model)

@@ -172,7 +172,9 @@ def test_a_stop_during_a_validation_is_made_good_on_resuming(whole, tmp_path):
 def test_images_of_several_sizes_need_one_program_a_stage(tmp_path):
     """A compiled program refuses arrays of any other shape."""
     experiment = tiny_experiment.get_config()
-    experiment.crops = config.Crops(1, 4, num_plain=2, num_augmented=2, num_patches=4)
+    experiment.crops = config.Crops(
+        side_divisor=1, size_multiple=4, num_plain=2, num_augmented=2, num_patches=4
+    )
     splits = open_splits(experiment)
     splits = splits._replace(train=Sizes(splits.train))
     assert len(set(splits.train.shapes)) == 2
