@@ -23,7 +23,8 @@ def networks(**fields):
     for name, shape in param_shapes(model, channels=3).items():
         deviation = np.sqrt(2 / np.prod(shape[:-1])) if len(shape) > 1 else 0.2
         drawn[name] = np.float32(rng.normal(0, deviation, shape))
-    drawn["gce/logits/kernel"] *= 5  # scores that differ between blocks
+    for name in drawn.keys() & {"gce/logits/kernel", "lce/logits/kernel"}:
+        drawn[name] *= 5  # scores that differ between windows
     return model, drawn
 
 
