@@ -1,10 +1,12 @@
-"""Speed of DME and F-CNN on a CPU against the same networks in PyTorch.
+"""Speed of the networks on a CPU against the same networks in PyTorch.
 
     python benchmarks/networks_cpu.py [--rounds 5] [--compile] [--json FILE]
 
-Tasks: one 1024 x 768 image forward, a batch of eight 256 x 192 crops forward, and a
-training step (loss L_E, Adam) on such a batch, in float32, with given context maps.
-cpcnn_jax splits a batch over two virtual devices. All contenders take turns in every
+Tasks of DME and F-CNN: one 1024 x 768 image forward, a batch of eight 256 x 192 crops
+forward, and a training step (loss L_E, Adam) on such a batch, in float32, with given
+context maps. cpcnn_jax splits a batch over two virtual devices. The last task counts a
+1024 x 768 image with the network with a shared backbone, and with CSRNet. All
+contenders take turns in every
 round, each alone on all cores. A cell is the ratio to the time of eager PyTorch with
 channels_last in the same round: the median and the quartiles over the rounds. The
 results are compared before the timing. GFLOP/s are the convolutions' operations, as
@@ -20,6 +22,7 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")  # before JAX is imported
 import jax
 import jax.numpy as jnp
 import numpy as np
+import shared_twin
 import timing
 import torch
 import torch_twins
@@ -27,21 +30,39 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch_twins import CPU, REFERENCE
 
 
-def contenders(weights, batch, *, train, with_compiled):
-    """Makes all timed calls, by name."""
+CSRNET = "CSRNet in cpcnn_jax"
+
+
+def torch_options(with_compiled):
+    """Lists the contenders of PyTorch and their options, by name."""
     layouts = {
         REFERENCE: dict(layout=torch.channels_last),
         "torch contiguous": dict(layout=torch.contiguous_format),
     }
     if with_compiled:
         layouts["torch.compile"] = dict(layout=torch.channels_last, compiled=True)
+    return layouts
+
+
+def contenders(weights, batch, *, train, with_compiled):
+    """Makes all timed calls of DME and F-CNN, by name."""
     calls = {
         name: torch_twins.torch_calls(weights, batch, **options)[train]
-        for name, options in layouts.items()
+        for name, options in torch_options(with_compiled).items()
     }
     devices = jax.devices("cpu")[: len(batch["image"])]
     make_call = torch_twins.jax_training if train else torch_twins.jax_forward
     return calls | {"cpcnn_jax": make_call(weights, batch, devices=devices)}
+
+
+def shared_contenders(image, *, with_compiled):
+    """Makes all timed calls of the network with a shared backbone, by name."""
+    weights = shared_twin.draw_weights()
+    calls = {
+        name: shared_twin.torch_call(weights, image, **options)
+        for name, options in torch_options(with_compiled).items()
+    }
+    return calls | {"cpcnn_jax": shared_twin.jax_call(weights, image)}
 
 
 def rates(seconds, operations):
@@ -53,9 +74,15 @@ def rates(seconds, operations):
 
 
 def operations(weights, batch, *, train, place=CPU):
-    """Counts the FLOPs of the convolutions with PyTorch's counter."""
+    """Counts the FLOPs of the convolutions of DME and F-CNN."""
+    options = torch.contiguous_format, place
+    return count_flops(torch_twins.torch_calls(weights, batch, *options)[train])
+
+
+def count_flops(call):
+    """Counts the FLOPs of the convolutions of a call, with PyTorch's counter."""
     with FlopCounterMode(display=False) as counter:
-        torch_twins.torch_calls(weights, batch, torch.contiguous_format, place)[train]()
+        call()
     return counter.get_total_flops()
 
 
@@ -84,18 +111,31 @@ def machine(rounds):
 
 def cell(row):
     """Formats a ratio with its quartiles, the seconds and the GFLOP/s."""
-    return (
-        f"{row['median']:.2f} ({row['low']:.2f}-{row['high']:.2f}), "
-        f"{row['seconds']:.2f} s, {row['gflops']:.0f} GFLOP/s"
-    )
+    text = f"{row['median']:.2f} ({row['low']:.2f}-{row['high']:.2f})"
+    rate = f", {row['gflops']:.0f} GFLOP/s" if "gflops" in row else ""
+    return f"{text}, {row['seconds']:.2f} s{rate}"
 
 
 def markdown(columns, cell=cell, head=f"time / time of {REFERENCE}"):
     """Formats one row per contender, one column per task."""
     rows = [[head, *columns], ["---"] + ["---:"] * len(columns)]
-    for name in next(iter(columns.values())):
-        rows.append([name, *(cell(column[name]) for column in columns.values())])
+    for name in dict.fromkeys(name for column in columns.values() for name in column):
+        cells = (cell(c[name]) if name in c else "" for c in columns.values())
+        rows.append([name, *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def shared_column(flags):
+    """Measures the network with a shared backbone, and CSRNet beside it."""
+    image = np.random.default_rng(0).random((768, 1024, 3), np.float32)
+    calls = shared_contenders(image, with_compiled=flags.compile)
+    torch_twins.agree(calls, times=1)
+    csrnet = shared_twin.csrnet_call(image)
+    csrnet()  # compiles
+    seconds = timing.interleaved(calls | {CSRNET: csrnet}, flags.rounds)
+    table = rates(seconds, count_flops(calls[REFERENCE]))
+    table[CSRNET].pop("gflops")  # of other operations
+    return table
 
 
 def main():
@@ -121,6 +161,7 @@ def main():
         torch_twins.agree(calls, times=3 if train else 1)
         seconds = timing.interleaved(calls, flags.rounds)
         columns[title] = rates(seconds, operations(weights, batch, train=train))
+    columns["shared backbone, 1024 x 768"] = shared_column(flags)
     print(markdown(columns))
     where = machine(flags.rounds)
     print(f"\n{where}")

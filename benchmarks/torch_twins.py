@@ -160,7 +160,9 @@ def parameters_of(weights, layout, place=CPU):
     parameters = {}
     for name, value in weights.items():
         value = torch.tensor(np.array(value), device=place.torch_device)
-        if name.endswith("kernel"):
+        if value.ndim == 2:  # an FC layer, as a 1x1 convolution
+            value = value.T[:, :, None, None].contiguous(memory_format=layout)
+        elif name.endswith("kernel"):
             if "/t" in name:  # T: PyTorch flips the kernel
                 value = value.flip(0, 1).permute(2, 3, 0, 1)
             else:

@@ -22,6 +22,7 @@ from cpcnn_jax.models.dme import DensityMapEstimator
 from cpcnn_jax.models.fcnn import FusionCNN
 from cpcnn_jax.models.gce import GlobalContextEstimator
 from cpcnn_jax.models.lce import LocalContextEstimator
+from cpcnn_jax.models.shared_backbone import SharedBackbone
 from cpcnn_jax.training.losses import (
     adversarial_loss,
     discriminator_loss,
@@ -35,6 +36,7 @@ __all__ = [
     "DensityMapEstimator",
     "FusionCNN",
     "CPCNN",
+    "SharedBackbone",
     "Discriminator",
     # trained counter
     "load",

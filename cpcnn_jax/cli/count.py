@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.inference import compilation_cache, count_files, counter, regions, tiling
+from cpcnn_jax.inference import compilation_cache, count_files, counter, regions
 from cpcnn_jax.inference.count_options import CountOptions
 from cpcnn_jax.io import atomic_write, folder_listing
 from cpcnn_jax.io import video as video_io
@@ -188,10 +188,10 @@ def _parser():
     add(
         "--tile-size",
         type=int,
-        default=tiling.TILE_SIZE,
         metavar="N",
-        help="largest side of a tile, %(default)s pixels; smaller tiles need less "
-        "memory and more time, with the same result",
+        help="largest side of a tile in pixels; smaller tiles need less memory and "
+        "more time, with the same result (default: 1920, or 1024 for the weights of "
+        "cpcnn, mcnn and csrnet)",
     )
     return parser
 

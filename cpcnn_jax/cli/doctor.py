@@ -10,27 +10,15 @@ import typing
 from collections.abc import Sequence
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax.traverse_util import flatten_dict
-
 from cpcnn_jax import config, data
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.inference import compilation_cache, counter
-from cpcnn_jax.models import cpcnn
 from cpcnn_jax.weights import pretrained
 
 PACKAGES = (
     *("cpcnn_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"),
     *("tensorflow-datasets", "numpy", "pillow", "safetensors"),
-)
-NARROW = config.Model(
-    vgg_width_multiplier=0.125,
-    gce_hidden_dims=(16, 8),
-    lce_features=(8, 16, 32),
-    lce_hidden_dims=(16, 8),
 )
 
 
@@ -44,8 +32,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--weights",
         metavar="WEIGHTS",
-        help=f"weights to count with, {pretrained.HELP} (default: an untrained, narrow "
-        "network)",
+        default=counter.default_weights(),
+        help=f"weights to count with, {pretrained.HELP} (default: %(default)s)",
     )
     args = parser.parse_args(argv)
     cache_enabled = compilation_cache.enable()
@@ -99,11 +87,11 @@ def _cached_programs():
     return f"{len(files)} files, {size:.1f} MB in {compilation_cache.folder()}"
 
 
-def _count_image(path):
+def _count_image(weights):
     """Counts one image twice, the first time with compilation."""
     settings = config.SyntheticCrowd(num_test=1, height=480, width=640)
     record = data.open_dataset(settings, "test")[0]
-    people_counter = counter.load(path) if path else _untrained_counter()
+    people_counter = counter.load(weights)
     seconds = []
     for _ in range(2):
         start = time.monotonic()
@@ -111,16 +99,6 @@ def _count_image(path):
         seconds.append(time.monotonic() - start)
     return (
         f"{seconds[0]:.2f} s, then {seconds[1]:.2f} s for a synthetic image of "
-        f"640x480 pixels and {len(record['points'])} people; "
-        + (f"{path} counts {result.count:.1f}" if path else "untrained, so no count")
+        f"640x480 pixels and {len(record['points'])} people; {weights} counts "
+        f"{result.count:.1f}"
     )
-
-
-def _untrained_counter():
-    """Narrow networks with random weights, faster than model.init."""
-    model, image = cpcnn.build(NARROW), jnp.zeros((1, 64, 64, 3))
-    shapes = jax.eval_shape(model.init, jax.random.key(0), image)["params"]
-    rng = np.random.default_rng(0)
-    params = jax.tree.map(lambda leaf: rng.normal(0, 0.05, leaf.shape), shapes)
-    flat = flatten_dict(jax.tree.map(np.float32, params), sep="/")
-    return counter.Counter(model, flat, blocks=4)

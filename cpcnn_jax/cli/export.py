@@ -53,7 +53,7 @@ def _export(args):
     networks = counter.load(args.weights)
     if isinstance(networks, counter.BaselineCounter):
         raise ValueError(
-            f"{args.weights} holds no CP-CNN, and nothing else is exported"
+            f"{args.weights} holds a baseline, and only CP-CNN is exported"
         )
     exporter = importlib.import_module(f"cpcnn_jax.export.{MODULES[args.format]}")
     weights = jax.device_get(networks.weights)
@@ -129,7 +129,12 @@ def _parser() -> argparse.ArgumentParser:
         help="images to compare on: an image, a folder or a quoted pattern (default: "
         f"{SYNTHETIC.num_test} synthetic crowds)",
     )
-    add("--weights", required=True, metavar="WEIGHTS", help=pretrained.HELP)
+    add(
+        "--weights",
+        metavar="WEIGHTS",
+        default=counter.default_weights(),
+        help=f"{pretrained.HELP} (default: %(default)s)",
+    )
     add("--format", required=True, choices=NEEDS, help="%(choices)s")
     add("--out", required=True, metavar="FILE", help="the file to write")
     add("--report", metavar="FILE.json", help="write each image's differences")

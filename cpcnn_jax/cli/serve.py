@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.inference import compilation_cache, counter, tiling
+from cpcnn_jax.inference import compilation_cache, counter
 from cpcnn_jax.serve.request_queue import Limits
 from cpcnn_jax.weights import pretrained
 
@@ -130,9 +130,9 @@ def _make_parser() -> argparse.ArgumentParser:
     add(
         "--tile-size",
         type=int,
-        default=tiling.TILE_SIZE,
         metavar="N",
-        help="largest side of a tile, %(default)s pixels; smaller tiles need less "
-        "memory and more time, with the same result",
+        help="largest side of a tile in pixels; smaller tiles need less memory and "
+        "more time, with the same result (default: 1920, or 1024 for the weights of "
+        "cpcnn, mcnn and csrnet)",
     )
     return parser

@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.export import onnx_axes, onnx_networks
+from cpcnn_jax.export import onnx_axes, onnx_networks, onnx_shared
 from cpcnn_jax.export.onnx_graph import Graph, integers
-from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.gce import SIDE
+from cpcnn_jax.models.networks import Network
+from cpcnn_jax.models.shared_backbone import SharedBackbone
 
 DOC = (
     "CP-CNN. image: RGB in [0, 1], both sides from {} pixels; density: people per "
@@ -24,14 +25,14 @@ DOC = (
 
 
 def export_model(
-    model: CPCNN, weights: Mapping[str, np.ndarray], *, blocks: int
+    model: Network, weights: Mapping[str, np.ndarray], *, blocks: int
 ) -> bytes:
-    """Exports CP-CNN as an ONNX file.
+    """Exports a network as an ONNX file.
 
     Args:
-      model: the networks.
+      model: the network.
       weights: flat parameter dict.
-      blocks: blocks per image side for the GCE.
+      blocks: blocks per image side for the GCE of a `CPCNN`.
 
     Returns:
       Content of an ONNX file. Its input "image" is `[1, H, W, 3]` float32 RGB in
@@ -39,14 +40,10 @@ def export_model(
       people per pixel.
     """
     op = Graph()
-    image, lengths, padded = _pad_image(op, "image")
-    context = [
-        _context_map(op, padded, spans, scores)
-        for scores, spans in _score_grids(op, weights, model, blocks, image, padded)
-    ]
-    features = onnx_networks.add_dme(op, weights, model.dme, image)
-    fused = op("Concat", features, *context, axis=1)
-    scaled = onnx_networks.add_fcnn(op, weights, model.fcnn, fused)
+    if isinstance(model, SharedBackbone):
+        scaled, lengths = onnx_shared.add_density(op, weights, model, "image")
+    else:
+        scaled, lengths = _add_density(op, weights, model, blocks, "image")
     scaled = op("Transpose", scaled, perm=[0, 2, 3, 1])
     sides = op("Concat", *(op("Unsqueeze", n, integers(0)) for n in lengths), axis=0)
     scaled = op("Slice", scaled, integers(0, 0), sides, integers(1, 2))
@@ -54,6 +51,18 @@ def export_model(
     shape, doc = [1, "height", "width"], DOC.format(PATCH)
     ends = {"image": [*shape, 3]}, {"density": [*shape, 1]}
     return op.to_model("cpcnn", *ends, doc=doc).SerializeToString()
+
+
+def _add_density(op, weights, model, blocks, image):
+    """Adds a `CPCNN`; returns the scaled density `[1, 1, H', W']` and H and W."""
+    image, lengths, padded = _pad_image(op, image)
+    context = [
+        _context_map(op, padded, spans, scores)
+        for scores, spans in _score_grids(op, weights, model, blocks, image, padded)
+    ]
+    features = onnx_networks.add_dme(op, weights, model.dme, image)
+    fused = op("Concat", features, *context, axis=1)
+    return onnx_networks.add_fcnn(op, weights, model.fcnn, fused), lengths
 
 
 def make_runner(data: bytes) -> Callable[[np.ndarray], np.ndarray]:

@@ -20,22 +20,23 @@ from jax import lax
 
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.models import context_map as maps
-from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.gce import SIDE
+from cpcnn_jax.models.networks import Network
 from cpcnn_jax.models.params import to_variables
+from cpcnn_jax.models.shared_backbone import SharedBackbone
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
 def export_model(
-    model: CPCNN, weights: Mapping[str, np.ndarray], *, blocks: int
+    model: Network, weights: Mapping[str, np.ndarray], *, blocks: int
 ) -> bytes:
-    """Exports CP-CNN as a StableHLO file.
+    """Exports a network as a StableHLO file.
 
     Args:
-      model: the networks.
+      model: the network.
       weights: flat parameter dict; its arrays become constants.
-      blocks: blocks per image side for the GCE.
+      blocks: blocks per image side for the GCE of a `CPCNN`.
 
     Returns:
       Content of a serialized `jax.export.Exported`, from `[1, H, W, 3]` float32 RGB in
@@ -43,23 +44,31 @@ def export_model(
       pixel.
     """
 
-    def apply(name, x):
-        variables = to_variables(weights, scope=f"{name}/")
-        with nn.intercept_methods(_replace_conv):
-            return getattr(model, name).apply(variables, x)
-
+    @nn.intercept_methods(_replace_conv)
     def estimate(image):
-        padded = _pad_image(image)
-        context = list(_context_maps(model, apply, blocks, padded))
-        features = apply("dme", padded)
-        scaled = apply("fcnn", jnp.concatenate([features, *context], axis=-1))
-        return scaled[:, : image.shape[1], : image.shape[2]] / model.density_scale
+        if isinstance(model, SharedBackbone):
+            return model.apply(to_variables(weights), image)[0]
+        return _estimate(model, weights, blocks, image)
 
     least = [f"{side} >= {PATCH}" for side in ("height", "width")]
     shape = jax.export.symbolic_shape("1, height, width, 3", constraints=least)
     image = jax.ShapeDtypeStruct(shape, jnp.float32)
     exported = jax.export.export(jax.jit(estimate), platforms=PLATFORMS)(image)
     return bytes(exported.serialize())
+
+
+def _estimate(model, weights, blocks, image):
+    """Computes the density of a `CPCNN`, `[1, H, W, 1]`."""
+
+    def apply(name, x):
+        variables = to_variables(weights, scope=f"{name}/")
+        return getattr(model, name).apply(variables, x)
+
+    padded = _pad_image(image)
+    context = list(_context_maps(model, apply, blocks, padded))
+    features = apply("dme", padded)
+    scaled = apply("fcnn", jnp.concatenate([features, *context], axis=-1))
+    return scaled[:, : image.shape[1], : image.shape[2]] / model.density_scale
 
 
 def make_runner(data: bytes) -> Callable[[np.ndarray], np.ndarray]:

@@ -21,7 +21,7 @@ from cpcnn_jax.models.params import to_variables
 Estimator = Callable[..., np.ndarray]
 
 
-def mcnn_estimator(model: MCNN, *, tile_size: int = tiling.TILE_SIZE) -> Estimator:
+def mcnn_estimator(model: MCNN, *, tile_size: int | None = None) -> Estimator:
     """Makes a function that estimates the density of an image with MCNN.
 
     The image is converted to gray and resized to multiples of 4 pixels, and its density
@@ -29,7 +29,7 @@ def mcnn_estimator(model: MCNN, *, tile_size: int = tiling.TILE_SIZE) -> Estimat
 
     Args:
       model: the network.
-      tile_size: largest side of a tile, pixels.
+      tile_size: largest side of a tile, pixels; None: `tiling.TILE_SIZE`.
 
     Returns:
       estimate(weights, image, progress=iter). It takes a flat parameter dict, an image
@@ -59,14 +59,14 @@ def mcnn_estimator(model: MCNN, *, tile_size: int = tiling.TILE_SIZE) -> Estimat
     return estimate
 
 
-def csrnet_estimator(model: CSRNet, *, tile_size: int = tiling.TILE_SIZE) -> Estimator:
+def csrnet_estimator(model: CSRNet, *, tile_size: int | None = None) -> Estimator:
     """Makes a function that estimates the density of an image with CSRNet.
 
     The network's poolings drop up to 7 rows and columns at the end of the image.
 
     Args:
       model: the network.
-      tile_size: largest side of a tile, pixels.
+      tile_size: largest side of a tile, pixels; None: `tiling.TILE_SIZE`.
 
     Returns:
       A function like that of `mcnn_estimator`, for sides of at least 8 pixels.
@@ -93,7 +93,7 @@ def find_baseline(name: str) -> tuple[nn.Module, int, Callable[..., Estimator]]:
 
 def _cell_estimator(apply, halo, *, cell, tile_size):
     """Makes a function of an image that returns people per cell, for whole cells."""
-    tile_size = tile_size // cell * cell
+    tile_size = (tiling.TILE_SIZE if tile_size is None else tile_size) // cell * cell
     cover = functools.partial(tiling.tile_axis, tile_size=tile_size, halo=halo)
     cover(64)  # raises an error if the tile is too small
 

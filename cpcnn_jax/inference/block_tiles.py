@@ -114,7 +114,8 @@ def choose_sizes(tile_size: int | None, *, margin: int) -> list[Size]:
             f"blocks of {BLOCK} pixels have a margin of {margin} pixels; got {tile_size}"
         )
     side = tile_size // BLOCK * BLOCK
-    return [*(size for size in SIZES if max(size) < side), (side, side)]
+    square = (side, side)  # for larger images
+    return [*(s for s in SIZES if max(s) <= side and s != square), square]
 
 
 def plan_tiles(shape: Sequence[int], sizes: Sequence[Size], *, margin: int) -> Plan:

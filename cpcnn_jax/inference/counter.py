@@ -10,10 +10,10 @@ import numpy as np
 from flax import linen as nn
 
 from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.inference import baselines, tiling
-from cpcnn_jax.inference.estimator import WholeImageEstimator
+from cpcnn_jax.inference import baselines
+from cpcnn_jax.inference.estimator import make_estimator
 from cpcnn_jax.io import image as image_io
-from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models import networks
 from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import pretrained, serialization
 
@@ -25,8 +25,8 @@ class Count:
     Attributes:
       count: people, the sum of the density.
       density: `[H, W]` float32, people per pixel.
-      global_scores: `[blocks, blocks, K]`, probability of each density class in each of
-        the GCE's blocks; None without a GCE.
+      global_scores: `[n, m, K]`, probability of each density class in each of the
+        GCE's blocks; None without a GCE.
       local_scores: `[n, m, K]`, probability of each density class in each of the LCE's
         windows; None without an LCE.
       image: the image as it was read; `image.notes` lists conversions.
@@ -45,8 +45,8 @@ class Counter:
     Args:
       model: the networks.
       weights: flat parameter dict.
-      blocks: blocks per image side for the GCE.
-      tile_size: largest side of a tile, pixels.
+      blocks: blocks per image side for the GCE of a `CPCNN`.
+      tile_size: largest side of a tile, pixels; None: the default of the network.
 
     Attributes:
       model, weights, blocks: as given; the weights lie on the default device.
@@ -57,16 +57,16 @@ class Counter:
 
     def __init__(
         self,
-        model: cpcnn.CPCNN,
+        model: networks.Network,
         weights: Mapping[str, np.ndarray],
         *,
         blocks: int,
-        tile_size: int = tiling.TILE_SIZE,
+        tile_size: int | None = None,
     ) -> None:
         """Moves the weights to the device; each tile size compiles at its first use."""
         self.model, self.blocks = model, blocks
         self.weights = jax.device_put(weights)
-        self._estimator = WholeImageEstimator(model, blocks=blocks, tile_size=tile_size)
+        self._estimator = make_estimator(model, blocks=blocks, tile_size=tile_size)
 
     def count(
         self,
@@ -105,9 +105,7 @@ class Counter:
         return Count(people, density, scores.get("global"), scores.get("local"), loaded)
 
     def _estimate(self, pixels, progress):
-        scores = self._estimator.scores(self.weights, pixels, progress)
-        density = self._estimator.density(self.weights, pixels, scores, progress)
-        return density, scores
+        return self._estimator.estimate(self.weights, pixels, progress)
 
 
 class BaselineCounter(Counter):
@@ -152,7 +150,7 @@ def default_weights(model: str = "cpcnn") -> str:
 
 
 def load(
-    path: str | os.PathLike[str] | None = None, *, tile_size: int = tiling.TILE_SIZE
+    path: str | os.PathLike[str] | None = None, *, tile_size: int | None = None
 ) -> Counter:
     """Loads trained networks.
 
@@ -161,7 +159,7 @@ def load(
         Hugging Face. The file's header says which networks it holds. None: the
         weights of `default_weights`.
       tile_size: largest side of a tile, pixels. Smaller tiles need less memory and more
-        time; the result is the same.
+        time; the result is the same. None: the default of the network.
 
     Returns:
       A `Counter`; `.count(image)` gives a result with `.count` and `.density`.
@@ -182,7 +180,7 @@ def load(
         _check_shapes(module, channels, weights, file)
         return BaselineCounter(estimator(module, tile_size=tile_size), weights)
     weights = pretrained.load_params(file)
-    model = cpcnn.build(serialization.load_model(file))
+    model = networks.build(serialization.load_model(file))
     _check_shapes(model, 3, weights, file)
     blocks = serialization.load_blocks(file)
     return Counter(model, weights, blocks=blocks, tile_size=tile_size)

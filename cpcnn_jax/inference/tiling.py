@@ -27,6 +27,9 @@ TILE_SIZE = 1024  # pixels, the default of the largest side of a tile
 SIZE_STEP = 256  # pixels; smaller tiles have multiples of it: at most 16 programs
 
 
+Area = Sequence[int | jax.Array]  # (height, width) of an image's part, pixels
+
+
 class Tile(NamedTuple):
     """One tile along one axis of an image, in pixels."""
 
@@ -118,14 +121,14 @@ def tile_axis(length: int, *, tile_size: int, halo: int) -> list[Tile]:
 def density_estimator(
     model: CPCNN,
     *,
-    tile_size: int = TILE_SIZE,
+    tile_size: int | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> Callable[..., np.ndarray]:
     """Makes a function that runs DME and F-CNN on an image, in bounded memory.
 
     Args:
       model: the networks.
-      tile_size: largest side of a tile, pixels.
+      tile_size: largest side of a tile, pixels; None: `TILE_SIZE`.
       devices: devices that share the tiles; default: all of this process.
 
     Returns:
@@ -138,7 +141,8 @@ def density_estimator(
       ValueError: the tile is too small for the receptive field.
     """
     halo = halo_size(model)
-    cover = functools.partial(tile_axis, tile_size=tile_size // 4 * 4, halo=halo)
+    tile_size = TILE_SIZE if tile_size is None else tile_size // 4 * 4
+    cover = functools.partial(tile_axis, tile_size=tile_size, halo=halo)
     cover(64)  # raises an error if the tile is too small
 
     @jax.jit
@@ -174,7 +178,7 @@ def _tile_context(context, row, column):
     return np.pad(context(*spans), (*missing, (0, 0)))
 
 
-def zero_outside(tile: Sequence[int], area: Sequence[int | jax.Array]) -> Callable:
+def zero_outside(tile: Sequence[int], area: Area) -> Callable:
     """Makes an interceptor that zeroes convolution inputs outside the image.
 
     With `nn.intercept_methods` a convolution then treats the border of the image as if
@@ -183,18 +187,30 @@ def zero_outside(tile: Sequence[int], area: Sequence[int | jax.Array]) -> Callab
     Args:
       tile: (height, width) of the tile in pixels.
       area: (height, width) of the image's part, from the top left, in pixels; may be
-        traced. A pooled cell with pixels on both sides is outside.
+        traced.
     """
 
     def intercept(method, args, kwargs, context):
         convolves = isinstance(context.module, (nn.Conv, FractionallyStridedConv))
         if convolves and context.method_name == "__call__":
             x, *others = args
-            for axis, (length, end) in enumerate(zip(tile, area, strict=True), start=1):
-                ends = (jnp.arange(x.shape[axis]) + 1) * (length // x.shape[axis])
-                shape = [-1 if i == axis else 1 for i in range(4)]
-                x = jnp.where((ends <= end).reshape(shape), x, 0)
-            args = (x, *others)
+            args = (zero_beyond(x, tile, area), *others)
         return method(*args, **kwargs)
 
     return intercept
+
+
+def zero_beyond(x: jax.Array, tile: Sequence[int], area: Area) -> jax.Array:
+    """Zeroes the cells of a tile that are not wholly inside the image's part.
+
+    Args:
+      x: `[B, h, w, C]`.
+      tile: (height, width) of the tile in pixels, multiples of (h, w).
+      area: (height, width) of the image's part, from the top left, in pixels; may be
+        traced.
+    """
+    for axis, (length, end) in enumerate(zip(tile, area, strict=True), start=1):
+        ends = (jnp.arange(x.shape[axis]) + 1) * (length // x.shape[axis])
+        shape = [-1 if i == axis else 1 for i in range(4)]
+        x = jnp.where((ends <= end).reshape(shape), x, 0)
+    return x

@@ -56,7 +56,7 @@ class ClassifierHead(nn.Module):
         Returns:
           Logits `[B, num_classes]`.
         """
-        x = x.reshape(len(x), -1)
+        x = x.reshape(x.shape[0], -1)
         for i, width in enumerate(self.hidden_dims):
             init = nn.initializers.he_normal()
             x = nn.relu(nn.Dense(width, kernel_init=init, name=f"fc{i}")(x))

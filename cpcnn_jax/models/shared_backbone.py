@@ -202,13 +202,13 @@ def pad_image(image: jax.Array) -> jax.Array:
     if image.ndim != 4 or image.shape[-1] != 3:
         raise ValueError(f"SharedBackbone needs images [B, H, W, 3], got {image.shape}")
     height, width = image.shape[1:3]
-    if min(height, width) < PATCH:
+    if height < PATCH or width < PATCH:  # the sizes may be symbolic
         raise ValueError(
             "SharedBackbone needs images of at least 64x64 pixels, got "
             f"{height}x{width}"
         )
-    padding = ((0, 0), (0, -height % BLOCK), (0, -width % BLOCK), (0, 0))
-    return jnp.pad(vgg.normalize(image), padding)
+    down, right = (-(-side // BLOCK) * BLOCK - side for side in (height, width))
+    return jnp.pad(vgg.normalize(image), ((0, 0), (0, down), (0, right), (0, 0)))
 
 
 def build(model: config.Model) -> SharedBackbone:

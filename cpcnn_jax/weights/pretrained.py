@@ -8,11 +8,14 @@ import numpy as np
 
 from cpcnn_jax.weights import hub, serialization
 
-DEFAULT = "shanghaitech_a"
+DEFAULT = "shared_backbone"
 FOLDER = Path(__file__).parent / "files"
 # Name to the SHA-256 of NAME.safetensors in this folder; NAME.md is its model card.
 PRETRAINED = {
-    "shanghaitech_a": "bd56a73e6c2b2957def53b5ff2a530c74e460a5714727b0c6fb991f10f4fae39"
+    "shared_backbone": (
+        "e5a409c684248cc026daa710ba0cc55ec62cec7160f1bc7988af18323b66c07f"
+    ),
+    "shanghaitech_a": "bd56a73e6c2b2957def53b5ff2a530c74e460a5714727b0c6fb991f10f4fae39",
 }
 # Help text for arguments of `find_weights`.
 HELP = (

@@ -12,12 +12,26 @@ from flax import linen as nn
 
 from cpcnn_jax.config import Model
 from cpcnn_jax.config.constants import VGG16_LAYERS
-from cpcnn_jax.models import context_map, cpcnn, csrnet, dme, fcnn, gce, lce, mcnn, vgg
+from cpcnn_jax.models import (
+    context_map,
+    cpcnn,
+    csrnet,
+    dme,
+    fcnn,
+    feature_decoder,
+    gce,
+    lce,
+    mcnn,
+    shared_backbone,
+    vgg,
+)
 from cpcnn_jax.models.classifier_head import ClassifierHead, dropout
 from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.discriminator import Discriminator
 
 IMAGE = (1, 64, 64, 3)
+C3, C4, C5 = (1, 16, 16, 256), (1, 8, 8, 512), (1, 4, 4, 512)  # VGG-16's features
+CONTEXT = 1_179_904  # (9 * 512 + 1) * 256
 # Computed by hand from the layers' strings; the paper prints no counts.
 PARAMETERS = {
     vgg.VGG16Features: (vgg.VGG16Features(), IMAGE, 14_714_688),
@@ -31,6 +45,18 @@ PARAMETERS = {
     Discriminator: (Discriminator(), (1, 64, 64, 1), 1_553_089),
     ClassifierHead: (ClassifierHead((8, 4), 3), (1, 10), 88 + 36 + 15),
     CPCNN: (CPCNN(), IMAGE, 27_692_869 + 3_375_685 + 244_706 + 341_169),
+    vgg.VGG16Stem: (vgg.VGG16Stem(), IMAGE, 260_160),
+    vgg.VGG16Pyramid: (vgg.VGG16Pyramid(), (1, 16, 16, 128), 14_454_528),
+    feature_decoder.FeatureDecoder: (
+        *(feature_decoder.FeatureDecoder(), [C3, C4, C5]),
+        1_179_904 + 524_416 + 1_474_816 + 524_416 + 221_248,
+    ),
+    shared_backbone.ContextFeatures: (shared_backbone.ContextFeatures(), C5, CONTEXT),
+    # The heads and F-CNN, which has 64 + 8 + 10 input features, are the last three.
+    shared_backbone.SharedBackbone: (
+        *(shared_backbone.SharedBackbone(), IMAGE),
+        14_714_688 + 3_924_800 + CONTEXT + 67_848 + 68_362 + 558_897,
+    ),
 }
 
 
@@ -55,7 +81,10 @@ def _image(height, width, count=1, seed=0):
 
 
 def test_table_of_parameters_holds_every_module():
-    modules = (vgg, gce, lce, dme, fcnn, cpcnn, mcnn, csrnet)
+    modules = (
+        *(vgg, gce, lce, dme, fcnn, cpcnn, mcnn, csrnet),
+        *(feature_decoder, shared_backbone),
+    )
     classes = {
         value
         for module in modules
@@ -70,7 +99,8 @@ def test_table_of_parameters_holds_every_module():
 @pytest.mark.parametrize("name", PARAMETERS, ids=lambda c: c.__name__)
 def test_parameter_count(name):
     module, shape, expected = PARAMETERS[name]
-    variables = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros(shape))
+    inputs = map(jnp.zeros, shape if isinstance(shape, list) else [shape])
+    variables = jax.eval_shape(module.init, jax.random.key(0), *inputs)
     assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == expected
 
 
