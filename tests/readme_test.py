@@ -49,12 +49,11 @@ def of(*start):
 def test_launch_commands_parse(tmp_path):
     """One process parses all commands, each in a fork, because flags parse once."""
     program = (
-        "import json, os, sys, cpcnn_jax.distributed.cluster_jobs\n"
+        "import json, os, sys\n"
         "for words in json.loads(sys.stdin.read()):\n"
         "    if not os.fork():\n"
-        "        sys.argv = ['launch.py', *words]\n"
-        "        import launch  # reads sys.argv\n"
-        "        launch.parse(sys.argv)\n"
+        "        from cpcnn_jax.cli.train_flags import CommandLine\n"
+        "        CommandLine(('launch.py',), tuple(words)).parse()\n"
         "        os._exit(0)\n"
         "    if os.wait()[1]: sys.exit(f'wrong: {words}')\n"
     )

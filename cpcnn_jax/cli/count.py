@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
       SystemExit: status 2 and one sentence; the command line is wrong.
     """
-    parser = _parser()
+    parser = make_parser()
     args = parser.parse_args(argv)
     compilation_cache.enable()
     rows, left_out = count_files.list_files(args.paths)
@@ -119,9 +119,10 @@ def _write(args, rows):
     return written
 
 
-def _parser():
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax count",
+        prog="cpcnn_jax count",
         description="Count the people in images (JPEG, PNG, WebP, BMP or TIFF, of any "
         "size from 64x64 pixels) and in the frames of videos. The count of a video is "
         "the mean over its time.",

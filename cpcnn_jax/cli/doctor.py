@@ -36,18 +36,7 @@ NARROW = config.Model(
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; exit status 0 if the image was counted, 1 otherwise."""
-    parser = Parser(
-        prog="python -m cpcnn_jax doctor",
-        description="Print versions, devices, data, disk and compiled programs, then "
-        "count the people in one synthetic image.",
-    )
-    parser.add_argument(
-        "--weights",
-        metavar="WEIGHTS",
-        help=f"weights to count with, {pretrained.HELP} (default: an untrained, narrow "
-        "network)",
-    )
-    args = parser.parse_args(argv)
+    args = make_parser().parse_args(argv)
     cache_enabled = compilation_cache.enable()
     _print("python", f"{platform.python_version()} on {platform.platform()}")
     _print("packages", ", ".join(map(_version, PACKAGES)))
@@ -63,6 +52,22 @@ def main(argv: Sequence[str]) -> int:
         print(f"doctor: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
+    parser = Parser(
+        prog="cpcnn_jax doctor",
+        description="Print versions, devices, data, disk and compiled programs, then "
+        "count the people in one synthetic image.",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="WEIGHTS",
+        help=f"weights to count with, {pretrained.HELP} (default: an untrained, narrow "
+        "network)",
+    )
+    return parser
 
 
 def _print(name, text):

@@ -54,18 +54,23 @@ IMPORTS = {
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns its exit status; --help describes the arguments."""
+    return make_parser().run(argv, _convert)
+
+
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax import-weights",
+        prog="cpcnn_jax import-weights",
         description="Convert trained weights of another project to a safetensors "
         "file. No code of theirs runs. "
         + " ".join(f"{name}: {kind.help}." for name, kind in IMPORTS.items()),
     )
-    parser.add_argument("name", choices=IMPORTS, help="the kind of weights")
+    parser.add_argument("name", choices=list(IMPORTS), help="the kind of weights")
     sources = ", ".join(kind.source for kind in IMPORTS.values())
     parser.add_argument("source", nargs="?", help=f"a file (default: {sources})")
     outs = ", ".join(kind.out for kind in IMPORTS.values())
     parser.add_argument("--out", metavar="FILE", help=f"default: {outs}")
-    return parser.run(argv, _convert)
+    return parser
 
 
 def _convert(args: argparse.Namespace) -> None:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from cpcnn_jax.io.suggestion import suggest
+
 
 class UsageError(ValueError):
     """A wrong command line that only the command itself can detect."""
@@ -19,7 +21,15 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exits with status 2 and "COMMAND: message", without the usage text."""
-        self.exit(2, f"{self._command}: {message} (--help lists the flags)\n")
+        near = "".join(map(self._suggest, message.split()))
+        self.exit(2, f"{self._command}: {message}{near} (--help lists the flags)\n")
+
+    def _suggest(self, word):
+        """Suggests a flag for a word that begins like one."""
+        flag, known = word.partition("=")[0], self._option_string_actions
+        if not flag.startswith("--") or flag.rstrip(":,.") in known:
+            return ""
+        return suggest(flag, known)
 
     def run(
         self, argv: Sequence[str], work: Callable[[argparse.Namespace], Any]

@@ -1,6 +1,5 @@
 """`cpcnn_jax serve`: people counted on a local web page and at an HTTP endpoint."""
 
-import argparse
 import contextlib
 import importlib.util
 import ipaddress
@@ -24,7 +23,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
       SystemExit: status 2 with one sentence, where the server cannot start.
     """
-    parser = _make_parser()
+    parser = make_parser()
     args = parser.parse_args(argv)
     compilation_cache.enable()
     with contextlib.ExitStack() as stack:
@@ -85,9 +84,10 @@ def _make_server(weights, args):
     return app.make_server(loaded, weights=weights, limits=limits)
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax serve",
+        prog="cpcnn_jax serve",
         description="Count the people in images on a local web page, and for programs "
         "at POST /count; docs/serve.md describes both.",
     )
