@@ -164,7 +164,7 @@ class CommandLine:
             define_flags(flags.FLAGS, words)
             rest = flags.FLAGS([self.name, *words])[1:]
             if flags.FLAGS["config"].present:
-                flags.FLAGS.config.seed  # noqa: B018, raises if it was not read
+                getattr(flags.FLAGS.config, "seed", None)  # raises if it was not read
         except Exception as error:  # includes errors of the experiment's file
             self._exit(self._describe_error(error))
         if rest:
