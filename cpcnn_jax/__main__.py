@@ -3,6 +3,7 @@
 import sys
 
 import cpcnn_jax
+from cpcnn_jax.cli import extras
 from cpcnn_jax.cli.commands import COMMANDS, import_command
 from cpcnn_jax.io import console
 from cpcnn_jax.io.suggestion import suggest
@@ -33,7 +34,14 @@ def main(argv: list[str]) -> int:
         text = f"no command {name!r}{near} (`cpcnn_jax help` lists the commands)"
         print(f"cpcnn_jax: {text}", file=sys.stderr)
         return 2
-    return import_command(name).main(arguments)
+    try:
+        return import_command(name).main(arguments)
+    except ModuleNotFoundError as error:
+        sentence = extras.describe_missing(error)
+        if sentence is None:
+            raise
+        print(f"{name}: {sentence}", file=sys.stderr)
+        return 1
 
 
 def run() -> None:

@@ -23,12 +23,21 @@ def make_script(shell: str) -> str:
     parser = argparse.ArgumentParser("cpcnn_jax")
     subparsers = parser.add_subparsers()
     for name, line in COMMANDS.items():
-        command = import_command(name).make_parser()
-        for action in command._actions:  # files, where a shell completes nothing else
-            if not action.choices and action.nargs != 0:
-                action.complete = shtab.FILE
-        subparsers.add_parser(name, parents=[command], add_help=False, help=line)
+        parents = _make_parsers(name)
+        subparsers.add_parser(name, parents=parents, add_help=False, help=line)
     return shtab.complete(parser, shell)
+
+
+def _make_parsers(name):
+    """The parser of a command; none if an extra that it needs is not installed."""
+    try:
+        command = import_command(name).make_parser()
+    except ModuleNotFoundError:
+        return []
+    for action in command._actions:  # files, where a shell completes nothing else
+        if not action.choices and action.nargs != 0:
+            action.complete = shtab.FILE
+    return [command]
 
 
 def make_parser() -> Parser:

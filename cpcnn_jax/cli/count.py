@@ -13,7 +13,7 @@ from cpcnn_jax.inference import compilation_cache, count_files, counter, regions
 from cpcnn_jax.inference.count_options import CountOptions
 from cpcnn_jax.io import atomic_write, folder_listing
 from cpcnn_jax.io import video as video_io
-from cpcnn_jax.weights import pretrained, serialization
+from cpcnn_jax.weights import pretrained
 
 
 def main(argv: Sequence[str]) -> int:
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     )
     try:
         _check_args(args)
-        weights = _find_weights(args)
+        weights = pretrained.find_weights(args.weights)
         tables = [file for file in (args.json, args.csv) if file]
         count_files.check_outputs(rows, options, tables, inputs=[weights])
         networks = counter.load(weights, tile_size=args.tile_size)
@@ -139,13 +139,8 @@ def make_parser() -> Parser:
     add(
         "--weights",
         metavar="WEIGHTS",
-        help=f"{pretrained.HELP} (default: {pretrained.DEFAULT})",
-    )
-    add(
-        "--model",
-        choices=serialization.NETWORKS,
-        help="count with the default weights of this network; `python -m cpcnn_jax "
-        "import-weights` writes those of mcnn and csrnet; not needed with --weights",
+        default=pretrained.DEFAULT,
+        help=f"{pretrained.HELP} (default: %(default)s)",
     )
     add("--json", metavar="FILE", help="write file, count and error of each file")
     add("--csv", metavar="FILE", help="write the table")
@@ -218,14 +213,3 @@ def _check_args(args):
         atomic_write.check_writable(file)
     for folder in filter(None, (args.density, args.overlay, args.count_curve)):
         Path(folder).mkdir(parents=True, exist_ok=True)
-
-
-def _find_weights(args):
-    """Finds the file of --weights and --model, or of the default."""
-    weights = args.weights
-    if weights is None:
-        weights = counter.default_weights(args.model or "cpcnn")
-    file = pretrained.find_weights(weights)
-    if args.model and (name := serialization.load_name(file)) != args.model:
-        raise ValueError(f"--model={args.model}, but {weights} holds {name}")
-    return file

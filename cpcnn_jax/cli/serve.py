@@ -1,19 +1,18 @@
 """`cpcnn_jax serve`: people counted on a local web page and at an HTTP endpoint."""
 
 import contextlib
-import importlib.util
 import ipaddress
 import socket
 import sys
 from collections.abc import Sequence
 
+from cpcnn_jax.cli import extras
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.inference import compilation_cache, counter, tiling
 from cpcnn_jax.serve.request_queue import Limits
 from cpcnn_jax.weights import pretrained
 
-EXTRA = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
 MIB = 2**20
 
 
@@ -29,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     with contextlib.ExitStack() as stack:
         try:
             _check(args)
-            weights = args.weights or counter.default_weights()
+            weights = args.weights or pretrained.DEFAULT
             listener = stack.enter_context(_listen(args.host, args.port))
             server = _make_server(weights, args)
         except (ValueError, OSError) as error:
@@ -43,8 +42,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _check(args):
     """Checks all that can be wrong before the weights are read."""
-    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := extras.missing_modules("serve"):
         raise ValueError(f"{missing[0]} is missing: pip install 'cpcnn_jax[serve]'")
     for flag, value in (("max-queue", args.max_queue), ("max-body", args.max_body)):
         if value < 1:

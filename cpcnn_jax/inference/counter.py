@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -127,39 +126,14 @@ class BaselineCounter(Counter):
         return self._density(self.weights, pixels, progress), {}
 
 
-def default_weights(model: str = "cpcnn") -> str:
-    """Finds the weights that commands use without --weights.
-
-    Args:
-      model: "cpcnn", "mcnn" or "csrnet".
-
-    Returns:
-      A name or path for `load`: the pretrained default, or the file that
-      `import-weights` writes.
-
-    Raises:
-      ValueError: `import-weights` has not written that file.
-    """
-    if model == "cpcnn":
-        return pretrained.DEFAULT
-    file = serialization.BASELINES[model]
-    if not Path(file).exists():
-        raise ValueError(
-            f"no --weights, and {file} is not there: `python -m cpcnn_jax "
-            f"import-weights {model}` writes it"
-        )
-    return file
-
-
 def load(
     path: str | os.PathLike[str] | None = None, *, tile_size: int = tiling.TILE_SIZE
 ) -> Counter:
     """Loads trained networks.
 
     Args:
-      path: a weights file, the workdir of a run, a pretrained name, or OWNER/NAME on
-        Hugging Face. The file's header says which networks it holds. None: the
-        weights of `default_weights`.
+      path: any argument of `pretrained.find_weights`. The file's header says which
+        networks it holds. None: the default weights.
       tile_size: largest side of a tile, pixels. Smaller tiles need less memory and more
         time; the result is the same.
 
@@ -174,7 +148,7 @@ def load(
       Traceback (most recent call last):
       ValueError: no weights at runs/none: ...
     """
-    file = pretrained.find_weights(default_weights() if path is None else path)
+    file = pretrained.find_weights(pretrained.DEFAULT if path is None else path)
     name = serialization.load_name(file)
     if name != "cpcnn":
         module, channels, estimator = baselines.find_baseline(name)

@@ -19,15 +19,11 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
 
 from cpcnn_jax.config import Crops, Model
-from cpcnn_jax.io import atomic_write
+from cpcnn_jax.io import atomic_write, user_cache
 
-# Default weights of the baselines: outputs of `import-weights`.
-BASELINES = {
-    "mcnn": "weights/mcnn.safetensors",
-    "csrnet": "weights/csrnet.safetensors",
-}
+BASELINES = ("mcnn", "csrnet")  # networks whose weights `import-weights` converts
 NETWORKS = ("cpcnn", *BASELINES)  # names of the networks that a file can hold
-VGG16 = "weights/vgg16.safetensors"  # ImageNet's, for the initialization of GCE
+VGG16 = "vgg16"  # name of ImageNet's weights, for the initialization of GCE
 StrPath = str | os.PathLike[str]
 
 
@@ -165,8 +161,9 @@ def insert_vgg16(weights: Mapping[str, Any], path: StrPath) -> dict[str, Any]:
 
     Args:
       weights: flat parameter dict with `gce/vgg16/...`.
-      path: a safetensors file with "conv1_1/kernel" (HWIO), "conv1_1/bias" ..., from
-        `python -m cpcnn_jax import-weights vgg16`.
+      path: a safetensors file with "conv1_1/kernel" (HWIO), "conv1_1/bias" ..., or
+        "vgg16", the file in the user's cache that `cpcnn_jax import-weights vgg16`
+        writes.
 
     Returns:
       A new flat parameter dict.
@@ -174,12 +171,13 @@ def insert_vgg16(weights: Mapping[str, Any], path: StrPath) -> dict[str, Any]:
     Raises:
       ValueError: the file or an array is missing, or an array has another shape.
     """
-    if not Path(path).exists():
+    file = user_cache.weights_file(VGG16) if path == VGG16 else Path(path)
+    if not file.exists():
         raise ValueError(
-            f"--config.gce.pretrained_vgg16={path} does not exist; `python -m "
-            "cpcnn_jax import-weights vgg16` writes such a file"
+            f"--config.gce.pretrained_vgg16={path}: {file} does not exist; `cpcnn_jax "
+            "import-weights vgg16` writes such a file"
         )
-    imagenet, inserted = load(path), {}
+    imagenet, inserted = load(file), {}
     for name in weights:
         network, _, layer = name.partition("/vgg16/")
         if network != "gce" or not layer:

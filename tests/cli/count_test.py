@@ -17,6 +17,7 @@ import cpcnn_jax as cp
 from cpcnn_jax.cli import count
 from cpcnn_jax.inference import count_files, counter, overlay, tiling
 from cpcnn_jax.inference.count_options import CountOptions
+from cpcnn_jax.io import user_cache
 from cpcnn_jax.models.mcnn import MCNN
 from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import pretrained, serialization
@@ -340,19 +341,20 @@ def test_default_is_pretrained(
     assert f"  {ready.count(images / '2.jpg').count:.1f}  " in output
 
 
-def test_default_weights_of_a_model(images, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_imported_weights_are_found_by_name(images, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CPCNN_CACHE", str(tmp_path / "cache"))
     with pytest.raises(SystemExit):
-        count.main([str(images), "--model=mcnn"])
+        count.main([str(images), "--weights=mcnn"])
     assert capsys.readouterr().err == (
-        "count: no --weights, and weights/mcnn.safetensors is not there: `python -m "
-        "cpcnn_jax import-weights mcnn` writes it (--help lists the flags)\n"
+        f"count: no weights mcnn in {tmp_path}/cache/weights: `cpcnn_jax "
+        "import-weights mcnn` writes them (--help lists the flags)\n"
     )
     shapes = param_shapes(MCNN(), channels=1)
     ones = {name: np.full(shape, 1e-3, np.float32) for name, shape in shapes.items()}
-    serialization.save_baseline("weights/mcnn.safetensors", ones, "mcnn")
-    assert count.main([str(images / "2.jpg"), "--model=mcnn"]) == 0
-    expected = cp.load("weights/mcnn.safetensors").count(images / "2.jpg").count
+    file = user_cache.weights_file("mcnn")
+    serialization.save_baseline(file, ones, "mcnn")
+    assert count.main([str(images / "2.jpg"), "--weights=mcnn"]) == 0
+    expected = cp.load(file).count(images / "2.jpg").count
     assert f"  {expected:.1f}  " in capsys.readouterr().out
 
 
@@ -366,8 +368,7 @@ def test_default_weights_of_a_model(images, tmp_path, monkeypatch, capsys):
         (["--tile-size", "many"], "invalid int value: 'many'"),
         (["--density", "setup.cfg/maps"], "setup.cfg"),
         (["--weights", "nowhere"], "no weights at nowhere"),
-        (["--model", "vgg"], "invalid choice: 'vgg'"),
-        (["--model", "mcnn"], "--model=mcnn, but "),
+        (["--weights", "shanghaitec_a"], "_a, did you mean shanghaitech_a?"),
         (["--weights", "setup.cfg"], "setup.cfg does not say which networks it holds"),
         (["--counts"], "unrecognized arguments: --counts"),
     ],
