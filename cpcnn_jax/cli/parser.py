@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from cpcnn_jax.io import console
 from cpcnn_jax.io.suggestion import suggest
 
 
@@ -44,8 +45,10 @@ class Parser(argparse.ArgumentParser):
           The exit status: 2 after a UsageError, 1 after another ValueError or OSError.
         """
         args = self.parse_args(argv)
+        results = [getattr(args, name, None) for name in ("csv", "json", "report")]
         try:
-            return work(args) or 0
+            with console.redirect_messages(*results):
+                return work(args) or 0
         except (ValueError, OSError) as error:
             print(f"{self._command}: {error}", file=sys.stderr)
             return 2 if isinstance(error, UsageError) else 1

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,15 @@ def find_weights(path: str | os.PathLike[str]) -> Path:
         return hub.fetch(str(path))
     near = suggest(str(path), [*PRETRAINED, *serialization.BASELINES])
     raise ValueError(f"no weights at {path}{near or f': expected {HELP}'}")
+
+
+def license_line(name: str) -> str:
+    """Reads the terms of pretrained weights in their model card; "" for others."""
+    if name not in PRETRAINED:
+        return ""
+    card = (FOLDER / f"{name}.md").read_text("utf-8")
+    found = re.search(r"^License: (.*)$", card, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def load_params(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

@@ -67,6 +67,7 @@ def test_base_imports_no_extra():
         "for name in 'count doctor explain export serve compare release'.split():\n"
         "    import_command(name).make_parser()\n"
         "import_command('import-weights')\n"
+        "from cpcnn_jax.inference import overlay\n"
         "from cpcnn_jax.cli import completion\n"
         "assert '--overlay' in completion.make_script('bash')\n"
     )

@@ -223,3 +223,15 @@ def test_error_without_the_client_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ValueError, match=r"owner/crowd.*pip install 'cpcnn_jax\[hub\]"):
         pretrained.find_weights("owner/crowd")
+
+
+@pytest.mark.parametrize("name", pretrained.PRETRAINED)
+def test_pretrained_weights_have_a_license_line(name):
+    line = pretrained.license_line(name)
+    assert (
+        10 < len(line) < 80 and line in (pretrained.FOLDER / f"{name}.md").read_text()
+    )
+
+
+def test_other_weights_have_no_license_line():
+    assert pretrained.license_line("runs/mine") == pretrained.license_line("mcnn") == ""
