@@ -37,7 +37,7 @@ def typed():
 def lines(text):
     """Lines joined at backslashes, split into words without comments."""
     for line in re.sub(r"\\\n\s*| {8,}(?=--)", " ", text).splitlines():
-        if line.strip().startswith(("python ", "make ")):
+        if line.strip().startswith(("python ", "make ", "cpcnn_jax ")):
             yield shlex.split(line, comments=True)
 
 
@@ -74,7 +74,11 @@ def test_launch_commands_parse(tmp_path):
         assert flags["--workdir"]
 
 
-@pytest.mark.parametrize("words", of("python", "-m", "cpcnn_jax"), ids=" ".join)
+def package_commands():
+    return of("cpcnn_jax") + of("python", "-m", "cpcnn_jax")
+
+
+@pytest.mark.parametrize("words", package_commands(), ids=" ".join)
 def test_package_commands_exist(words):
     assert words[0] in commands.COMMANDS
     with pytest.raises(SystemExit) as done:
