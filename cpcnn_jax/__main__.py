@@ -1,45 +1,72 @@
-"""`python -m cpcnn_jax COMMAND`: runs the main(argv) of the command's module."""
+"""`cpcnn_jax COMMAND`, or `python -m cpcnn_jax COMMAND`."""
 
-import importlib
 import sys
 
+import cpcnn_jax
+from cpcnn_jax.cli import extras
+from cpcnn_jax.cli.commands import COMMANDS, import_command
 from cpcnn_jax.io import console
-
-COMMANDS = {
-    "check-data": "cpcnn_jax.cli.check_data",
-    "check-density": "cpcnn_jax.cli.check_density",
-    "compare": "cpcnn_jax.cli.compare",
-    "count": "cpcnn_jax.cli.count",
-    "doctor": "cpcnn_jax.cli.doctor",
-    "explain": "cpcnn_jax.cli.explain",
-    "export": "cpcnn_jax.cli.export",
-    "import-weights": "cpcnn_jax.cli.import_weights",
-    "release": "cpcnn_jax.cli.release",
-    "report": "cpcnn_jax.cli.report",
-    "serve": "cpcnn_jax.cli.serve",
-    "sweep": "cpcnn_jax.cli.sweep",
-}
+from cpcnn_jax.io.suggestion import suggest
 
 
 def main(argv: list[str]) -> int:
     """Runs a command and imports no other.
 
     Args:
-        argv: the command's name and its arguments.
+      argv: the command's name and its arguments; nothing, `help` or `--help` lists the
+        commands.
 
     Returns:
-        The exit status; 2 for an unknown command.
+      The exit status; 2 for an unknown command.
     """
-    if not argv or argv[0] not in COMMANDS:
-        got = f"got {argv[0]!r}, " if argv else ""
-        print(
-            f"python -m cpcnn_jax: {got}expected a command: {', '.join(COMMANDS)}",
-            file=sys.stderr,
-        )
+    match argv:
+        case [] | [("help" | "--help" | "-h")]:
+            print(_overview())
+            return 0
+        case ["--version" | "-V"]:
+            print(f"cpcnn_jax {cpcnn_jax.__version__}")
+            return 0
+        case [("help" | "--help" | "-h"), name, *_]:
+            argv = [name, "--help"]
+    name, *arguments = argv
+    if name not in COMMANDS:
+        near = suggest(name, [*COMMANDS, "--help", "--version"])
+        text = f"no command {name!r}{near} (`cpcnn_jax help` lists the commands)"
+        print(f"cpcnn_jax: {text}", file=sys.stderr)
         return 2
-    return importlib.import_module(COMMANDS[argv[0]]).main(argv[1:])
+    try:
+        return import_command(name).main(arguments)
+    except ModuleNotFoundError as error:
+        sentence = extras.describe_missing(error)
+        if sentence is None:
+            raise
+        print(f"{name}: {sentence}", file=sys.stderr)
+        return 1
+
+
+def run() -> None:
+    """Runs the command line of the process and exits; the console script."""
+    console.tolerate_closed_pipes()
+    sys.exit(main(sys.argv[1:]))
+
+
+def _overview():
+    """One line for each command."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {line}" for name, line in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: cpcnn_jax COMMAND [ARGUMENTS]",
+            "",
+            "Crowd counting in JAX and Flax: people in images and videos.",
+            "",
+            *lines,
+            "",
+            "`cpcnn_jax COMMAND --help` describes the arguments of a command.",
+            "For example: cpcnn_jax count photo.jpg --overlay overlays",
+        ]
+    )
 
 
 if __name__ == "__main__":
-    console.tolerate_closed_pipes()
-    sys.exit(main(sys.argv[1:]))
+    run()

@@ -3,7 +3,7 @@
     python launch.py --config=experiments/ablation_gce.py \
         --workdir=runs/ablation_gce \
         --config.data.root=data/ShanghaiTech \
-        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=vgg16
 
 Paper's row: MAE 89.9, RMSE 127.9 (recalled).
 Reached: MAE 132.4 (95% interval 115.8 to 150.0), RMSE 177.5.

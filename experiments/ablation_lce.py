@@ -3,7 +3,7 @@
     python launch.py --config=experiments/ablation_lce.py \
         --workdir=runs/ablation_lce \
         --config.data.root=data/ShanghaiTech \
-        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=vgg16
 
 Paper's row: MAE 76.1, RMSE 110.2 (recalled).
 Reached: MAE 140.7 (95% interval 121.3 to 161.9), RMSE 197.4.

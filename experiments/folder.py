@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/folder.py --workdir=runs/mine \
         --config.data.root=data/photographs \
-        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=vgg16
 
 The folder holds train and test; docs/data.md describes its annotations. Not a row of
 the paper's table: networks and stages are those of shanghaitech_a.py.

@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/shanghaitech_a.py --workdir=runs/a \
         --config.data.root=data/ShanghaiTech \
-        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=vgg16
 
 Departs from the paper because of its hardware: 6 + 6 crops per image instead of 100 +
 200. With an accelerator raise crops and steps, for instance with the flags

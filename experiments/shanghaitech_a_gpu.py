@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/shanghaitech_a_gpu.py --workdir=runs/a_gpu \
         --config.data.root=data/ShanghaiTech \
-        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=vgg16
 
 All four networks and the adversary, in bfloat16, on the paper's 300 crops per image,
 each used 12 times.

@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/shanghaitech_b.py --workdir=runs/b \
         --config.data.root=data/ShanghaiTech \
-        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=vgg16
 
 Paper's row: MAE 20.1, RMSE 30.1.
 Not run. Hardware: as for shanghaitech_a.py.

@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/ucf_cc_50.py --workdir=runs/ucf \
         --sweep=data.fold=1,2,3,4,5 --config.data.root=data/UCF_CC_50 \
-        --config.gce.pretrained_vgg16=weights/vgg16.safetensors
+        --config.gce.pretrained_vgg16=vgg16
 
 The result is the mean of the folds' MAE and RMSE, in the table that ends the sweep.
 

@@ -13,6 +13,7 @@ from flax import linen as nn
 import cpcnn_jax as cp
 
 HEAVY = (
+    *("jax", "flax", "optax", "scipy", "PIL", "safetensors", "tqdm"),
     *("tensorflow", "tensorflow_datasets", "orbax", "matplotlib", "torch"),
     *("keras", "tensorboardX", "absl.app", "ml_collections"),
 )
@@ -67,14 +68,16 @@ def test_version_of_a_package_that_is_not_installed():
     assert run(program) == "0+unknown\n"
 
 
-def test_all_lists_every_public_name():
-    public = {
-        name
-        for name, value in vars(cp).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
-    }
-    assert public == set(cp.__all__)
-    assert len(set(cp.__all__)) == len(cp.__all__)
+def test_every_name_of_the_stub_is_imported_at_its_first_use():
+    program = "import cpcnn_jax as cp; print([cp.arithmetic.Layer(3).k, cp.CPCNN])"
+    assert "<class 'cpcnn_jax.models.cpcnn.CPCNN'>" in run(program)
+    for name in cp.__all__:
+        value = getattr(cp, name)
+        module = importlib.import_module(value.__module__)
+        assert getattr(module, name) is value and name in dir(cp)
+    assert {"CPCNN", "load", "density_map", "mae"} < {*cp.__all__}
+    with pytest.raises(AttributeError, match="nothing"):
+        cp.nothing  # noqa: B018
 
 
 def public_callables(module):

@@ -68,7 +68,7 @@ def folder(name):
 
 def test_the_package_holds_the_rooms_and_nothing_else():
     top = {path.name for path in (ROOT / "cpcnn_jax").iterdir()} - {"__pycache__"}
-    front = {"__init__.py", "__main__.py", "py.typed"}
+    front = {"__init__.py", "__init__.pyi", "__main__.py", "py.typed"}
     assert top == ROOMS_TABLE.keys() | front
 
 
@@ -99,9 +99,10 @@ def users(package):
     return found
 
 
-def test_only_launch_reads_flags():
-    assert users("absl.flags") | users("absl.app") == {"launch"}
-    assert users("ml_collections") == {"launch"}
+def test_only_train_reads_flags():
+    flags = {"cli.train", "cli.train_flags"}
+    assert users("absl.flags") | users("absl.app") == flags
+    assert users("ml_collections") == {"cli.train_flags"}
 
 
 def test_heavy_packages_are_imported_by_one_room():

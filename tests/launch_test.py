@@ -28,10 +28,10 @@ def journal(workdir):
     return [json.loads(line) for line in lines]
 
 
-def refused(*words):
+def refused(*words, status=1):
     """The message of launch.py for a wrong command line."""
-    status, out, err = tiny_experiment.launch(*words)
-    assert status == 1 and not out
+    got, out, err = tiny_experiment.launch(*words)
+    assert got == status and not out
     assert err.startswith("launch.py: ") and "Traceback" not in err
     return err.removeprefix("launch.py: ")
 
@@ -236,8 +236,14 @@ def test_pmap_trains_the_same_as_jit(tmp_path):
     ("words", "text"),
     [
         (["--nonsense=1"], "Unknown command line flag 'nonsense'"),
-        (["--config.density.stepz=3"], "Field stepz not found .*Stage"),
-        (["--config.densiti.steps=3"], "densiti does not exist"),
+        (
+            ["--config.density.stepz=3"],
+            "no field --config.density.stepz, did you mean --config.density.steps?",
+        ),
+        (
+            ["--config.densiti.steps=3"],
+            "no field --config.densiti.steps, did you mean --config.density.steps?",
+        ),
         (["--config.density.steps=abc"], "--config.density.steps=abc: invalid literal"),
         (
             ["--mode=score"],
@@ -247,8 +253,9 @@ def test_pmap_trains_the_same_as_jit(tmp_path):
     ],
 )
 def test_unknown_arguments_are_named(words, text, tmp_path):
-    err = refused(tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}", *words)
-    assert re.search(text.replace("|", r"\|"), err)
+    words = (tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}", *words)
+    err = refused(*words, status=2)
+    assert text in err
     assert err.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
@@ -256,7 +263,7 @@ def test_unknown_arguments_are_named(words, text, tmp_path):
 @pytest.mark.parametrize(
     ("source", "text"),
     [
-        (None, "No such file or directory"),
+        (None, "--config: no file .*x.py "),
         ("x = 1", "no attribute 'get_config'"),
         ("def get_config(:", r"SyntaxError: invalid syntax \(x.py, line 1\)"),
         ("import no_such_module", "ModuleNotFoundError: No module named"),
@@ -268,15 +275,16 @@ def test_an_unusable_experiment_file_is_named(source, text, tmp_path):
     path = tmp_path / "x.py"
     if source:
         path.write_text(source)
-    err = refused(f"--config={path}", f"--workdir={tmp_path / 'run'}")
+    status = 1 if "must return" in text else 2  # a rule of the value
+    err = refused(f"--config={path}", f"--workdir={tmp_path / 'run'}", status=status)
     assert re.search(text, err)
     assert err.count("\n") == 1 and ("--config=" in err or "--config:" in err)
     assert not (tmp_path / "run").exists()
 
 
 def test_required_flags(tmp_path):
-    assert "flag --config" in refused(f"--workdir={tmp_path}")
-    assert "flag --workdir" in refused(tiny_experiment.CONFIG)
+    assert "--config is missing" in refused(f"--workdir={tmp_path}", status=2)
+    assert "--workdir is missing" in refused(tiny_experiment.CONFIG, status=2)
 
 
 # --- sweeps and clusters
@@ -310,11 +318,7 @@ def test_a_dry_run_prints_the_job_and_does_nothing(tmp_path):
 def test_invalid_jobs_and_sweeps_are_refused(tmp_path):
     words = (tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}")
     err = refused(*words, "--sweep=density.stps=1,2")
-    assert (
-        "--sweep: " in err
-        and "stps" in err
-        and "cpcnn_jax/config/experiment.py has all" in err
-    )
+    assert "--sweep: " in err and "did you mean --config.density.steps?" in err
     err = refused(*words, "--sweep=density.steps=1,two")
     assert "--sweep: " in err and "two" in err
     err = refused(*words, "--sweep=density.steps=1,-1", "--cluster=slurm")
@@ -322,7 +326,7 @@ def test_invalid_jobs_and_sweeps_are_refused(tmp_path):
     err = refused(*words, "--cluster=kubernetes")
     assert "--cluster=kubernetes needs --dry_run" in err
     assert "--dry_run prints the job of --cluster" in refused(*words, "--dry_run")
-    err = refused(*words, "--cluster=slurm", "--job.knots=1")
+    err = refused(*words, "--cluster=slurm", "--job.knots=1", status=2)
     assert (
         "knots not found" in err
         and "cpcnn_jax/distributed/cluster_jobs.py has all" in err
@@ -375,7 +379,7 @@ def test_a_corrected_value_uses_the_same_folder(tmp_path):
     assert "--config.gce.batch_size=12 cannot be split over 8 devices" in err
     err = refused(*words, "--config.gce.pretrained_vgg16=nowhere.safetensors")
     assert "--config.gce.pretrained_vgg16=nowhere.safetensors does not exist" in err
-    assert "python -m cpcnn_jax import-weights vgg16" in err
+    assert "cpcnn_jax import-weights vgg16" in err
 
 
 def test_the_folder_of_another_experiment_is_unchanged(whole, tmp_path):

@@ -37,7 +37,7 @@ def typed():
 def lines(text):
     """Lines joined at backslashes, split into words without comments."""
     for line in re.sub(r"\\\n\s*| {8,}(?=--)", " ", text).splitlines():
-        if line.strip().startswith(("python ", "make ")):
+        if line.strip().startswith(("python ", "make ", "cpcnn_jax ")):
             yield shlex.split(line, comments=True)
 
 
@@ -49,12 +49,11 @@ def of(*start):
 def test_launch_commands_parse(tmp_path):
     """One process parses all commands, each in a fork, because flags parse once."""
     program = (
-        "import json, os, sys, cpcnn_jax.distributed.cluster_jobs\n"
+        "import json, os, sys\n"
         "for words in json.loads(sys.stdin.read()):\n"
         "    if not os.fork():\n"
-        "        sys.argv = ['launch.py', *words]\n"
-        "        import launch  # reads sys.argv\n"
-        "        launch.parse(sys.argv)\n"
+        "        from cpcnn_jax.cli.train_flags import CommandLine\n"
+        "        CommandLine(('launch.py',), tuple(words)).parse()\n"
         "        os._exit(0)\n"
         "    if os.wait()[1]: sys.exit(f'wrong: {words}')\n"
     )
@@ -75,7 +74,11 @@ def test_launch_commands_parse(tmp_path):
         assert flags["--workdir"]
 
 
-@pytest.mark.parametrize("words", of("python", "-m", "cpcnn_jax"), ids=" ".join)
+def package_commands():
+    return of("cpcnn_jax") + of("python", "-m", "cpcnn_jax")
+
+
+@pytest.mark.parametrize("words", package_commands(), ids=" ".join)
 def test_package_commands_exist(words):
     assert words[0] in commands.COMMANDS
     with pytest.raises(SystemExit) as done:

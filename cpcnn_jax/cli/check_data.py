@@ -10,8 +10,13 @@ from cpcnn_jax.io import atomic_write
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns its exit status; --help describes the arguments."""
+    return make_parser().run(argv, _check)
+
+
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax check-data",
+        prog="cpcnn_jax check-data",
         description="Read every image of a folder and its head points, and list the "
         "faults. The folder holds your own images or a data set as distributed. "
         "Exit status: 0 if nothing must be fixed, 1 otherwise, 2 if the command line "
@@ -31,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
         "annotation does not state them: as stored, or the upright image",
     )
     parser.add_argument("--json", metavar="FILE", help="write the report as JSON")
-    return parser.run(argv, _check)
+    return parser
 
 
 def _check(args: argparse.Namespace) -> int:

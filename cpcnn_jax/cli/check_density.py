@@ -18,7 +18,7 @@ TOLERANCE = 0.1
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns its exit status; --help describes the arguments."""
-    return _make_parser().run(argv, _check)
+    return make_parser().run(argv, _check)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -55,9 +55,10 @@ def _parse_tolerance(text):
     return value
 
 
-def _make_parser() -> Parser:
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax check-density",
+        prog="cpcnn_jax check-density",
         description="Compare density maps (.h5, .npy, .csv) with their head points: "
         "sum, drift, negative values, values that are not finite, size. Exit status: 0 "
         "if no map has a fault, 1 if one has, 2 if there are no maps.",

@@ -10,8 +10,13 @@ from cpcnn_jax.io import atomic_write
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns the exit status."""
+    return make_parser().run(argv, _compare)
+
+
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax compare",
+        prog="cpcnn_jax compare",
         description="Compare two evaluated runs on the same images: each MAE with its "
         "95%% interval, their difference, a paired test, and the MAE of each density "
         "level.",
@@ -19,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("run_a", help="a workdir with predictions.csv")
     parser.add_argument("run_b", help="another workdir")
     parser.add_argument("--json", metavar="FILE", help="also write the numbers to FILE")
-    return parser.run(argv, _compare)
+    return parser
 
 
 def _compare(args):

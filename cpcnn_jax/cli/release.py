@@ -10,7 +10,7 @@ from cpcnn_jax.weights import pretrained, serialization
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns the exit status."""
-    return _parser().run(argv, lambda args: print(_release(args)))
+    return make_parser().run(argv, lambda args: print(_release(args)))
 
 
 def _release(args):
@@ -26,9 +26,10 @@ def _release(args):
     )
 
 
-def _parser():
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax release",
+        prog="cpcnn_jax release",
         description="Write trained weights in half precision, a file of half the size.",
     )
     add = parser.add_argument

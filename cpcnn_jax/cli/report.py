@@ -8,11 +8,16 @@ from cpcnn_jax.evaluation.report import page
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns the exit status."""
+    return make_parser().run(argv, lambda args: print(page.write(args.run, args.out)))
+
+
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax report",
+        prog="cpcnn_jax report",
         description="Write the report of an evaluated run as one HTML page: scores "
         "beside published results, training curves, all images, and pictures of some.",
     )
     parser.add_argument("run", help="a workdir with metrics.json and predictions.csv")
     parser.add_argument("--out", help="output file (default: RUN/report.html)")
-    return parser.run(argv, lambda args: print(page.write(args.run, args.out)))
+    return parser

@@ -1,20 +1,18 @@
 """`cpcnn_jax serve`: people counted on a local web page and at an HTTP endpoint."""
 
-import argparse
 import contextlib
-import importlib.util
 import ipaddress
 import socket
 import sys
 from collections.abc import Sequence
 
+from cpcnn_jax.cli import extras
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.inference import compilation_cache, counter
 from cpcnn_jax.serve.request_queue import Limits
 from cpcnn_jax.weights import pretrained
 
-EXTRA = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
 MIB = 2**20
 
 
@@ -24,13 +22,13 @@ def main(argv: Sequence[str]) -> int:
     Raises:
       SystemExit: status 2 with one sentence, where the server cannot start.
     """
-    parser = _make_parser()
+    parser = make_parser()
     args = parser.parse_args(argv)
     compilation_cache.enable()
     with contextlib.ExitStack() as stack:
         try:
             _check(args)
-            weights = args.weights or counter.default_weights()
+            weights = args.weights or pretrained.DEFAULT
             listener = stack.enter_context(_listen(args.host, args.port))
             server = _make_server(weights, args)
         except (ValueError, OSError) as error:
@@ -44,8 +42,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _check(args):
     """Checks all that can be wrong before the weights are read."""
-    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := extras.missing_modules("serve"):
         raise ValueError(f"{missing[0]} is missing: pip install 'cpcnn_jax[serve]'")
     for flag, value in (("max-queue", args.max_queue), ("max-body", args.max_body)):
         if value < 1:
@@ -85,9 +82,10 @@ def _make_server(weights, args):
     return app.make_server(loaded, weights=weights, limits=limits)
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax serve",
+        prog="cpcnn_jax serve",
         description="Count the people in images on a local web page, and for programs "
         "at POST /count; docs/serve.md describes both.",
     )

@@ -8,10 +8,15 @@ from cpcnn_jax.training import sweep
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns the exit status."""
+    return make_parser().run(argv, lambda args: print(sweep.write_table(args.workdir)))
+
+
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
     parser = Parser(
-        prog="python -m cpcnn_jax sweep",
+        prog="cpcnn_jax sweep",
         description="Print the finished runs of a sweep as a table in ascending order "
         "of MAE, and write it to WORKDIR/sweep.csv.",
     )
     parser.add_argument("workdir", help="the workdir of launch.py --sweep")
-    return parser.run(argv, lambda args: print(sweep.write_table(args.workdir)))
+    return parser

@@ -167,7 +167,8 @@ class Stage:
 class GCEStage(Stage):
     """The GCE's training."""
 
-    # File of ImageNet weights, written by `import-weights vgg16`; "": random weights.
+    # ImageNet's weights: "vgg16", which `import-weights vgg16` writes to the user's
+    # cache, or a file. "": random weights.
     pretrained_vgg16: str = ""
     # VGG-16's first convolution that is trained [R: only the last two are].
     first_trainable_layer: str = setting("conv5_2", one_of(*VGG16_LAYERS))

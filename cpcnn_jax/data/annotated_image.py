@@ -11,7 +11,7 @@ from cpcnn_jax.data import exif, readers
 Reader = Callable[[Any], np.ndarray]  # annotation to `[N, 2]` float32 (x, y), pixels
 TURNED = (
     "the head points are on the upright image of EXIF orientation %d, not on the "
-    "stored pixels; `python -m cpcnn_jax check-data FOLDER --write COPY` writes both "
+    "stored pixels; `cpcnn_jax check-data FOLDER --write COPY` writes both "
     "upright"
 )
 

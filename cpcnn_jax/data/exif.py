@@ -10,7 +10,7 @@ from cpcnn_jax.data import density_map, readers
 
 UNDECIDED = (
     "its annotation does not state whether the head points are on the stored pixels or "
-    "on the upright image of EXIF orientation %d; `python -m cpcnn_jax check-data "
+    "on the upright image of EXIF orientation %d; `cpcnn_jax check-data "
     "FOLDER --points-on upright --write COPY` (or stored) writes both upright"
 )
 SWAPPED = range(5, 9)  # the orientations that exchange width and height

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from cpcnn_jax.inference import figure_text
+from cpcnn_jax.inference import drawn_text, figure_text
 
 
 @figure_text.plain_text()
@@ -31,7 +31,7 @@ def comparison_figure(
     predicted_title = f"predicted: {predicted.sum():.1f} people"
     titles = (title, f"true: {people:g} people", predicted_title)
     for axes, text in zip(panels, titles, strict=True):
-        axes.set_title(figure_text.printable(text))
+        axes.set_title(drawn_text.printable(text))
         axes.set_axis_off()
     figure.colorbar(colors, ax=panels[1:], label="people per pixel", shrink=0.85)
     return figure

@@ -56,7 +56,7 @@ def _pad_with_zeros(op, x, lengths):
 
 def _backbone(op, weights, x):
     """Adds VGG-16; returns the outputs of its last three blocks."""
-    outputs = []
+    outputs: list[Any] = []
     for block, (_, depth) in enumerate(VGG16_BLOCKS, start=1):
         x = max_pool(op, x) if outputs else x
         part = "stem" if block <= 2 else "pyramid"

@@ -111,7 +111,7 @@ def choose_sizes(tile_size: int | None, *, margin: int) -> list[Size]:
     if tile_size < smallest_side(margin):
         raise ValueError(
             f"expected tiles of at least {smallest_side(margin)} pixels, because two "
-            f"blocks of {BLOCK} pixels have a margin of {margin} pixels; got {tile_size}"
+            f"blocks of {BLOCK} pixels have a margin of {margin}; got {tile_size}"
         )
     side = tile_size // BLOCK * BLOCK
     square = (side, side)  # for larger images

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import jax
 
+from cpcnn_jax.io import user_cache
+
 
 def folder() -> Path:
     """Returns JAX's cache folder if one is set, else a folder in the user's cache.
@@ -17,8 +19,7 @@ def folder() -> Path:
     configured = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if configured:
         return Path(configured)
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "cpcnn_jax" / f"xla-{_machine_hash()}"
+    return user_cache.folder() / f"xla-{_machine_hash()}"
 
 
 def enable() -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import jax
 from tqdm import tqdm
 
-from cpcnn_jax.inference import count_video, input_files, regions
+from cpcnn_jax.inference import count_video, input_files, overlay, regions
 from cpcnn_jax.inference.count_options import CountOptions
 from cpcnn_jax.inference.counter import Counter
 from cpcnn_jax.io import atomic_write, density_file
@@ -29,7 +29,11 @@ class FileCount:
     error: str | None = None  # a sentence that names the file, or a result of it
     count: float | None = None  # people; the mean over the time for a video
     seconds: float | None = None  # from opening the file to the last result
-    regions: dict[str, float] = dataclasses.field(default_factory=dict)  # name: people
+    width: int | None = None  # pixels of the upright image, or of a video's frames
+    height: int | None = None
+    weights: str | None = None  # name of the weights that counted
+    # People by region; None for one that does not fit the image.
+    regions: dict[str, float | None] = dataclasses.field(default_factory=dict)
 
 
 def list_files(
@@ -65,54 +69,6 @@ def _identify(file):
     return file if file == input_files.STDIN else os.path.abspath(file)
 
 
-def check_outputs(
-    rows: Sequence[FileCount],
-    options: CountOptions,
-    tables: Iterable[str] = (),
-    inputs: Iterable[str | os.PathLike[str]] = (),
-) -> None:
-    """Checks that no result would replace another one or an input.
-
-    Args:
-      rows: from `list_files`.
-      options: further results.
-      tables: files of the tables.
-      inputs: other files that are read.
-
-    Raises:
-      ValueError: two results have one name, or one has the name of an input.
-    """
-    files = [row.file for row in rows if not row.error]
-    used = {os.path.realpath(file) for file in [*files, *inputs]}
-    written: set[str] = set()
-    for path in [*tables, *_list_outputs(files, options)]:
-        if os.path.exists(path) and not os.path.isfile(path):
-            continue  # a device or a pipe takes any number of results
-        real = os.path.realpath(path)
-        if real in used:
-            raise ValueError(f"{path} is an input: write the results elsewhere")
-        if real.casefold() in written:
-            raise ValueError(f"two results would be {path}: write them to two places")
-        written.add(real.casefold())
-
-
-def _list_outputs(files, options):
-    """Lists the files that counting writes into the folders of the options."""
-    for file, name in input_files.output_names(files).items():
-        if video_io.is_video(file):
-            if options.overlay:
-                yield Path(options.overlay, f"{name}.mp4")
-            if options.count_curve:
-                yield Path(options.count_curve, f"{name}.csv")
-                yield Path(options.count_curve, f"{name}.png")
-            continue
-        if options.overlay:
-            yield Path(options.overlay, f"{name}.png")
-        if options.density:
-            for suffix in density_file.SUFFIXES:
-                yield Path(options.density, f"{name}{suffix}")
-
-
 def count_files(
     rows: Sequence[FileCount], counter: Counter, options: CountOptions
 ) -> Iterator[FileCount]:
@@ -136,6 +92,7 @@ def count_files(
             except Exception as error:  # the other files are counted all the same
                 row.error = _describe_error(row.file, error)
             row.seconds = time.monotonic() - start
+            row.weights = counter.name or None
         yield row
 
 
@@ -164,18 +121,18 @@ def _count_image(row, counter, options, name):
     for note in result.image.notes:
         tqdm.write(f"count: {note}", file=sys.stderr)
     density, size = result.density, result.image.size
-    try:
-        people = regions.count_regions(density, options.regions, size=size)
-    except ValueError as error:
-        raise ValueError(f"{row.file}: {error}") from None
+    people, misfits = regions.count_fitting(density, options.regions, size=size)
     row.count, row.regions = result.count, people  # stand if a result is not written
+    row.height, row.width = result.image.size
     if options.density:
         density_file.save_density(Path(options.density, name), density)
     if options.overlay:
         file = Path(options.overlay, f"{name}.png")
         file.parent.mkdir(parents=True, exist_ok=True)
-        png = _draw(Path(row.file).name, result, options.regions, people)
-        atomic_write.write_atomic(file, png)
+        outlines = regions.outline_regions(options.regions, people, result.image)
+        atomic_write.write_atomic(file, overlay.encode_png(result.draw(outlines)))
+    if misfits:
+        raise ValueError(f"{row.file}: {'; '.join(misfits)}")
 
 
 def _count_video(row, counter, options, name):
@@ -186,46 +143,14 @@ def _count_video(row, counter, options, name):
     count = count_video.count_video
     result = count(row.file, counter, options, name=name, progress=progress)
     row.count, row.regions = result.mean()
+    row.height, row.width = result.last[0].image.size
     for note in filter(None, (result.note, f"{row.file}: {result.describe()}")):
         tqdm.write(f"count: {note}", file=sys.stderr)
-    if result.failures:
-        raise ValueError(f"{row.file}: {'; '.join(result.failures)}")
+    if problems := [*result.failures, *sorted(result.misfits)]:
+        raise ValueError(f"{row.file}: {'; '.join(problems)}")
 
 
 def _read_stdin():
     data = io.BytesIO(sys.stdin.buffer.read())
     data.name = "standard input"  # appears in messages
     return data
-
-
-def _draw(name, result, wanted, people):
-    from cpcnn_jax.inference import overlay  # matplotlib, which is slow to import
-
-    pixels, density = result.image.pixels, result.density
-    outlines = regions.outline_regions(wanted, people, result.image)
-    title = f"{name}: {result.count:,.1f} people"
-    return overlay.draw_overlay(pixels, density, title=title, regions=outlines)
-
-
-def write_json(path: str | os.PathLike[str], rows: Iterable[FileCount]) -> None:
-    """Writes the rows as a JSON list of objects with file, count and error.
-
-    An object has "regions" if people were counted in regions.
-    """
-    records = [
-        {"file": row.file, "count": row.count, "error": row.error}
-        | ({"regions": row.regions} if row.regions else {})
-        for row in rows
-    ]
-    atomic_write.write_json(path, records)
-
-
-def write_csv(
-    path: str | os.PathLike[str], rows: Iterable[FileCount], names: Sequence[str] = ()
-) -> None:
-    """Writes the rows as CSV: file, count, seconds, error, and each named region."""
-    table: list[list] = [["file", "count", "seconds", "error", *names]]
-    for row in rows:
-        people = [row.regions.get(name) for name in names]
-        table.append([row.file, row.count, row.seconds, row.error, *people])
-    atomic_write.write_csv(path, table)

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from cpcnn_jax.inference import regions
+from cpcnn_jax.inference import color_scale, regions
 from cpcnn_jax.inference.count_options import CountOptions
 from cpcnn_jax.inference.counter import Counter
+from cpcnn_jax.inference.people import format_people
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.io import video as video_io
 
@@ -35,13 +36,17 @@ class VideoCount:
     numbers: list[int] = dataclasses.field(default_factory=list)  # of frames, from 0
     seconds: list[float] = dataclasses.field(default_factory=list)  # from the start
     counts: list[float] = dataclasses.field(default_factory=list)  # people
-    inside: list[dict[str, float]] = dataclasses.field(default_factory=list)  # regions
+    # People by region; None for one that does not fit the frame.
+    inside: list[dict[str, float | None]] = dataclasses.field(default_factory=list)
+    misfits: set[str] = dataclasses.field(default_factory=set)  # of regions
     last: Any = None  # the last frame's result and its people in regions
 
-    def mean(self) -> tuple[float, dict[str, float]]:
+    def mean(self) -> tuple[float, dict[str, float | None]]:
         """Computes the means over the counts: people, and people by region."""
-        names = self.inside[0]
-        means = {n: float(np.mean([p[n] for p in self.inside])) for n in names}
+        means: dict[str, float | None] = {}
+        for name in self.inside[0]:
+            people = [number for p in self.inside if (number := p[name]) is not None]
+            means[name] = float(np.mean(people)) if people else None
         return float(np.mean(self.counts)), means
 
     def describe(self) -> str:
@@ -106,10 +111,13 @@ def _count_frame(file, counter, options, frame, result, annotated):
         try:
             counted = counter.count(frame.pixels, max_size=options.max_size)
             size = counted.image.size
-            people = regions.count_regions(counted.density, options.regions, size=size)
+            people, misfits = regions.count_fitting(
+                counted.density, options.regions, size=size
+            )
         except ValueError as error:
             raise ValueError(f"{file}, frame {frame.number}: {error}") from None
         result.last = counted, people
+        result.misfits.update(misfits)
     counted, people = result.last
     result.numbers.append(frame.number)
     result.seconds.append(frame.seconds)
@@ -134,7 +142,7 @@ class _AnnotatedVideo(contextlib.ExitStack):
         super().__init__()
         self._options, self._rate, self._failures = options, rate, failures
         self._path = Path(options.overlay or "", f"{name}.mp4")
-        self._append, self._limit = None, 0.0
+        self._append, self._end = None, 0.0
 
     def add(self, frame, counted, people):
         """Draws a counted frame and appends it."""
@@ -144,19 +152,19 @@ class _AnnotatedVideo(contextlib.ExitStack):
 
     def _draw(self, frame, counted, people):
         # matplotlib, which is slow to import
-        from cpcnn_jax.inference import overlay, video_overlay
+        from cpcnn_jax.inference import video_overlay
 
         if self._append is None:  # a video without frames gets no file
             self._path.parent.mkdir(parents=True, exist_ok=True)
             writer = video_io.write_video(self._path, rate=self._rate)
             self._append = self.enter_context(writer)
-        self._limit = max(self._limit, overlay.color_limit(counted.density))
+        self._end = max(self._end, color_scale.scale_end(counted.density))
         options, image = self._options, counted.image
         annotated = video_overlay.annotate_frame(
             image.pixels,
             counted.density,
-            text=f"{counted.count:,.1f} people   {frame.seconds:.1f} s",
-            limit=self._limit,
+            text=f"{format_people(counted.count)} people   {frame.seconds:.1f} s",
+            end=self._end,
             regions=regions.outline_regions(options.regions, people, image),
         )
         self._append(annotated)

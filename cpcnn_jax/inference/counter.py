@@ -2,20 +2,25 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import jax
 import numpy as np
 from flax import linen as nn
+from PIL import Image
 
 from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.inference import baselines
+from cpcnn_jax.inference import baselines, overlay
 from cpcnn_jax.inference.estimator import make_estimator
+from cpcnn_jax.inference.people import format_people
+from cpcnn_jax.inference.regions import Outline
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models import networks
 from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import pretrained, serialization
+
+NOTEBOOK_SIZE = 1280  # pixels, the longer side of a picture in a notebook
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Count:
       local_scores: `[n, m, K]`, probability of each density class in each of the LCE's
         windows; None without an LCE.
       image: the image as it was read; `image.notes` lists conversions.
+      weights: name of the weights.
     """
 
     count: float
@@ -37,6 +43,35 @@ class Count:
     global_scores: np.ndarray | None
     local_scores: np.ndarray | None
     image: image_io.LoadedImage
+    weights: str = ""
+
+    def __repr__(self) -> str:
+        """The count and its image in one line."""
+        height, width = self.image.size
+        return (
+            f"<{self.count:,.1f} people in {self.image.name}, {width}x{height} pixels, "
+            f"by {self.weights or 'unnamed weights'}>"
+        )
+
+    def draw(self, regions: Iterable[Outline] = ()) -> Image.Image:
+        """Draws the density map over the image, with a legend below.
+
+        Args:
+          regions: (label, corners `[N, 2]` as (x, y) pixels) pairs, drawn as outlines.
+        """
+        return overlay.draw_overlay(
+            self.image.pixels,
+            self.density,
+            title=f"{format_people(self.count)} people   {Path(self.image.name).name}",
+            note=f"weights: {self.weights}" if self.weights else "",
+            regions=regions,
+        )
+
+    def _repr_png_(self) -> bytes:
+        """The content of a PNG file that a notebook shows."""
+        picture = self.draw()
+        picture.thumbnail((NOTEBOOK_SIZE, NOTEBOOK_SIZE))
+        return overlay.encode_png(picture)
 
 
 class Counter:
@@ -50,10 +85,13 @@ class Counter:
 
     Attributes:
       model, weights, blocks: as given; the weights lie on the default device.
+      name: name or path of the weights, if `load` read them.
 
     Raises:
       ValueError: the tile is too small for the networks.
     """
+
+    name = ""
 
     def __init__(
         self,
@@ -102,7 +140,13 @@ class Counter:
         people = float(density.sum(dtype=np.float64))
         if not np.isfinite(people):
             raise ValueError(f"{loaded.name}: the density is not finite; bad weights?")
-        return Count(people, density, scores.get("global"), scores.get("local"), loaded)
+        parts = (scores.get("global"), scores.get("local"))
+        return Count(people, density, *parts, loaded, self.name)
+
+    def __repr__(self) -> str:
+        """The weights and the number of their parameters in one line."""
+        number = sum(int(np.size(value)) for value in self.weights.values())
+        return f"<counter by {self.name or 'unnamed weights'}, {number:,} parameters>"
 
     def _estimate(self, pixels, progress):
         return self._estimator.estimate(self.weights, pixels, progress)
@@ -125,39 +169,14 @@ class BaselineCounter(Counter):
         return self._density(self.weights, pixels, progress), {}
 
 
-def default_weights(model: str = "cpcnn") -> str:
-    """Finds the weights that commands use without --weights.
-
-    Args:
-      model: "cpcnn", "mcnn" or "csrnet".
-
-    Returns:
-      A name or path for `load`: the pretrained default, or the file that
-      `import-weights` writes.
-
-    Raises:
-      ValueError: `import-weights` has not written that file.
-    """
-    if model == "cpcnn":
-        return pretrained.DEFAULT
-    file = serialization.BASELINES[model]
-    if not Path(file).exists():
-        raise ValueError(
-            f"no --weights, and {file} is not there: `python -m cpcnn_jax "
-            f"import-weights {model}` writes it"
-        )
-    return file
-
-
 def load(
     path: str | os.PathLike[str] | None = None, *, tile_size: int | None = None
 ) -> Counter:
     """Loads trained networks.
 
     Args:
-      path: a weights file, the workdir of a run, a pretrained name, or OWNER/NAME on
-        Hugging Face. The file's header says which networks it holds. None: the
-        weights of `default_weights`.
+      path: any argument of `pretrained.find_weights`. The file's header says which
+        networks it holds. None: the default weights.
       tile_size: largest side of a tile, pixels. Smaller tiles need less memory and more
         time; the result is the same. None: the default of the network.
 
@@ -172,7 +191,13 @@ def load(
       Traceback (most recent call last):
       ValueError: no weights at runs/none: ...
     """
-    file = pretrained.find_weights(default_weights() if path is None else path)
+    name = pretrained.DEFAULT if path is None else path
+    counter = _load_file(pretrained.find_weights(name), tile_size)
+    counter.name = str(name)
+    return counter
+
+
+def _load_file(file, tile_size):
     name = serialization.load_name(file)
     if name != "cpcnn":
         module, channels, estimator = baselines.find_baseline(name)

@@ -1,4 +1,4 @@
-"""Text in figures without interpretation: any file name can be drawn."""
+"""Text in figures of matplotlib without interpretation of dollar signs."""
 
 import contextlib
 import io
@@ -21,16 +21,6 @@ def plain_text() -> Iterator[None]:
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def printable(text: str) -> str:
-    """Replaces line breaks, control characters and bytes that are not UTF-8.
-
-    Example:
-      >>> printable("caf" + chr(0xDCE9)) == "caf" + chr(0xFFFD)
-      True
-    """
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def render_png(figure: Figure) -> bytes:

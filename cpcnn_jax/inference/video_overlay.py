@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from cpcnn_jax.inference import figure_text
+from cpcnn_jax.inference import color_scale, figure_text, overlay
+from cpcnn_jax.inference.drawn_text import (
+    draw_label,
+    label_size,
+    load_font,
+    printable,
+)
 from cpcnn_jax.inference.regions import Outline
-
-LEVELS = 256  # of the color scale
 
 
 def annotate_frame(
@@ -19,7 +22,7 @@ def annotate_frame(
     density: np.ndarray,
     *,
     text: str,
-    limit: float,
+    end: float,
     regions: Iterable[Outline] = (),
 ) -> np.ndarray:
     """Draws the density over a frame and a text in its lower left corner.
@@ -28,35 +31,24 @@ def annotate_frame(
       pixels: `[H, W, 3]` uint8.
       density: `[H, W]` people per pixel.
       text: one line.
-      limit: people per pixel at the end of the color scale.
+      end: people per 100x100 pixels at the end of the color scale.
       regions: (label, corners `[N, 2]` as (x, y) pixels) pairs, drawn as outlines.
 
     Returns:
       `[H, W, 3]` uint8.
     """
-    share = np.clip(density / limit, 0, 1)
-    colors = matplotlib.colormaps["inferno"](np.arange(LEVELS), bytes=True)[:, :3]
-    heat = colors[np.uint8(share * (LEVELS - 1))]
-    opacity = 0.85 * np.sqrt(share)[..., None]  # transparent without people
-    image = Image.fromarray(np.uint8(pixels * (1 - opacity) + heat * opacity))
-    draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(max(12, image.height // 24))
-    for label, corners in regions:
-        outline = [tuple(corner) for corner in np.asarray(corners).tolist()]
-        draw.line([*outline, outline[0]], fill="white", width=2)
-        _draw_label(draw, min(outline, key=sum), label, font, anchor="la")
-    _draw_label(draw, (0, image.height), text, font, anchor="ld")
-    return np.asarray(image)
-
-
-def _draw_label(draw, place, text, font, anchor):
-    text = figure_text.printable(text)
-    left, above, right, below = draw.textbbox(place, text, font=font, anchor=anchor)
-    pad = font.size // 3
-    up = 2 * pad if anchor == "ld" else 0
-    box = (left, above - up, right + 2 * pad, below + 2 * pad - up)
-    draw.rectangle(box, fill="black")
-    draw.text((place[0] + pad, place[1] + pad - up), text, "white", font, anchor)
+    height, width = density.shape
+    font = load_font(overlay.font_size(width, height))
+    picture = Image.fromarray(color_scale.blend(pixels, density, end))
+    text = printable(text)
+    text_width, text_height = label_size(text, font)
+    corner = (0, height - text_height)
+    regions = [(printable(label), corners) for label, corners in regions]
+    taken = [(*corner, text_width, height)]
+    places = overlay.place_regions(regions, (width, height), font, taken)
+    overlay.draw_regions(picture, regions, places, font)
+    draw_label(ImageDraw.Draw(picture), corner, text, font)
+    return np.asarray(picture)
 
 
 @figure_text.plain_text()
@@ -76,7 +68,7 @@ def plot_curve(
     axes.set_ylim(min(0, np.min(counts)), max(1, 1.1 * np.max(counts)))
     axes.set_xlabel("seconds")
     axes.set_ylabel("people")
-    axes.set_title(figure_text.printable(title), loc="left")
+    axes.set_title(printable(title), loc="left")
     axes.grid(color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")

@@ -1,7 +1,7 @@
 """Atomic file writes: a failed write leaves the previous file unchanged.
 
 A symbolic link stays and the file behind it is replaced. A FIFO or a device stays and
-gets the content. A read-only file is refused.
+gets the content. A read-only file is refused. The path - is standard output.
 """
 
 import contextlib
@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+STDOUT = "-"
+
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Checks that `path` can be written, before its content exists.
@@ -25,6 +27,8 @@ def check_writable(path: str | os.PathLike[str]) -> None:
       OSError: a folder or a read-only file lies there, or its folder is missing or
         read-only; the text names the path.
     """
+    if path == STDOUT:
+        return
     status = _find_status(path)
     if status and stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -49,7 +53,7 @@ def open_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     try:
         check_writable(path)
-        status = _find_status(path)
+        status = os.fstat(1) if path == STDOUT else _find_status(path)
         if status is None or stat.S_ISREG(status.st_mode) and not _own_stream(status):
             with _open_beside(Path(os.path.realpath(path)), status) as file:
                 yield file
@@ -99,10 +103,11 @@ def _write_through(path, status, data):
     if descriptor := _own_stream(status):
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()
-        file = open(os.dup(descriptor), "wb")
-    else:
-        file = open(path, "wb")
-    with file:
+        with contextlib.suppress(BrokenPipeError):  # its reader has enough
+            with open(os.dup(descriptor), "wb") as file:
+                file.write(data)
+        return
+    with open(path, "wb") as file:
         file.write(data)
 
 

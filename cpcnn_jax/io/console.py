@@ -1,8 +1,10 @@
 """Standard output and standard error that outlive their reader."""
 
+import contextlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -26,6 +28,21 @@ class _Pipe(io.RawIOBase):
             return os.write(self._descriptor, data)
         except BrokenPipeError:
             return len(data)
+
+
+@contextlib.contextmanager
+def redirect_messages(*results: str | None) -> Iterator[None]:
+    """Prints to standard error in the block if a result goes to standard output.
+
+    Args:
+      results: paths of results; - is standard output.
+    """
+    if "-" not in results:
+        yield
+        return
+    sys.stdout.flush()
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def tolerate_closed_pipes() -> None:

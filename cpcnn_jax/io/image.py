@@ -104,6 +104,17 @@ def _read_file(file, name: str, max_size: int | None) -> LoadedImage:
         return _decode(image, name, max_size)
 
 
+def read_size(file: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Reads (H, W) of the upright image in its file's header; None if it has none."""
+    try:
+        with _name_errors(str(file)), Image.open(file, formats=FORMATS) as image:
+            width, height = image.size
+            orientation, _ = read_orientation(image)
+    except ValueError:
+        return None
+    return (width, height) if orientation >= 5 else (height, width)
+
+
 def _decode(image: Image.Image, name: str, max_size: int | None) -> LoadedImage:
     width, height = image.size
     if width * height > MAX_PIXELS:

@@ -19,10 +19,10 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from cpcnn_jax.layers import primitive
+from cpcnn_jax.layers.adjoint import adjoint_kernel
 from cpcnn_jax.layers.geometry import Padding, per_axis, resolve
 from cpcnn_jax.layers.initializers import fractionally_strided_he_normal
 from cpcnn_jax.layers.integers import as_integer, is_sequence
-from cpcnn_jax.layers.lowerings import adjoint_kernel
 
 LOWERINGS = ("zero_insertion", "subpixel", "auto")
 

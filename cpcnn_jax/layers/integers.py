@@ -4,8 +4,6 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from jax import export
-
 
 def as_integer(name: str, value: Any) -> int:
     """Returns the value as int; symbolic sizes of `jax.export` stay as they are.
@@ -22,8 +20,11 @@ def as_integer(name: str, value: Any) -> int:
       >>> as_integer("strides", np.int8(2))
       2
     """
-    if export.is_symbolic_dim(value):
-        return value  # type: ignore[return-value]
+    if not isinstance(value, int):
+        from jax import export  # slow to import, and most values are plain integers
+
+        if export.is_symbolic_dim(value):
+            return value  # type: ignore[return-value]
     try:
         return int(operator.index(value))
     except TypeError:

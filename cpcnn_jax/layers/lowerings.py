@@ -13,16 +13,15 @@ import itertools
 import math
 import string
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
+from cpcnn_jax.layers.adjoint import adjoint_kernel
 from cpcnn_jax.layers.geometry import Geometry
 
-_Array = TypeVar("_Array", jax.Array, np.ndarray)
 _FEW_TAPS = 16  # up to which a product per tap is faster than one convolution
 
 
@@ -214,22 +213,6 @@ def _correlate_by_taps(x, y, geometry, precision, sharding):
         )
     kernel = jnp.stack(taps).reshape(*k, *taps[0].shape).astype(y.dtype)
     return jnp.flip(kernel, range(len(k)))
-
-
-def adjoint_kernel(kernel: _Array, groups: int) -> _Array:
-    """Flips a kernel and exchanges its input and output channels; its own inverse.
-
-    Args:
-      kernel: `[*k, A / groups, B]`, a JAX or NumPy array.
-      groups: feature groups.
-
-    Returns:
-      `[*k, B / groups, A]`.
-    """
-    *k, a, b = kernel.shape
-    grouped = kernel.reshape(*k, a, groups, b // groups).swapaxes(-3, -1)
-    flipped = grouped[(slice(None, None, -1),) * len(k)]
-    return flipped.reshape(*k, b // groups, groups * a)
 
 
 def _convolve(lhs: jax.Array, rhs: jax.Array, **options: Any) -> jax.Array:

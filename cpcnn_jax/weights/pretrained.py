@@ -2,10 +2,13 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 
+from cpcnn_jax.io import user_cache
+from cpcnn_jax.io.suggestion import suggest
 from cpcnn_jax.weights import hub, serialization
 
 DEFAULT = "shared_backbone"
@@ -15,26 +18,36 @@ PRETRAINED = {
     "shared_backbone": (
         "e5a409c684248cc026daa710ba0cc55ec62cec7160f1bc7988af18323b66c07f"
     ),
-    "shanghaitech_a": "bd56a73e6c2b2957def53b5ff2a530c74e460a5714727b0c6fb991f10f4fae39",
+    "shanghaitech_a": (
+        "bd56a73e6c2b2957def53b5ff2a530c74e460a5714727b0c6fb991f10f4fae39"
+    ),
 }
 # Help text for arguments of `find_weights`.
 HELP = (
-    "a weights file, the workdir of a run, a pretrained name "
-    f"({', '.join(PRETRAINED)}) or OWNER/NAME on Hugging Face"
+    f"a pretrained name ({', '.join(PRETRAINED)}), an imported one "
+    f"({', '.join(serialization.BASELINES)}), a weights file, the workdir of a run, or "
+    "OWNER/NAME on Hugging Face"
 )
 
 
 def find_weights(path: str | os.PathLike[str]) -> Path:
     """Finds a weights file.
 
+    A known name is never a file or folder of the current folder; ./NAME is one.
+
     Args:
-      path: a weights file; the workdir of a run; a name of `PRETRAINED`; or OWNER/NAME
-        of a repository on Hugging Face, unless a folder OWNER exists.
+      path: a name of `PRETRAINED`; a baseline that `import-weights` wrote to the user's
+        cache; a weights file; the workdir of a run; or OWNER/NAME of a repository on
+        Hugging Face, unless a folder OWNER exists.
 
     Raises:
       ValueError: there is none, or a pretrained file is not installed or has another
         checksum.
     """
+    if path in PRETRAINED:
+        return _check_file(path)
+    if path in serialization.BASELINES:
+        return _find_baseline(path)
     file = Path(path)
     if file.is_dir():
         file = serialization.weights_file(file)
@@ -42,11 +55,19 @@ def find_weights(path: str | os.PathLike[str]) -> Path:
             raise ValueError(f"no weights at {file}: has the run ended?")
     if file.exists():
         return file
-    if str(path) in PRETRAINED:
-        return _check_file(str(path))
     if hub.is_repository(path) and not file.parent.exists():
         return hub.fetch(str(path))
-    raise ValueError(f"no weights at {path}: expected {HELP}")
+    near = suggest(str(path), [*PRETRAINED, *serialization.BASELINES])
+    raise ValueError(f"no weights at {path}{near or f': expected {HELP}'}")
+
+
+def license_line(name: str) -> str:
+    """Reads the terms of pretrained weights in their model card; "" for others."""
+    if name not in PRETRAINED:
+        return ""
+    card = (FOLDER / f"{name}.md").read_text("utf-8")
+    found = re.search(r"^License: (.*)$", card, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def load_params(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -63,6 +84,16 @@ def load_params(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """
     params = serialization.load(find_weights(path))
     return {name: value.astype(np.float32) for name, value in params.items()}
+
+
+def _find_baseline(name):
+    file = user_cache.weights_file(name)
+    if not file.exists():
+        raise ValueError(
+            f"no weights {name} in {file.parent}: `cpcnn_jax import-weights {name}` "
+            "writes them"
+        )
+    return file
 
 
 def _check_file(name):

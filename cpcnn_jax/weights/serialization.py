@@ -19,15 +19,11 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
 
 from cpcnn_jax.config import Crops, Model
-from cpcnn_jax.io import atomic_write
+from cpcnn_jax.io import atomic_write, user_cache
 
-# Default weights of the baselines: outputs of `import-weights`.
-BASELINES = {
-    "mcnn": "weights/mcnn.safetensors",
-    "csrnet": "weights/csrnet.safetensors",
-}
+BASELINES = ("mcnn", "csrnet")  # networks whose weights `import-weights` converts
 NETWORKS = ("cpcnn", *BASELINES)  # names of the networks that a file can hold
-VGG16 = "weights/vgg16.safetensors"  # ImageNet's, for the initialization of GCE
+VGG16 = "vgg16"  # name of ImageNet's weights, for the initialization of GCE
 StrPath = str | os.PathLike[str]
 
 
@@ -171,8 +167,9 @@ def insert_vgg16(
 
     Args:
       weights: flat parameter dict with names such as `gce/vgg16/conv1_1/kernel`.
-      path: a safetensors file with "conv1_1/kernel" (HWIO), "conv1_1/bias" ..., from
-        `python -m cpcnn_jax import-weights vgg16`.
+      path: a safetensors file with "conv1_1/kernel" (HWIO), "conv1_1/bias" ..., or
+        "vgg16", the file in the user's cache that `cpcnn_jax import-weights vgg16`
+        writes.
       stage: the stage whose field names the file, for error messages.
       prefixes: of the names of VGG-16's convolutions.
 
@@ -183,12 +180,13 @@ def insert_vgg16(
       ValueError: the file or an array is missing, or an array has another shape.
     """
     flag = f"--config.{stage}.pretrained_vgg16={path}"
-    if not Path(path).exists():
+    file = user_cache.weights_file(VGG16) if path == VGG16 else Path(path)
+    if not file.exists():
         raise ValueError(
-            f"{flag} does not exist; `python -m "
-            "cpcnn_jax import-weights vgg16` writes such a file"
+            f"{flag}: {file} does not exist; `cpcnn_jax import-weights vgg16` writes "
+            "such a file"
         )
-    imagenet, inserted = load(path), {}
+    imagenet, inserted = load(file), {}
     for name in weights:
         prefix = next((p for p in prefixes if name.startswith(p)), None)
         if prefix is None:

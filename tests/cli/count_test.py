@@ -5,7 +5,9 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,8 +17,10 @@ from PIL import Image
 
 import cpcnn_jax as cp
 from cpcnn_jax.cli import count
-from cpcnn_jax.inference import count_files, counter, overlay, tiling
+from cpcnn_jax.inference import count_files, count_tables, counter, overlay, tiling
 from cpcnn_jax.inference.count_options import CountOptions
+from cpcnn_jax.inference.people import format_people
+from cpcnn_jax.io import user_cache
 from cpcnn_jax.models.mcnn import MCNN
 from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import pretrained, serialization
@@ -45,7 +49,7 @@ def run(trained, ready, monkeypatch, capsys):
     load = counter.load
 
     def load_once(path, *, tile_size):
-        same = path.resolve() == (trained / "weights.safetensors").resolve()
+        same = Path(path).resolve() in (trained, trained / "weights.safetensors")
         same &= tile_size == tiling.TILE_SIZE
         return ready if same else load(path, tile_size=tile_size)
 
@@ -74,7 +78,10 @@ def images(tmp_path):
     return tmp_path / "in"
 
 
-def test_results_of_a_folder(run, images, ready, tmp_path):
+SIZES = [(120, 90), (90, 70), (64, 64)]  # of the images, in the order of the list
+
+
+def test_results_of_a_folder(run, images, ready, trained, tmp_path):
     out = tmp_path / "out"
     status, output, errors = run(
         *(images, "--json", out / "deep" / "a.json", "--csv", out / "a.csv"),
@@ -101,11 +108,14 @@ def test_results_of_a_folder(run, images, ready, tmp_path):
         with Image.open(out / "overlays" / f"{name}.png") as overlay:
             assert min(overlay.size) > 64
     lines = output.splitlines()
-    assert lines[0].split() == ["file", "count", "seconds", "top", "left"]
+    assert lines[0].split() == ["file", "people", "seconds", "top", "left"]
     assert [line.split()[0] for line in lines[1:4]] == files
-    assert lines[1].split()[1] == f"{expected[0].count:.1f}"
-    total = sum(result.count for result in expected)
-    assert lines[4] == f"3 of 3 counted, {total:,.1f} people in total"
+    assert lines[1].split()[1] == format_people(expected[0].count)
+    total = format_people(sum(result.count for result in expected))
+    assert lines[4] == f"3 of 3 counted, {total} people in total"
+    assert lines[5] == f"weights: {trained}" and len(lines) == 6
+    assert {row["weights"] for row in rows} == {str(trained)}
+    assert [(row["width"], row["height"]) for row in rows] == SIZES
 
 
 def test_bad_files_are_named_and_the_others_counted(run, images, tmp_path):
@@ -119,7 +129,7 @@ def test_bad_files_are_named_and_the_others_counted(run, images, tmp_path):
     assert status == 1
     rows = json.loads((tmp_path / "a.json").read_text())
     failed = {row["file"]: row["error"] for row in rows if row["count"] is None}
-    assert [set(row) for row in rows] == [{"file", "count", "error"}] * 9
+    assert [set(row) for row in rows] == [{*count_tables.COLUMNS}] * 9
     assert failed == {
         str(images / "dot.png"): f"{images}/dot.png has 1x1 pixels; the "
         "networks need at least 64x64",
@@ -206,6 +216,7 @@ def test_tables_are_written_after_an_error_of_the_output(run, images, tmp_path):
     ("flags", "text"),
     [
         ("--json out --csv out", "two results would be out: write them"),
+        ("--json - --csv -", "two results would be -: write them"),
         ("--json out --csv ./deep/../out", "two results would be ./deep/../out"),
         ("--density out --overlay out", "two results would be out/2.jpg.png"),
         ("--json out/2.jpg.json --density out", "results would be out/2.jpg.json"),
@@ -242,18 +253,64 @@ def test_overlay_over_an_input_is_refused(images, trained, capsys):
     assert f"{images}/a.png.png is an input" in capsys.readouterr().err
 
 
-def test_region_outside_is_an_error_of_the_file(run, images, tmp_path):
+def test_region_outside_leaves_an_empty_cell(run, images, tmp_path):
     flags = ["--region", "door=0,0;0,64;80,64", "--json", tmp_path / "a.json"]
-    status, _, errors = run(images, *flags)
+    flags += ["--csv", tmp_path / "a.csv", "--overlay", tmp_path / "o"]
+    status, output, errors = run(images, *flags)
     assert status == 1
     rows = json.loads((tmp_path / "a.json").read_text())
-    assert [row["count"] is None for row in rows] == [False, False, True]
+    assert all(row["count"] is not None for row in rows)
     assert rows[2]["error"] == (
         f"{images}/b/1.png: the corner 80,64 of region door lies outside the 64x64 "
         "pixels of the image"
     )
-    assert "regions" not in rows[2] and "regions" in rows[1]
-    assert rows[2]["error"] in errors
+    assert rows[0]["error"] is None and rows[1]["regions"]["door"] is not None
+    assert rows[2]["regions"] == {"door": None}
+    first, second = errors.splitlines()
+    assert first == (
+        f"count: region door does not fit {images}/b/1.png: empty cells; the images "
+        "are counted"
+    )
+    assert second == f"count: {rows[2]['error']}"
+    assert output.splitlines()[3].split()[-1] == "-"
+    table = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
+    assert [row["door"] != "" for row in table] == [True, True, False]
+    with Image.open(tmp_path / "o" / "b" / "1.png.png") as drawn:
+        assert drawn.height > 64
+
+
+def test_region_that_fits_no_image_is_refused_before_counting(trained, images, capsys):
+    flags = ["--weights", str(trained), "--region", "door=0,0;0,64;500,64"]
+    with pytest.raises(SystemExit) as stopped:
+        count.main([str(images), *flags])
+    assert stopped.value.code == 2
+    output, errors = capsys.readouterr()
+    assert not output and errors.startswith(
+        f"count: region door does not fit {images}/2.jpg nor any other image: give "
+    )
+
+
+def test_region_in_percent_fits_every_image(run, images, ready, tmp_path):
+    flags = ["--region", "right=50%,0%;100%,0%;100%,100%;50%,100%"]
+    assert run(images, *flags, "--json", tmp_path / "a.json")[0] == 0
+    rows = json.loads((tmp_path / "a.json").read_text())
+    for row in rows:
+        density = ready.count(row["file"]).density
+        right = density[:, density.shape[1] // 2 :].sum(dtype=float)
+        np.testing.assert_allclose(row["regions"]["right"], right, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_table_on_standard_output_stands_alone(trained, images, kind, capfd):
+    file, flags = images / "2.jpg", ["--weights", str(trained), f"--{kind}", "-"]
+    assert count.main([str(file), *flags]) == 0
+    output, errors = capfd.readouterr()
+    if kind == "json":
+        (row,) = json.loads(output)
+    else:
+        (row,) = csv.DictReader(output.splitlines())
+    assert row["file"] == str(file) and float(row["seconds"]) > 0
+    assert f"1 of 1 counted, {format_people(float(row['count']))} people" in errors
 
 
 def test_image_named_several_times_is_counted_once(run, images):
@@ -268,7 +325,8 @@ def test_standard_input_is_counted(run, images, ready, monkeypatch, tmp_path):
     status, _, _ = run("-", "--json", tmp_path / "a.json", "--density", tmp_path)
     (row,) = json.loads((tmp_path / "a.json").read_text())
     assert status == 0
-    assert row == {"file": "-", "count": ready.count(file).count, "error": None}
+    assert (row["file"], row["error"]) == ("-", None)
+    assert row["count"] == ready.count(file).count
     assert (tmp_path / "standard_input.npy").exists()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"words")))
     status, _, errors = run("-")
@@ -327,6 +385,8 @@ def test_default_is_pretrained(
 ):
     weights = trained / "weights.safetensors"
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    card = f"{pretrained.DEFAULT}.md"
+    shutil.copy(pretrained.FOLDER / card, tmp_path / card)
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
     monkeypatch.setattr(pretrained, "PRETRAINED", {pretrained.DEFAULT: digest})
     with pytest.raises(SystemExit) as stopped:
@@ -337,23 +397,28 @@ def test_default_is_pretrained(
     (tmp_path / f"{pretrained.DEFAULT}.safetensors").symlink_to(weights)
     status, output, errors = run(images / "2.jpg", weights=None)
     assert (status, errors) == (0, "")
-    assert f"  {ready.count(images / '2.jpg').count:.1f}  " in output
+    assert f" {format_people(ready.count(images / '2.jpg').count)}  " in output
+    terms = pretrained.license_line(pretrained.DEFAULT)
+    assert output.splitlines()[-1] == f"weights: {pretrained.DEFAULT}, {terms}"
+    assert output.count("for research only") == 1
 
 
-def test_default_weights_of_a_model(images, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_imported_weights_are_found_by_name(images, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CPCNN_CACHE", str(tmp_path / "cache"))
     with pytest.raises(SystemExit):
-        count.main([str(images), "--model=mcnn"])
+        count.main([str(images), "--weights=mcnn"])
     assert capsys.readouterr().err == (
-        "count: no --weights, and weights/mcnn.safetensors is not there: `python -m "
-        "cpcnn_jax import-weights mcnn` writes it (--help lists the flags)\n"
+        f"count: no weights mcnn in {tmp_path}/cache/weights: `cpcnn_jax "
+        "import-weights mcnn` writes them (--help lists the flags)\n"
     )
     shapes = param_shapes(MCNN(), channels=1)
     ones = {name: np.full(shape, 1e-3, np.float32) for name, shape in shapes.items()}
-    serialization.save_baseline("weights/mcnn.safetensors", ones, "mcnn")
-    assert count.main([str(images / "2.jpg"), "--model=mcnn"]) == 0
-    expected = cp.load("weights/mcnn.safetensors").count(images / "2.jpg").count
-    assert f"  {expected:.1f}  " in capsys.readouterr().out
+    file = user_cache.weights_file("mcnn")
+    serialization.save_baseline(file, ones, "mcnn")
+    assert count.main([str(images / "2.jpg"), "--weights=mcnn"]) == 0
+    expected = cp.load(file).count(images / "2.jpg").count
+    output = capsys.readouterr().out
+    assert f" {format_people(expected)}  " in output and "weights: mcnn\n" in output
 
 
 @pytest.mark.parametrize(
@@ -361,13 +426,14 @@ def test_default_weights_of_a_model(images, tmp_path, monkeypatch, capsys):
     [
         (["--region", "a=1,2;3,4"], "'a=1,2;3,4' is not a region"),
         (["--region", "a=0,0;9,0;9,9"] * 2, "two regions have the same name"),
+        (["--region", "a=0%,0%;101%,0%;9%,9%"], "not from 0% to 100%"),
+        (["--region", "a=0%,0%;9,0;9%,9%"], "has pixels and percent"),
         (["--max-size", "63"], "--max-size: expected at least 64, got 63"),
         (["--tile-size", "100"], "tiles of at least 144 pixels"),
         (["--tile-size", "many"], "invalid int value: 'many'"),
         (["--density", "setup.cfg/maps"], "setup.cfg"),
         (["--weights", "nowhere"], "no weights at nowhere"),
-        (["--model", "vgg"], "invalid choice: 'vgg'"),
-        (["--model", "mcnn"], "--model=mcnn, but "),
+        (["--weights", "shanghaitec_a"], "_a, did you mean shanghaitech_a?"),
         (["--weights", "setup.cfg"], "setup.cfg does not say which networks it holds"),
         (["--counts"], "unrecognized arguments: --counts"),
     ],

@@ -15,7 +15,6 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from cpcnn_jax import __main__
 from cpcnn_jax.cli.explain import main
 from cpcnn_jax.explain import captions, code_samples, drawing, explain, svg, text
 from cpcnn_jax.explain.animations import ANIMATIONS
@@ -450,14 +449,6 @@ def test_help_names_animations_and_the_guide(capsys):
     shown = " ".join(capsys.readouterr().out.split())
     assert "padding_strides_odd_transposed" in shown
     assert "Dumoulin" in shown and "1603.07285" in shown
-
-
-def test_unknown_command_lists_the_commands(capsys):
-    assert __main__.main(["nope"]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("python -m cpcnn_jax: got 'nope', expected a command: ")
-    assert set(__main__.COMMANDS) <= set(error.replace(",", " ").split())
-    assert __main__.main([]) == 2
 
 
 def test_command_runs_as_a_module():

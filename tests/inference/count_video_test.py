@@ -13,6 +13,7 @@ from PIL import Image
 from cpcnn_jax import config, data
 from cpcnn_jax.cli import count
 from cpcnn_jax.inference import count_video, counter, video_overlay
+from cpcnn_jax.inference.people import format_people
 from cpcnn_jax.io import video as video_io
 from cpcnn_jax.weights import pretrained
 
@@ -105,7 +106,8 @@ def test_results_of_a_video(run, video, scenes, ready, tmp_path):
         f"count: {video}: the mean of 4 frames, one of every 2; they have "
         f"{min(counts):,.1f} to {max(counts):,.1f} people\n"
     )
-    assert f"{np.mean(counts):.1f}" in output and "1 of 1 counted" in output
+    people = format_people(np.mean(counts))
+    assert output.splitlines()[1].split()[1] == people and "1 of 1 counted" in output
     with Image.open(out / "crowd.avi.png") as picture:
         assert picture.size == (1080, 480)
     with video_io.open_video(out / "deep" / "crowd.avi.mp4", frame_step=1) as drawn:
@@ -211,9 +213,8 @@ def test_error_of_a_frame_names_the_frame(run, video, tmp_path):
     flags = ["--region", "door=0,0;0,96;500,96", "--json", tmp_path / "a.json"]
     assert run(video, *flags)[0] == 1
     (row,) = json.loads((tmp_path / "a.json").read_text())
-    assert row["error"].startswith(
-        f"{video}, frame 0: the corner 500,96 of region door"
-    )
+    assert row["error"].startswith(f"{video}: the corner 500,96 of region door")
+    assert row["count"] is not None and row["regions"] == {"door": None}
     status, _, errors = run(video, "--max-size", 70)
     assert status == 1
     assert f"count: {video}, frame 0: the image has 70x52 pixels; the" in errors

@@ -10,6 +10,8 @@ import tiny_experiment
 from PIL import Image
 
 import cpcnn_jax as cp
+from cpcnn_jax.inference import counter
+from cpcnn_jax.io import image as image_io
 from cpcnn_jax.weights import pretrained, serialization
 
 
@@ -114,7 +116,7 @@ def test_weights_that_are_not_finite_raise_value_error(tmp_path, image):
 def test_missing_or_wrong_weights_raise_value_error(tmp_path, file):
     with pytest.raises(ValueError, match=f"no weights at {tmp_path}/weights.safet"):
         cp.load(tmp_path)
-    with pytest.raises(ValueError, match="no weights at cpcnn-a: expected a weig"):
+    with pytest.raises(ValueError, match="no weights at cpcnn-a: expected a pret"):
         cp.load("cpcnn-a")
     shutil.copy(file, tmp_path / "half.safetensors")
     _, drawn = tiny_experiment.networks()
@@ -129,3 +131,25 @@ def test_missing_or_wrong_weights_raise_value_error(tmp_path, file):
         cp.load(tmp_path / "half.safetensors")
     with pytest.raises(ValueError, match="tiles of at least 144 pixels"):
         cp.load(file, tile_size=100)
+
+
+def test_results_show_themselves(file, ready, image, tmp_path):
+    Image.fromarray(image).save(tmp_path / "a.png")
+    loaded = cp.load(file)
+    number = sum(value.size for value in ready.weights.values())
+    assert repr(loaded) == f"<counter by {file}, {number:,} parameters>"
+    result = loaded.count(tmp_path / "a.png")
+    people = f"{result.count:,.1f} people in {tmp_path}/a.png"
+    assert repr(result) == f"<{people}, 140x100 pixels, by {file}>"
+    with Image.open(io.BytesIO(result._repr_png_())) as shown:
+        np.testing.assert_array_equal(np.asarray(shown), np.asarray(result.draw()))
+
+
+def test_notebook_gets_a_smaller_picture_of_a_large_image():
+    pixels = np.zeros((300, 2600, 3), np.uint8)
+    loaded = image_io.LoadedImage("a", pixels, (300, 2600))
+    result = counter.Count(0.0, np.zeros((300, 2600)), None, None, loaded)
+    assert result.draw().width == 2600
+    with Image.open(io.BytesIO(result._repr_png_())) as shown:
+        assert max(shown.size) == counter.NOTEBOOK_SIZE
+    assert repr(result) == "<0.0 people in a, 2600x300 pixels, by unnamed weights>"

@@ -3,6 +3,8 @@
 import io
 import os
 import stat
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -128,3 +130,26 @@ def test_mode_and_neighbors_of_a_file_stay(tmp_path):
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert neighbor.read_text() == "the user's"
     assert sorted(tmp_path.iterdir()) == [file, neighbor]
+
+
+def test_dash_is_standard_output(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    print("before")
+    atomic_write.check_writable("-")
+    atomic_write.write_json("-", [1])
+    assert capfd.readouterr().out == "before\n[\n  1\n]\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_reader_that_closed_the_pipe_is_no_error():
+    program = (
+        "import sys; sys.stdin.read()\n"
+        "from cpcnn_jax.io import atomic_write\n"
+        "atomic_write.write_atomic('-', bytes(10**6))\n"
+        "print('worked on', file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1) as process:
+        process.stdout.close()
+        process.stdin.close()
+        assert process.stderr.read() == b"worked on\n"

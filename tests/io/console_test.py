@@ -42,3 +42,12 @@ def test_command_survives_a_closed_pipe():
     result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_messages_leave_standard_output_to_a_result(capsys):
+    with console.redirect_messages(None, "a.json"):
+        print("one")
+    with console.redirect_messages(None, "-"):
+        print("two")
+    print("three")
+    assert capsys.readouterr() == ("one\nthree\n", "two\n")

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from image_bombs import bomb
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from cpcnn_jax.io import image as image_io
 
@@ -245,3 +245,15 @@ def test_padded_window_repeats_the_last_pixels(pixels):
     for image in (pixels, np.float32(pixels) / 255):
         window = image_io.padded_window(image, (2, 8), (4, 8))
         np.testing.assert_array_equal(window, padded[2:8, 4:8])
+
+
+def test_size_is_that_of_the_upright_image(tmp_path):
+    for orientation, size in ((1, (40, 30)), (3, (40, 30)), (6, (30, 40))):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        file = tmp_path / f"{orientation}.jpg"
+        Image.new("RGB", (30, 40)).save(file, exif=exif)
+        assert image_io.read_size(file) == size == image_io.read_image(file).size
+    file.write_text("words")
+    assert image_io.read_size(file) is None
+    assert image_io.read_size(tmp_path / "none.jpg") is None

@@ -15,7 +15,7 @@ from PIL import Image
 
 import cpcnn_jax as cp
 from cpcnn_jax import __main__ as commands
-from cpcnn_jax.cli import serve
+from cpcnn_jax.cli import extras, serve
 from cpcnn_jax.inference import regions
 from cpcnn_jax.serve import examples
 
@@ -308,7 +308,7 @@ def test_public_host_is_reported(capsys):
 
 
 def test_missing_extra_is_reported(monkeypatch, capsys):
-    monkeypatch.setattr(serve.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "missing_modules", lambda extra: ["starlette"])
     with pytest.raises(SystemExit):
         serve.main([])
     text = "serve: starlette is missing: pip install 'cpcnn_jax[serve]'"

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 import cpcnn_jax as cp
 from cpcnn_jax.cli import release
-from cpcnn_jax.inference import counter
+from cpcnn_jax.io import user_cache
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import hub, pretrained, serialization
@@ -83,8 +83,30 @@ def test_release_reports_errors_in_one_sentence(here, capsys, arguments, text):
 
 
 def test_default_is_a_pretrained_name():
-    assert counter.default_weights() == pretrained.DEFAULT
     assert pretrained.DEFAULT in pretrained.PRETRAINED
+
+
+def test_a_name_is_never_a_file_of_the_current_folder(tmp_path, monkeypatch):
+    file = tmp_path / "files" / "a.safetensors"
+    file.parent.mkdir()
+    file.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    monkeypatch.setattr(pretrained, "PRETRAINED", {"a": digest})
+    monkeypatch.setattr(pretrained, "FOLDER", file.parent)
+    monkeypatch.setenv("CPCNN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "csrnet"):
+        (tmp_path / name).write_text("a file of the current folder")
+        assert pretrained.find_weights(f"./{name}").samefile(tmp_path / name)
+    assert pretrained.find_weights("a") == file
+    with pytest.raises(ValueError, match="no weights csrnet in .*/cache/weights: "):
+        pretrained.find_weights("csrnet")
+    imported = user_cache.weights_file("csrnet")
+    imported.parent.mkdir(parents=True)
+    imported.touch()
+    assert pretrained.find_weights("csrnet") == imported
+    with pytest.raises(ValueError, match="no weights at cssrnet, did you mean csrnet"):
+        pretrained.find_weights("cssrnet")
 
 
 def test_pretrained_file_that_is_not_installed_is_named(tmp_path, monkeypatch):
@@ -193,7 +215,7 @@ def test_paths_are_not_looked_up_on_hugging_face(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(hub, "fetch", lambda name: pytest.fail(f"looked up {name}"))
     for name in ("runs/a", "a", "a/b/c", "../a", "/a", "https://a/b"):
-        with pytest.raises(ValueError, match=f"no weights at {name}: expected a w"):
+        with pytest.raises(ValueError, match=f"no weights at {name}: expected a p"):
             pretrained.find_weights(name)
 
 
@@ -201,3 +223,15 @@ def test_error_without_the_client_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ValueError, match=r"owner/crowd.*pip install 'cpcnn_jax\[hub\]"):
         pretrained.find_weights("owner/crowd")
+
+
+@pytest.mark.parametrize("name", pretrained.PRETRAINED)
+def test_pretrained_weights_have_a_license_line(name):
+    line = pretrained.license_line(name)
+    assert (
+        10 < len(line) < 80 and line in (pretrained.FOLDER / f"{name}.md").read_text()
+    )
+
+
+def test_other_weights_have_no_license_line():
+    assert pretrained.license_line("runs/mine") == pretrained.license_line("mcnn") == ""

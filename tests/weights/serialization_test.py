@@ -120,6 +120,18 @@ def test_vgg16_is_inserted_into_gce_only(tmp_path):
     assert (drawn["gce/vgg16/conv1_1/kernel"] == 0).all()
 
 
+def test_vgg16_by_name_is_the_imported_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("CPCNN_CACHE", str(tmp_path))
+    file = tmp_path / "weights" / "vgg16.safetensors"
+    drawn = {n: np.zeros_like(v) for n, v in vgg16(0.125, "gce/vgg16/").items()}
+    with pytest.raises(ValueError, match=f"pretrained_vgg16=vgg16: {file} does not"):
+        serialization.insert_vgg16(drawn, "vgg16")
+    file.parent.mkdir()
+    save_file(vgg16(0.125), file)
+    params = serialization.insert_vgg16(drawn, "vgg16")
+    assert (params["gce/vgg16/conv1_1/kernel"] == 3).all()
+
+
 def test_vgg16_of_another_width_names_the_layer(tmp_path):
     file = tmp_path / "vgg16.safetensors"
     save_file(vgg16(0.25), file)
@@ -133,7 +145,7 @@ def test_vgg16_of_another_width_names_the_layer(tmp_path):
 
 def test_missing_vgg16_or_layer_raises_value_error(tmp_path):
     file = tmp_path / "vgg16.safetensors"
-    text = f"--config.gce.pretrained_vgg16={file} does not exist"
+    text = f"--config.gce.pretrained_vgg16={file}: {file} does not exist"
     with pytest.raises(ValueError, match=text):
         serialization.insert_vgg16({}, file)
     params = vgg16(0.125)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cpcnn_jax.layers.adjoint import adjoint_kernel
 from cpcnn_jax.layers.geometry import Geometry, Padding, resolve
-from cpcnn_jax.layers.lowerings import adjoint_kernel
 
 Params = dict[str, np.ndarray]
 Options = dict[str, Any]

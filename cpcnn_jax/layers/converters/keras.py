@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cpcnn_jax.layers.adjoint import adjoint_kernel
 from cpcnn_jax.layers.arithmetic import effective_kernel, effective_padding
 from cpcnn_jax.layers.converters.canonical import (
     Options,
@@ -15,7 +16,6 @@ from cpcnn_jax.layers.converters.canonical import (
     to_canonical,
 )
 from cpcnn_jax.layers.geometry import Geometry, per_axis
-from cpcnn_jax.layers.lowerings import adjoint_kernel
 
 
 def from_keras(

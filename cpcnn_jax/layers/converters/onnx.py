@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cpcnn_jax.layers.adjoint import adjoint_kernel
 from cpcnn_jax.layers.arithmetic import effective_kernel
 from cpcnn_jax.layers.converters.canonical import Options, Params, pack, to_canonical
 from cpcnn_jax.layers.converters.torch import from_torch
 from cpcnn_jax.layers.geometry import per_axis
-from cpcnn_jax.layers.lowerings import adjoint_kernel
 
 
 def from_onnx(

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cpcnn_jax.layers.adjoint import adjoint_kernel
 from cpcnn_jax.layers.converters.canonical import Options, Params, pack, to_canonical
 from cpcnn_jax.layers.geometry import Geometry
-from cpcnn_jax.layers.lowerings import adjoint_kernel
 
 
 def from_torch(

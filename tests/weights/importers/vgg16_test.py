@@ -65,6 +65,15 @@ def test_convolutions_are_named(trusted, tmp_path, capsys):
     np.testing.assert_array_equal(arrays["conv1_1/kernel"], expected)
 
 
+def test_result_lies_in_the_users_cache(trusted, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CPCNN_CACHE", str(tmp_path / "cache"))
+    assert import_weights.main(["vgg16", str(trusted)]) == 0
+    file = tmp_path / "cache" / "weights" / "vgg16.safetensors"
+    assert (
+        capsys.readouterr().out == f"wrote {file}\n" and set(load_file(file)) == NAMES
+    )
+
+
 def test_archive_with_another_checksum_is_refused(trusted, tmp_path, capsys):
     other = archive(tmp_path / "other.tar.gz", {"VGG16_0": {}})
     out = tmp_path / "out"

@@ -1,0 +1,34 @@
+"""Tables of the counts of files: JSON and CSV."""
+
+import os
+from collections.abc import Iterable, Sequence
+
+from cpcnn_jax.inference.count_files import FileCount
+from cpcnn_jax.io import atomic_write
+
+COLUMNS = ("file", "count", "error", "seconds", "width", "height", "weights")
+
+
+def write_json(path: str | os.PathLike[str], rows: Iterable[FileCount]) -> None:
+    """Writes the rows as a JSON list of objects with the keys of `COLUMNS`.
+
+    An object has "regions" if people were counted in regions; null where a region does
+    not fit the image.
+    """
+    records = [
+        {name: getattr(row, name) for name in COLUMNS}
+        | ({"regions": row.regions} if row.regions else {})
+        for row in rows
+    ]
+    atomic_write.write_json(path, records)
+
+
+def write_csv(
+    path: str | os.PathLike[str], rows: Iterable[FileCount], names: Sequence[str] = ()
+) -> None:
+    """Writes the rows as CSV: the columns of `COLUMNS`, and each named region."""
+    table: list[list] = [[*COLUMNS, *names]]
+    for row in rows:
+        people = [row.regions.get(name) for name in names]
+        table.append([*(getattr(row, name) for name in COLUMNS), *people])
+    atomic_write.write_csv(path, table)
