@@ -44,7 +44,7 @@ def list_files(
     Returns:
       The rows, and what is left out by kind and number.
     """
-    rows: dict[str, FileCount] = {}
+    rows: dict[str | tuple[str, str], FileCount] = {}
     left_out = collections.Counter[str]()
     for argument in arguments:
         try:
@@ -54,7 +54,7 @@ def list_files(
             continue
         for file in listing.files:
             rows.setdefault(_identify(file), FileCount(file))
-        for folder, reason in listing.unreadable.items():
+        for folder, reason in listing.refused.items():
             error_row = FileCount(folder, f"{folder} cannot be read: {reason}")
             rows.setdefault(_identify(folder), error_row)
         left_out += listing.left_out
@@ -62,7 +62,9 @@ def list_files(
 
 
 def _identify(file):
-    return file if file == input_files.STDIN else os.path.abspath(file)
+    """The path without linked folders; a linked file is another one."""
+    folder, name = os.path.split(os.path.abspath(file))
+    return file if file == input_files.STDIN else (os.path.realpath(folder), name)
 
 
 def check_outputs(

@@ -387,17 +387,29 @@ def test_copy_keeps_images_of_one_name_apart(root, tmp_path, capsys):
 def test_unused_images_are_notes(root, capsys):
     write_image(root / "valid" / "IMG_4.jpg")
     write_image(root / "train" / "IMG_5.webp")
+    write_image(root / "train" / "IMG_6.tiff")
+    (root / "train" / "IMG_7.MOV").touch()
     texts = find_faults(capsys, root, status=0)
+    convert = "is not used: convert it to .jpg or .png"
     assert texts == [
-        ("unused", "train/IMG_5.webp is not used: convert it to .jpg or .png"),
-        ("unused", "valid is not used: images are read from test and train only"),
+        ("unused", f"train/IMG_5.webp {convert}"),
+        ("unused", f"train/IMG_6.tiff {convert}"),
+        (
+            "unused",
+            "valid is not used: images are read from test and train only, and the "
+            "validation images are a part of train",
+        ),
     ]
+    last = run(capsys, root)[1].splitlines()[-1]
+    expected = "1 .mov, 1 .webp, 1 .tiff, 1 .jpg outside of test and train"
+    assert last == f" left out: {expected}"
     empty = root / "empty"
     write_image(empty / "IMG_5.webp")
     error = usage_error(capsys, empty)
-    assert error.endswith(
-        f"; {empty}/IMG_5.webp is not used: convert it to .jpg or .png\n"
-    )
+    assert error.endswith(f"; {empty}/IMG_5.webp {convert}; left out: 1 .webp\n")
+    (empty / "IMG_5.webp").rename(empty / "IMG_5.mov")
+    error = usage_error(capsys, empty)
+    assert error.endswith("holds no images .jpg, .jpeg or .png; left out: 1 .mov\n")
 
 
 def test_labels_are_counted(root, capsys):

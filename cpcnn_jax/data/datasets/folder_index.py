@@ -24,6 +24,7 @@ class FolderIndex(NamedTuple):
     splits: dict[str, Samples]  # one split "" in a folder without splits
     strays: list[tuple[Path, str]]  # (annotation file, name of the missing image)
     unused: list[tuple[Path, str]]  # (image or folder that is not used, sentence)
+    left_out: collections.Counter[str]  # all that is not used, by kind
     labels: collections.Counter[str]  # number of heads of each label
 
 
@@ -71,6 +72,7 @@ def index_folder(folder: Path) -> FolderIndex:
         },
         [(mark.file, mark.name.removeprefix("./")) for mark in strays],
         files.unused,
+        files.left_out,
         collections.Counter(
             label
             for mark in (mark for same in marks.values() for mark in same)

@@ -380,25 +380,43 @@ def test_unused_images_and_folders_are_named(root, caplog):
     write_image(root / "IMG_5.jpg")
     write_image(root / "train" / "IMG_6.tif")
     write_image(root / "train" / "IMG_2.webp")
-    (root / "more").mkdir()
-    (root / "more" / "heads.csv").write_text("image,x,y\n")
+    for name in ("more/heads.csv", "train/a.MOV", "test/b.mp4", "train/.c.jpg"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("image,x,y\n")
     (root / "train" / "again").symlink_to(root / "train")
-    (root / "train" / "linked").symlink_to(root / "valid")
     (root / "notes").mkdir()
+    read = "is not used: images are read from test and train only"
     expected = [
         f"{root}/train/IMG_2.webp is not used: convert it to .jpg or .png",
         f"{root}/train/IMG_6.tif is not used: convert it to .jpg or .png",
-        f"{root}/train/linked is not used: it is a link to the folder {root}/valid",
-        f"{root}/IMG_5.jpg is not used: images are read from test and train only",
-        f"{root}/more is not used: images are read from test and train only",
-        f"{root}/valid is not used: images are read from test and train only",
+        f"{root}/IMG_5.jpg {read}",
+        f"{root}/more {read}",
+        f"{root}/valid {read}, and the validation images are a part of train",
     ]
+    index = folder_index.index_folder(root)
+    assert [text for _, text in index.unused] == expected
+    beside = "outside of test and train"
+    assert index.left_out == {
+        **{".webp": 1, ".tif": 1, ".mov": 1, ".mp4": 1, "hidden file": 1},
+        **{f".jpg {beside}": 2, f".csv {beside}": 1, "folder listed already": 1},
+    }
+    summary = f"{root}: left out: 2 .jpg {beside}, 1 "
     for _ in range(2):  # the second time from the prepared copy
         with caplog.at_level(logging.WARNING, logger="absl"):
             caplog.clear()
             assert open_folder(root).names == ("IMG_1", "IMG_2")
-        assert caplog.messages == [f"{sentence}." for sentence in expected]
-    assert [text for _, text in folder_index.index_folder(root).unused] == expected
+        *folders, last = caplog.messages
+        assert folders == [f"{sentence}." for sentence in expected[3:]]
+        assert last.startswith(summary) and "1 .mov" in last and "1 .webp" in last
+
+
+def test_linked_folder_inside_is_used(root):
+    write_csv(write_image(root / "more" / "IMG_4.jpg").with_suffix(".csv"), (7, 8))
+    (root / "train" / "linked").symlink_to(root / "more")
+    assert heads_by_name(root)["IMG_4"] == [[7, 8]]
+    assert not folder_index.index_folder(root).unused
+    write_csv(root / "more" / "IMG_4.csv", (8, 9))
+    assert heads_by_name(root)["IMG_4"] == [[8, 9]]
 
 
 def test_heads_of_an_unused_image_are_not_given_to_a_namesake(root):
