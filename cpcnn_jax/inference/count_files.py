@@ -188,7 +188,10 @@ def _count_video(row, counter, options, name):
     count = count_video.count_video
     result = count(row.file, counter, options, name=name, progress=progress)
     row.count, row.regions = result.mean()
-    for note in filter(None, (result.note, f"{row.file}: {result.describe()}")):
+    notes = [result.note, f"{row.file}: {result.describe()}"]
+    if options.density:
+        notes.append(f"{row.file}: --density writes no maps of a video")
+    for note in filter(None, notes):
         tqdm.write(f"count: {note}", file=sys.stderr)
     if result.failures:
         raise ValueError(f"{row.file}: {'; '.join(result.failures)}")

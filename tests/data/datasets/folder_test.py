@@ -339,6 +339,33 @@ def test_images_of_one_name_in_two_folders(cameras, what):
     assert heads_by_name(cameras) == expected
 
 
+def label_studio(address, x):
+    shape = {"original_width": 90, "original_height": 70, "type": "keypointlabels"}
+    shape["value"] = {"x": 100 * x / 90, "y": 100 * x / 70}
+    return {"data": {"image": address}, "annotations": [{"result": [shape]}]}
+
+
+def test_uploads_to_label_studio_are_matched(root):
+    for path in root.rglob("*.csv"):
+        path.unlink()
+    write_image(root / "train" / "5e6f7a8b-IMG_4.jpg")
+    tasks = [
+        label_studio("/data/upload/1/abcd1234-IMG_1.jpg", 9),
+        label_studio("abcd1235-IMG_2.jpg", 18),
+        label_studio("/data/upload/1/abcd1236-IMG_3.jpg", 27),
+        label_studio("/data/upload/1/5e6f7a8b-IMG_4.jpg", 36),
+    ]
+    (root / "heads.json").write_text(json.dumps(tasks))
+    expected = {"IMG_1": [[9, 9]], "IMG_2": [[18, 18]], "5e6f7a8b-IMG_4": [[36, 36]]}
+    assert heads_by_name(root) == expected
+    (root / "heads.json").write_text(
+        json.dumps([*tasks, label_studio("/data/upload/2/00000000-IMG_1.jpg", 45)])
+    )
+    assert error_of(root).startswith(
+        f"{root}/train/IMG_1.jpg has two annotations, in {root}/heads.json (abcd1234-"
+    )
+
+
 def test_name_of_two_images_is_refused_naming_both(cameras):
     path = cameras / "train" / "all.csv"
     path.write_text("image,x,y\n0001.jpg,1,2\n")
