@@ -131,7 +131,7 @@ def write_fault(root, what):
             return "train/IMG_1.jpg is the same file as train/IMG_2.jpg"
         case "stray":
             write_heads(root / "train" / "IMG_9.csv", (1, 1))
-            return "train/IMG_9.csv marks heads on IMG_9, which does not exist"
+            return "train/IMG_9.csv marks heads on IMG_9, which is no image there"
 
 
 KIND = {"truncated": "unusable", "no annotation": "unusable", "gone": "unusable"}
@@ -152,6 +152,13 @@ def test_each_fault_is_reported(root, what, capsys):
     assert out.replace(f"{root}/", "").startswith(f"{level}  {begins}")
     assert out.splitlines()[-2] == " files  of"
     assert out.splitlines()[-1] == f"     1  {(faults.ERRORS | faults.NOTES)[kind]}"
+
+
+def test_exchanged_columns_are_presumed(root, capsys):
+    write_heads(root / "train" / "IMG_1.csv", (69, 89), (5, 80))
+    ((kind, text),) = find_faults(capsys, root, status=1)
+    expected = "2 of 2 heads lie outside its 90x70 pixels, and all inside as (y, x)"
+    assert kind == "outside" and text == f"train/IMG_1.jpg: {expected}"
 
 
 def test_all_faults_are_reported_at_once(root, capsys):

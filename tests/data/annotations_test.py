@@ -503,10 +503,12 @@ def test_address_of_label_studio_has_any_name(tmp_path):
     assert "1a2b3c4d-IMG_1.JPG" in read(tmp_path, tasks)
     tasks[0]["data"]["other"] = "IMG_2.png"
     assert "one image is expected in the data of a" in read_error(tmp_path, tasks)
-    tasks[0]["data"] = {"text": "words"}
-    assert "expected in the data of a task, got ['words']" in read_error(
-        tmp_path, tasks
-    )
+    tasks[0]["data"] = {"photo": "IMG_1"}
+    assert "IMG_1" in read(tmp_path, tasks)
+    for texts in ([], ["a", "b"]):
+        tasks[0]["data"] = dict(zip("xy", texts, strict=False))
+        text = f"expected in the data of a task, got {texts}"
+        assert text in read_error(tmp_path, tasks)
 
 
 def test_relation_of_label_studio_has_no_place(tmp_path):

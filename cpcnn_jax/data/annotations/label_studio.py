@@ -60,7 +60,7 @@ def _image_path(data):
     """
     texts = [text for text in data.values() if isinstance(text, str)]
     paths = [*map(_address_path, texts)]
-    images = [path for path in paths if path.lower().endswith(IMAGE_SUFFIXES)]
+    images = [path for path in paths if path.lower().endswith(IMAGE_SUFFIXES)] or paths
     if isinstance(data.get("image"), str):
         images = [_address_path(data["image"])]
     if len(images) != 1:

@@ -152,6 +152,9 @@ def damage(root, kind):
         case "no numbers":
             write_csv(heads, (1, 2), ("nan", 3))
             return f"{heads}: 1 of 2 head points are not finite numbers."
+        case "fractions":
+            write_csv(heads, (0.5, 0.25), (0.75, 1))
+            return f"{heads}: all head points are from 0 to 1. They must be pixels, not"
         case "another size":
             heads.unlink()
             (train / "IMG_1.json").write_text(labelme("IMG_1.jpg", [5, 6]))
@@ -181,7 +184,7 @@ def damage(root, kind):
 
 INVALID = (
     *("no annotation", "damaged annotation", "unknown annotation", "two annotations"),
-    *("no numbers", "another size", "another mask", "turned"),
+    *("no numbers", "fractions", "another size", "another mask", "turned"),
     *("turned by its annotation", "a test image", "16 bits"),
 )
 
@@ -451,6 +454,18 @@ def test_heads_of_an_unused_image_are_not_given_to_a_namesake(root):
     (root / "train" / "IMG_1.csv").unlink()
     (root / "heads.csv").write_text("image,x,y\nvalid/IMG_1.jpg,1,2\n")
     assert error_of(root).startswith(f"{root}/train/IMG_1.jpg has no annotation: ")
+
+
+@pytest.mark.parametrize("name", ["../test/IMG_1.jpg", "C:\\data\\test\\IMG_1.jpg"])
+def test_path_to_a_test_image_is_not_taken_for_a_namesake(root, name):
+    write_csv(write_image(root / "test" / "IMG_1.jpg").with_suffix(".csv"), (1, 1))
+    (root / "train" / "IMG_1.csv").unlink()
+    (root / "train" / "heads.csv").write_text(f"image,x,y\n{name},1,2\n")
+    assert error_of(root).startswith(f"{root}/train/IMG_1.jpg has no annotation: ")
+    name = name.replace("\\", "/")
+    assert folder_index.index_folder(root).strays == [
+        (root / "train" / "heads.csv", name)
+    ]
 
 
 def test_unreadable_folder_raises_or_is_skipped(root, monkeypatch):
