@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cpcnn_jax.cli.parser import Parser, UsageError
-from cpcnn_jax.io import atomic_write
+from cpcnn_jax.io import atomic_write, folder_listing
 
 
 def main(argv: Sequence[str]) -> int:
@@ -47,6 +47,8 @@ def _check(args: argparse.Namespace) -> int:
     dataset = detect_dataset.detect_dataset(source)
     if not any(dataset.splits.values()):
         unused = "".join(f"; {sentence}" for _, sentence in dataset.unused[:1])
+        if dataset.left_out:
+            unused += f"; left out: {folder_listing.describe(dataset.left_out)}"
         raise UsageError(f"{source} holds no images .jpg, .jpeg or .png{unused}")
     upright = {"stored": False, "upright": True}.get(args.points_on)
     splits = faults.examine_dataset(dataset, upright)
@@ -54,7 +56,9 @@ def _check(args: argparse.Namespace) -> int:
         f for images in splits.values() for image in images for f in image.faults
     ]
     all_faults += faults.folder_faults(dataset)
-    result = report.build_report(dataset.name, splits, all_faults, dataset.labels)
+    result = report.build_report(
+        dataset.name, splits, all_faults, dataset.labels, dataset.left_out
+    )
     print(report.format_report(result))
     if args.json:
         atomic_write.write_json(args.json, result)

@@ -175,7 +175,8 @@ def make_parser() -> Parser:
     add(
         "--density",
         metavar="DIR",
-        help="write each density map: .npy, a 16-bit .png, and its scale as .json",
+        help="write each image's density map: .npy, a 16-bit .png, and its scale as "
+        ".json; none of videos",
     )
     add(
         "--overlay",

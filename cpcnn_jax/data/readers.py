@@ -75,11 +75,20 @@ def decode_image(file: Any, name: str | Path) -> Image.Image:
 
 
 def as_points(points: np.ndarray, annotation: str | Path) -> np.ndarray:
-    """Returns `[N, 2]` points, `[0, 2]` for any empty array; rejects other shapes."""
+    """Returns `[N, 2]` points, `[0, 2]` for any empty array.
+
+    Raises:
+      ValueError: another shape, or several points that are all in the first pixel.
+    """
     points = np.zeros((0, 2), np.float32) if points.size == 0 else points
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(
             f"{annotation}: Head points must be [N, 2] as (x, y); got {points.shape}."
+        )
+    if len(points) > 1 and np.ptp(points) and ((points >= 0) & (points <= 1)).all():
+        raise ValueError(
+            f"{annotation}: all head points are from 0 to 1. They must be pixels, not "
+            "fractions of the image's size."
         )
     return points
 

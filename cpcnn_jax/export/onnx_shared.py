@@ -1,5 +1,7 @@
 """The network with a shared backbone as ONNX nodes, equal to `SharedBackbone`."""
 
+from typing import Any
+
 import numpy as np
 
 from cpcnn_jax.config.constants import PATCH, VGG16_BLOCKS

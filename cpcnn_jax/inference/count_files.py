@@ -48,7 +48,7 @@ def list_files(
     Returns:
       The rows, and what is left out by kind and number.
     """
-    rows: dict[str, FileCount] = {}
+    rows: dict[str | tuple[str, str], FileCount] = {}
     left_out = collections.Counter[str]()
     for argument in arguments:
         try:
@@ -58,7 +58,7 @@ def list_files(
             continue
         for file in listing.files:
             rows.setdefault(_identify(file), FileCount(file))
-        for folder, reason in listing.unreadable.items():
+        for folder, reason in listing.refused.items():
             error_row = FileCount(folder, f"{folder} cannot be read: {reason}")
             rows.setdefault(_identify(folder), error_row)
         left_out += listing.left_out
@@ -66,7 +66,9 @@ def list_files(
 
 
 def _identify(file):
-    return file if file == input_files.STDIN else os.path.abspath(file)
+    """The path without linked folders; a linked file is another one."""
+    folder, name = os.path.split(os.path.abspath(file))
+    return file if file == input_files.STDIN else (os.path.realpath(folder), name)
 
 
 def count_files(
@@ -144,7 +146,10 @@ def _count_video(row, counter, options, name):
     result = count(row.file, counter, options, name=name, progress=progress)
     row.count, row.regions = result.mean()
     row.height, row.width = result.last[0].image.size
-    for note in filter(None, (result.note, f"{row.file}: {result.describe()}")):
+    notes = [result.note, f"{row.file}: {result.describe()}"]
+    if options.density:
+        notes.append(f"{row.file}: --density writes no maps of a video")
+    for note in filter(None, notes):
         tqdm.write(f"count: {note}", file=sys.stderr)
     if problems := [*result.failures, *sorted(result.misfits)]:
         raise ValueError(f"{row.file}: {'; '.join(problems)}")

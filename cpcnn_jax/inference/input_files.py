@@ -1,6 +1,8 @@
 """Files that command-line arguments name, and names of their results."""
 
 import collections
+import errno
+import fnmatch
 import glob
 import os
 from collections.abc import Sequence
@@ -20,8 +22,8 @@ def find_files(argument: str) -> folder_listing.Listing:
         with *, ? or **; or "-", standard input.
 
     Returns:
-      Sorted paths, and what a folder or a pattern has beside them. A file is listed
-      whatever its suffix.
+      Sorted paths, what a folder or a pattern has beside them, and the folders that
+      cannot be read. A file is listed whatever its suffix.
 
     Raises:
       ValueError: the folder or the pattern contains no file.
@@ -32,20 +34,72 @@ def find_files(argument: str) -> folder_listing.Listing:
     """
     if os.path.isdir(argument):
         listing = folder_listing.list_folder(argument, SUFFIXES)
-        if not listing.files and not listing.unreadable:
+        if not listing.files and not listing.refused:
             text = f"{argument} contains no images ({', '.join(SUFFIXES)})"
             others = folder_listing.describe(listing.left_out)
             raise ValueError(text + (f", only {others}" if others else ""))
         return listing
-    left_out = collections.Counter[str]()
-    files = [argument]
-    if argument != STDIN and not os.path.exists(argument) and glob.has_magic(argument):
-        matches = sorted(glob.glob(argument, recursive=True))
-        files = [match for match in matches if not os.path.isdir(match)]
-        if not files:
-            raise ValueError(f"{argument} matches no file")
-        left_out.update({"folder": len(matches) - len(files)})
-    return folder_listing.Listing(files, +left_out, {})
+    if argument == STDIN or os.path.exists(argument) or not glob.has_magic(argument):
+        return folder_listing.Listing([argument], collections.Counter(), {})
+    listing = _match_pattern(argument)
+    if not listing.files and not listing.refused:
+        raise ValueError(f"{argument} matches no file")
+    return listing
+
+
+def _match_pattern(pattern) -> folder_listing.Listing:
+    """Lists the files that a pattern matches, and the folders that it cannot search."""
+    parts = Path(pattern).parts
+    if "**" in parts:
+        return _match_below(parts[: parts.index("**")], parts[parts.index("**") :])
+    matches = sorted(glob.glob(pattern))
+    files = [match for match in matches if not os.path.isdir(match)]
+    left_out = collections.Counter(folder=len(matches) - len(files))
+    return folder_listing.Listing(files, +left_out, _find_unreadable(parts))
+
+
+def _match_below(start, parts):
+    """Lists folders with their subfolders, each once: links may lead round."""
+    start = os.path.join(*start) if start else os.curdir
+    merged = folder_listing.Listing([], collections.Counter(), {})
+    merged.refused.update(_find_unreadable(Path(start).parts))
+    for folder in [start] if os.path.isdir(start) else sorted(glob.glob(start)):
+        listing = folder_listing.list_folder(folder)
+        for file in listing.files:
+            if _matches(os.path.relpath(file, folder).split(os.sep), parts):
+                merged.files.append(str(Path(file)))
+        merged.left_out.update(listing.left_out)
+        merged.refused.update(listing.refused)
+    return merged
+
+
+def _matches(names: Sequence[str], parts: Sequence[str]) -> bool:
+    """Whether the names of a path match the parts of a pattern, of which ** is any."""
+    if not parts:
+        return not names
+    if parts[0] == "**":
+        ends = range(len(names)) if parts[1:] else [len(names)]
+        return any(_matches(names[n:], parts[1:]) for n in ends)
+    return (
+        bool(names)
+        and fnmatch.fnmatch(names[0], parts[0])
+        and _matches(names[1:], parts[1:])
+    )
+
+
+def _find_unreadable(parts) -> dict[str, str]:
+    """Finds the folders that a pattern searches and that cannot be listed."""
+    searched = (
+        folder
+        for depth in range(1, len(parts))
+        if glob.has_magic(parts[depth])
+        for folder in glob.glob(os.path.join(*parts[:depth]))
+    )
+    return {
+        folder: os.strerror(errno.EACCES)
+        for folder in filter(os.path.isdir, searched)
+        if not os.access(folder, os.R_OK | os.X_OK)
+    }
 
 
 def output_names(files: Sequence[str]) -> dict[str, Path]:

@@ -131,7 +131,7 @@ def write_fault(root, what):
             return "train/IMG_1.jpg is the same file as train/IMG_2.jpg"
         case "stray":
             write_heads(root / "train" / "IMG_9.csv", (1, 1))
-            return "train/IMG_9.csv marks heads on IMG_9, which does not exist"
+            return "train/IMG_9.csv marks heads on IMG_9, which is no image there"
 
 
 KIND = {"truncated": "unusable", "no annotation": "unusable", "gone": "unusable"}
@@ -152,6 +152,13 @@ def test_each_fault_is_reported(root, what, capsys):
     assert out.replace(f"{root}/", "").startswith(f"{level}  {begins}")
     assert out.splitlines()[-2] == " files  of"
     assert out.splitlines()[-1] == f"     1  {(faults.ERRORS | faults.NOTES)[kind]}"
+
+
+def test_exchanged_columns_are_presumed(root, capsys):
+    write_heads(root / "train" / "IMG_1.csv", (69, 89), (5, 80))
+    ((kind, text),) = find_faults(capsys, root, status=1)
+    expected = "2 of 2 heads lie outside its 90x70 pixels, and all inside as (y, x)"
+    assert kind == "outside" and text == f"train/IMG_1.jpg: {expected}"
 
 
 def test_all_faults_are_reported_at_once(root, capsys):
@@ -387,17 +394,29 @@ def test_copy_keeps_images_of_one_name_apart(root, tmp_path, capsys):
 def test_unused_images_are_notes(root, capsys):
     write_image(root / "valid" / "IMG_4.jpg")
     write_image(root / "train" / "IMG_5.webp")
+    write_image(root / "train" / "IMG_6.tiff")
+    (root / "train" / "IMG_7.MOV").touch()
     texts = find_faults(capsys, root, status=0)
+    convert = "is not used: convert it to .jpg or .png"
     assert texts == [
-        ("unused", "train/IMG_5.webp is not used: convert it to .jpg or .png"),
-        ("unused", "valid is not used: images are read from test and train only"),
+        ("unused", f"train/IMG_5.webp {convert}"),
+        ("unused", f"train/IMG_6.tiff {convert}"),
+        (
+            "unused",
+            "valid is not used: images are read from test and train only, and the "
+            "validation images are a part of train",
+        ),
     ]
+    last = run(capsys, root)[1].splitlines()[-1]
+    expected = "1 .mov, 1 .webp, 1 .tiff, 1 .jpg outside of test and train"
+    assert last == f" left out: {expected}"
     empty = root / "empty"
     write_image(empty / "IMG_5.webp")
     error = usage_error(capsys, empty)
-    assert error.endswith(
-        f"; {empty}/IMG_5.webp is not used: convert it to .jpg or .png\n"
-    )
+    assert error.endswith(f"; {empty}/IMG_5.webp {convert}; left out: 1 .webp\n")
+    (empty / "IMG_5.webp").rename(empty / "IMG_5.mov")
+    error = usage_error(capsys, empty)
+    assert error.endswith("holds no images .jpg, .jpeg or .png; left out: 1 .mov\n")
 
 
 def test_labels_are_counted(root, capsys):

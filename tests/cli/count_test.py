@@ -155,7 +155,7 @@ def test_what_a_folder_has_beside_images_is_listed(run, images, monkeypatch):
     status, output, errors = run(images)
     assert (status, errors) == (0, "")
     assert output.splitlines()[-1] == (
-        "left out: 2 .heic, 1 hidden file, 1 .avif, 1 .mov, 1 folder listed already"
+        "left out: 2 .heic, 1 hidden file, 1 .avif, 1 .mov, 1 link to a folder above"
     )
 
 
@@ -163,6 +163,28 @@ def test_same_file_by_two_paths_is_counted_once(run, images, monkeypatch):
     monkeypatch.chdir(images)
     status, output, _ = run("2.jpg", "./2.jpg", images / "2.jpg")
     assert status == 0 and "1 of 1 counted" in output
+
+
+def test_image_behind_a_linked_folder_is_counted_once(run, images, tmp_path):
+    (tmp_path / "linked").symlink_to(images / "a")
+    (images / "a" / "same.png").symlink_to("1.png")  # a linked file is another one
+    status, output, _ = run(images / "a", tmp_path / "linked", tmp_path / "linked/*")
+    assert status == 0 and "2 of 2 counted" in output
+
+
+def test_unreadable_folder_is_an_error_and_the_others_are_counted(
+    run, images, monkeypatch
+):
+    def scandir(path):
+        if str(path).endswith("/b"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", scandir)
+    status, output, errors = run(images)
+    assert status == 1 and "2 of 3 counted" in output
+    assert errors == f"count: {images}/b cannot be read: Permission denied\n"
 
 
 def test_unknown_suffix_names_those_of_videos(run, images, tmp_path):

@@ -480,7 +480,11 @@ def label_studio(image="/data/upload/3/1a2b3c4d-IMG_1.jpg", **fields):
 @pytest.mark.parametrize(
     "address, name",
     [
-        ("/data/upload/3/1a2b3c4d-IMG_1.jpg", "IMG_1.jpg"),
+        ("/data/upload/3/1a2b3c4d-IMG_1.jpg", "1a2b3c4d-IMG_1.jpg"),
+        ("/data/upload/1a2b3c4d-IMG_1.jpg", "1a2b3c4d-IMG_1.jpg"),
+        ("http://host:8080/data/upload/3/1a2b3c4d-IMG_1.jpg", "1a2b3c4d-IMG_1.jpg"),
+        ("upload/3/1a2b3c4d-IMG%201.jpg", "1a2b3c4d-IMG 1.jpg"),
+        ("/data/local-files/?d=upload/IMG_1.jpg", "upload/IMG_1.jpg"),
         ("/data/local-files/?d=cam1/IMG%201.jpg", "cam1/IMG 1.jpg"),
         ("s3://bucket/cam1/IMG_1.jpg", "/cam1/IMG_1.jpg"),
     ],
@@ -491,6 +495,27 @@ def test_label_studio_shapes(address, name, tmp_path):
     points = [[160, 240], [320 - 48, 240 + 32]]
     np.testing.assert_allclose(heads[name].points, points)
     assert heads["IMG_2.jpg"].points.shape == (0, 2)
+
+
+def test_address_of_label_studio_has_any_name(tmp_path):
+    tasks = label_studio()
+    tasks[0]["data"] = {"id": "7", "photo": "/data/upload/1a2b3c4d-IMG_1.JPG"}
+    assert "1a2b3c4d-IMG_1.JPG" in read(tmp_path, tasks)
+    tasks[0]["data"]["other"] = "IMG_2.png"
+    assert "one image is expected in the data of a" in read_error(tmp_path, tasks)
+    tasks[0]["data"] = {"photo": "IMG_1"}
+    assert "IMG_1" in read(tmp_path, tasks)
+    for texts in ([], ["a", "b"]):
+        tasks[0]["data"] = dict(zip("xy", texts, strict=False))
+        text = f"expected in the data of a task, got {texts}"
+        assert text in read_error(tmp_path, tasks)
+
+
+def test_relation_of_label_studio_has_no_place(tmp_path):
+    tasks = label_studio()
+    result = tasks[0]["annotations"][0]["result"]
+    result.append({"type": "relation", "from_id": "a", "to_id": "b"})
+    assert len(read(tmp_path, tasks)["1a2b3c4d-IMG_1.jpg"].points) == 2
 
 
 def test_invalid_label_studio_raises_value_error(tmp_path):

@@ -194,6 +194,13 @@ def test_mean_is_over_the_time(run, scenes, ready, tmp_path, monkeypatch):
         assert drawn.rate == 1 and len(list(drawn.frames)) == 5
 
 
+def test_no_density_maps_of_a_video_are_noted(run, video, tmp_path):
+    status, _, notes = run(video, "--density", tmp_path / "maps")
+    assert status == 0 and not list((tmp_path / "maps").iterdir())
+    assert f"count: {video}: --density writes no maps of a video\n" in notes
+    assert "--density" not in run(video)[2]
+
+
 @pytest.mark.parametrize("part", ["annotate_frame", "plot_curve"])
 def test_count_stands_without_a_drawing(run, video, tmp_path, monkeypatch, part):
     def fail(*_, **__):

@@ -1,5 +1,7 @@
 """Arguments of the command line as files, and names of the results."""
 
+import os
+
 import pytest
 
 from cpcnn_jax.inference import input_files
@@ -43,6 +45,43 @@ def test_folders_that_a_pattern_matches_are_left_out(tree):
     listing = input_files.find_files(str(tree / "*"))
     assert len(listing.files) == 3 and listing.left_out == {"folder": 2}
     assert input_files.find_files(str(tree)).left_out == {".txt": 1, ".mat": 1}
+
+
+def test_pattern_of_subfolders_lists_each_folder_once(tree, monkeypatch):
+    """Two links to the folder itself have 2^40 paths."""
+    for name in ("round", "again"):
+        (tree / name).symlink_to(tree)
+    (tree / "linked").symlink_to(tree / "deep")
+    (tree / ".hidden.tiff").touch()
+    listing = input_files.find_files(str(tree / "**" / "*.tiff"))
+    assert listing.files == [str(tree / "deep" / "er" / "c.tiff")]
+    assert listing.left_out == {
+        **{"link to a folder above": 2, "folder listed already": 1, "hidden file": 1}
+    }
+    monkeypatch.chdir(tree)
+    for pattern, expected in (
+        ("**/*.png", ["a.png"]),
+        ("**", ["a.png", "b.JPG", "deep/er/c.tiff", "none/x.mat", "notes.txt"]),
+        ("d*/**/er/*", ["deep/er/c.tiff"]),
+        ("**/d*/**/c.*", ["deep/er/c.tiff"]),
+        ("deep/er/**", ["deep/er/c.tiff"]),
+    ):
+        assert input_files.find_files(pattern).files == expected
+
+
+@pytest.mark.parametrize("pattern", ["*/*.tiff", "deep/*/c.tiff", "d*/**/c.tiff"])
+def test_unreadable_folder_of_a_pattern_is_named(tree, monkeypatch, pattern):
+    def scandir(path):
+        if str(path) == str(tree / "deep"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    real, access = os.scandir, os.access
+    monkeypatch.setattr(os, "scandir", scandir)
+    locked = str(tree / "deep")
+    monkeypatch.setattr(os, "access", lambda p, m: p != locked and access(p, m))
+    listing = input_files.find_files(str(tree / pattern))
+    assert not listing.files and listing.refused == {locked: "Permission denied"}
 
 
 def test_long_and_strange_arguments_are_files():

@@ -11,11 +11,14 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib import parse
 
-from cpcnn_jax.data.annotations.heads import HeadsByImage, make_heads
+from cpcnn_jax.data.annotations.heads import IMAGE_SUFFIXES, HeadsByImage, make_heads
 
 SHAPES = ("keypoint", "rectangle", "ellipse")
-_WITHOUT_PLACE = ("choices", "textarea", "number", "rating", "taxonomy", "labels")
-_UPLOAD = re.compile(r"/data/upload/(?:\d+/)?[0-9a-f]{8}-")  # Label Studio adds both
+_WITHOUT_PLACE = (
+    *("choices", "textarea", "number", "rating", "taxonomy", "labels", "relation"),
+    *("datetime", "pairwise"),
+)
+_UPLOAD = re.compile(r"^/?(?:data/)?upload/(?:\d+/)?(?=[0-9a-f]{8}-[^/]*$)")
 
 
 def is_label_studio(tree: Any) -> bool:
@@ -51,12 +54,25 @@ def read(tree: list[dict[str, Any]]) -> HeadsByImage:
 
 
 def _image_path(data):
-    """The path of the image, from its address in Label Studio."""
-    texts = [value for value in data.values() if isinstance(value, str)]
-    address = data.get("image") or texts[0]
-    url = parse.urlsplit(_UPLOAD.sub("", address))
+    """The path of the image, from its address in Label Studio.
+
+    The name of an upload keeps the eight digits that Label Studio put before it.
+    """
+    texts = [text for text in data.values() if isinstance(text, str)]
+    paths = [*map(_address_path, texts)]
+    images = [path for path in paths if path.lower().endswith(IMAGE_SUFFIXES)] or paths
+    if isinstance(data.get("image"), str):
+        images = [_address_path(data["image"])]
+    if len(images) != 1:
+        raise ValueError(f"one image is expected in the data of a task, got {texts}")
+    return images[0]
+
+
+def _address_path(address):
+    url = parse.urlsplit(address)
     local = parse.parse_qs(url.query).get("d")  # of /data/local-files/?d=PATH
-    return local[0] if local else str(PurePosixPath(parse.unquote(url.path)))
+    path = local[0] if local else str(PurePosixPath(parse.unquote(url.path)))
+    return path if local else _UPLOAD.sub("", path)
 
 
 def _label(shape):

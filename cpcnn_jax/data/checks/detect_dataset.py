@@ -41,6 +41,7 @@ class DetectedDataset(NamedTuple):
     places: dict[str, Path]  # {split: folder of its data set}
     strays: list[tuple[Path, str]]  # (annotation file, name of its missing image)
     unused: list[tuple[Path, str]]  # (image or folder that is not used, sentence)
+    left_out: Mapping[str, int]  # all that is not used, by kind
     labels: Mapping[str, int]  # {label: heads}, of the user's own images
 
 
@@ -59,9 +60,7 @@ def detect_dataset(root: str | Path) -> DetectedDataset:
                 path = (place.relative_to(root) / split).as_posix()
                 splits[path], places[path] = samples, place
     if names:
-        return DetectedDataset(" and ".join(names), splits, places, [], [], {})
+        return DetectedDataset(" and ".join(names), splits, places, [], [], {}, {})
     own = folder_index.index_folder(root)
     places = dict.fromkeys(own.splits, root)
-    return DetectedDataset(
-        folder.ORIGIN.name, own.splits, places, own.strays, own.unused, own.labels
-    )
+    return DetectedDataset(folder.ORIGIN.name, own.splits, places, *own[1:])

@@ -90,7 +90,7 @@ def folder_faults(dataset: DetectedDataset) -> list[Fault]:
     """Lists unused images, annotations without image, missing files of SHA256SUMS."""
     unused = [Fault("unused", path, sentence) for path, sentence in dataset.unused]
     strays = [
-        Fault("stray", file, f"{file} marks heads on {name}, which does not exist")
+        Fault("stray", file, f"{file} marks heads on {name}, which is no image there")
         for file, name in dataset.strays
     ]
     missing = [
@@ -156,9 +156,11 @@ def _point_faults(image, header, points, turned):
     height, width = shape = points_shape(header, turned)
     outside = (~density_map.points_inside(finite, shape)).sum()
     repeated = len(finite) - len(np.unique(finite, axis=0))
+    swapped = all(density_map.points_inside(finite[:, ::-1], shape))
+    hint = ", and all inside as (y, x)" if swapped else ""
     for kind, number, text in (
         ("not finite", len(points) - len(finite), "are not finite numbers"),
-        ("outside", outside, f"lie outside its {width}x{height} pixels"),
+        ("outside", outside, f"lie outside its {width}x{height} pixels{hint}"),
         ("marked twice", repeated, "lie exactly on another"),
     ):
         if number:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cpcnn_jax.data.checks import faults
+from cpcnn_jax.io import folder_listing
 
 EDGES = (0, 1, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)  # heads per image
 MAX_LABELS = 20  # in the text
@@ -33,6 +34,7 @@ def build_report(
     splits: Mapping[str, Sequence[faults.ExaminedImage]],
     all_faults: Sequence[faults.Fault],
     labels: Mapping[str, int] | None = None,
+    left_out: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Collects numbers and faults of a data set in a dict for JSON."""
     counts = {
@@ -46,6 +48,7 @@ def build_report(
             for split, examined in splits.items()
         },
         "labels": dict(labels or {}),
+        "left_out": dict(left_out or {}),
         "histogram": [
             {"fewest": low, "most": top, "photographs": number}
             for low, top, number in count_histogram(sum(counts.values(), []))
@@ -79,6 +82,8 @@ def format_report(report: Mapping[str, Any]) -> str:
     meanings = faults.ERRORS | faults.NOTES
     table = [f"{kinds[k]:6,}  {meaning}" for k, meaning in meanings.items() if kinds[k]]
     lines += [" files  of", *table] if table else [" No fault was found."]
+    if report["left_out"]:
+        lines += ["", f" left out: {folder_listing.describe(report['left_out'])}"]
     return "\n".join(lines)
 
 

@@ -14,10 +14,11 @@ image of its name. Folders, upper case and the suffix decide only between severa
 of the name; if they do not, the images are invalid. Every image needs an annotation; an
 empty one means no heads. Points of a CSV are (x, y) on the pixels as stored. `python -m
 cpcnn_jax check-data ROOT` lists all invalid files, and all images that are not used:
-those of other formats, and those outside train and test.
+those of other formats, and those outside train and test, such as valid.
 
-There is no automatic split: evaluation needs a folder test. An image of train that is
-equal to an image of test, byte for byte, is invalid.
+There is no automatic split: evaluation needs a folder test. The validation images are
+a part of train. An image of train that is equal to an image of test, byte for byte, is
+invalid. Linked folders are entered if they lie below ROOT.
 """
 
 from pathlib import Path
@@ -28,6 +29,7 @@ from absl import logging
 from cpcnn_jax import config
 from cpcnn_jax.data import Dataset, annotated_image, checksums
 from cpcnn_jax.data.datasets import base, folder_files, folder_index, tfds_cache
+from cpcnn_jax.io.folder_listing import describe
 
 ORIGIN = base.Origin(
     name="Your own images",
@@ -52,8 +54,12 @@ def open_dataset(data: config.Folder, split: str) -> Dataset:
             "their head points into train and test, apart from each other. The "
             f"layout is:\n{ORIGIN.layout}"
         )
-    for _, sentence in folder_files.list_folder(root).unused:
-        logging.warning("%s.", sentence)
+    files = folder_files.list_folder(root)
+    for path, sentence in files.unused:
+        if path.is_dir():
+            logging.warning("%s.", sentence)
+    if files.left_out:
+        logging.warning("%s: left out: %s.", root, describe(files.left_out))
     return tfds_cache.open_cached(Folder, root, split, on_invalid=data.on_invalid)
 
 
@@ -61,7 +67,7 @@ class Folder(base.Builder):
     """Builder of the splits whose folders exist."""
 
     ORIGIN = ORIGIN
-    VERSION = tfds.core.Version("1.2.0")  # of the rules by which annotations are read
+    VERSION = tfds.core.Version("1.3.0")  # of the rules by which annotations are read
 
     @classmethod
     def splits(cls, folder: Path) -> dict[str, list[annotated_image.AnnotatedImage]]:

@@ -1,15 +1,19 @@
-"""Files of a user's own folder: images, annotation files, and unused images."""
+"""Files of a user's own folder: images, annotation files, and unused files."""
 
-import os
+import collections
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from cpcnn_jax.data import checksums
 from cpcnn_jax.data.annotations import dot_map
 from cpcnn_jax.data.annotations.heads import IMAGE_SUFFIXES
 from cpcnn_jax.data.datasets.image_names import fold
+from cpcnn_jax.io import folder_listing
 
 SPLITS = ("train", "test")
 IMAGES, HEADS = (".jpg", ".jpeg", ".png"), (".csv", ".json", ".xml")
+VALIDATION = ("val", "valid", "validation")  # folders that other programs read
 
 
 class FolderFiles(NamedTuple):
@@ -18,12 +22,13 @@ class FolderFiles(NamedTuple):
     The key None has the files beside the folders of the splits.
     """
 
-    # An unreadable folder, and a linked folder outside, is among the images: reading it
-    # is an error.
+    # A folder that cannot be read, or a link that leads out, is among the images:
+    # reading it is an error.
     images: dict[str, list[Path]]
     heads: dict[str | None, list[Path]]  # annotation files
     other_images: dict[str | None, list[Path]]  # images that are not used
     unused: list[tuple[Path, str]]  # (image or folder that is not used, sentence)
+    left_out: collections.Counter[str]  # all that is not used, by kind
 
 
 def list_folder(folder: Path) -> FolderFiles:
@@ -33,25 +38,19 @@ def list_folder(folder: Path) -> FolderFiles:
       ValueError: two folders of one split.
     """
     places = {s: place for s in SPLITS if (place := find_split(folder, s))}
-    listed = FolderFiles({}, {}, {}, [])
+    listing = folder_listing.list_folder(
+        folder, (*IMAGE_SUFFIXES, *HEADS), first=places.values(), within=folder
+    )
+    if (folder / checksums.SUMS).is_file():
+        listing.left_out.subtract([folder_listing.describe_suffix(checksums.SUMS)])
+    files = FolderFiles({}, {}, {}, [], +listing.left_out)
+    paths = sorted(map(Path, (*listing.files, *listing.refused)))
     for split, place in (places or {"": folder}).items():
-        paths = _list_files(place)
-        listed.images[split] = [p for p in paths if _is_used(p, folder)]
-        listed.heads[split] = [p for p in paths if is_heads(p)]
-        other = [p for p in paths if _is_picture(p) and p.suffix.lower() not in IMAGES]
-        listed.other_images[split] = other
-        text = "{} is not used: convert it to .jpg or .png"
-        listed.unused.extend((path, text.format(path)) for path in other)
-        text = "{} is not used: it is a link to the folder {}"
-        links = [p for p in paths if p.is_symlink() and p.is_dir()]
-        listed.unused.extend(
-            (path, text.format(path, path.resolve()))
-            for path in links
-            if _is_below(path, folder) and not _is_below(path, place)
-        )
+        inside = [path for path in paths if path.is_relative_to(place)]
+        _sort_split(split, inside, files)
     if places:
-        _list_beside(folder, {*places.values()}, listed)
-    return listed
+        _sort_beside(folder, paths, places.values(), files)
+    return files
 
 
 def find_split(folder: Path, split: str) -> Path | None:
@@ -67,52 +66,41 @@ def find_split(folder: Path, split: str) -> Path | None:
     return places[0] if places else None
 
 
-def is_heads(path: Path) -> bool:
+def _sort_split(split, paths, files):
+    """Adds the files of a split, and its folders that are not entered."""
+    files.heads[split] = [path for path in paths if _is_heads(path)]
+    files.images[split] = [p for p in paths if p.is_dir() or _is_image(p)]
+    used = {*files.heads[split], *files.images[split]}
+    files.other_images[split] = [path for path in paths if path not in used]
+    for path in files.other_images[split]:
+        text = f"{path} is not used: convert it to .jpg or .png"
+        files.unused.append((path, text))
+        files.left_out[folder_listing.describe_suffix(path)] += 1
+
+
+def _sort_beside(folder, paths, places: Iterable[Path], files):
+    """Adds the files beside the folders of the splits; annotations there are used."""
+    beside = [path for path in paths if not any(map(path.is_relative_to, places))]
+    files.heads[None] = [p for p in beside if p.parent == folder and _is_heads(p)]
+    unused = [path for path in beside if path not in files.heads[None]]
+    files.other_images[None] = [path for path in unused if not _is_heads(path)]
+    names = " and ".join(sorted(place.name for place in places))
+    for name in dict.fromkeys(path.relative_to(folder).parts[0] for path in unused):
+        text = f"{folder / name} is not used: images are read from {names} only"
+        if fold(name) in VALIDATION:
+            text += ", and the validation images are a part of train"
+        files.unused.append((folder / name, text))
+    for path in unused:
+        kind = "folder" if path.is_dir() else folder_listing.describe_suffix(path)
+        files.left_out[f"{kind} outside of {names}"] += 1
+
+
+def _is_image(path):
+    return path.suffix.lower() in IMAGES and not _is_heads(path)
+
+
+def _is_heads(path):
     """Whether a path has the name of an annotation file and is no folder."""
     suffix = path.suffix.lower()
     dots = suffix == ".png" and path.stem.endswith(dot_map.SUFFIX)
     return (dots or suffix in HEADS) and not path.is_dir()
-
-
-def _list_beside(folder, places, listed):
-    """Adds the annotation files and unused images beside the folders of the splits."""
-    beside = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
-    listed.heads[None] = [path for path in beside if is_heads(path)]
-    listed.other_images[None] = []
-    names = " and ".join(sorted(place.name for place in places))
-    for path in beside:
-        if path not in places:
-            paths = _list_files(path) if path.is_dir() else [path]
-            images = [p for p in paths if _is_picture(p)]
-            listed.other_images[None] += images
-            if images or path.is_dir() and (path in paths or any(map(is_heads, paths))):
-                text = f"{path} is not used: images are read from {names} only"
-                listed.unused.append((path, text))
-
-
-def _list_files(folder):
-    """All files, linked folders and unreadable folders, without hidden ones."""
-    paths: list[Path] = []
-    walk = os.walk(folder, onerror=lambda error: paths.append(Path(error.filename)))
-    for place, folders, files in walk:
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        links = [name for name in folders if (Path(place) / name).is_symlink()]
-        names = [name for name in files if not name.startswith(".")]
-        paths += [Path(place) / name for name in links + names]
-    return sorted(paths)
-
-
-def _is_picture(path):
-    suffix = path.suffix.lower()
-    return suffix in IMAGE_SUFFIXES and not path.is_dir() and not is_heads(path)
-
-
-def _is_used(path, root):
-    """True for an image, an unreadable folder, and a linked folder outside the root."""
-    if path.is_dir():
-        return not path.is_symlink() or not _is_below(path, root)
-    return _is_picture(path) and path.suffix.lower() in IMAGES
-
-
-def _is_below(path, folder):
-    return path.resolve().is_relative_to(folder.resolve())

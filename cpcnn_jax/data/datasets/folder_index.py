@@ -24,6 +24,7 @@ class FolderIndex(NamedTuple):
     splits: dict[str, Samples]  # one split "" in a folder without splits
     strays: list[tuple[Path, str]]  # (annotation file, name of the missing image)
     unused: list[tuple[Path, str]]  # (image or folder that is not used, sentence)
+    left_out: collections.Counter[str]  # all that is not used, by kind
     labels: collections.Counter[str]  # number of heads of each label
 
 
@@ -46,13 +47,15 @@ def index_folder(folder: Path) -> FolderIndex:
     check = checksums.make_checker(folder)
     marks: dict[Path, list[_Mark]] = collections.defaultdict(list)
     strays: list[_Mark] = []
+    everywhere = _names(files, files.heads)
     for split, paths in files.heads.items():
         splits = files.images if split is None else [split]
         images = {image for s in splits for image in files.images[s]}
-        other = [i for s in {split, *splits} for i in files.other_images[s]]
-        names = image_names.ImageNames([*images, *other])
+        names = _names(files, {split, *splits})
         for mark in _read_all(paths, check):
             meant = _drop_other(names.find(mark.file, mark.name), images)
+            if "/" in mark.name.removeprefix("./"):  # it may lead to another split
+                meant = {*meant}.intersection(everywhere.find(mark.file, mark.name))
             if len(meant) > 1:
                 mark = dataclasses.replace(mark, heads=_ambiguous(mark, meant))
             if not meant:  # the images that are not used are listed themselves
@@ -71,6 +74,7 @@ def index_folder(folder: Path) -> FolderIndex:
         },
         [(mark.file, mark.name.removeprefix("./")) for mark in strays],
         files.unused,
+        files.left_out,
         collections.Counter(
             label
             for mark in (mark for same in marks.values() for mark in same)
@@ -86,6 +90,14 @@ def invalid_image(image: Path, sentence: str) -> annotated_image.AnnotatedImage:
         raise ValueError(sentence)
 
     return annotated_image.AnnotatedImage(image, str(image), refuse)
+
+
+def _names(files, splits):
+    """The names of the images of some splits, used or not."""
+    images = [i for s in splits for i in files.images.get(s, ())]
+    return image_names.ImageNames(
+        [*images, *(i for s in splits for i in files.other_images.get(s, ()))]
+    )
 
 
 def _drop_other(meant, used):

@@ -3,17 +3,21 @@
 A name is a path from the folder of its file. Its image has the same name, in any
 folder, in upper or lower case, in any Unicode form, and with another suffix or none. Of
 several such images, the one in the most similar folder and with the most similar name
-is meant. If the name states a folder of images, the image lies in it or below.
+is meant. If the name states a folder of images, the image lies in it or below. If there
+is no such image, eight digits that Label Studio puts before a name are ignored.
 """
 
 import collections
 import functools
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cpcnn_jax.data.annotations.heads import IMAGE_SUFFIXES
+
+_UPLOAD = re.compile(r"(?:^|(?<=/))[0-9a-f]{8}-(?=[^/]+$)")  # of Label Studio
 
 
 class ImageNames:
@@ -40,6 +44,9 @@ class ImageNames:
         Returns:
           No image, the one image, or several that are equally similar.
         """
+        return self._find(file, name) or self._find(file, _UPLOAD.sub("", name))
+
+    def _find(self, file, name):
         path = stated_path(file, name)
         forms = fold(path.name), fold(_bare(path.name))
         here = (self._in_folder.get((path.parent, f), ()) for f in forms)

@@ -22,6 +22,7 @@ from absl import logging
 from PIL import Image
 
 from cpcnn_jax.data import Dataset, readers
+from cpcnn_jax.io import folder_listing
 
 
 def open_cached(
@@ -94,8 +95,11 @@ def _prepare(builder, folder):
 def _digest(folder):
     """Sixteen hexadecimal digits that change with any file of the folder."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        status = path.stat()
+    for path in sorted(map(Path, folder_listing.list_folder(folder).files)):
+        try:
+            status = path.stat()
+        except OSError:  # a link to a missing file
+            continue
         line = (path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns)
         digest.update(repr(line).encode())
     return digest.hexdigest()[:16]

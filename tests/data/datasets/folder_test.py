@@ -152,6 +152,9 @@ def damage(root, kind):
         case "no numbers":
             write_csv(heads, (1, 2), ("nan", 3))
             return f"{heads}: 1 of 2 head points are not finite numbers."
+        case "fractions":
+            write_csv(heads, (0.5, 0.25), (0.75, 1))
+            return f"{heads}: all head points are from 0 to 1. They must be pixels, not"
         case "another size":
             heads.unlink()
             (train / "IMG_1.json").write_text(labelme("IMG_1.jpg", [5, 6]))
@@ -181,7 +184,7 @@ def damage(root, kind):
 
 INVALID = (
     *("no annotation", "damaged annotation", "unknown annotation", "two annotations"),
-    *("no numbers", "another size", "another mask", "turned"),
+    *("no numbers", "fractions", "another size", "another mask", "turned"),
     *("turned by its annotation", "a test image", "16 bits"),
 )
 
@@ -339,6 +342,33 @@ def test_images_of_one_name_in_two_folders(cameras, what):
     assert heads_by_name(cameras) == expected
 
 
+def label_studio(address, x):
+    shape = {"original_width": 90, "original_height": 70, "type": "keypointlabels"}
+    shape["value"] = {"x": 100 * x / 90, "y": 100 * x / 70}
+    return {"data": {"image": address}, "annotations": [{"result": [shape]}]}
+
+
+def test_uploads_to_label_studio_are_matched(root):
+    for path in root.rglob("*.csv"):
+        path.unlink()
+    write_image(root / "train" / "5e6f7a8b-IMG_4.jpg")
+    tasks = [
+        label_studio("/data/upload/1/abcd1234-IMG_1.jpg", 9),
+        label_studio("abcd1235-IMG_2.jpg", 18),
+        label_studio("/data/upload/1/abcd1236-IMG_3.jpg", 27),
+        label_studio("/data/upload/1/5e6f7a8b-IMG_4.jpg", 36),
+    ]
+    (root / "heads.json").write_text(json.dumps(tasks))
+    expected = {"IMG_1": [[9, 9]], "IMG_2": [[18, 18]], "5e6f7a8b-IMG_4": [[36, 36]]}
+    assert heads_by_name(root) == expected
+    (root / "heads.json").write_text(
+        json.dumps([*tasks, label_studio("/data/upload/2/00000000-IMG_1.jpg", 45)])
+    )
+    assert error_of(root).startswith(
+        f"{root}/train/IMG_1.jpg has two annotations, in {root}/heads.json (abcd1234-"
+    )
+
+
 def test_name_of_two_images_is_refused_naming_both(cameras):
     path = cameras / "train" / "all.csv"
     path.write_text("image,x,y\n0001.jpg,1,2\n")
@@ -380,25 +410,43 @@ def test_unused_images_and_folders_are_named(root, caplog):
     write_image(root / "IMG_5.jpg")
     write_image(root / "train" / "IMG_6.tif")
     write_image(root / "train" / "IMG_2.webp")
-    (root / "more").mkdir()
-    (root / "more" / "heads.csv").write_text("image,x,y\n")
+    for name in ("more/heads.csv", "train/a.MOV", "test/b.mp4", "train/.c.jpg"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("image,x,y\n")
     (root / "train" / "again").symlink_to(root / "train")
-    (root / "train" / "linked").symlink_to(root / "valid")
     (root / "notes").mkdir()
+    read = "is not used: images are read from test and train only"
     expected = [
         f"{root}/train/IMG_2.webp is not used: convert it to .jpg or .png",
         f"{root}/train/IMG_6.tif is not used: convert it to .jpg or .png",
-        f"{root}/train/linked is not used: it is a link to the folder {root}/valid",
-        f"{root}/IMG_5.jpg is not used: images are read from test and train only",
-        f"{root}/more is not used: images are read from test and train only",
-        f"{root}/valid is not used: images are read from test and train only",
+        f"{root}/IMG_5.jpg {read}",
+        f"{root}/more {read}",
+        f"{root}/valid {read}, and the validation images are a part of train",
     ]
+    index = folder_index.index_folder(root)
+    assert [text for _, text in index.unused] == expected
+    beside = "outside of test and train"
+    assert index.left_out == {
+        **{".webp": 1, ".tif": 1, ".mov": 1, ".mp4": 1, "hidden file": 1},
+        **{f".jpg {beside}": 2, f".csv {beside}": 1, "folder listed already": 1},
+    }
+    summary = f"{root}: left out: 2 .jpg {beside}, 1 "
     for _ in range(2):  # the second time from the prepared copy
         with caplog.at_level(logging.WARNING, logger="absl"):
             caplog.clear()
             assert open_folder(root).names == ("IMG_1", "IMG_2")
-        assert caplog.messages == [f"{sentence}." for sentence in expected]
-    assert [text for _, text in folder_index.index_folder(root).unused] == expected
+        *folders, last = caplog.messages
+        assert folders == [f"{sentence}." for sentence in expected[3:]]
+        assert last.startswith(summary) and "1 .mov" in last and "1 .webp" in last
+
+
+def test_linked_folder_inside_is_used(root):
+    write_csv(write_image(root / "more" / "IMG_4.jpg").with_suffix(".csv"), (7, 8))
+    (root / "train" / "linked").symlink_to(root / "more")
+    assert heads_by_name(root)["IMG_4"] == [[7, 8]]
+    assert not folder_index.index_folder(root).unused
+    write_csv(root / "more" / "IMG_4.csv", (8, 9))
+    assert heads_by_name(root)["IMG_4"] == [[8, 9]]
 
 
 def test_heads_of_an_unused_image_are_not_given_to_a_namesake(root):
@@ -406,6 +454,18 @@ def test_heads_of_an_unused_image_are_not_given_to_a_namesake(root):
     (root / "train" / "IMG_1.csv").unlink()
     (root / "heads.csv").write_text("image,x,y\nvalid/IMG_1.jpg,1,2\n")
     assert error_of(root).startswith(f"{root}/train/IMG_1.jpg has no annotation: ")
+
+
+@pytest.mark.parametrize("name", ["../test/IMG_1.jpg", "C:\\data\\test\\IMG_1.jpg"])
+def test_path_to_a_test_image_is_not_taken_for_a_namesake(root, name):
+    write_csv(write_image(root / "test" / "IMG_1.jpg").with_suffix(".csv"), (1, 1))
+    (root / "train" / "IMG_1.csv").unlink()
+    (root / "train" / "heads.csv").write_text(f"image,x,y\n{name},1,2\n")
+    assert error_of(root).startswith(f"{root}/train/IMG_1.jpg has no annotation: ")
+    name = name.replace("\\", "/")
+    assert folder_index.index_folder(root).strays == [
+        (root / "train" / "heads.csv", name)
+    ]
 
 
 def test_unreadable_folder_raises_or_is_skipped(root, monkeypatch):

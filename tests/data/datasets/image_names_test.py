@@ -32,6 +32,10 @@ def find(images, file, name):
         (DECOMPOSED, COMPOSED.upper()),
         ("2024.05.01 12.30.00.jpg", "2024.05.01 12.30.00"),
         ("0007.jpg", "./0007"),
+        ("a.jpg", "1a2b3c4d-a.jpg"),
+        ("a.jpg", "upload/1/1a2b3c4d-a.jpg"),
+        ("a.jpg", "./1a2b3c4d-a"),
+        ("1a2b3c4d-a.jpg", "1a2b3c4d-a.jpg"),
     ],
 )
 def test_only_image_of_a_name_is_found(images, name):
@@ -51,6 +55,7 @@ def test_only_image_of_a_name_is_found(images, name):
         ("a.jpg|sub/a.jpg", "heads.csv", "a.jpg", "a.jpg"),
         ("a.jpg|a.png", "heads.csv", "a.png", "a.png"),
         ("a.jpg|A.jpg", "heads.csv", "A.jpg", "A.jpg"),
+        ("1a2b3c4d-a.jpg|a.jpg", "h.json", "1a2b3c4d-a.jpg", "1a2b3c4d-a.jpg"),
         ("a.jpg|a.jpg.png", "heads.csv", "a.jpg", "a.jpg"),
         (f"{COMPOSED}|{DECOMPOSED}", "heads.csv", DECOMPOSED, DECOMPOSED),
     ],
@@ -80,6 +85,8 @@ def test_all_equally_similar_images_are_returned(images, name):
         ("a.jpg", "heads.csv", "b.jpg"),
         ("2024.05.01 12.30.jpg", "heads.csv", "2024.05.01 12.30.00"),
         ("7.jpg", "heads.csv", "0007.jpg"),
+        ("a.jpg", "heads.csv", "1a2b3c4-a.jpg"),
+        ("a.jpg", "heads.csv", "5e6f7a8b-1a2b3c4d-a.jpg"),
         ("cam1/b.jpg|cam2/a.jpg", "cam1/a.csv", "./a"),
         ("cam1/b.jpg|cam2/a.jpg", "heads.csv", "cam1/a.jpg"),
     ],
