@@ -15,16 +15,24 @@ of eager PyTorch with channels_last in the same round (median and quartiles), th
 of the convolutions' operations and its share of the peak. The peak is the larger rate
 of both frameworks for a large matrix product in that dtype. A training step is the same
 program for both lowerings, since derivatives always use "auto" (layers/primitive.py).
-The last tables hold each convolution of the batch alone (layers_gpu.py).
+Further tables hold the forms that were written for CPUs (forms_gpu.py) and each
+convolution of the batch alone (layers_gpu.py).
+
+With --json FILE.json all tables are also written to that file and to FILE.md after
+every task, so that an interrupted run leaves what it has measured.
 """
 
 import argparse
+import functools
 import os
 import platform
+import sys
+from pathlib import Path
 
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")  # before JAX is imported
 os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.5")  # for PyTorch, too
 
+import forms_gpu
 import jax
 import layers_gpu
 import networks_cpu
@@ -38,7 +46,7 @@ from torch_twins import REFERENCE
 from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.fcnn import FusionCNN
 
-DTYPES = ("float32", "bfloat16")
+DTYPES = ("bfloat16", "float32")
 COMPILED, LITERAL = "torch.compile", f"{OURS}, zero_insertion"
 SIZE = "WIDTHxHEIGHT, multiples of 4"
 LITERAL_MODEL = CPCNN(gce=None, lce=None, fcnn=FusionCNN(lowering="zero_insertion"))
@@ -78,11 +86,25 @@ def contenders(weights, batch, place, *, train, with_compiled):
 
     jax_call = torch_twins.jax_training if train else torch_twins.jax_forward
     calls = {REFERENCE: torch_call(False)}
-    calls |= {COMPILED: torch_call(True)} if with_compiled else {}
+    calls |= working(COMPILED, torch_call(True)) if with_compiled else {}
     return calls | {
         OURS: jax_call(weights, batch, place),
         LITERAL: jax_call(weights, batch, place, model=LITERAL_MODEL),
     }
+
+
+def working(name, call):
+    """Returns {name: call}, or {} with a warning if the call fails.
+
+    torch.compile needs a compiler and headers that a machine may not have.
+    """
+    try:
+        call()
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        print(f"{name} fails and is left out: {reason}", file=sys.stderr)
+        return {}
+    return {name: call}
 
 
 def tasks(flags):
@@ -94,9 +116,9 @@ def tasks(flags):
     return [
         (f"{title}, {task}", sizes, train)
         for (title, sizes), task, train in (
-            (photograph, "forward", False),
-            (crops, "forward", False),
             (crops, "training step", True),
+            (crops, "forward", False),
+            (photograph, "forward", False),
         )
     ]
 
@@ -124,30 +146,60 @@ def measured(calls, place, rounds):
     }
 
 
-def of_networks(weights, place, speed, flags):
-    """Measures each task; returns its rows and its pairs of contenders, by title."""
-    columns, pairs = {}, {}
-    for title, sizes, train in tasks(flags):
-        batch = torch_twins.arrays(*sizes)
-        options = dict(train=train, with_compiled=flags.compile)
-        calls = contenders(weights, batch, place, **options)
-        seconds, pairs[title] = measured(calls, place, flags.rounds)
-        plain = place._replace(dtype="float32")
-        work = networks_cpu.operations(weights, batch, train=train, place=plain)
-        columns[title] = networks_cpu.rates(seconds, work)
-        for row in columns[title].values():
-            row["share"] = row["gflops"] / max(speed.peaks)
-    return columns, pairs
-
-
-def of_layers(weights, place, speed, flags):
-    """Measures each convolution of the batch of crops; returns rows by name."""
+def measurements(weights, device, flags):
+    """Yields the measurements, most valuable first: (title, function of the tables)."""
     width, height = flags.crop
-    layers = layers_gpu.layers(weights, torch_twins.arrays(flags.batch, height, width))
-    return {
-        name: layers_gpu.measured(name, layer, place, speed, flags.rounds)
-        for name, layer in layers.items()
-    }
+    forms, speeds = forms_gpu.forms(height, width), {}
+    places = [torch_twins.Place(device, dtype) for dtype in DTYPES]
+
+    def measurement(title, place, function, *args):
+        title = f"{title}, {place.dtype}"
+        return title, functools.partial(function, title, place, *args, flags)
+
+    for place in places:
+        yield measurement("peak", place, add_speed, speeds)
+        for title, *task in tasks(flags):
+            yield measurement(title, place, add_network, speeds, weights, task)
+        for title, form in forms.items():
+            yield measurement(title, place, add_form, form)
+    batch = torch_twins.arrays(flags.batch, height, width)
+    for place in places:
+        for title, layer in layers_gpu.layers(weights, batch).items():
+            yield measurement(title, place, add_layer, speeds, layer)
+
+
+def add_speed(title, place, speeds, flags, tables):
+    """Measures the peak rates of the device."""
+    speeds[place] = layers_gpu.speed_of(place, flags.side)
+    tables["speeds"][place.dtype] = speeds[place]._asdict()
+
+
+def add_network(title, place, speeds, weights, task, flags, tables):
+    """Measures a task: the rows of its contenders and its pairs of contenders."""
+    sizes, train = task
+    batch = torch_twins.arrays(*sizes)
+    options = dict(train=train, with_compiled=flags.compile)
+    calls = contenders(weights, batch, place, **options)
+    seconds, tables["pairs"][title] = measured(calls, place, flags.rounds)
+    plain = place._replace(dtype="float32")
+    work = networks_cpu.operations(weights, batch, train=train, place=plain)
+    rows = networks_cpu.rates(seconds, work)
+    for row in rows.values():
+        row["share"] = row["gflops"] / max(speeds[place].peaks)
+    tables["columns"][title] = rows
+
+
+def add_form(title, place, form, flags, tables):
+    """Measures a form that was written for CPUs."""
+    tables["forms"][title] = forms_gpu.measured(form, place, flags.rounds, flags.batch)
+
+
+def add_layer(title, place, speeds, layer, flags, tables):
+    """Measures a convolution alone."""
+    row = layers_gpu.measured(
+        title.partition(",")[0], layer, place, speeds[place], flags.rounds
+    )
+    tables["layers"][title] = row
 
 
 def ratio(row):
@@ -166,13 +218,13 @@ def precision(place):
     return f"{place.dtype} (TF32 allowed in both)" if tf32 else place.dtype
 
 
-def machine(device, rounds):
+def machine(device):
     """Describes the device and the versions."""
     name = platform.processor() or platform.machine()
     if device == "gpu":
         versions = torch.version.cuda, torch.backends.cudnn.version()
         name = f"{torch.cuda.get_device_name()}, PyTorch's CUDA %s, cuDNN %s" % versions
-    return f"{name}; jax {jax.__version__}, torch {torch.__version__}, {rounds} rounds"
+    return f"{name}; jax {jax.__version__}, torch {torch.__version__}"
 
 
 def flags_given():
@@ -195,30 +247,52 @@ def flags_given():
     return parser.parse_args()
 
 
+def report(tables, device):
+    """Formats all tables as Markdown, those of each dtype together."""
+    sections = [f"{tables['where']}, {tables['rounds']} rounds"]
+    for dtype, rates in tables["speeds"].items():
+        place, speed = torch_twins.Place(device, dtype), layers_gpu.Speed(**rates)
+        sections.append(f"{precision(place)}: {layers_gpu.sentence(speed)}")
+        for name, markdown in (
+            ("columns", lambda rows: networks_cpu.markdown(rows, cell)),
+            ("pairs", lambda rows: networks_cpu.markdown(rows, ratio, "time / time")),
+            ("forms", forms_gpu.markdown),
+            ("layers", layers_gpu.markdown),
+        ):
+            rows = {
+                title.removesuffix(f", {dtype}"): row
+                for title, row in tables[name].items()
+                if title.endswith(dtype)
+            }
+            sections += [markdown(rows)] if rows else []
+    return "\n\n".join([*sections, *tables["failed"]]) + "\n"
+
+
+def save(file, tables, text):
+    """Writes the tables to a JSON file and the text beside it."""
+    timing.write(file, "gpu", tables)
+    timing.replace_text(Path(file).with_suffix(".md"), text)
+
+
 def main():
-    """Measures, prints the tables and optionally adds them to a JSON file."""
+    """Measures, prints the tables and optionally writes them to files."""
     flags = flags_given()
     device = device_of(flags.device)
     if device == "gpu":
         allow_tf32()
     weights = torch_twins.first_weights()
-    where = machine(device, flags.rounds)
-    parts = {"columns": {}, "pairs": {}, "layers": {}, "speeds": {}}
-    for dtype in DTYPES:
-        place = torch_twins.Place(device, dtype)
-        speed = layers_gpu.speed_of(place, flags.side)
-        columns, pairs = of_networks(weights, place, speed, flags)
-        layers = of_layers(weights, place, speed, flags)
-        print(f"{precision(place)}: {layers_gpu.sentence(speed)}\n")
-        print(networks_cpu.markdown(columns, cell), end="\n\n")
-        print(networks_cpu.markdown(pairs, ratio, "time / time"), end="\n\n")
-        print(layers_gpu.markdown(layers), end="\n\n", flush=True)
-        parts["speeds"][dtype] = speed._asdict()
-        for name, part in dict(columns=columns, pairs=pairs, layers=layers).items():
-            parts[name] |= {f"{title}, {dtype}": rows for title, rows in part.items()}
-    print(where)
-    if flags.json:
-        timing.write(flags.json, "gpu", dict(where=where, rounds=flags.rounds) | parts)
+    tables = {"where": machine(device), "rounds": flags.rounds, "failed": []}
+    tables |= {name: {} for name in ("columns", "pairs", "forms", "layers", "speeds")}
+    for title, measure in measurements(weights, device, flags):
+        try:
+            measure(tables)
+        except SystemExit as error:  # the contenders differ
+            tables["failed"].append(f"{title}: {error}")
+        if flags.json:
+            save(flags.json, tables, report(tables, device))
+    print(report(tables, device))
+    if tables["failed"]:
+        sys.exit("; ".join(tables["failed"]))
 
 
 if __name__ == "__main__":

@@ -49,4 +49,11 @@ def write(file: str, benchmark: str, table: dict) -> None:
     """Writes a benchmark's table to a JSON file, beside the tables of the others."""
     path = Path(file)
     tables = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(tables | {benchmark: table}, indent=2))
+    replace_text(path, json.dumps(tables | {benchmark: table}, indent=2))
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file at once, so that a killed benchmark leaves a complete one."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.replace(path)

@@ -16,7 +16,7 @@ import torch
 import torch_twins
 
 ROOT = Path(__file__).parents[2]
-PLACES = [torch_twins.Place("cpu", dtype) for dtype in networks_gpu.DTYPES]
+PLACES = [torch_twins.Place("cpu", dtype) for dtype in ("float32", "bfloat16")]
 SMALL = "--device=cpu --rounds=2 --photograph=64x68 --crop=64x64 --batch=1 --side=64"
 
 
