@@ -29,7 +29,6 @@ DTYPES = ("float32", "bfloat16")
 SIGMA_MODES = ("fixed", "adaptive", "perspective")
 ARCHITECTURES = ("cpcnn", "shared_backbone")
 CLASS_BINNINGS = ("equal_width", "quantile")
-CELL_LOSSES = ("absolute", "poisson")
 COUNT_REFERENCES = ("points", "maps")
 # Fields of `Experiment` with the stages of each architecture, in order.
 STAGES = {
@@ -213,9 +212,9 @@ class JointStage(Stage):
     max_gradient_norm: float = setting(1.0, above(0))
     ema_decay: float = setting(0.999, fraction())  # as `DensityStage.ema_decay`
     # Sides of square cells, pixels, and the weights of their count losses.
-    cell_losses: tuple = ((16, 0.2), (64, 0.1))
-    # "absolute": absolute error of a cell's count. "poisson": Poisson likelihood.
-    cell_loss: str = setting("absolute", one_of(*CELL_LOSSES))
+    cell_losses: tuple = ((16, 0.1), (64, 0.2), (192, 0.02))
+    # Variance of a cell's count c in these losses: c + overdispersion * c^2.
+    overdispersion: float = setting(0.02, at_least(0))
     # Weight of the cross-entropies of the density classes of blocks and windows.
     class_loss_weight: float = setting(0.02, at_least(0))
 

@@ -29,7 +29,7 @@ def check_experiment(config: Experiment) -> None:
         )
     for name, value, text in broken_rules(config):
         raise ValueError(f"--config.{name}={value} must be {text}")
-    for check in (_stages, _crops, _augmentation, _target):
+    for check in (_stages, _crops, _augmentation, _target, _joint):
         check(config)
 
 
@@ -85,3 +85,25 @@ def _target(config):
             "--config.target.sigma_mode=perspective needs perspective maps, which only "
             "config.WorldExpo has: use fixed or adaptive"
         )
+
+
+def _joint(config):
+    if config.model.architecture != "shared_backbone":
+        return
+    side = config.crops.fixed_side
+    if not side:
+        raise ValueError(
+            "--config.model.architecture=shared_backbone is trained on square crops: "
+            "set --config.crops.fixed_side, for example to 384"
+        )
+    for pair in config.joint.cell_losses:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not pair[0] >= 1:
+            raise ValueError(
+                f"{_flag(config, 'joint.cell_losses')} must be pairs of a side in "
+                "pixels and a weight, such as ((16, 0.1), (64, 0.2))"
+            )
+        if side % pair[0]:
+            raise ValueError(
+                f"{_flag(config, 'joint.cell_losses')}: the side {pair[0]} must divide "
+                f"{_flag(config, 'crops.fixed_side')}"
+            )

@@ -7,6 +7,8 @@ Each function returns one number per example, `[B]`.
 import jax
 import jax.numpy as jnp
 
+SMALLEST = 320  # cells of this side have a variance of at least one person
+
 
 def cell_counts(density: jax.Array, side: int) -> jax.Array:
     """Sums a density map over square cells.
@@ -27,45 +29,35 @@ def cell_counts(density: jax.Array, side: int) -> jax.Array:
     return cells.sum(axis=(2, 4))
 
 
-def absolute_loss(predicted: jax.Array, target: jax.Array, side: int) -> jax.Array:
-    """Mean absolute error of the people in cells.
+def cell_loss(
+    predicted: jax.Array, target: jax.Array, side: int, *, overdispersion: float
+) -> jax.Array:
+    """Squared error of the people in cells over the variance of the prediction.
+
+    The variance of a count c is c + overdispersion * c^2, that of a negative binomial
+    distribution. It is expected from the prediction and has no gradient, so that the
+    minimum is the mean of the targets. Absolute errors have their minimum at the
+    median, which is less than the mean where most cells are empty. A variance from the
+    true count would lead to a harmonic mean.
 
     Args:
       predicted: `[B, H, W, 1]` people per pixel.
       target: `[B, H, W, 1]` people per pixel.
       side: side of a cell, pixels; divides H and W.
+      overdispersion: at least 0; 0 is the variance of a Poisson distribution.
 
     Returns:
-      `[B]` people.
+      `[B]`, half of the mean over the cells. Predictions below side / 320 people have
+      the variance of side / 320.
 
     Example:
       >>> target = jnp.full((1, 4, 4, 1), 0.5)
-      >>> absolute_loss(jnp.zeros((1, 4, 4, 1)), target, 4).tolist()
-      [8.0]
-    """
-    error = cell_counts(predicted, side) - cell_counts(target, side)
-    return jnp.mean(jnp.abs(error), axis=(1, 2))
+      >>> cell_loss(target / 2, target, 4, overdispersion=0.0).tolist()
+      [2.0]
 
-
-def poisson_loss(predicted: jax.Array, target: jax.Array, side: int) -> jax.Array:
-    """Poisson likelihood of the people in cells, c - t log c, up to a constant.
-
-    Its minimum is the mean of the targets, that of `absolute_loss` their median, which
-    is less where most cells are empty.
-
-    Args:
-      predicted: `[B, H, W, 1]` people per pixel; counts below 0.01 are taken as 0.01.
-      target: `[B, H, W, 1]` people per pixel.
-      side: side of a cell, pixels; divides H and W.
-
-    Returns:
-      `[B]` nats.
-
-    Example:
-      >>> target = jnp.full((1, 4, 4, 1), 1 / 16)
-      >>> poisson_loss(target, target, 4).tolist()
-      [1.0]
+    Reference: Wedderburn, Quasi-likelihood functions, Biometrika 61(3), 1974.
     """
     count, true = cell_counts(predicted, side), cell_counts(target, side)
-    positive = jnp.maximum(count, 0.01)
-    return jnp.mean(jnp.abs(count) - true * jnp.log(positive), axis=(1, 2))
+    expected = jax.lax.stop_gradient(jnp.maximum(count, side / SMALLEST))
+    variance = expected + overdispersion * jnp.square(expected)
+    return jnp.mean(jnp.square(count - true) / variance, axis=(1, 2)) / 2

@@ -1,6 +1,6 @@
 """The training step of the network with a shared backbone, a pure function."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,11 +13,6 @@ from cpcnn_jax.models.shared_backbone import SharedBackbone
 from cpcnn_jax.training import cell_losses, gradient_accumulation, losses
 from cpcnn_jax.training.mixed_precision import cast_floats, to_float32
 from cpcnn_jax.training.train_step import Step, StepOptions, update_state
-
-CELL_LOSSES: dict[str, Callable] = {
-    "absolute": cell_losses.absolute_loss,
-    "poisson": cell_losses.poisson_loss,
-}
 
 
 def joint_loss(
@@ -41,9 +36,10 @@ def joint_loss(
     """
     scale, target = model.density_scale, batch["density"]
     total = losses.euclidean_loss(scale * density, scale * target)
-    cell_loss = CELL_LOSSES[settings.cell_loss]
     for side, weight in settings.cell_losses:
-        total += weight * cell_loss(density, target, side)
+        total += weight * cell_losses.cell_loss(
+            density, target, side, overdispersion=settings.overdispersion
+        )
     for name, values in logits.items():
         labels = batch["labels"][name]
         cross_entropy = optax.softmax_cross_entropy_with_integer_labels(values, labels)

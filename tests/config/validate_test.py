@@ -38,6 +38,10 @@ def changed(name, value):
         ("crops.size_multiple", 0, "a whole number of at least 1"),
         ("crops.num_plain", -1, "a whole number of at least 0"),
         ("crops.num_patches", 0, "a whole number of at least 1"),
+        ("crops.fixed_side", 100, "a multiple of 64 of at least 0"),
+        ("image_memory_gib", 0.0, "a number above 0 and at most 6"),
+        ("image_memory_gib", 6.5, "a number above 0 and at most 6"),
+        ("joint.max_gradient_norm", 0.0, "a number above 0"),
         ("crops.max_scale", 0.8, "a number of at least 1"),
         ("crops.color_jitter", 1, "a number from 0 to under 1"),
         ("density.ema_decay", 1.0, "a number from 0 to under 1"),
@@ -168,3 +172,17 @@ def test_every_number_has_a_rule():
         number = isinstance(value, int | float) and not isinstance(value, bool)
         assert has_rule or not number or name.startswith("data."), name
     assert sum(has_rule for _, _, has_rule in fields(config.Experiment())) > 50
+
+
+def test_the_joint_stage_needs_crops_that_its_cells_divide():
+    experiment = config.Experiment(model=config.Model("shared_backbone"))
+    with pytest.raises(ValueError, match="set --config.crops.fixed_side, for exam"):
+        validate.check_experiment(experiment)
+    experiment.crops.fixed_side = 384
+    validate.check_experiment(experiment)
+    experiment.joint.cell_losses = ((16, 0.1), (100, 0.1))
+    with pytest.raises(ValueError, match="the side 100 must divide --config.crops.f"):
+        validate.check_experiment(experiment)
+    experiment.joint.cell_losses = (16, 0.1)
+    with pytest.raises(ValueError, match="pairs of a side in pixels"):
+        validate.check_experiment(experiment)

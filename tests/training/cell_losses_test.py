@@ -1,5 +1,7 @@
 """Losses of cells against PyTorch and NumPy."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -19,22 +21,35 @@ def sums(density, side):
 
 
 @pytest.mark.parametrize("side", [4, 16])
-def test_losses_equal_those_of_pytorch(side):
+@pytest.mark.parametrize("overdispersion", [0.0, 0.3])
+def test_the_loss_equals_its_definition_in_pytorch(side, overdispersion):
     predicted, target = sums(PREDICTED, side), sums(TARGET, side)
     counts = cell_losses.cell_counts(TARGET, side)
     np.testing.assert_allclose(counts, target, rtol=1e-5)
-    l1 = torch.nn.functional.l1_loss(predicted, target, reduction="none")
-    found = cell_losses.absolute_loss(PREDICTED, TARGET, side)
-    np.testing.assert_allclose(found, l1.mean((1, 2)), rtol=1e-5)
-    poisson = torch.nn.functional.poisson_nll_loss(
-        predicted, target, log_input=False, eps=0, reduction="none"
+    mean = predicted.clamp(min=side / 320)
+    variance = mean + overdispersion * mean**2
+    expected = ((predicted - target) ** 2 / variance).mean((1, 2)) / 2
+    found = cell_losses.cell_loss(
+        PREDICTED, TARGET, side, overdispersion=overdispersion
     )
-    found = cell_losses.poisson_loss(PREDICTED, TARGET, side)
-    np.testing.assert_allclose(found, poisson.mean((1, 2)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_the_gradient_vanishes_at_the_mean_of_the_targets():
+    """Nine of ten cells are empty: the median is 0, the mean 0.4."""
+    target = np.zeros((1, 16, 160, 1), np.float32)
+    target[0, 8, 8] = 4
+
+    def loss(count):
+        predicted = jnp.full((1, 16, 160, 1), count / 256)
+        return cell_losses.cell_loss(predicted, target, 16, overdispersion=0.02)[0]
+
+    assert jax.grad(loss)(0.4) == pytest.approx(0, abs=1e-6)
+    assert jax.grad(loss)(0.3) < 0 < jax.grad(loss)(0.5)
 
 
 def test_empty_and_negative_cells_have_finite_losses():
     predicted = np.full((1, 16, 16, 1), -0.01, np.float32)
     target = np.full((1, 16, 16, 1), 0.5, np.float32)
-    found = float(cell_losses.poisson_loss(predicted, target, 16)[0])
-    assert found == pytest.approx(2.56 - 128 * np.log(0.01), rel=1e-5)
+    found = cell_losses.cell_loss(predicted, target, 16, overdispersion=0.0)
+    assert float(found[0]) == pytest.approx(130.56**2 / 0.05 / 2, rel=1e-5)

@@ -47,7 +47,7 @@ def test_labels_are_the_classes_of_the_people_in_cells():
 
 
 def test_the_loss_is_the_sum_of_its_parts():
-    settings = experiment(cell_losses=((16, 0.3), (64, 0.7)), cell_loss="poisson")
+    settings = experiment(cell_losses=((16, 0.3), (64, 0.7)), overdispersion=0.1)
     stage, context = stage_of(settings)
     pairs = stage.order.examples(0, 0)
     batch = jax.jit(stage.batch)(jax.device_put(stage.data(0)), pairs)
@@ -56,8 +56,9 @@ def test_the_loss_is_the_sum_of_its_parts():
     density, aux = context.model.apply(to_variables(params), batch["image"])
     target = batch["density"]
     expected = losses.euclidean_loss(100 * density, 100 * target)
-    expected += 0.3 * cell_losses.poisson_loss(density, target, 16)
-    expected += 0.7 * cell_losses.poisson_loss(density, target, 64)
+    for side, weight in ((16, 0.3), (64, 0.7)):
+        part = cell_losses.cell_loss(density, target, side, overdispersion=0.1)
+        expected += weight * part
     for name in ("global", "local"):
         scores = np.asarray(jax.nn.log_softmax(aux[name]))
         labels = np.asarray(batch["labels"][name])
