@@ -44,7 +44,7 @@ def test_the_gradient_vanishes_at_the_mean_of_the_targets():
         predicted = jnp.full((1, 16, 160, 1), count / 256)
         return cell_losses.cell_loss(predicted, target, 16, overdispersion=0.02)[0]
 
-    assert jax.grad(loss)(0.4) == pytest.approx(0, abs=1e-6)
+    assert jax.grad(loss)(0.4) == pytest.approx(0, abs=1e-4)
     assert jax.grad(loss)(0.3) < 0 < jax.grad(loss)(0.5)
 
 
