@@ -17,7 +17,7 @@ from PIL import Image
 
 import cpcnn_jax as cp
 from cpcnn_jax.cli import count
-from cpcnn_jax.inference import count_files, count_tables, counter, overlay, tiling
+from cpcnn_jax.inference import count_files, count_tables, counter, overlay
 from cpcnn_jax.inference.count_options import CountOptions
 from cpcnn_jax.inference.people import format_people
 from cpcnn_jax.io import user_cache
@@ -50,7 +50,7 @@ def run(trained, ready, monkeypatch, capsys):
 
     def load_once(path, *, tile_size):
         same = Path(path).resolve() in (trained, trained / "weights.safetensors")
-        same &= tile_size == tiling.TILE_SIZE
+        same &= tile_size is None
         return ready if same else load(path, tile_size=tile_size)
 
     monkeypatch.setattr(counter, "load", load_once)

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tiny_backbone
 import tiny_experiment
 from PIL import Image
 
@@ -211,6 +212,33 @@ def test_other_networks_are_exported(name):
     for exporter in (onnx_model, stablehlo):
         run = exporter.make_runner(exporter.export_model(model, weights, blocks=blocks))
         assert_close(run(image[None])[0, ..., 0], expected)
+
+
+BACKBONES = ["whole", pytest.param("without heads", marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("size", [(64, 64), (193, 200)], ids=str)
+@pytest.mark.parametrize("heads", BACKBONES)
+def test_shared_backbone_is_exported(heads, size):
+    omitted = {"gce": None, "lce": None} if heads == "without heads" else {}
+    model, weights = tiny_backbone.networks(**omitted)
+    image = tiny_backbone.random_image(*size)
+    expected, _ = tiny_backbone.in_one_piece(model)(weights, image)
+    pixels = np.float32(image)[None] / 255
+    for exporter in (onnx_model, stablehlo):
+        run = exporter.make_runner(exporter.export_model(model, weights, blocks=4))
+        density = run(pixels)
+        assert density.shape == (1, *size, 1) and density.dtype == np.float32
+        assert_close(density[0, ..., 0], expected)
+
+
+def test_onnx_file_of_a_shared_backbone_is_valid():
+    model, weights = tiny_backbone.networks()
+    graph = onnx.load_from_string(onnx_model.export_model(model, weights, blocks=4))
+    onnx.checker.check_model(graph, full_check=True)
+    assert {end.name for end in (*graph.graph.input, *graph.graph.output)} == {
+        *("image", "density")
+    }
 
 
 ALONE = """

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tiny_backbone
 import tiny_experiment
 from PIL import Image
 
@@ -56,6 +57,23 @@ def test_load_without_a_path_takes_the_default_weights(file, monkeypatch, tmp_pa
         cp.load()
     shutil.copy(file, tmp_path / f"{pretrained.DEFAULT}.safetensors")
     assert set(cp.load().weights) == set(cp.load(file).weights)
+
+
+def test_network_with_a_shared_backbone_is_loaded_and_counts(tmp_path, image):
+    model, drawn = tiny_backbone.networks()
+    file = tmp_path / "weights.safetensors"
+    serialization.save(file, drawn, tiny_backbone.MODEL)
+    expected, _ = tiny_backbone.in_one_piece(model)(drawn, image)
+    ready = cp.load(tmp_path, tile_size=768)
+    assert ready.model == model
+    result = ready.count(image)
+    highest = np.abs(expected).max()
+    np.testing.assert_allclose(result.density, expected, atol=1e-5 * highest)
+    np.testing.assert_allclose(result.count, expected.sum(dtype=float), rtol=1e-5)
+    assert result.global_scores.shape == (1, 1, 3)
+    assert result.local_scores.shape == (3, 3, 4)
+    with pytest.raises(ValueError, match="tiles of at least 768 pixels"):
+        cp.load(file, tile_size=700)
 
 
 def test_all_types_of_an_image_have_the_same_count(tmp_path, file, ready, image):

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 import cpcnn_jax as cp
 from cpcnn_jax.cli import release
 from cpcnn_jax.io import user_cache
-from cpcnn_jax.models import cpcnn
+from cpcnn_jax.models import networks
 from cpcnn_jax.models.params import param_shapes
 from cpcnn_jax.weights import hub, pretrained, serialization
 
@@ -133,7 +133,7 @@ def test_pretrained_files_have_model_cards(name):
     file = pretrained.find_weights(name)
     card = file.with_suffix(".md").read_text()
     assert pretrained.PRETRAINED[name] in card
-    shapes = param_shapes(cpcnn.build(serialization.load_model(file)), channels=3)
+    shapes = param_shapes(networks.build(serialization.load_model(file)), channels=3)
     found = {name: value.shape for name, value in load_file(file).items()}
     assert found == shapes
 
