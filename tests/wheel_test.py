@@ -18,6 +18,7 @@ PHOTO = ROOT / "docs" / "crowd.jpg"
 MAX_BYTES = 50e6
 TINY = (
     *("--config.data.num_train=8", "--config.data.num_test=2"),
+    *("--config.data.height=128", "--config.data.width=160"),
     *("--config.model.use_gce=false", "--config.model.use_lce=false"),
     *("--config.density.steps=2", "--config.density.warmup_steps=0"),
     *("--config.adversary.steps=0", "--config.num_eval_images=1"),

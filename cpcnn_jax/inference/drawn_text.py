@@ -88,7 +88,7 @@ def place_labels(
 
     Example:
       >>> place_labels([(0, 0), (0, 0)], [(40, 10), (40, 10)], (100, 100))
-      [(0, 0), (0, 10.0)]
+      [(0.0, 0.0), (0.0, 10.0)]
     """
     boxes, places = list(taken), list[tuple[float, float] | None]()
     for (x, y), (width, height) in zip(wanted, sizes, strict=True):
