@@ -63,10 +63,10 @@ def find_weights(path: str | os.PathLike[str]) -> Path:
 
 def license_line(name: str) -> str:
     """Reads the terms of pretrained weights in their model card; "" for others."""
-    if name not in PRETRAINED:
+    card = FOLDER / f"{name}.md"
+    if name not in PRETRAINED or not card.exists():
         return ""
-    card = (FOLDER / f"{name}.md").read_text("utf-8")
-    found = re.search(r"^License: (.*)$", card, re.MULTILINE)
+    found = re.search(r"^License: (.*)$", card.read_text("utf-8"), re.MULTILINE)
     return found[1] if found else ""
 
 
