@@ -30,9 +30,9 @@ def bilinear_weights(
       zeros beyond the source.
 
     Example:
-      >>> _, weights = bilinear_weights(jnp.arange(2), 6, scaled=2, original=4)
-      >>> weights.sum(axis=1).tolist()
-      [1.0, 1.0]
+      >>> first, weights = bilinear_weights(jnp.arange(4), 4, scaled=4, original=2)
+      >>> first.item(), weights[1].tolist()
+      (-1, [0.0, 0.75, 0.25, 0.0])
     """
     # A place's center is whole + part; integers keep the part exact in large images.
     whole, part = jnp.divmod((2 * places + 1) * original, 2 * scaled)
