@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import layers_gpu
 import numpy as np
 import timing
@@ -84,13 +83,18 @@ def _literal_upsample(x, kernel):
 
 @contextlib.contextmanager
 def cpu_forms() -> Iterator[None]:
-    """Traces the branches of `lax.platform_dependent` that CPUs take."""
+    """Traces the branches of `lax.platform_dependent` that CPUs take.
+
+    JAX's caches are cleared, because they hold traces of the other branches.
+    """
     choose = lax.platform_dependent
     lax.platform_dependent = lambda *args, cpu, default: cpu(*args)
+    jax.clear_caches()
     try:
         yield
     finally:
         lax.platform_dependent = choose
+        jax.clear_caches()
 
 
 def contenders(form: Form, place: torch_twins.Place, batch: int) -> dict[str, Callable]:
@@ -163,11 +167,13 @@ def agree(calls: dict[str, Callable], tolerance: float) -> None:
     Raises:
       SystemExit: a contender differs from JAX's operation.
     """
-    results = {name: jax.tree.leaves(call()) for name, call in calls.items()}
+    results = {
+        name: [torch_twins.on_host(value) for value in jax.tree.leaves(call())]
+        for name, call in calls.items()
+    }
     for name, values in results.items():
         for a, b in zip(values, results[PLAIN], strict=True):
-            a, b = jnp.float32(a), jnp.float32(b)
-            if not jnp.abs(a - b).max() <= tolerance * jnp.abs(b).max():
+            if not np.abs(a - b).max() <= tolerance * np.abs(b).max():
                 raise SystemExit(f"{name} differs from {PLAIN}: nothing was timed")
 
 

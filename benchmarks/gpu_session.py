@@ -23,129 +23,21 @@ import importlib.metadata
 import json
 import os
 import platform
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import gpu_tables
 import timing
+from gpu_parts import BACKBONE, ROOT, Part, plan, runs_folder
 
-ROOT = Path(__file__).parents[1]
 TOTAL = 530  # seconds of a session
-BACKBONE = 200  # seconds kept for (d)
+KEPT = 200  # seconds kept for the part of the shared backbone
 SHORTEST = 30  # seconds; a part with less is not started
 GRACE = 15  # seconds from SIGTERM to SIGKILL, within the limit of a part
-THROUGHPUT = "benchmarks/throughput_experiment.py"
-NETWORKS = ["benchmarks/networks_gpu.py"]
-# At least 100,000 crops for DME and F-CNN, in bfloat16.
-SIZES = (
-    "compute_dtype=bfloat16 crops.num_plain=100 crops.num_augmented=200 "
-    "gce.steps=1500 gce.batch_size=32 lce.steps=1500 lce.batch_size=128 "
-    "density.steps=3200 density.batch_size=32 adversary.steps=300 "
-    "adversary.batch_size=32 validation.eval_every=1600 checkpoint_every=400 "
-    "log_every=50 num_eval_images=4"
-).split()
-# Experiment and changed fields of each run of (c). The fourth row of the ablation adds
-# the adversary to the networks of the third.
-ROWS = {
-    "a_row1": ("ablation_dme", ""),
-    "a_row3": ("ablation_lce", ""),
-    "a_row4": (
-        "shanghaitech_a",
-        "init_from={runs}/a_row3 gce.steps=0 lce.steps=0 density.steps=0",
-    ),
-    "a_row2": ("ablation_gce", ""),
-    "b": ("shanghaitech_b", ""),
-    **{f"ucf_fold{n}": ("ucf_cc_50", f"data.fold={n}") for n in range(1, 6)},
-}
-
-
-class Part(NamedTuple):
-    """A command of the session."""
-
-    name: str
-    words: Sequence[str]  # program and flags, for this Python
-    limit: float = TOTAL  # seconds
-    missing: str = ""  # a file without which the part is left out
-
-
-def plan(flags: argparse.Namespace) -> list[Part]:
-    """Lists the parts of a session.
-
-    Args:
-      flags: from `parse`.
-    """
-    return [
-        part
-        for group, parts in (
-            ("a", _throughput_parts(flags)),
-            ("b", [_networks_part(flags)]),
-            ("c", _ablation_parts(flags)),
-            ("d", _backbone_parts(flags)),
-        )
-        if group in flags.parts
-        for part in parts
-    ]
-
-
-def _throughput_parts(flags):
-    experiment, fields = THROUGHPUT, []
-    if flags.data:
-        experiment += ":shanghaitech_a"
-        fields = [f"data.root={flags.data / 'ShanghaiTech'}"]
-    return [
-        Part(
-            name,
-            [*_launch(flags, name, experiment, fields), "--eval_split=validation"],
-            limit,
-        )
-        for name, limit in (("throughput_cold", 170), ("throughput_warm", 60))
-    ]
-
-
-def _networks_part(flags):
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    words = [*NETWORKS, f"--json={flags.out / 'networks.json'}"]
-    return Part("networks", words if compiler else [*words, "--no-compile"], 100)
-
-
-def _ablation_parts(flags):
-    for name, (experiment, more) in ROWS.items():
-        folder = "UCF_CC_50" if name.startswith("ucf") else "ShanghaiTech"
-        root = (flags.data or Path("data")) / folder
-        fields = [*SIZES, f"data.root={root}", *more.format(runs=_runs(flags)).split()]
-        missing = "" if root.is_dir() else str(root)
-        if name != "a_row1":
-            fields.append(f"gce.pretrained_vgg16={flags.vgg16}")
-            missing = missing or ("" if flags.vgg16.is_file() else str(flags.vgg16))
-        words = _launch(flags, name, f"experiments/{experiment}.py", fields)
-        yield Part(name, words, missing=missing)
-
-
-def _backbone_parts(flags):
-    experiment = ROOT / "experiments/shared_backbone.py"
-    if not experiment.exists():
-        return
-    root = (flags.data or Path("data")) / "ShanghaiTech"
-    fields = [f"data.root={root}", f"joint.pretrained_vgg16={flags.vgg16}"]
-    missing = [str(path) for path in (root, flags.vgg16) if not path.exists()]
-    words = _launch(flags, experiment.stem, f"experiments/{experiment.name}", fields)
-    yield Part(experiment.stem, words, missing="".join(missing[:1]))
-
-
-def _runs(flags):
-    return flags.out / "runs"
-
-
-def _launch(flags, name, experiment, fields):
-    changes = [f"--config.{field}" for field in fields]
-    workdir = f"--workdir={_runs(flags) / name}"
-    return ["launch.py", f"--config={experiment}", workdir, *changes]
 
 
 def run_session(flags: argparse.Namespace) -> dict[str, dict]:
@@ -163,7 +55,7 @@ def run_session(flags: argparse.Namespace) -> dict[str, dict]:
     for index, part in enumerate(parts):
         left = flags.seconds - (time.monotonic() - began)
         later = [other.name for other in parts[index + 1 :] if not other.missing]
-        kept = BACKBONE if "shared_backbone" in later else 0
+        kept = KEPT if BACKBONE in later else 0
         limit = min(part.limit, left - kept)
         if part.missing:
             rows[part.name] = {"end": f"left out: {part.missing} does not exist"}
@@ -172,7 +64,7 @@ def run_session(flags: argparse.Namespace) -> dict[str, dict]:
         else:
             rows[part.name] = {"end": "running", "limit": limit}
             write_tables(flags, rows)
-            rows[part.name] |= run_part(part, limit, _runs(flags))
+            rows[part.name] |= run_part(part, limit, runs_folder(flags))
         write_tables(flags, rows)
     return rows
 
@@ -239,7 +131,7 @@ def write_tables(flags: argparse.Namespace, rows: dict[str, dict]) -> None:
       flags: from `parse`.
       rows: the rows of the parts.
     """
-    folders = [_runs(flags) / name for name in rows]
+    folders = [runs_folder(flags) / name for name in rows]
     runs = {
         folder.name: gpu_tables.read_run(folder)
         for folder in folders
@@ -298,7 +190,7 @@ def main() -> None:
     """Runs the session and prints its table."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     flags = parse()
-    _runs(flags).mkdir(parents=True, exist_ok=True)
+    runs_folder(flags).mkdir(parents=True, exist_ok=True)
     run_session(flags)
     print((flags.out / "table.md").read_text())
 

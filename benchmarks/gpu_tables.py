@@ -109,6 +109,11 @@ def stage_table(runs: dict[str, dict]) -> str:
             )
             cells = [_cell(*number) for number in numbers]
             rows.append([name, stage, str(row["images"]), *cells])
+        sums = (
+            sum(row.get(key, 0) for row in run["stages"].values())
+            for key in ("wait_seconds", "compile_seconds")
+        )
+        rows.append([name, "sum", *[""] * 5, *(_cell(total, ".1f") for total in sums)])
     return markdown(rows)
 
 

@@ -158,13 +158,13 @@ def measurements(weights, device, flags):
 
     for place in places:
         yield measurement("peak", place, add_speed, speeds)
-        for title, *task in tasks(flags):
+        for title, *task in tasks(flags) if "networks" in flags.tables else ():
             yield measurement(title, place, add_network, speeds, weights, task)
-        for title, form in forms.items():
+        for title, form in forms.items() if "forms" in flags.tables else ():
             yield measurement(title, place, add_form, form)
-    batch = torch_twins.arrays(flags.batch, height, width)
-    for place in places:
-        for title, layer in layers_gpu.layers(weights, batch).items():
+    layers = layers_gpu.layers(weights, torch_twins.arrays(flags.batch, height, width))
+    for place in places if "layers" in flags.tables else ():
+        for title, layer in layers.items():
             yield measurement(title, place, add_layer, speeds, layer)
 
 
@@ -243,6 +243,8 @@ def flags_given():
         default=True,
         help="also time torch.compile (needs a C++ compiler)",
     )
+    names = ("networks", "forms", "layers")
+    add("--tables", nargs="+", choices=names, default=names, help="default: all")
     add("--json", metavar="FILE", help="also write the tables here")
     return parser.parse_args()
 

@@ -183,6 +183,10 @@ def test_compare_runs_reads_the_written_table(monkeypatch, tmp_path, capsys, lay
     monkeypatch.setattr(
         layers_gpu, "layers", lambda *args: dict(list(all_layers(*args).items())[-3:])
     )
+    forms = networks_gpu.forms_gpu.forms(64, 64)
+    monkeypatch.setattr(
+        networks_gpu.forms_gpu, "forms", lambda *args: dict(list(forms.items())[2:3])
+    )
     file = tmp_path / "bench.json"
     flags = [*SMALL.split(), "--no-compile", f"--json={file}"]
     monkeypatch.setattr(sys, "argv", ["networks_gpu.py", *flags])
@@ -192,7 +196,8 @@ def test_compare_runs_reads_the_written_table(monkeypatch, tmp_path, capsys, lay
     out = capsys.readouterr().out
     assert "bfloat16: matrix product" in out and "| fcnn/conv4 |" in out
     assert "| cpcnn_jax / cpcnn_jax, zero_insertion |" in out
-    assert "torch.compile" not in out
+    assert "torch.compile" not in out and "| max_pool, 16 |" in out
+    assert file.with_suffix(".md").read_text() in out
 
 
 @pytest.mark.long
@@ -202,7 +207,13 @@ def test_the_command_with_torch_compile(tmp_path):
     file = tmp_path / "bench.json"
     program = ROOT / "benchmarks/networks_gpu.py"
     done = subprocess.run(
-        [sys.executable, program, *SMALL.split(), f"--json={file}"],
+        [
+            sys.executable,
+            program,
+            *SMALL.split(),
+            "--tables=networks",
+            f"--json={file}",
+        ],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
