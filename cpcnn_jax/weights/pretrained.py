@@ -77,7 +77,7 @@ def load_params(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     if base:
         reference = load_params(_check_file(base))
     elif digest:
-        reference = compression.imagenet_params(serialization.load_model(file))
+        reference = _load_imagenet(file)
     else:
         reference = {}
     try:
@@ -85,6 +85,15 @@ def load_params(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     except ValueError as error:
         source = base or serialization.VGG16
         raise ValueError(f"{file}: {source} has {error}") from None
+
+
+def _load_imagenet(file):
+    """ImageNet's arrays that a file may omit."""
+    model = serialization.load_model(file)
+    try:
+        return compression.imagenet_params(model)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
 
 
 def _check_file(name):
