@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from absl import logging
 from PIL import Image
-from scipy.io import loadmat
 
 from cpcnn_jax.data import density_map
+from cpcnn_jax.data.mat_file import load_mat
 from cpcnn_jax.io.image import read_orientation
 
 FORMATS = ("JPEG", "PNG")  # the only decoders that Pillow may try
@@ -123,7 +123,7 @@ def read_mat(
       ValueError: missing or damaged file, or other variables.
     """
     try:
-        return take(loadmat(path))
+        return take(load_mat(path))
     except Exception as error:  # SciPy raises many types for damaged files
         raise ValueError(
             f"{path} holds no {what}: expected a MATLAB file with {holding} "
@@ -133,11 +133,17 @@ def read_mat(
 
 def read_points(path: Path, variable: str = "annPoints") -> np.ndarray:
     """Reads `[N, 2]` float32 (x, y) from one variable of a MATLAB file."""
-    return read_mat(
-        path, lambda mat: np.asarray(mat[variable], np.float32), f"{variable} [N, 2]"
-    )
+    return read_mat(path, lambda mat: _to_float32(mat[variable]), f"{variable} [N, 2]")
+
+
+def _to_float32(values):
+    """Converts numbers; one beyond float32 becomes infinite."""
+    if np.iscomplexobj(values):
+        raise TypeError("they are complex numbers")
+    with np.errstate(over="ignore"):
+        return np.asarray(values, np.float32)
 
 
 def image_info(mat: dict[str, Any]) -> np.ndarray:
     """Extracts `[N, 2]` float32 (x, y) from ShanghaiTech's GT_IMG_n.mat variables."""
-    return np.asarray(mat["image_info"][0, 0][0, 0][0], np.float32)
+    return _to_float32(mat["image_info"][0, 0][0, 0][0])

@@ -89,7 +89,8 @@ def count_video(
     Raises:
       ValueError: the file is not a video or is damaged, or a frame cannot be counted.
     """
-    result, failure = VideoCount(options.frame_step), None
+    result = VideoCount(options.frame_step)
+    errors: list[BaseException] = []  # the name of one would hold this frame
     with video_io.open_video(file, frame_step=options.frame_step) as video:
         result.rate, result.declared, result.note = video.rate, video.number, video.note
         with _AnnotatedVideo(options, name, video.rate, result.failures) as annotated:
@@ -97,12 +98,12 @@ def count_video(
                 for frame in progress(video.frames, video.number):
                     _count_frame(file, counter, options, frame, result, annotated)
             except BaseException as error:  # Ctrl-C too; raised again below
-                failure = error
+                errors.append(error)
     if result.counts and options.count_curve:
         with _keep_failure("the curve", result.failures):
             _write_curve(Path(options.count_curve, name), result, Path(file).name)
-    if failure:
-        raise failure
+    if errors:
+        raise errors.pop()
     return result
 
 

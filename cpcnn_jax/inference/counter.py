@@ -7,7 +7,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from flax import linen as nn
 from PIL import Image
 
 from cpcnn_jax.config.constants import PATCH
@@ -202,18 +201,25 @@ def _load_file(file, tile_size):
     if name != "cpcnn":
         module, channels, estimator = baselines.find_baseline(name)
         weights = serialization.load(file)
-        _check_shapes(module, channels, weights, file)
+        _check_shapes(lambda: param_shapes(module, channels=channels), weights, file)
         return BaselineCounter(estimator(module, tile_size=tile_size), weights)
-    weights = pretrained.load_params(file)
-    model = networks.build(serialization.load_model(file))
-    _check_shapes(model, 3, weights, file)
+    weights, config = pretrained.load_params(file), serialization.load_model(file)
+    _check_shapes(
+        lambda: param_shapes(networks.build(config), channels=3), weights, file
+    )
     blocks = serialization.load_blocks(file)
-    return Counter(model, weights, blocks=blocks, tile_size=tile_size)
+    return Counter(networks.build(config), weights, blocks=blocks, tile_size=tile_size)
 
 
-def _check_shapes(module: nn.Module, channels: int, weights, file):
+def _check_shapes(infer_shapes: Callable, weights, file):
     """Refuses weights that do not fit the networks of their own header."""
-    for name, shape in param_shapes(module, channels=channels).items():
+    try:
+        shapes = infer_shapes()
+    except Exception as error:  # Flax raises many types for impossible sizes
+        reason = str(error).partition("\n")[0]
+        text = f"{file} describes networks that cannot be built: {reason}"
+        raise ValueError(text) from None
+    for name, shape in shapes.items():
         got = weights[name].shape if name in weights else "nothing"
         if got != shape:
             raise ValueError(

@@ -19,6 +19,7 @@ SUFFIXES = tuple(
 )
 DEFAULT_RATE = Fraction(25)  # frames per second of a video without a frame rate
 MAX_GAP = 3600.0  # seconds; time stamps that differ more do not belong together
+MAX_PIXELS = 2**26  # of a frame, 67 million; a frame of 8K has 33 million
 SURVEYED_PACKETS = 2000  # of a file with several videos
 _TOLERANCE = 1e-3  # seconds, to which Matroska rounds time stamps
 
@@ -75,8 +76,13 @@ def open_video(
     av = _import_av(path)
     with _open_container(av, path) as container:
         stream, note = _select_stream(av, container, path)
+        if stream.width * stream.height > MAX_PIXELS:
+            raise ValueError(f"{path} has more than {MAX_PIXELS:,} pixels in a frame")
+        stream.codec_context.options = {"max_pixels": str(2 * MAX_PIXELS)}  # padded
         stream.thread_type = "AUTO"
         rate = stream.average_rate or DEFAULT_RATE
+        if not rate * Fraction(MAX_GAP) >= 1:  # of a damaged header
+            rate = DEFAULT_RATE
         frames = _decode_frames(path, av, container, stream, rate)
         if frame_step is None:
             seconds = stream.duration and int(stream.duration * stream.time_base)
@@ -105,6 +111,9 @@ def _select_stream(av, container, path):
     streams = [s for s in container.streams.video if not s.disposition & stills]
     if not streams:
         raise ValueError(f"{path} has no video, only sound, text or still pictures")
+    streams = [stream for stream in streams if stream.codec_context]
+    if not streams:
+        raise ValueError(f"{path} has a video that FFmpeg cannot decode")
     if len(streams) > 1:  # a cover picture may be declared as a video
         numbers = _count_packets(av, path)
         streams = [s for s in streams if numbers[s.index] > 1] or streams
@@ -152,18 +161,19 @@ def _decode_frames(path, av, container, stream, rate) -> Iterator[_Decoded]:
                 seconds += step
             last = frame.time
             duration = float((frame.duration or 0) * (frame.time_base or 0))
-            yield _Decoded(number, seconds, duration or step, frame)
-    except av.FFmpegError as error:
-        raise ValueError(
-            f"{path} is damaged after {number + 1} frames: {error.strerror}"
-        ) from None
+            shown = duration if 0 < duration <= MAX_GAP else step
+            yield _Decoded(number, seconds, shown, frame)
+    except (av.FFmpegError, LookupError) as error:  # of a stream that was not declared
+        text = getattr(error, "strerror", error)
+        message = f"{path} is damaged after {number + 1} frames: {text}"
+        raise ValueError(message) from None
     if number < 0:
         raise ValueError(f"{path} has no frames")
 
 
 def _sample_seconds(frames: Iterator[_Decoded]) -> Iterator[Frame]:
     """Yields the frame that is shown at each whole second, also before an error."""
-    second, failure = 0, None
+    second, failures = 0, list[ValueError]()  # the name of one would hold this frame
     shown: Any = None
 
     def repeat(until):
@@ -181,11 +191,11 @@ def _sample_seconds(frames: Iterator[_Decoded]) -> Iterator[Frame]:
                 yield from repeat(following.seconds)
             shown = following
     except ValueError as error:
-        failure = error
+        failures.append(error)
     if shown:
-        yield from repeat(shown.seconds + min(shown.duration, MAX_GAP))
-    if failure:
-        raise failure
+        yield from repeat(shown.seconds + shown.duration)
+    if failures:
+        raise failures.pop()
 
 
 @contextlib.contextmanager
@@ -238,5 +248,5 @@ def _import_av(path):
     except ImportError:
         text = f"{path}: videos need PyAV: pip install 'cpcnn_jax[video]'"
         raise ValueError(text) from None
-    av.logging.set_level(av.logging.PANIC)
+    av.logging.set_level(None)  # others call Python in FFmpeg's threads, which may hang
     return av

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 from jax.typing import ArrayLike
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
 
-from cpcnn_jax.config import Crops, Model
+from cpcnn_jax.config import Crops, Model, rules
+from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.io import atomic_write, user_cache
 
 BASELINES = ("mcnn", "csrnet")  # networks whose weights `import-weights` converts
@@ -100,7 +101,7 @@ def load(path: StrPath) -> dict[str, np.ndarray]:
         return load_file(path)
     except FileNotFoundError:
         raise ValueError(f"no weights at {path}") from None
-    except (SafetensorError, OSError) as error:
+    except Exception as error:  # safetensors raises many types for damaged files
         raise ValueError(f"{path} is not a safetensors file: {error}") from None
 
 
@@ -110,9 +111,9 @@ def load_name(path: StrPath) -> str:
     Raises:
       ValueError: the file is missing, or its header has another name.
     """
-    with _name_errors(path):
-        name = _load_header(path).get("name", "cpcnn")
-        if name not in NETWORKS:
+    with _open_header(path) as header:
+        name = header.get("name", "cpcnn")
+        if name not in [*NETWORKS]:
             raise ValueError(f"expected one of {', '.join(NETWORKS)}, got {name!r}")
         return name
 
@@ -121,34 +122,45 @@ def load_model(path: StrPath) -> Model:
     """Reads the configuration of the networks in the header of a file from `save`.
 
     Raises:
-      ValueError: the file is missing, or its header has no configuration.
+      ValueError: the file is missing, or its header has no valid configuration.
     """
-    with _name_errors(path):
-        header = {name: _tuples(value) for name, value in _load_header(path).items()}
-        header.pop("blocks", None)
-        return Model(**header)
-
-
-@contextlib.contextmanager
-def _name_errors(path):
-    """Turns the errors of reading a header into ValueErrors that name the file."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise ValueError(f"no weights at {path}") from None
-    except (SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
-        text = f"{path} does not say which networks it holds: {error}"
-        raise ValueError(text) from error
+    with _open_header(path) as header:
+        fields = {name: _tuples(value) for name, value in header.items()}
+        fields.pop("blocks", None)
+        model = Model(**fields)
+        for name, value, text in rules.broken_rules(model):
+            raise ValueError(f"{name} is {value!r} and must be {text}")
+        return model
 
 
 def load_blocks(path: StrPath) -> int:
-    """Reads the blocks per image side for the GCE; 4 if the header has no number."""
-    return _load_header(path).get("blocks", Crops.side_divisor)
+    """Reads the blocks per image side for the GCE; 4 if the header has no number.
+
+    Raises:
+      ValueError: the file is missing, or its header has no possible number.
+    """
+    with _open_header(path) as header:
+        blocks = header.get("blocks", Crops.side_divisor)
+        if not (rule := rules.whole(1, PATCH)).holds(blocks):
+            raise ValueError(f"blocks is {blocks!r} and must be {rule.text}")
+        return blocks
 
 
-def _load_header(path):
-    with safe_open(path, "numpy") as file:
-        return json.loads(file.metadata()["model"])
+@contextlib.contextmanager
+def _open_header(path):
+    """Yields the header of a weights file; its ValueErrors name the file."""
+    try:
+        with safe_open(path, "numpy") as file:
+            header = json.loads(file.metadata()["model"])
+        if not isinstance(header, dict):
+            raise ValueError(f"expected a configuration, got {header!r}")
+        yield header
+    except FileNotFoundError:
+        raise ValueError(f"no weights at {path}") from None
+    except Exception as error:  # safetensors raises many types for damaged files
+        reason = str(error).partition("\n")[0]
+        text = f"{path} does not say which networks it holds: {reason}"
+        raise ValueError(text) from error
 
 
 def _tuples(value):

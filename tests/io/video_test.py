@@ -1,6 +1,10 @@
 """Videos written and read with PyAV, and files that are not videos."""
 
+import contextlib
+import gc
+import itertools
 import os
+import struct
 import sys
 from fractions import Fraction
 
@@ -248,6 +252,58 @@ def test_damaged_video_yields_the_frames_before_the_damage(tmp_path):
         with pytest.raises(ValueError, match=f"{path} is damaged after . frames: Inv"):
             numbers.extend(frame.number for frame in video.frames)
     assert numbers == list(range(8))
+
+
+@pytest.mark.parametrize("frame_step", [None, 1])
+def test_error_of_a_damaged_video_holds_no_images(tmp_path, frame_step):
+    """Else many damaged videos fill the memory until a garbage collection."""
+    path = write(tmp_path / "a.avi", gray_frames(12), codec="png", pixels="rgb24")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"\x89PNG", b"\x89PNX"))
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError):
+            with video_io.open_video(path, frame_step=frame_step) as video:
+                list(video.frames)
+        errors = [e for e in gc.get_objects() if isinstance(e, ValueError)]
+        assert not [error for error in errors if str(path) in str(error)]
+    finally:
+        gc.enable()
+
+
+def test_logs_do_not_call_python_in_threads(tmp_path):
+    """The lock of the interpreter may be held by a thread that waits for that one."""
+    av.logging.set_level(av.logging.PANIC)
+    read(write(tmp_path / "a.mkv", gray_frames(2)))
+    assert av.logging.get_level() is None
+
+
+def test_video_of_an_unknown_codec_raises_value_error(tmp_path):
+    path = write(tmp_path / "a.mkv", gray_frames(2), codec="mjpeg", pixels="yuvj420p")
+    path.write_bytes(path.read_bytes().replace(b"V_MJPEG", b"V_OTHER"))
+    with pytest.raises(ValueError, match=f"{path} has a video that FFmpeg cannot dec"):
+        read(path)
+
+
+def test_large_frames_are_refused(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.mkv", gray_frames(2))
+    monkeypatch.setattr(video_io, "MAX_PIXELS", 64 * 96)
+    assert read(path) == [0, 1]
+    monkeypatch.setattr(video_io, "MAX_PIXELS", 64 * 96 - 1)
+    with pytest.raises(ValueError, match=f"{path} has more than 6,143 pixels in a fra"):
+        read(path)
+
+
+def test_impossible_rate_of_a_header_is_ignored(tmp_path):
+    """It would show each frame for 65 days, which is 5.6 million counts."""
+    path = write(tmp_path / "a.avi", gray_frames(12), codec="png", pixels="rgb24")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"strh") + 28
+    data[place : place + 8] = struct.pack("<II", 631_866_452, 113)  # seconds, frames
+    path.write_bytes(data)
+    with video_io.open_video(path) as video:
+        assert [frame.number for frame in itertools.islice(video.frames, 99)] == [0]
 
 
 def test_sound_file_raises_value_error(tmp_path):
