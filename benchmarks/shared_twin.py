@@ -82,6 +82,11 @@ def twin(parameters):
             outputs.append(x)
         return outputs[2:]
 
+    def merge(x, skip, name):
+        kernels = [parameters[f"{name}{end}/kernel"] for end in ("", "_skip")]
+        kernel, bias = torch.cat(kernels, dim=1), parameters[f"{name}/bias"]
+        return F.relu(torch_twins.torch_layer(torch.cat([x, skip], dim=1), "", kernel, bias))
+
     def context(cells, name):
         side = WINDOWS[name]
         means = F.avg_pool2d(cells, side // CELL)
@@ -94,8 +99,8 @@ def twin(parameters):
         x = F.pad((image - mean) / std, (0, -width % BLOCK, 0, -height % BLOCK))
         c3, c4, c5 = backbone(x)
         x = relu(relu(c5, "dme/conv1"), "dme/t1")
-        x = relu(torch.cat([c4, x], dim=1), "dme/conv2")
-        x = relu(torch.cat([c3, relu(x, "dme/t2")], dim=1), "dme/conv3")
+        x = relu(merge(x, c4, "dme/conv2"), "dme/t2")
+        x = merge(x, c3, "dme/conv3")
         cells = relu(c5, "context_features/conv")
         x = torch.cat([x, *(context(cells, name) for name in WINDOWS)], dim=1)
         for name in ("conv1", "conv2", "t1", "conv3", "t2"):

@@ -24,12 +24,12 @@ def normalize(op: Graph, image: str) -> str:
 
 
 def conv(op: Graph, weights: Weights, name: str, x: str, *, same: bool = True) -> str:
-    """Adds a convolution with "SAME" padding or without padding."""
+    """Adds a convolution with "SAME" padding or without padding, and its bias if any."""
     kernel = weights[f"{name}/kernel"].transpose(3, 2, 0, 1)
     sides = kernel.shape[2:]
     pads = [(k - 1) // 2 for k in sides] + [k // 2 for k in sides]
-    bias = weights[f"{name}/bias"]
-    return op("Conv", x, kernel, bias, pads=pads if same else [0] * 4)
+    bias = [weights[f"{name}/bias"]] if f"{name}/bias" in weights else []
+    return op("Conv", x, kernel, *bias, pads=pads if same else [0] * 4)
 
 
 def relu_conv(

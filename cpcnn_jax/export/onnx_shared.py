@@ -9,6 +9,7 @@ from cpcnn_jax.export import onnx_networks
 from cpcnn_jax.export.onnx_graph import Graph, integers
 from cpcnn_jax.export.onnx_layers import (
     Weights,
+    conv,
     max_pool,
     normalize,
     relu_conv,
@@ -71,10 +72,12 @@ def _backbone(op, weights, x):
 def _decode(op, weights, c3, c4, c5):
     """Adds DME, `feature_decoder.FeatureDecoder`."""
     x = relu_conv(op, weights, "dme/conv1", c5)
-    x = op("Concat", c4, relu_upsample(op, weights, "dme/t1", x), axis=1)
-    x = relu_conv(op, weights, "dme/conv2", x)
-    x = op("Concat", c3, relu_upsample(op, weights, "dme/t2", x), axis=1)
-    return relu_conv(op, weights, "dme/conv3", x)
+    for number, skip in ((2, c4), (3, c3)):
+        x = relu_upsample(op, weights, f"dme/t{number - 1}", x)
+        x = conv(op, weights, f"dme/conv{number}", x)
+        skip = conv(op, weights, f"dme/conv{number}_skip", skip)
+        x = op("Relu", op("Add", x, skip))
+    return x
 
 
 def _context_map(op, weights, name, cells, side):

@@ -93,7 +93,7 @@ def _replace_conv(method, args, kwargs, context):
     y = lax.conv_general_dilated(
         args[0], params["kernel"], (1, 1), padding, dimension_numbers=layout
     )
-    return y + params["bias"].reshape(1, 1, 1, -1)
+    return y + params["bias"].reshape(1, 1, 1, -1) if module.use_bias else y
 
 
 def _pad_image(image):

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "files"
 # Name to the SHA-256 of NAME.safetensors in this folder; NAME.md is its model card.
 PRETRAINED = {
     "shared_backbone": (
-        "e5a409c684248cc026daa710ba0cc55ec62cec7160f1bc7988af18323b66c07f"
+        "4b4a9dfaa3cfc91e56bee0b3862fd307c2a9f645849020624d453479b4791f06"
     ),
     "shanghaitech_a": (
         "bd56a73e6c2b2957def53b5ff2a530c74e460a5714727b0c6fb991f10f4fae39"

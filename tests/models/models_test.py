@@ -30,7 +30,7 @@ from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.discriminator import Discriminator
 
 IMAGE = (1, 64, 64, 3)
-C3, C4, C5 = (1, 16, 16, 256), (1, 8, 8, 512), (1, 4, 4, 512)  # VGG-16's features
+C3, C4, C5 = (1, 16, 16, 256), (1, 8, 8, 512), (1, 4, 4, 512)  # of VGG-16
 CONTEXT = 1_179_904  # (9 * 512 + 1) * 256
 # Computed by hand from the layers' strings; the paper prints no counts.
 PARAMETERS = {

@@ -76,7 +76,7 @@ def test_logits_are_those_of_the_means_of_cells():
         hidden = mean @ weights[f"{head}/fc0/kernel"] + weights[f"{head}/fc0/bias"]
         expected = np.maximum(hidden, 0) @ weights[f"{head}/logits/kernel"]
         expected += weights[f"{head}/logits/bias"]
-        np.testing.assert_allclose(logits[name][0, 0, -1], expected, rtol=1e-4)
+        np.testing.assert_allclose(logits[name][0, 0, -1], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
