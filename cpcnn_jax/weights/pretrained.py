@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "files"
 # Name to the SHA-256 of NAME.safetensors in this folder; NAME.md is its model card.
 PRETRAINED = {
     "shared_backbone": (
-        "4b4a9dfaa3cfc91e56bee0b3862fd307c2a9f645849020624d453479b4791f06"
+        "f240b85c523269584371e67f2b9c4ddd1120f0078bfd2783d92b889ab871f90c"
     ),
     "shanghaitech_a": (
         "bd56a73e6c2b2957def53b5ff2a530c74e460a5714727b0c6fb991f10f4fae39"
