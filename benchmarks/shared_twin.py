@@ -85,7 +85,9 @@ def twin(parameters):
     def merge(x, skip, name):
         kernels = [parameters[f"{name}{end}/kernel"] for end in ("", "_skip")]
         kernel, bias = torch.cat(kernels, dim=1), parameters[f"{name}/bias"]
-        return F.relu(torch_twins.torch_layer(torch.cat([x, skip], dim=1), "", kernel, bias))
+        return F.relu(
+            torch_twins.torch_layer(torch.cat([x, skip], dim=1), "", kernel, bias)
+        )
 
     def context(cells, name):
         side = WINDOWS[name]

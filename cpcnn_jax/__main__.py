@@ -5,6 +5,7 @@ import sys
 import cpcnn_jax
 from cpcnn_jax.cli import extras
 from cpcnn_jax.cli.commands import COMMANDS, import_command
+from cpcnn_jax.distributed import platforms
 from cpcnn_jax.io import console
 from cpcnn_jax.io.suggestion import suggest
 
@@ -17,7 +18,8 @@ def main(argv: list[str]) -> int:
         commands.
 
     Returns:
-      The exit status; 2 for an unknown command.
+      The exit status; 2 for an unknown command, and for a platform that JAX cannot
+      use.
     """
     match argv:
         case [] | [("help" | "--help" | "-h")]:
@@ -42,6 +44,11 @@ def main(argv: list[str]) -> int:
             raise
         print(f"{name}: {sentence}", file=sys.stderr)
         return 1
+    except RuntimeError as error:
+        if not (text := platforms.describe_platform_error(error)):
+            raise
+        print(f"{name}: {text}", file=sys.stderr)
+        return 2
 
 
 def run() -> None:

@@ -1,7 +1,7 @@
 """CP-CNN with one shared backbone on ShanghaiTech A and B together, for one GPU.
 
-    python launch.py --config=experiments/shared_backbone.py --workdir=runs/shared \\
-        --config.data.root=data/ShanghaiTech \\
+    python launch.py --config=experiments/shared_backbone.py --workdir=runs/shared \
+        --config.data.root=data/ShanghaiTech \
         --config.joint.pretrained_vgg16=weights/vgg16.safetensors
 
 Not a row of the paper's table: DME, GCE and LCE share one VGG-16 that learns, too. A

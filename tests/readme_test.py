@@ -111,4 +111,6 @@ def test_every_experiment_loads_and_documents_its_command(path, monkeypatch):
     assert space["get_config"]() is not experiment
     (command,) = lines(space["__doc__"])
     assert f"--config=experiments/{path.name}" in command
-    assert "Paper's row" in space["__doc__"] or path.stem in ("demo", "folder")
+    assert "Paper's row" in space["__doc__"] or path.stem in (
+        *("demo", "folder", "shared_backbone"),
+    )

@@ -13,6 +13,7 @@ EXTRAS = {
     "export": ("flatbuffers", "onnx", "onnxruntime"),
     "hub": ("huggingface_hub",),
     "convert": ("h5py",),
+    "heif": ("pillow_heif",),
     "docs": ("material", "mkdocs", "mkdocstrings", "ruff"),
 }
 

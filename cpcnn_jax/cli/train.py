@@ -43,7 +43,7 @@ def main(
 
 def _main(line, _):
     """Runs the command; errors that a user can cause become one sentence."""
-    from cpcnn_jax.distributed import multihost, preemption
+    from cpcnn_jax.distributed import multihost, platforms, preemption
 
     if not FLAGS["verbosity"].present:
         logging.set_verbosity(logging.WARNING)
@@ -71,6 +71,8 @@ def _main(line, _):
             raise
         _fail(line, str(error))
     except RuntimeError as error:  # a broken connection, in JAX
+        if text := platforms.describe_platform_error(error):
+            sys.exit(f"{line.name}: {text}")
         if multihost.process_rank()[1] == 1:
             raise
         _fail(

@@ -115,7 +115,7 @@ def _count_image(row, counter, options, name):
         result = counter.count(source, max_size=options.max_size, progress=bar)
     except image_io.UnknownFormatError as error:
         suffix = Path(row.file).suffix.lower()
-        if row.file == input_files.STDIN or suffix in image_io.SUFFIXES:
+        if row.file == input_files.STDIN or suffix in image_io.ALL_SUFFIXES:
             raise
         videos = ", ".join(video_io.SUFFIXES)
         text = f"{error}, and its suffix is none of a video ({videos})"

@@ -190,6 +190,7 @@ def load(
       Traceback (most recent call last):
       ValueError: no weights at runs/none: ...
     """
+    jax.devices()  # an error of the platform is none of the file
     name = pretrained.DEFAULT if path is None else path
     counter = _load_file(pretrained.find_weights(name), tile_size)
     counter.name = str(name)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cpcnn_jax.io import folder_listing
-from cpcnn_jax.io.image import SUFFIXES
+from cpcnn_jax.io.image import readable_suffixes
 
 STDIN = "-"
 
@@ -33,9 +33,10 @@ def find_files(argument: str) -> folder_listing.Listing:
       ['square.jpg']
     """
     if os.path.isdir(argument):
-        listing = folder_listing.list_folder(argument, SUFFIXES)
+        suffixes = readable_suffixes()
+        listing = folder_listing.list_folder(argument, suffixes)
         if not listing.files and not listing.refused:
-            text = f"{argument} contains no images ({', '.join(SUFFIXES)})"
+            text = f"{argument} contains no images ({', '.join(suffixes)})"
             others = folder_listing.describe(listing.left_out)
             raise ValueError(text + (f", only {others}" if others else ""))
         return listing

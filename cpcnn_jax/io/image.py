@@ -4,17 +4,22 @@ Every problem with a file is a ValueError that names it. Truncated files are ref
 """
 
 import contextlib
+import functools
 import os
 import warnings
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 ImageSource = str | os.PathLike[str] | IO[bytes] | Image.Image | np.ndarray
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"),
+)
+AVIF, HEIF = (".avif",), (".heic", ".heif", ".hif")  # read where it is installed
+ALL_SUFFIXES = SUFFIXES + AVIF + HEIF
 MAX_PIXELS = 170_000_000  # below pillow's own limit of 178,956,970
 UNNAMED = "the image"
 _UPRIGHT = {  # EXIF orientation -> the transposition that undoes it
@@ -70,8 +75,28 @@ def read_image(image: ImageSource, *, max_size: int | None = None) -> LoadedImag
     )
 
 
+@functools.cache
+def installed_formats() -> dict[str, tuple[str, ...]]:
+    """Finds the formats beside `FORMATS` that are installed, with their suffixes.
+
+    AVIF needs a Pillow with libavif, and HEIF needs pillow-heif, the extra `heif`.
+    """
+    formats = {"AVIF": AVIF} if features.check("avif") else {}
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+        formats["HEIF"] = HEIF
+    return formats
+
+
+def readable_suffixes() -> tuple[str, ...]:
+    """Lists the suffixes of the readable formats, in lower case."""
+    return SUFFIXES + sum(installed_formats().values(), ())
+
+
 class UnknownFormatError(ValueError):
-    """The file has none of `FORMATS`."""
+    """The file has none of `FORMATS` and of the installed ones."""
 
 
 class _ImageError(ValueError):
@@ -94,13 +119,17 @@ def _name_errors(name: str) -> Iterator[None]:
         raise ValueError(text) from None
     except UnidentifiedImageError:
         formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        raise UnknownFormatError(f"{name} is not a {formats} image") from None
+        text = f"{name} is not a {formats} image"
+        if name.lower().endswith(HEIF) and "HEIF" not in installed_formats():
+            text = f"{name}: HEIC needs pillow-heif: pip install 'cpcnn_jax[heif]'"
+        raise UnknownFormatError(text) from None
     except Exception as error:  # pillow raises many types for damaged files
         raise ValueError(f"{name} is damaged: {error}") from None
 
 
 def _read_file(file, name: str, max_size: int | None) -> LoadedImage:
-    with _name_errors(name), Image.open(file, formats=FORMATS) as image:
+    formats = (*FORMATS, *installed_formats())
+    with _name_errors(name), Image.open(file, formats=formats) as image:
         return _decode(image, name, max_size)
 
 

@@ -1,7 +1,6 @@
 """DME on a shared backbone: a decoder of VGG-16's features to a quarter of the size."""
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 
 from cpcnn_jax.config import Model
@@ -69,7 +68,9 @@ class FeatureDecoder(nn.Module):
         share = x.shape[-1] / (x.shape[-1] + skip.shape[-1])
         y = self._convolve(x, features, name, share=share)
         skip_options = {"share": 1 - share, "use_bias": False}
-        return nn.relu(y + self._convolve(skip, features, f"{name}_skip", **skip_options))
+        return nn.relu(
+            y + self._convolve(skip, features, f"{name}_skip", **skip_options)
+        )
 
     def _upsample(self, x, features, name):
         features = int(features * self.width_multiplier)

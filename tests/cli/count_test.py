@@ -20,6 +20,7 @@ from cpcnn_jax.cli import count
 from cpcnn_jax.inference import count_files, count_tables, counter, overlay
 from cpcnn_jax.inference.count_options import CountOptions
 from cpcnn_jax.inference.people import format_people
+from cpcnn_jax.io import image as image_io
 from cpcnn_jax.io import user_cache
 from cpcnn_jax.models.mcnn import MCNN
 from cpcnn_jax.models.params import param_shapes
@@ -139,7 +140,8 @@ def test_bad_files_are_named_and_the_others_counted(run, images, tmp_path):
         str(images / "gone.jpg"): f"{images}/gone.jpg cannot be opened: No such file "
         "or directory",
         str(tmp_path / "none"): f"{tmp_path}/none contains no images (.jpg, .jpeg, "
-        ".png, .webp, .bmp, .tif, .tiff)",
+        + ", ".join(image_io.readable_suffixes()[2:])
+        + ")",
         "x*y": "x*y matches no file",
     }
     assert sorted(errors.splitlines()) == sorted(
@@ -149,13 +151,13 @@ def test_bad_files_are_named_and_the_others_counted(run, images, tmp_path):
 
 
 def test_what_a_folder_has_beside_images_is_listed(run, images, monkeypatch):
-    for name in ("1.HEIC", "2.heic", "a/3.avif", "a/4.MOV", "._2.jpg"):
+    for name in ("1.GIF", "2.gif", "a/3.dng", "a/4.MOV", "._2.jpg"):
         (images / name).touch()
     (images / "round").symlink_to(images)
     status, output, errors = run(images)
     assert (status, errors) == (0, "")
     assert output.splitlines()[-1] == (
-        "left out: 2 .heic, 1 hidden file, 1 .avif, 1 .mov, 1 link to a folder above"
+        "left out: 2 .gif, 1 hidden file, 1 .dng, 1 .mov, 1 link to a folder above"
     )
 
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from image_bombs import bomb
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, features
 
 from cpcnn_jax.io import image as image_io
 
@@ -257,3 +257,36 @@ def test_size_is_that_of_the_upright_image(tmp_path):
     file.write_text("words")
     assert image_io.read_size(file) is None
     assert image_io.read_size(tmp_path / "none.jpg") is None
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_avif_is_read_upright(tmp_path, orientation):
+    if not features.check("avif"):
+        pytest.skip("this Pillow has no libavif")
+    image, exif = np.zeros((40, 60, 3), np.uint8), Image.Exif()
+    image[:20, :20] = 255
+    exif[0x0112] = orientation
+    loaded = image_io.read_image(saved(tmp_path, image, "a.avif", exif=exif))
+    turns = {1: 0, 3: 2, 6: 3, 8: 1}[orientation]
+    np.testing.assert_allclose(loaded.pixels, np.rot90(image, turns), atol=60)
+    assert ".avif" in image_io.readable_suffixes()
+
+
+def test_heic_is_read_where_pillow_heif_is_installed(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[:20, :20] = 255
+    pillow_heif.from_pillow(Image.fromarray(image)).save(tmp_path / "a.heic")
+    loaded = image_io.read_image(tmp_path / "a.heic")
+    np.testing.assert_allclose(loaded.pixels, image, atol=60)
+    assert ".heic" in image_io.readable_suffixes()
+
+
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "a.heif"])
+def test_heic_without_pillow_heif_names_the_extra(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(image_io, "installed_formats", dict)
+    (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    expected = rf"{name}: HEIC needs pillow-heif: pip install 'cpcnn_jax\[heif\]'$"
+    with pytest.raises(image_io.UnknownFormatError, match=expected):
+        image_io.read_image(tmp_path / name)
+    assert image_io.readable_suffixes() == image_io.SUFFIXES

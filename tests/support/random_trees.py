@@ -3,7 +3,7 @@
 import os
 import stat
 
-SUFFIXES = (".jpg", ".PNG", ".heic", ".csv", ".mov", ".tar.gz", "", ".", ". x", ".\xe9")
+SUFFIXES = (".jpg", ".PNG", ".dng", ".csv", ".mov", ".tar.gz", "", ".", ". x", ".\xe9")
 
 
 def make_tree(folder, rng, entries=14):
