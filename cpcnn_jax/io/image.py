@@ -81,7 +81,9 @@ def installed_formats() -> dict[str, tuple[str, ...]]:
 
     AVIF needs a Pillow with libavif, and HEIF needs pillow-heif, the extra `heif`.
     """
-    formats = {"AVIF": AVIF} if features.check("avif") else {}
+    formats: dict[str, tuple[str, ...]] = {}
+    if features.check("avif"):
+        formats["AVIF"] = AVIF
     with contextlib.suppress(ImportError):
         import pillow_heif
 
