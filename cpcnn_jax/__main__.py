@@ -45,9 +45,9 @@ def main(argv: list[str]) -> int:
         print(f"{name}: {sentence}", file=sys.stderr)
         return 1
     except RuntimeError as error:
-        if not (text := platforms.describe_platform_error(error)):
+        if not (sentence := platforms.describe_platform_error(error)):
             raise
-        print(f"{name}: {text}", file=sys.stderr)
+        print(f"{name}: {sentence}", file=sys.stderr)
         return 2
 
 
