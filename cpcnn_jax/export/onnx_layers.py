@@ -24,7 +24,7 @@ def normalize(op: Graph, image: str) -> str:
 
 
 def conv(op: Graph, weights: Weights, name: str, x: str, *, same: bool = True) -> str:
-    """Adds a convolution with "SAME" padding or none, and its bias if any."""
+    """Adds a convolution with "SAME" or no padding, and its bias if it has one."""
     kernel = weights[f"{name}/kernel"].transpose(3, 2, 0, 1)
     sides = kernel.shape[2:]
     pads = [(k - 1) // 2 for k in sides] + [k // 2 for k in sides]

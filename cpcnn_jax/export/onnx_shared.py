@@ -1,7 +1,5 @@
 """The network with a shared backbone as ONNX nodes, equal to `SharedBackbone`."""
 
-from typing import Any
-
 import numpy as np
 
 from cpcnn_jax.config.constants import PATCH, VGG16_BLOCKS
@@ -59,7 +57,7 @@ def _pad_with_zeros(op, x, lengths):
 
 def _backbone(op, weights, x):
     """Adds VGG-16; returns the outputs of its last three blocks."""
-    outputs: list[Any] = []
+    outputs: list[str] = []
     for block, (_, depth) in enumerate(VGG16_BLOCKS, start=1):
         x = max_pool(op, x) if outputs else x
         part = "stem" if block <= 2 else "pyramid"

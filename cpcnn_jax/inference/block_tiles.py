@@ -108,10 +108,11 @@ def choose_sizes(tile_size: int | None, *, margin: int) -> list[Size]:
     """
     if tile_size is None:
         return list(SIZES)
-    if tile_size < smallest_side(margin):
+    least = smallest_side(margin)
+    if tile_size < least:
         raise ValueError(
-            f"expected tiles of at least {smallest_side(margin)} pixels, because two "
-            f"blocks of {BLOCK} pixels have a margin of {margin}; got {tile_size}"
+            f"expected tiles of at least {least} pixels, because two blocks of {BLOCK} "
+            f"pixels have a margin of {margin} pixels; got {tile_size}"
         )
     side = tile_size // BLOCK * BLOCK
     square = (side, side)  # for larger images

@@ -75,8 +75,7 @@ class SharedBackboneEstimator:
             area, offset = (row.area, column.area), tuple(part.offset for part in job)
             return self._estimate_tile(params, pixels, inside, area, offset)
 
-        density = np.empty(shape, np.float32)
-        scores: dict[str, np.ndarray] = {}
+        density, scores = np.empty(shape, np.float32), dict[str, np.ndarray]()
         jobs = progress(list(itertools.product(plan.rows, plan.columns)))
         results = data_parallel.map_over_devices(estimate_tile, jobs, self._devices)
         for (row, column), (values, classes) in results:

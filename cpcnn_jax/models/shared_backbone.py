@@ -42,11 +42,11 @@ class ContextFeatures(nn.Module):
 class SharedBackbone(nn.Module):
     """One VGG-16 gives the features of DME, GCE and LCE; the paper's F-CNN fuses them.
 
-    Departs from the paper: its DME, GCE and LCE have separate convolutions. One
-    backbone that learns from all three losses errs less and costs a third. GCE
-    classifies blocks of 192x192 pixels by their own features instead of a resized
-    quarter of the image, so that its classes mean the same in images of any size.
-    Images are padded with zeros to multiples of 192 pixels.
+    Departs from the paper: its DME, GCE and LCE have separate convolutions, which take
+    most of the time. One backbone serves all three and learns from all their losses.
+    GCE classifies blocks of 192x192 pixels and not resized quarters of the image, so
+    that its classes mean the same in images of any size. Images are padded with zeros
+    to multiples of 192 pixels.
 
     Attributes:
       stem, pyramid: the backbone, VGG-16 in two parts.

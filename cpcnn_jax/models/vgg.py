@@ -133,8 +133,8 @@ class VGG16Pyramid(nn.Module):
             4.
 
         Returns:
-          The outputs of conv3_3 `[B, h, w, 256 * width_multiplier]`, conv4_3 `[B, h /
-          2, w / 2, 512 * width_multiplier]` and conv5_3 `[B, h / 4, w / 4, 512 *
-          width_multiplier]`, after their ReLUs.
+          The outputs of conv3_3 `[B, h, w, 256]`, conv4_3 `[B, h / 2, w / 2, 512]` and
+          conv5_3 `[B, h / 4, w / 4, 512]`, after their ReLUs; each number of features
+          is multiplied by `width_multiplier`.
         """
         return conv_blocks(x, self.width_multiplier, first=3, last=5)
