@@ -10,6 +10,7 @@ outer products is a matrix product. With one sparse row per head, the whole map 
 """
 
 import operator
+import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,7 +34,7 @@ def density_map(
 
     Args:
       points: `[N, 2]` head points (x, y), pixels; those outside the image
-        (`points_inside`) add nothing and have no part in "adaptive".
+        (`points_inside`) add nothing and have no part in "adaptive", with a warning.
       shape: (height, width) of the image, pixels.
       sigma: pixels, for a Gaussian on a 15x15 window. "adaptive": 0.3 times the mean
         distance to the three nearest heads, or to all if there are fewer; a quarter of
@@ -58,8 +59,7 @@ def density_map(
       Cross-scene Crowd Counting via Deep CNNs, CVPR 2015 (a map, by perspective).
     """
     shape = _image_size(shape)
-    heads = _as_points(points)
-    heads = heads[points_inside(heads, shape)]
+    heads = _keep_inside(_as_points(points), shape)
     sigmas, radii = gaussian_sigma.gaussian_widths(heads, shape, sigma)
     top, left, height, width = (0, 0, *shape) if window is None else window
     x, y = np.floor(heads).astype(int).T
@@ -102,8 +102,20 @@ def _image_size(shape):
     return height, width
 
 
+def _keep_inside(heads, shape):
+    """The heads inside the image; warns of others."""
+    inside = points_inside(heads, shape)
+    if not inside.all():
+        text = f"{(~inside).sum()} of {len(heads)} heads lie outside the image of "
+        text += f"{shape[1]}x{shape[0]} pixels and add nothing"
+        warnings.warn(text, stacklevel=3)
+    return heads[inside]
+
+
 def _as_points(points):
     """`[N, 2]` float64 of finite numbers, also of an empty list."""
+    if np.ma.is_masked(points) or np.iscomplexobj(points):
+        raise ValueError("Head points must be real numbers, neither masked nor complex")
     points = np.asarray(points, np.float64)
     if points.size == 0:
         return np.zeros((0, 2))

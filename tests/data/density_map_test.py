@@ -120,8 +120,20 @@ def test_window_is_the_cut(window, sigma):
 def test_heads_outside_the_image_do_not_count():
     points = [[-0.1, 5], [128, 5], [5, 96], [5, -3], [500, 500], [127.99, 95.99]]
     assert density_map.points_inside(points, SHAPE).tolist() == [False] * 5 + [True]
-    assert draw(points).sum() == pytest.approx(1, abs=1e-5)
-    np.testing.assert_array_equal(draw(points[:5]), np.zeros(SHAPE))
+    text = "5 of 6 heads lie outside the image of 128x96 pixels and add nothing"
+    with pytest.warns(UserWarning, match=text):
+        assert draw(points).sum() == pytest.approx(1, abs=1e-5)
+    with pytest.warns(UserWarning, match="5 of 5 heads"):
+        np.testing.assert_array_equal(draw(points[:5]), np.zeros(SHAPE))
+
+
+@pytest.mark.parametrize(
+    "points",
+    [np.array([[1j, 2]]), np.ma.array([[1.0, 2], [3, 4]], mask=[[0, 0], [1, 1]])],
+)
+def test_complex_and_masked_points_raise_value_error(points):
+    with pytest.raises(ValueError, match="real numbers, neither masked nor complex"):
+        draw(points)
 
 
 def test_bad_points_and_sigma_raise_value_error():
@@ -230,8 +242,11 @@ def test_heads_outside_the_image_add_nothing():
     outside = [[-0.1, 5.0], [128.0, 5.0], [5.0, 96.0], [1e30, -1e30]]
     for sigma in (4.0, "adaptive", PERSPECTIVE):
         expected = draw(inside, sigma=sigma)
-        np.testing.assert_array_equal(draw(inside + outside, sigma=sigma), expected)
-        assert not draw(outside, sigma=sigma).any()
+        with pytest.warns(UserWarning, match="4 of 7 heads lie outside"):
+            density = draw(inside + outside, sigma=sigma)
+        np.testing.assert_array_equal(density, expected)
+        with pytest.warns(UserWarning, match="4 of 4 heads lie outside"):
+            assert not draw(outside, sigma=sigma).any()
 
 
 def test_shape_takes_numbers_of_numpy_and_refuses_others():

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cpcnn_jax.data import readers
 from cpcnn_jax.data.datasets.folder_files import IMAGES
-from cpcnn_jax.io import hdf5
+from cpcnn_jax.io import folder_listing, hdf5
 
 KINDS = (".h5", ".npy", ".csv")  # of maps
 MAX_CELLS = 2**27  # 134 million, above the pixels of any supported image
@@ -22,16 +22,22 @@ _POSITIONS = ("annPoints", "point_position")  # variables of .mat files, `[N, 2]
 def find_maps(paths: Iterable[str | Path]) -> list[Path]:
     """Lists the density maps among files and folders, IMG_2 before IMG_10.
 
+    Folders are listed as by `io.folder_listing`.
+
     Raises:
-      ValueError: no such file or folder, or a folder without maps.
+      ValueError: no such file or folder, or a folder without maps or that cannot be
+        read.
     """
     maps = []
     for path in map(Path, paths):
         if path.is_dir():
-            below = [p for p in path.iterdir() if p.suffix.lower() in KINDS]
-            if not below:
+            listing = folder_listing.list_folder(path, KINDS)
+            for folder, reason in listing.refused.items():
+                raise ValueError(f"{folder} cannot be read: {reason}")
+            if not listing.files:
                 raise ValueError(f"{path} holds no {', '.join(KINDS)}")
-            maps += sorted(below, key=lambda p: (len(p.name), p.name))
+            below = map(Path, listing.files)
+            maps += sorted(below, key=lambda p: (p.parent, len(p.name), p.name))
         elif path.is_file():
             maps.append(path)
         else:

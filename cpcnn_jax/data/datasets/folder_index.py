@@ -53,9 +53,9 @@ def index_folder(folder: Path) -> FolderIndex:
         images = {image for s in splits for image in files.images[s]}
         names = _names(files, {split, *splits})
         for mark in _read_all(paths, check):
-            meant = _drop_other(names.find(mark.file, mark.name), images)
+            meant = _drop_other(_find_images(names, mark), images)
             if "/" in mark.name.removeprefix("./"):  # it may lead to another split
-                meant = {*meant}.intersection(everywhere.find(mark.file, mark.name))
+                meant = {*meant}.intersection(_find_images(everywhere, mark))
             if len(meant) > 1:
                 mark = dataclasses.replace(mark, heads=_ambiguous(mark, meant))
             if not meant:  # the images that are not used are listed themselves
@@ -90,6 +90,18 @@ def invalid_image(image: Path, sentence: str) -> annotated_image.AnnotatedImage:
         raise ValueError(sentence)
 
     return annotated_image.AnnotatedImage(image, str(image), refuse)
+
+
+def _find_images(names, mark):
+    """The images that a mark may mean: by its name, or by that of its own file.
+
+    A file of LabelMe holds the name of its image, and keeps it if both are renamed.
+    """
+    meant = names.find(mark.file, mark.name)
+    if not mark.name.startswith("./") or mark.file.suffix.lower() != ".json":
+        return meant
+    own = names.find(mark.file, f"./{mark.file.stem}")
+    return [*dict.fromkeys([*meant, *own])]
 
 
 def _names(files, splits):

@@ -44,6 +44,15 @@ def test_maps_are_read_unchanged(tmp_path):
         np.testing.assert_allclose(people, MAP, rtol=1e-7)
 
 
+def test_maps_of_a_folder_are_listed_once_and_without_hidden_files(tmp_path):
+    (tmp_path / "deep").mkdir()
+    for name in ("IMG_10.npy", "IMG_2.NPY", "deep/IMG_1.npy", "._IMG_2.npy", "a.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "round").symlink_to(tmp_path)
+    found = [p.relative_to(tmp_path) for p in external_maps.find_maps([tmp_path])]
+    assert [*map(str, found)] == ["IMG_2.NPY", "IMG_10.npy", "deep/IMG_1.npy"]
+
+
 def image_info(points):
     """The struct of a GT_IMG_n.mat with MATLAB's nesting."""
     location = np.empty((1, 1), [("location", object), ("number", object)])

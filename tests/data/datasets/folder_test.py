@@ -456,6 +456,17 @@ def test_heads_of_an_unused_image_are_not_given_to_a_namesake(root):
     assert error_of(root).startswith(f"{root}/train/IMG_1.jpg has no annotation: ")
 
 
+def test_renamed_file_of_labelme_belongs_to_the_image_of_its_name(root):
+    train = root / "train"
+    (train / "IMG_1.csv").unlink()
+    (train / "IMG_1.json").write_text(labelme("DSC_0001.jpg", [5, 6]))
+    assert heads_by_name(root)["IMG_1"] == [[5, 6]]
+    write_image(train / "DSC_0001.jpg")  # now the file may mean two images
+    expected = f"{train}/IMG_1.json annotates DSC_0001.jpg, which may be {train}/DSC_00"
+    text = error_of(root)
+    assert text.startswith(expected) and f"or {train}/IMG_1.jpg: " in text
+
+
 @pytest.mark.parametrize("name", ["../test/IMG_1.jpg", "C:\\data\\test\\IMG_1.jpg"])
 def test_path_to_a_test_image_is_not_taken_for_a_namesake(root, name):
     write_csv(write_image(root / "test" / "IMG_1.jpg").with_suffix(".csv"), (1, 1))
