@@ -5,7 +5,7 @@ WORKERS = --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 JSON = $(if $(BENCH_JSON),--json $(BENCH_JSON))
 
-.PHONY: demo test test-long bench bench-sizes docs vgg16 clean
+.PHONY: demo test test-long bench bench-sizes gpu docs vgg16 clean
 
 demo: .venv/installed  ## train CP-CNN on synthetic crowds; count an image, and PHOTO=FILE
 	JAX_NUM_CPU_DEVICES=2 $(RUN) launch.py --config=experiments/demo.py --workdir=runs/demo
@@ -28,6 +28,11 @@ bench: .venv/installed-test  ## times relative to Flax, PyTorch and the usual re
 
 bench-sizes: .venv/installed-test  ## time and memory by image size
 	$(RUN) benchmarks/image_sizes.py $(JSON)
+
+# Takes the Python at hand, with the CUDA builds of JAX and PyTorch: it installs nothing.
+gpu:  ## nine minutes on a GPU: rates, networks and the paper's ablation, in GPU_OUT
+	$(or $(wildcard $(RUN)),$(PYTHON)) benchmarks/gpu_session.py \
+		--out $(or $(GPU_OUT),runs/gpu) $(if $(GPU_DATA),--data $(GPU_DATA))
 
 docs: .venv/installed-docs  ## the documentation site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict

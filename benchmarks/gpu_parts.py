@@ -67,9 +67,9 @@ def runs_folder(flags: argparse.Namespace) -> Path:
 
 def _throughput_parts(flags) -> Iterator[Part]:
     experiment, fields = THROUGHPUT, []
-    if flags.data:
-        experiment += ":shanghaitech_a"
-        fields = [f"data.root={_dataset(flags, 'ShanghaiTech')}"]
+    root = flags.data / "ShanghaiTech"
+    if root.is_dir():
+        experiment, fields = f"{experiment}:shanghaitech_a", [f"data.root={root}"]
     for name, limit in (("throughput_cold", 170), ("throughput_warm", 60)):
         words = _launch(flags, name, experiment, fields)
         yield Part(name, [*words, "--eval_split=validation"], limit)
@@ -84,8 +84,7 @@ def _network_parts(flags) -> Iterator[Part]:
 
 def _ablation_parts(flags) -> Iterator[Part]:
     for name, (experiment, changes) in ROWS.items():
-        dataset = "UCF_CC_50" if name.startswith("ucf") else "ShanghaiTech"
-        root = _dataset(flags, dataset)
+        root = flags.data / ("UCF_CC_50" if "ucf" in name else "ShanghaiTech")
         changes = changes.format(runs=runs_folder(flags)).split()
         fields, needed = [*SIZES, f"data.root={root}", *changes], [root]
         if name != "a_row1":
@@ -98,14 +97,10 @@ def _ablation_parts(flags) -> Iterator[Part]:
 def _backbone_parts(flags) -> Iterator[Part]:
     experiment = f"experiments/{BACKBONE}.py"
     if (ROOT / experiment).exists():
-        root = _dataset(flags, "ShanghaiTech")
+        root = flags.data / "ShanghaiTech"
         fields = [f"data.root={root}", f"joint.pretrained_vgg16={flags.vgg16}"]
         words = _launch(flags, BACKBONE, experiment, fields)
         yield Part(BACKBONE, words, missing=_missing([root, flags.vgg16]))
-
-
-def _dataset(flags, name):
-    return (flags.data or ROOT / "data") / name
 
 
 def _missing(needed):

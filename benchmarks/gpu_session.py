@@ -10,7 +10,7 @@ Parts, in order:
     c  the paper's ablation on ShanghaiTech A, then ShanghaiTech B and UCF_CC_50
     d  the network with a shared backbone, if experiments/shared_backbone.py exists
 
---data names a folder with ShanghaiTech/ and UCF_CC_50/. Without it (a) trains on the
+--data names a folder with ShanghaiTech/ and UCF_CC_50/. Without them (a) trains on the
 synthetic crowd, and (c) and (d) are left out. After every part table.md and
 session.json of --out are written again; runs/ has the workdirs and the logs. A part
 that reaches its limit gets SIGTERM, saves, and keeps its results. The same command
@@ -85,7 +85,7 @@ def run_part(part: Part, limit: float, folder: Path) -> dict:
     with open(log, "ab") as output, _started(part, output, folder) as process:
         try:
             status = process.wait(limit - grace)
-            end = "complete" if status == 0 else f"failed: {_last_line(log)}"
+            end = "complete" if status == 0 else f"failed: {_reason(log)}"
         except subprocess.TimeoutExpired:
             end = f"cut off after {limit - grace:.0f} s"
             process.terminate()
@@ -119,9 +119,11 @@ def _started(part, output, folder) -> Iterator[subprocess.Popen]:
         process.wait()
 
 
-def _last_line(log):
-    lines = log.read_text(errors="replace").split("\n")
-    return next((line for line in reversed(lines) if line.strip()), "no output")
+def _reason(log):
+    """The sentence of a failure: launch.py's own, or the last line."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line]
+    own = [line for line in lines if line.startswith("launch.py: ")]
+    return (own or lines or ["no output"])[-1]
 
 
 def write_tables(flags: argparse.Namespace, rows: dict[str, dict]) -> None:
@@ -173,7 +175,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Parses the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--data", type=Path, help="folder with ShanghaiTech and UCF_CC_50")
+    add("--data", type=Path, default="data", help="with ShanghaiTech and UCF_CC_50")
     add("--out", type=Path, default="runs/gpu", help="folder of the results")
     add("--parts", default="abcd", help="letters of the parts to run")
     add("--seconds", type=float, default=TOTAL, help="time of the whole session")
@@ -181,8 +183,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     flags = parser.parse_args(words)
     flags.machine = machine()
     for name in ("data", "out", "vgg16"):  # the parts run in the repository's folder
-        path = getattr(flags, name)
-        setattr(flags, name, path and path.absolute())
+        setattr(flags, name, Path(getattr(flags, name)).absolute())
     return flags
 
 

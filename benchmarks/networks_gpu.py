@@ -86,25 +86,11 @@ def contenders(weights, batch, place, *, train, with_compiled):
 
     jax_call = torch_twins.jax_training if train else torch_twins.jax_forward
     calls = {REFERENCE: torch_call(False)}
-    calls |= working(COMPILED, torch_call(True)) if with_compiled else {}
+    calls |= {COMPILED: torch_call(True)} if with_compiled else {}
     return calls | {
         OURS: jax_call(weights, batch, place),
         LITERAL: jax_call(weights, batch, place, model=LITERAL_MODEL),
     }
-
-
-def working(name, call):
-    """Returns {name: call}, or {} with a warning if the call fails.
-
-    torch.compile needs a compiler and headers that a machine may not have.
-    """
-    try:
-        call()
-    except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
-        print(f"{name} fails and is left out: {reason}", file=sys.stderr)
-        return {}
-    return {name: call}
 
 
 def tasks(flags):
@@ -146,6 +132,24 @@ def measured(calls, place, rounds):
     }
 
 
+def compared(weights, batch, place, train, flags):
+    """Measures the contenders of a task, without torch.compile where it fails.
+
+    It needs a compiler and headers that a machine may not have.
+    """
+    options = dict(train=train, with_compiled=flags.compile)
+    try:
+        calls = contenders(weights, batch, place, **options)
+        return measured(calls, place, flags.rounds)
+    except Exception as error:
+        if not flags.compile:
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        print(f"left out, because it fails: {COMPILED}: {reason}", file=sys.stderr)
+        flags.compile = False
+        return compared(weights, batch, place, train, flags)
+
+
 def measurements(weights, device, flags):
     """Yields the measurements, most valuable first: (title, function of the tables)."""
     width, height = flags.crop
@@ -178,9 +182,8 @@ def add_network(title, place, speeds, weights, task, flags, tables):
     """Measures a task: the rows of its contenders and its pairs of contenders."""
     sizes, train = task
     batch = torch_twins.arrays(*sizes)
-    options = dict(train=train, with_compiled=flags.compile)
-    calls = contenders(weights, batch, place, **options)
-    seconds, tables["pairs"][title] = measured(calls, place, flags.rounds)
+    seconds, pairs = compared(weights, batch, place, train, flags)
+    tables["pairs"][title] = pairs
     plain = place._replace(dtype="float32")
     work = networks_cpu.operations(weights, batch, train=train, place=plain)
     rows = networks_cpu.rates(seconds, work)

@@ -8,8 +8,8 @@ All four networks and the adversary, in bfloat16, on the paper's 300 crops per i
 each used 12 times.
 
 Paper's row: MAE 73.6, RMSE 106.4.
-Not run. docs/scaling.md computes 27 PFLOP in all, 16 of them in the density stage,
-which take 23 minutes at 20 TFLOP/s.
+Not run. Computed on the canvas of 256x256 pixels: 31 PFLOP in all, 22 of them in the
+density stage, which take 26 minutes at 20 TFLOP/s.
 """
 
 from cpcnn_jax import config

@@ -80,14 +80,3 @@ def test_interrupted_benchmark_leaves_what_it_has_measured(monkeypatch, tmp_path
     assert "float32: matrix product 2 TFLOP/s in JAX, 1 in PyTorch" in text
     assert "a: cpcnn_jax differs" in text
     assert '"a: cpcnn_jax differs"' in (tmp_path / "table.json").read_text()
-
-
-def test_compiler_that_fails_is_left_out(capsys):
-    def fails():
-        raise RuntimeError("no Python.h\nmore")
-
-    assert networks_gpu.working("torch.compile", fails) == {}
-    assert (
-        "torch.compile fails and is left out: no Python.h\n" in capsys.readouterr().err
-    )
-    assert networks_gpu.working("torch.compile", dict) == {"torch.compile": dict}

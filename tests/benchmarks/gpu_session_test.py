@@ -135,11 +135,11 @@ open(sys.argv[1], "w")
 
 
 def test_failure_is_named_and_the_others_go_on(flags, monkeypatch):
-    failing = part("failing", "import sys; sys.exit('launch.py: no such folder')")
+    failing = part("failing", "import sys; sys.exit('launch.py: no images\\n  img/')")
     absent = part("absent", "", missing="/data/ShanghaiTech")
     ends, table = session(flags, monkeypatch, failing, absent, part("last", ""))
     assert ends == {
-        "failing": "failed: launch.py: no such folder",
+        "failing": "failed: launch.py: no images",
         "absent": "left out: /data/ShanghaiTech does not exist",
         "last": "complete",
     }
@@ -255,7 +255,7 @@ def test_commands_of_the_ablation_are_experiments(data, monkeypatch):
 def test_throughput_is_of_all_stages_twice(data, monkeypatch, with_data):
     monkeypatch.chdir(gpu_parts.ROOT)
     monkeypatch.syspath_prepend(str(gpu_parts.ROOT))
-    data.parts, data.data = "a", data.data if with_data else None
+    data.parts, data.data = "a", data.data if with_data else data.out / "absent"
     cold, warm = gpu_parts.plan(data)
     assert experiment(cold) == experiment(warm)  # the same programs
     for name, stage in experiment(cold).stages().items():
@@ -274,8 +274,8 @@ def test_absent_files_are_named(data):
 @pytest.mark.long
 def test_training_that_reaches_its_limit_leaves_its_rates(tmp_path, monkeypatch):
     """The first part, with the smallest networks and more steps than its time."""
-    tiny = tmp_path / "tiny.py"
-    tiny.write_text(f"""
+    smallest = tmp_path / "smallest.py"
+    smallest.write_text(f"""
 import sys
 sys.path.insert(0, {str(gpu_parts.ROOT / "tests/support")!r})
 import tiny_experiment
@@ -285,7 +285,7 @@ def get_config():
     experiment.density.steps = experiment.checkpoint_every = 20_000
     return experiment
 """)
-    monkeypatch.setattr(gpu_parts, "THROUGHPUT", str(tiny))
+    monkeypatch.setattr(gpu_parts, "THROUGHPUT", str(smallest))
     monkeypatch.setattr(gpu_session, "plan", lambda flags: gpu_parts.plan(flags)[:1])
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     words = f"--out={tmp_path} --parts=a --seconds=70"

@@ -1,5 +1,6 @@
 """networks_gpu.py on the CPU: its checks, counts and tables."""
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -114,6 +115,22 @@ def test_device_is_one_that_both_frameworks_find(
         return
     with pytest.raises(SystemExit, match=f"{expected}; on the CPU: --device cpu"):
         networks_gpu.device_of(requested)
+
+
+def test_compiler_that_fails_is_left_out(monkeypatch, capsys):
+    def contenders(*args, train, with_compiled):
+        if with_compiled:
+            raise RuntimeError("no Python.h\nmore")
+        return "calls"
+
+    monkeypatch.setattr(networks_gpu, "contenders", contenders)
+    monkeypatch.setattr(networks_gpu, "measured", lambda *args: args)
+    flags = argparse.Namespace(compile=True, rounds=2)
+    for _ in range(2):  # the second task does not try it again
+        result = networks_gpu.compared({}, {}, PLACES[0], True, flags)
+        assert result == ("calls", PLACES[0], 2) and not flags.compile
+    text = "left out, because it fails: torch.compile: no Python.h\n"
+    assert capsys.readouterr().err == text
 
 
 # --- layers_gpu.py ---
