@@ -85,6 +85,24 @@ def test_jax_and_torch_networks_agree(network, train):
         torch_twins.agree({**calls, "cpcnn_jax": lambda: 1.01 * call()}, times=1)
 
 
+@pytest.mark.long
+def test_shared_backbones_agree(network):
+    image = np.random.default_rng(0).random((64, 70, 3), np.float32)
+    calls = network.shared_contenders(image, with_compiled=False)
+    assert set(calls) == {torch_twins.REFERENCE, "torch contiguous", "cpcnn_jax"}
+    torch_twins.agree(calls, times=1)
+
+
+def test_contender_of_one_task_has_empty_cells(network):
+    row = dict(median=0.5, low=0.25, high=0.5, seconds=1.0)
+    columns = {"a": {"x": row | {"gflops": 3.0}}, "b": {"y": row}}
+    table = network.markdown(columns).splitlines()
+    assert table[2:] == [
+        "| x | 0.50 (0.25-0.50), 1.00 s, 3 GFLOP/s |  |",
+        "| y |  | 0.50 (0.25-0.50), 1.00 s |",
+    ]
+
+
 def test_flops_equal_those_counted_by_hand(network):
     batch, weights = torch_twins.arrays(1, 64, 64), torch_twins.first_weights()
     counted = network.operations(weights, batch, train=False)
