@@ -1,5 +1,6 @@
 """An image file paired with its annotation, before either is read."""
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,12 @@ class AnnotatedImage(NamedTuple):
     size: tuple[int, int] | None = None  # (width, height) that the annotation states
     upright: bool | None = False  # as in `annotations.heads.Heads`
     name: str = ""  # in the data set; by default the file's, without suffix
+
+    @property
+    def stored_name(self) -> str:
+        """The name in the data set as UTF-8, with other bytes as %E9."""
+        name = self.name or self.image.stem
+        return re.sub("[\udc80-\udcff]", lambda b: f"%{ord(b[0]) & 0xFF:X}", name)
 
 
 def pair_annotations(

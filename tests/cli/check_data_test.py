@@ -2,6 +2,7 @@
 
 import collections
 import json
+import os
 import shutil
 
 import numpy as np
@@ -389,6 +390,15 @@ def test_copy_keeps_images_of_one_name_apart(root, tmp_path, capsys):
     assert find_faults(capsys, copy, status=0) == []
     dataset = data.open_dataset(config.Folder(root=str(copy)), "train")
     assert sorted(map(len, dataset.points)) == [2, 2, 3, 4, 5]
+
+
+def test_copy_of_a_name_that_is_not_utf_8(root, tmp_path, capsys):
+    for suffix in (".jpg", ".csv"):
+        path = root / "train" / f"IMG_1{suffix}"
+        path.rename(path.with_name(os.fsdecode(b"caf\xe9") + suffix))
+    assert run(capsys, root, "--write", tmp_path / "copy")[0] == 0
+    dataset = data.open_dataset(config.Folder(root=str(tmp_path / "copy")), "train")
+    assert {*dataset.names} == {"caf%E9", "IMG_2"}
 
 
 def test_unused_images_are_notes(root, capsys):

@@ -73,10 +73,10 @@ def _write_split(folder, images):
 
 def _write_image(folder, examined):
     """Writes the upright image and returns its path in the folder."""
-    image, name = examined.sample.image, examined.sample.name
+    image, name = examined.sample.image, examined.sample.stored_name
     orientation = examined.header.orientation
     suffix = image.suffix if orientation == 1 else ".png"
-    path = folder / f"{name or image.stem}{suffix}"
+    path = folder / f"{name}{suffix}"
     path.parent.mkdir(parents=True, exist_ok=True)
     if orientation == 1:
         shutil.copyfile(image, path)

@@ -70,7 +70,7 @@ class Builder(  # type: ignore[call-arg]  # tfds is loaded lazily, without types
         if annotated_image.is_turned(item, points, header):
             raise ValueError(f"{image}: {annotated_image.TURNED % header.orientation}.")
         points = readers.keep_inside(points, header.shape, annotation)
-        return {"image": image, "points": points, "name": item.name or image.stem}
+        return {"image": image, "points": points, "name": item.stored_name}
 
     def _info(self):
         return tfds.core.DatasetInfo(

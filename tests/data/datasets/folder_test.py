@@ -456,6 +456,16 @@ def test_heads_of_an_unused_image_are_not_given_to_a_namesake(root):
     assert error_of(root).startswith(f"{root}/train/IMG_1.jpg has no annotation: ")
 
 
+def test_name_that_is_not_utf_8_is_read_and_skipped(root):
+    odd = os.fsdecode(b"caf\xe9")
+    (root / "train" / "IMG_1.jpg").rename(root / "train" / f"{odd}.jpg")
+    (root / "train" / "IMG_1.csv").rename(root / "train" / f"{odd}.csv")
+    assert heads_by_name(root) == {"caf%E9": [[1, 10]], "IMG_2": [[2, 20]] * 2}
+    (root / "train" / f"{odd}.csv").unlink()
+    (sentence,) = open_folder(root, on_invalid="skip").skipped
+    assert sentence.startswith(f"{root}/train/{odd}.jpg has no annotation")
+
+
 def test_renamed_file_of_labelme_belongs_to_the_image_of_its_name(root):
     train = root / "train"
     (train / "IMG_1.csv").unlink()
