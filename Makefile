@@ -31,8 +31,8 @@ bench-sizes: .venv/installed-test  ## time and memory by image size
 
 # Takes the Python at hand, with the CUDA builds of JAX and PyTorch: it installs nothing.
 gpu:  ## nine minutes on a GPU: rates, networks and the paper's ablation, in GPU_OUT
-	$(or $(wildcard $(RUN)),$(PYTHON)) benchmarks/gpu_session.py \
-		--out $(or $(GPU_OUT),runs/gpu) $(if $(GPU_DATA),--data $(GPU_DATA))
+	PYTHONPATH=. $(or $(wildcard $(RUN)),$(PYTHON)) benchmarks/gpu_session.py \
+		$(if $(GPU_OUT),--out $(GPU_OUT)) $(if $(GPU_DATA),--data $(GPU_DATA))
 
 docs: .venv/installed-docs  ## the documentation site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict

@@ -18,6 +18,8 @@ SIZES = (
     "validation.eval_every=1600 checkpoint_every=400 log_every=50 num_eval_images=4"
 ).split()
 ADVERSARY = "adversary.steps=300"
+# About 100 seconds of training.
+SHORT_BACKBONE = "joint.steps=7000 validation.eval_every=3500 log_every=50".split()
 # Experiment and further changes of each run of part c. The fourth row of the ablation
 # adds the adversary to the trained networks of the third.
 ROWS = {
@@ -99,8 +101,9 @@ def _backbone_parts(flags) -> Iterator[Part]:
     if (ROOT / experiment).exists():
         root = flags.data / "ShanghaiTech"
         fields = [f"data.root={root}", f"joint.pretrained_vgg16={flags.vgg16}"]
-        words = _launch(flags, BACKBONE, experiment, fields)
-        yield Part(BACKBONE, words, missing=_missing([root, flags.vgg16]))
+        words = _launch(flags, BACKBONE, experiment, [*SHORT_BACKBONE, *fields])
+        missing = _missing([root, flags.vgg16])
+        yield Part(BACKBONE, [*words, "--eval_split=validation"], missing=missing)
 
 
 def _missing(needed):

@@ -34,6 +34,8 @@ import gpu_tables
 import timing
 from gpu_parts import BACKBONE, ROOT, Part, plan, runs_folder
 
+from cpcnn_jax.io import user_cache
+
 TOTAL = 530  # seconds of a session
 KEPT = 200  # seconds kept for the part of the shared backbone
 SHORTEST = 30  # seconds; a part with less is not started
@@ -179,7 +181,8 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--out", type=Path, default="runs/gpu", help="folder of the results")
     add("--parts", default="abcd", help="letters of the parts to run")
     add("--seconds", type=float, default=TOTAL, help="time of the whole session")
-    add("--vgg16", type=Path, default="weights/vgg16.safetensors", help="ImageNet's")
+    default = user_cache.weights_file("vgg16")
+    add("--vgg16", type=Path, default=default, help="of `make vgg16`")
     flags = parser.parse_args(words)
     flags.machine = machine()
     for name in ("data", "out", "vgg16"):  # the parts run in the repository's folder

@@ -251,6 +251,17 @@ def test_commands_of_the_ablation_are_experiments(data, monkeypatch):
 
 
 @LOADS
+def test_last_part_is_the_shared_backbone(data, monkeypatch):
+    monkeypatch.chdir(gpu_parts.ROOT)
+    monkeypatch.syspath_prepend(str(gpu_parts.ROOT))
+    part = gpu_parts.plan(data)[-1]
+    assert part.name == "shared_backbone" and not part.missing
+    chosen = experiment(part)
+    assert list(chosen.stages()) == ["joint"] and chosen.data.part == "AB"
+    assert chosen.joint.pretrained_vgg16 == str(data.vgg16)
+
+
+@LOADS
 @pytest.mark.parametrize("with_data", [False, True])
 def test_throughput_is_of_all_stages_twice(data, monkeypatch, with_data):
     monkeypatch.chdir(gpu_parts.ROOT)
