@@ -19,7 +19,7 @@ def main(argv: list[str]) -> int:
 
     Returns:
       The exit status; 2 for an unknown command, and for a platform that JAX cannot
-      use.
+      use; 130 after Ctrl-C.
     """
     match argv:
         case [] | [("help" | "--help" | "-h")]:
@@ -38,6 +38,9 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         return import_command(name).main(arguments)
+    except KeyboardInterrupt:
+        print(f"{name}: stopped by Ctrl-C", file=sys.stderr)
+        return 130
     except ModuleNotFoundError as error:
         sentence = extras.describe_missing(error)
         if sentence is None:
@@ -54,7 +57,7 @@ def main(argv: list[str]) -> int:
 def run() -> None:
     """Runs the command line of the process and exits; the console script."""
     console.tolerate_closed_pipes()
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(console.finish_output(main(sys.argv[1:])))
 
 
 def _overview():

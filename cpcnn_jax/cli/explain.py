@@ -12,6 +12,7 @@ from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.explain import captions, drawing, page, raster, svg, text, trained_kernel
 from cpcnn_jax.explain.animations import ANIMATIONS
 from cpcnn_jax.explain.explanation import Explanation, explain, make_ramp
+from cpcnn_jax.io import atomic_write
 from cpcnn_jax.layers.arithmetic import Layer, Padding
 
 FORMATS = ("text", "svg", "png", "gif", "html")
@@ -146,12 +147,13 @@ def _write_output(flags: argparse.Namespace, e: Explanation) -> None:
         sys.stdout.write(text.render_text(e))
         return
     path = Path(flags.out or f"{flags.animation or 'explain'}.{kind}")
-    if kind == "gif":
-        raster.save_gif(path, drawing.draw_frames(e))
-    elif kind == "png":
-        raster.paint_sheet(*_draw_selected(flags.frame, e)).save(path, "PNG")
-    else:
-        path.write_text(_render_document(kind, flags.frame, e), encoding="utf-8")
+    with atomic_write.open_atomic(path) as file:
+        if kind == "gif":
+            raster.save_gif(file, drawing.draw_frames(e))
+        elif kind == "png":
+            raster.paint_sheet(*_draw_selected(flags.frame, e)).save(file, "PNG")
+        else:
+            file.write(_render_document(kind, flags.frame, e).encode())
     print(path)
 
 

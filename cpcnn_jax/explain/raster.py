@@ -1,8 +1,8 @@
 """Drawings as PNG and GIF, painted by Pillow at a larger scale and reduced."""
 
 import math
-import os
 from collections.abc import Sequence
+from typing import BinaryIO
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
@@ -35,14 +35,14 @@ def paint_sheet(drawings: Sequence[Drawing], columns: int) -> Image.Image:
     return sheet
 
 
-def save_gif(path: str | os.PathLike[str], drawings: Sequence[Drawing]) -> None:
+def save_gif(file: BinaryIO, drawings: Sequence[Drawing]) -> None:
     """Writes an endless animation with one second per drawing."""
     # All frames share one palette. Near-white shades become white before.
     images = [paint(d).point(lambda v: 255 if v > 244 else v) for d in drawings]
     palette = images[-1].quantize(32)
     indexed = [x.quantize(palette=palette, dither=Image.Dither.NONE) for x in images]
     indexed[0].save(
-        path,
+        file,
         format="GIF",
         save_all=True,
         append_images=indexed[1:],

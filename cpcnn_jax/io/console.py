@@ -9,7 +9,9 @@ from typing import Any
 
 
 class _Pipe(io.RawIOBase):
-    """A stream's descriptor; what a closed pipe refuses is dropped."""
+    """A stream's descriptor; what it refuses is dropped, and the first error kept."""
+
+    error: OSError | None = None  # except that a pipe is closed
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -28,6 +30,26 @@ class _Pipe(io.RawIOBase):
             return os.write(self._descriptor, data)
         except BrokenPipeError:
             return len(data)
+        except OSError as error:  # such as a full disk
+            self.error = self.error or error
+            return len(data)
+
+
+def finish_output(status: int) -> int:
+    """Writes what is buffered, and reports output that could not be written.
+
+    Args:
+      status: the exit status so far.
+
+    Returns:
+      The exit status, 1 in place of 0 if output was lost.
+    """
+    sys.stdout.flush()
+    pipe = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if not (isinstance(pipe, _Pipe) and pipe.error):
+        return status
+    print(f"the output cannot be written: {pipe.error.strerror}", file=sys.stderr)
+    return status or 1
 
 
 @contextlib.contextmanager
@@ -46,9 +68,9 @@ def redirect_messages(*results: str | None) -> Iterator[None]:
 
 
 def tolerate_closed_pipes() -> None:
-    """Lets a command work on after the reader of its output closed the pipe.
+    """Lets a command work on after its output was closed, or its disk is full.
 
-    Text that the encoding of the stream lacks is written with backslashes.
+    `finish_output` reports lost output. Text that the encoding of the stream lacks is written with backslashes.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

@@ -392,6 +392,14 @@ def test_copy_keeps_images_of_one_name_apart(root, tmp_path, capsys):
     assert sorted(map(len, dataset.points)) == [2, 2, 3, 4, 5]
 
 
+def test_copy_behind_a_link_leaves_the_link(root, tmp_path, capsys):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "copy").symlink_to("disk")
+    assert run(capsys, root, "--write", tmp_path / "copy")[0] == 0
+    assert (tmp_path / "copy").is_symlink()
+    assert (tmp_path / "disk" / "train" / "IMG_1.jpg").is_file()
+
+
 def test_copy_of_a_name_that_is_not_utf_8(root, tmp_path, capsys):
     for suffix in (".jpg", ".csv"):
         path = root / "train" / f"IMG_1{suffix}"

@@ -468,3 +468,23 @@ def test_examples_run():
 
     for module in (explanation, captions):
         assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "gif", "html", "text"])
+def test_failed_output_leaves_the_previous_file(tmp_path, monkeypatch, kind):
+    """And a link stays a link."""
+    path, link = tmp_path / f"a.{kind}", tmp_path / f"b.{kind}"
+    path.write_text("old")
+    link.symlink_to(path)
+    flags = ["--input=3x3", "--kernel=3", "--stride=2", f"--format={kind}"]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", _interrupt)
+        main([*flags, f"--out={link}"])
+    assert path.read_text() == "old"
+    assert main([*flags, f"--out={link}"]) == 0
+    assert link.is_symlink() and len(path.read_bytes()) > 100
+    assert sorted(tmp_path.iterdir()) == [path, link]
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt

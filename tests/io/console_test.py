@@ -1,4 +1,4 @@
-"""Standard streams whose reader has gone."""
+"""Standard streams whose reader has gone or whose disk is full, and Ctrl-C."""
 
 import io
 import os
@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from cpcnn_jax import __main__
+from cpcnn_jax.cli import check_data
 from cpcnn_jax.io import console
 
 
@@ -51,3 +53,27 @@ def test_messages_leave_standard_output_to_a_result(capsys):
         print("two")
     print("three")
     assert capsys.readouterr() == ("one\nthree\n", "two\n")
+
+
+def test_full_disk_is_one_sentence():
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    command = [sys.executable, "-m", "cpcnn_jax", "explain", "--input=3x3"]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [*command, "--kernel=3", "--stride=2"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    expected = b"the output cannot be written: No space left on device\n"
+    assert (result.returncode, result.stderr) == (1, expected)
+
+
+def test_ctrl_c_ends_a_command_in_a_sentence(monkeypatch, capsys):
+    def stop(argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(check_data, "main", stop)
+    assert __main__.main(["check-data"]) == 130
+    assert capsys.readouterr() == ("", "check-data: stopped by Ctrl-C\n")

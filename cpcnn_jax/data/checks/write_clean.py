@@ -31,7 +31,7 @@ def write_clean_copy(
     Raises:
       OSError: the copy cannot be written.
     """
-    target = Path(target)
+    target = Path(target).resolve()  # a link stays a link
     partial = target.with_name(target.name + ".tmp")
     partial.mkdir(parents=True)
     try:
