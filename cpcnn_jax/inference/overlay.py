@@ -20,7 +20,7 @@ from cpcnn_jax.inference.regions import Outline
 
 MIN_WIDTH = 320  # pixels, room for the legend below a narrow image
 PAPER, INK = "#15171c", "#f2f2ef"
-_ROWS = 256  # of an image that are blended at once, to save memory
+_ROWS = 64  # of an image that are blended at once, to save memory
 
 
 def draw_overlay(
