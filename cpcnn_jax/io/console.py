@@ -70,7 +70,8 @@ def redirect_messages(*results: str | None) -> Iterator[None]:
 def tolerate_closed_pipes() -> None:
     """Lets a command work on after its output was closed, or its disk is full.
 
-    `finish_output` reports lost output. Text that the encoding of the stream lacks is written with backslashes.
+    `finish_output` reports lost output. Text that the encoding of the stream lacks is
+    written with backslashes.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
