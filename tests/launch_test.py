@@ -378,7 +378,7 @@ def test_a_corrected_value_uses_the_same_folder(tmp_path):
     err = refused(*words, "--config.gce.batch_size=12")
     assert "--config.gce.batch_size=12 cannot be split over 8 devices" in err
     err = refused(*words, "--config.gce.pretrained_vgg16=nowhere.safetensors")
-    assert "--config.gce.pretrained_vgg16=nowhere.safetensors does not exist" in err
+    assert "pretrained_vgg16=nowhere.safetensors: nowhere.safetensors does not" in err
     assert "cpcnn_jax import-weights vgg16" in err
 
 
