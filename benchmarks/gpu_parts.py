@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-THROUGHPUT = "benchmarks/throughput_experiment.py"
+SYNTHETIC = "benchmarks/synthetic_experiment.py"
+PHOTOGRAPHS = "experiments/shanghaitech_a_gpu.py"
+# Changes of the experiment of part a: some hundred steps of each stage.
+THROUGHPUT = (
+    "gce.steps=300 lce.steps=300 density.steps=550 adversary.steps=110 "
+    "validation.percent=5 validation.eval_every=10000 checkpoint_every=10000 "
+    "log_every=50 num_eval_images=0"
+).split()
 NETWORKS = ("benchmarks/networks_gpu.py",)
 BACKBONE = "shared_backbone"  # experiment of the last part
 # Changes of the experiments of part c: at least 100,000 crops for DME and F-CNN.
@@ -68,10 +75,10 @@ def runs_folder(flags: argparse.Namespace) -> Path:
 
 
 def _throughput_parts(flags) -> Iterator[Part]:
-    experiment, fields = THROUGHPUT, []
     root = flags.data / "ShanghaiTech"
+    experiment, fields = SYNTHETIC, THROUGHPUT
     if root.is_dir():
-        experiment, fields = f"{experiment}:shanghaitech_a", [f"data.root={root}"]
+        experiment, fields = PHOTOGRAPHS, [*THROUGHPUT, f"data.root={root}"]
     for name, limit in (("throughput_cold", 170), ("throughput_warm", 60)):
         words = _launch(flags, name, experiment, fields)
         yield Part(name, [*words, "--eval_split=validation"], limit)

@@ -293,10 +293,11 @@ import tiny_experiment
 def get_config():
     experiment = tiny_experiment.get_config()
     experiment.model.use_gce = experiment.model.use_lce = False
-    experiment.density.steps = experiment.checkpoint_every = 20_000
     return experiment
 """)
-    monkeypatch.setattr(gpu_parts, "THROUGHPUT", str(smallest))
+    monkeypatch.setattr(gpu_parts, "SYNTHETIC", str(smallest))
+    fields = ["density.steps=20000", "checkpoint_every=20000"]
+    monkeypatch.setattr(gpu_parts, "THROUGHPUT", fields)
     monkeypatch.setattr(gpu_session, "plan", lambda flags: gpu_parts.plan(flags)[:1])
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     words = f"--out={tmp_path} --parts=a --seconds=70"
