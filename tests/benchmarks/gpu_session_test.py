@@ -300,13 +300,13 @@ def get_config():
     monkeypatch.setattr(gpu_parts, "THROUGHPUT", fields)
     monkeypatch.setattr(gpu_session, "plan", lambda flags: gpu_parts.plan(flags)[:1])
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-    words = f"--out={tmp_path} --parts=a --seconds=70"
+    words = f"--out={tmp_path} --parts=a --seconds=60"
     monkeypatch.setattr(sys, "argv", ["gpu_session.py", *words.split()])
     gpu_session.main()
     session = json.loads((tmp_path / "session.json").read_text())
-    assert session["parts"]["throughput_cold"]["end"] == "cut off after 55 s"
+    assert session["parts"]["throughput_cold"]["end"] == "cut off after 45 s"
     row = session["runs"]["throughput_cold"]["stages"]["density"]
     assert row["images"] >= 8 and row["images_per_second"] > 0
-    assert 0 < row["compile_seconds"] < 55 and 0 <= row["wait_share"] <= 1
+    assert 0 < row["compile_seconds"] < 45 and 0 <= row["wait_share"] <= 1
     log = (tmp_path / "runs/throughput_cold.log").read_text()
     assert "SIGTERM: stopped after step" in log and "To resume: " in log
