@@ -43,7 +43,7 @@ def _check(args: argparse.Namespace) -> int:
     from cpcnn_jax.data.checks import detect_dataset, faults, report
 
     source = Path(args.folder)
-    _check_paths(source, args.write)
+    _check_paths(source, args.write, args.json)
     dataset = detect_dataset.detect_dataset(source)
     if not any(dataset.splits.values()):
         unused = "".join(f"; {sentence}" for _, sentence in dataset.unused[:1])
@@ -67,9 +67,13 @@ def _check(args: argparse.Namespace) -> int:
     return int(any(fault.kind in faults.ERRORS for fault in all_faults))
 
 
-def _check_paths(source, copy):
+def _check_paths(source, copy, report):
     if not source.is_dir():
         raise UsageError(f"{source} is not a folder")
+    if report and Path(report).resolve().is_relative_to(source.resolve()):
+        raise UsageError(
+            f"--json={report} lies in {source}, which the command never changes"
+        )
     if copy is None:
         return
     if Path(copy).exists() and (not Path(copy).is_dir() or any(Path(copy).iterdir())):

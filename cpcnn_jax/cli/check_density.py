@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cpcnn_jax.cli.parser import Parser, UsageError
 from cpcnn_jax.data.checks import density_audit, density_report, external_maps
+from cpcnn_jax.io import atomic_write
 
 # Percent of the heads: half a person per image of ShanghaiTech A with its mean of 541
 # heads, which is one percent of the lowest published MAE.
@@ -42,6 +43,9 @@ def _find_maps(args):
     for folder in filter(None, (args.points, args.images)):
         if not Path(folder).is_dir():
             raise UsageError(f"no folder {folder}")
+    if args.csv:
+        points = [Path(args.points or "", f"{path.stem}.csv") for path in paths]
+        atomic_write.check_not_input(args.csv, paths + points * bool(args.points))
     return paths
 
 

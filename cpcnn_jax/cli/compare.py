@@ -32,6 +32,8 @@ def _compare(args):
     true, a, b, levels = compare.pair_predictions(*map(_read_predictions, runs))
     comparison = compare.compare_runs(runs, true, (a, b), levels)
     if args.json:
+        files = (Path(run) / predictions.NAME for run in runs)
+        atomic_write.check_not_input(args.json, files)
         atomic_write.write_json(args.json, comparison)
     print(compare.format_comparison(comparison))
 

@@ -14,6 +14,7 @@ from cpcnn_jax.explain.animations import ANIMATIONS
 from cpcnn_jax.explain.explanation import Explanation, explain, make_ramp
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.layers.arithmetic import Layer, Padding
+from cpcnn_jax.weights import serialization
 
 FORMATS = ("text", "svg", "png", "gif", "html")
 
@@ -147,6 +148,9 @@ def _write_output(flags: argparse.Namespace, e: Explanation) -> None:
         sys.stdout.write(text.render_text(e))
         return
     path = Path(flags.out or f"{flags.animation or 'explain'}.{kind}")
+    if flags.weights:
+        files = [flags.weights, serialization.weights_file(flags.weights)]
+        atomic_write.check_not_input(path, files)
     with atomic_write.open_atomic(path) as file:
         if kind == "gif":
             raster.save_gif(file, drawing.draw_frames(e))

@@ -17,7 +17,7 @@ from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.export import parity
 from cpcnn_jax.inference import compilation_cache, counter, input_files
 from cpcnn_jax.io import atomic_write, folder_listing
-from cpcnn_jax.weights import pretrained
+from cpcnn_jax.weights import pretrained, serialization
 
 MODULES = {"stablehlo": "stablehlo", "onnx": "onnx_model"}  # in cpcnn_jax.export
 NEEDS = {"stablehlo": ("flatbuffers",), "onnx": ("onnx", "onnxruntime")}
@@ -90,6 +90,9 @@ def _check_args(args):
             raise ValueError(f"{flag}={file} is a folder: name a file in it")
     if args.report and Path(args.report).resolve() == Path(args.out).resolve():
         raise ValueError(f"--out and --report are both {args.out}: name two files")
+    for file in filter(None, (args.out, args.report)):
+        weights = [args.weights, serialization.weights_file(args.weights)]
+        atomic_write.check_not_input(file, [*weights, *args.images])
     if args.max_size < PATCH:
         raise ValueError(f"--max-size: expected at least {PATCH}, got {args.max_size}")
 
@@ -99,6 +102,8 @@ def _list_images(paths: Sequence[str]) -> list[tuple[str, Any]]:
     if paths:
         listings = [input_files.find_files(path) for path in paths]
         for path, listing in zip(paths, listings, strict=True):
+            for folder, reason in listing.refused.items():
+                raise ValueError(f"{folder} cannot be read: {reason}")
             if listing.left_out:
                 others = folder_listing.describe(listing.left_out)
                 print(f"export: {path}: left out: {others}", file=sys.stderr)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from cpcnn_jax.cli.parser import Parser
-from cpcnn_jax.io import user_cache
+from cpcnn_jax.io import atomic_write, user_cache
 from cpcnn_jax.weights import serialization
 from cpcnn_jax.weights.importers import csrnet, lpips, mcnn, vgg16
 
@@ -76,5 +76,7 @@ def make_parser() -> Parser:
 def _convert(args: argparse.Namespace) -> None:
     chosen = IMPORTS[args.name]
     out = args.out or str(user_cache.weights_file(args.name))
-    chosen.convert(args.source or chosen.source, out)
+    source = args.source or chosen.source
+    atomic_write.check_not_input(out, [source])
+    chosen.convert(source, out)
     print(f"wrote {out}")

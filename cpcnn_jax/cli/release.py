@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cpcnn_jax.cli.parser import Parser
+from cpcnn_jax.io import atomic_write
 from cpcnn_jax.weights import pretrained, serialization
 
 
@@ -16,6 +17,7 @@ def main(argv: Sequence[str]) -> int:
 def _release(args):
     """Writes the file and returns its description."""
     file = pretrained.find_weights(args.weights)
+    atomic_write.check_not_input(args.out, [file])
     small = serialization.to_float16(serialization.load(file))
     model, blocks = serialization.load_model(file), serialization.load_blocks(file)
     serialization.save(args.out, small, model, blocks=blocks)

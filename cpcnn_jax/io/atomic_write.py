@@ -41,6 +41,19 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             raise PermissionError(errno.EACCES, "The folder is read-only", str(path))
 
 
+def check_not_input(
+    path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]
+) -> None:
+    """Checks that an output would not replace an input, also by a link.
+
+    Raises:
+      ValueError: `path` is one of the inputs.
+    """
+    real = os.path.realpath(path)
+    if os.path.isfile(real) and real in map(os.path.realpath, inputs):
+        raise ValueError(f"{path} is an input: write the results elsewhere")
+
+
 @contextlib.contextmanager
 def open_atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Opens a temporary file and moves it to `path` at the end of the block.

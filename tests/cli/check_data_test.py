@@ -297,6 +297,8 @@ def test_wrong_usage_has_status_2(root, tmp_path, capsys):
     assert "exists and is not empty" in usage_error(capsys, root, "--write", file)
     error = f"check-data: --write={root}/new lies in {root}, which the command never "
     assert usage_error(capsys, root, "--write", root / "new") == error + "changes\n"
+    error = f"check-data: --json={file} lies in {root}, which the command never changes"
+    assert usage_error(capsys, root, "--json", file) == f"{error}\n"
     assert contents(root) == original
     with pytest.raises(SystemExit) as exit_info:
         run(capsys)

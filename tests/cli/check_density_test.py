@@ -223,3 +223,20 @@ def test_empty_image_has_a_drift_in_percent_of_one_head(tmp_path):
 def test_points_that_are_not_finite_raise_value_error(tmp_path):
     with pytest.raises(ValueError, match="points.npy: 1 of 2 head points are not fin"):
         audit(tmp_path, correct_map(crowd()), [[1, 2], [np.nan, 3]])
+
+
+def test_table_over_a_map_or_points_is_refused(tmp_path, capsys):
+    points = crowd()
+    for name in ("maps", "points"):
+        (tmp_path / name).mkdir()
+    np.savetxt(tmp_path / "maps" / "IMG_1.csv", correct_map(points), delimiter=",")
+    np.savetxt(tmp_path / "points" / "IMG_1.csv", points, delimiter=",")
+    flags = ["check-density", f"{tmp_path}/maps", "--points", f"{tmp_path}/points"]
+    for name in ("maps", "points"):
+        path = tmp_path / name / "IMG_1.csv"
+        before = path.read_bytes()
+        assert commands.main([*flags, f"--csv={path}"]) == 1
+        expected = f"check-density: {path} is an input: write the results elsewhere\n"
+        assert capsys.readouterr() == ("", expected)
+        assert path.read_bytes() == before
+    assert commands.main([*flags, f"--csv={tmp_path}/table.csv"]) == 0

@@ -116,6 +116,8 @@ def test_json_has_the_printed_numbers(runs, tmp_path, capsys):
     assert [level["level"] for level in levels] == ["lo", "hi"]
     mean = sum(level["num_images"] * level["mae"][0] for level in levels) / 20
     assert mean == pytest.approx(a)
+    table = runs[1] / "predictions.csv"
+    assert f"{table} is an input" in fail(capsys, *runs, "--json", table)
     nowhere = tmp_path / "no" / "result.json"
     assert str(nowhere) in fail(capsys, *runs, "--json", nowhere)
 

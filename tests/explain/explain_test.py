@@ -422,6 +422,10 @@ def test_real_image(capsys):
             "--weights {w} --layer fcnn/t1 --kernel 3",
             "--kernel cannot be combined with --weights",
         ),
+        (
+            "--weights {w} --layer fcnn/t1 --out {w}/weights.safetensors",
+            "weights.safetensors is an input: write the results elsewhere",
+        ),
         ("--image nowhere.jpg", "No such file or directory: 'nowhere.jpg'"),
         (
             "--format svg --frame 25 --out {w}/a.svg",

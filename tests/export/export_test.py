@@ -380,6 +380,8 @@ def test_file_with_other_densities_is_not_written(run, pictures, tmp_path, monke
         ([], {"weights": "setup.cfg"}, "setup.cfg does not say which networks"),
         ([], {"out": "gone/net"}, "--out=gone/net: there is no folder gone"),
         ([], {"out": "tests"}, "--out=tests is a folder: name a file in it"),
+        ([], {"weights": "setup.cfg", "out": "./setup.cfg"}, "./setup.cfg is an input"),
+        (["docs/crowd.jpg", "--report", "docs/crowd.jpg"], {}, "crowd.jpg is an input"),
         (["--report", "gone/r"], {}, "--report=gone/r: there is no folder gone"),
         (["--report", "x"], {"out": "./x"}, "are both ./x: name two files"),
         (["--max-size", "63"], {}, "--max-size: expected at least 64, got 63"),

@@ -76,6 +76,17 @@ def test_link_stays_and_the_file_behind_it_is_replaced(tmp_path, target):
     assert len(list((tmp_path / "shared").iterdir())) == 1 + ("new" in target)
 
 
+def test_output_over_an_input_is_refused(tmp_path):
+    file, link = tmp_path / "a.csv", tmp_path / "link"
+    file.write_text("old")
+    link.symlink_to(file)
+    for path, inputs in ((file, [file]), (link, [tmp_path, file]), (file, [str(link)])):
+        with pytest.raises(ValueError, match=f"{path} is an input: write the results"):
+            atomic_write.check_not_input(path, inputs)
+    atomic_write.check_not_input(tmp_path / "b.csv", [file, tmp_path / "b.csv"])
+    atomic_write.check_not_input("/dev/null", ["/dev/null"])
+
+
 @pytest.mark.parametrize("through_link", [False, True])
 def test_fifo_stays_and_its_reader_gets_the_content(tmp_path, through_link):
     fifo = tmp_path / "fifo"

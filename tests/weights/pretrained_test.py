@@ -73,6 +73,7 @@ def test_released_file_has_the_density_of_the_run(here, capsys):
     [
         (["nowhere", "--out=s"], "no weights at nowhere"),
         (["run", "--out=no/s"], "no/s"),
+        (["run", "--out=run/weights.safetensors"], "weights.safetensors is an input"),
     ],
 )
 def test_release_reports_errors_in_one_sentence(here, capsys, arguments, text):
