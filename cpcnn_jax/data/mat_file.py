@@ -40,7 +40,8 @@ def load_mat(path: str | os.PathLike[str]) -> dict[str, Any]:
       OSError: the file cannot be read.
     """
     data = Path(path).read_bytes()
-    if len(data) >= 128 and 0 not in data[:4]:  # else version 4, which SciPy checks
+    # SciPy checks version 4 and refuses 7.3, whose number is 2.
+    if len(data) >= 128 and 0 not in data[:4] and 2 not in data[124:126]:
         _check_variables(memoryview(data))
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Unreadable|Duplicate|We do not")

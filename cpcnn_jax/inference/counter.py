@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from cpcnn_jax.config.constants import PATCH
+from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.inference import baselines, overlay
 from cpcnn_jax.inference.estimator import make_estimator
 from cpcnn_jax.inference.people import format_people
@@ -190,7 +191,7 @@ def load(
       Traceback (most recent call last):
       ValueError: no weights at runs/none: ...
     """
-    jax.devices()  # an error of the platform is none of the file
+    data_parallel.device_names()  # an error of the platform is none of the file
     name = pretrained.DEFAULT if path is None else path
     counter = _load_file(pretrained.find_weights(name), tile_size)
     counter.name = str(name)

@@ -24,6 +24,7 @@ class FeatureDecoder(nn.Module):
       width_multiplier: multiplies every layer's features.
 
     Example:
+      >>> import jax, jax.numpy as jnp
       >>> c3, c4, c5 = (jnp.zeros((1, 48 // s, 96 // s, 8)) for s in (1, 2, 4))
       >>> decoder = FeatureDecoder(width_multiplier=0.125)
       >>> decoder.init_with_output(jax.random.key(0), c3, c4, c5)[0].shape

@@ -65,7 +65,7 @@ def make_crop_scorer(
     folder: str | os.PathLike[str],
     strategy: Strategy,
     stop: Callable[[], int | None],
-) -> Callable[[Params, Sequence[np.ndarray]], list[Scores]]:
+) -> Callable[[Params, Callable[[], Sequence[np.ndarray]]], list[Scores]]:
     """Makes a function that scores the training crops of a stage.
 
     Args:
@@ -75,10 +75,10 @@ def make_crop_scorer(
       stop: function, the number of a received signal or None.
 
     Returns:
-      scores(params, used): a flat parameter dict, and int `[U, 2]` of each group, the
-      places and windows that are used. The result has for each group the scores as
-      arrays `[N, J, ...]` of all places and windows; unused ones are zero. It raises
-      Interrupted after a signal; complete files are kept.
+      scores(params, used): a flat parameter dict, and a function that returns int
+      `[U, 2]` of each group, the places and windows that are used. The result has for
+      each group the scores as arrays `[N, J, ...]` of all places and windows; unused
+      ones are zero. It raises Interrupted after a signal; complete files are kept.
     """
     model, images = context.model, context.images
 
@@ -90,6 +90,8 @@ def make_crop_scorer(
     batch_size = _batch_size(context, strategy)
 
     def score_group(params, group, used):
+        if not len(used):
+            return {}  # the stage does not visit the group
         state = strategy.place_local((params, images.load(group)))
         number = images.groups[group]
         places = {number[place]: place for place in np.unique(used[:, 0]).tolist()}
@@ -108,8 +110,8 @@ def make_crop_scorer(
 
     def scores(params, used):
         if model.gce is None and model.lce is None:
-            return [{} for _ in used]
-        return [score_group(params, group, pairs) for group, pairs in enumerate(used)]
+            return [{} for _ in images.groups]
+        return [score_group(params, group, pairs) for group, pairs in enumerate(used())]
 
     return scores
 

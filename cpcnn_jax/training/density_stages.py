@@ -121,7 +121,7 @@ def _example_fields(
     windows = crops_lib.crops_per_image(context.config.crops)
     order = stage_lib.example_order(context, settings, windows)
     assert context.crop_scores is not None
-    scores = context.crop_scores(params, order.used_examples(settings.steps))
+    scores = context.crop_scores(params, lambda: order.used_examples(settings.steps))
 
     def load(group, cancelled=lambda: False):
         return context.images.load(group, cancelled), scores[group]

@@ -39,7 +39,7 @@ def test_scores_are_those_of_the_crop_as_one_block(run, tmp_path, kind):
     score = crop_scores.make_crop_scorer(
         run, tmp_path, strategies[kind](), tiny_experiment.never
     )
-    (found,) = score(params, [USED])
+    (found,) = score(params, lambda: [USED])
     images = run.images
     assert not images.one_size and found["global"].shape == (6, 4, 5)
     batch = jax.device_get(jax.jit(images.crop_batch)(images.load(0), USED))
@@ -66,5 +66,5 @@ def test_without_context_networks_nothing_is_computed(run, tmp_path):
     score = crop_scores.make_crop_scorer(
         alone, tmp_path, strategy, tiny_experiment.never
     )
-    assert score({}, [USED]) == [{}]
+    assert score({}, lambda: [USED]) == [{}]
     assert not list(tmp_path.iterdir())

@@ -257,7 +257,7 @@ def density_stage_of(experiment):
     model = cpcnn.build(experiment.model)
     images = training_images.prepare_images(source, experiment)
     run = stage_lib.StageContext(experiment, model, images, None)
-    run = run._replace(crop_scores=lambda weights, used: [{} for _ in used])
+    run = run._replace(crop_scores=lambda weights, used: [{} for _ in images.groups])
     return density_stages.density_stage(run, tiny_experiment.drawn(model))
 
 
