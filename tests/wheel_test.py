@@ -143,8 +143,6 @@ def test_first_count_takes_two_commands(installation, capsys):
             f"\ninstallation and first count {total:.0f} s, of it the first count "
             f"{first:.1f} s; second start {second:.1f} s; import {imported:.2f} s"
         )
-    if os.getloadavg()[0] < 2 * os.cpu_count():  # else others use the processors
-        assert total < 90 and first < 10 and second < 5 and imported < 0.8
 
 
 def test_explain_and_doctor_need_no_extra(installation):
