@@ -456,7 +456,8 @@ def test_heads_of_an_unused_image_are_not_given_to_a_namesake(root):
     assert error_of(root).startswith(f"{root}/train/IMG_1.jpg has no annotation: ")
 
 
-def test_name_that_is_not_utf_8_is_read_and_skipped(root):
+def test_name_that_is_not_utf_8_is_read_and_skipped(root, caplog):
+    caplog.set_level(logging.ERROR, "absl")  # xdist cannot transfer the warning
     odd = os.fsdecode(b"caf\xe9")
     (root / "train" / "IMG_1.jpg").rename(root / "train" / f"{odd}.jpg")
     (root / "train" / "IMG_1.csv").rename(root / "train" / f"{odd}.csv")
