@@ -80,7 +80,7 @@ def fuzz(files, read):
     number, refused = 0, []
     for path, content in files:
         path.write_bytes(content)
-        faulthandler.dump_traceback_later(6 * LIMIT, exit=True, file=sys.__stderr__)
+        faulthandler.dump_traceback_later(30 * LIMIT, exit=True, file=sys.__stderr__)
         start = time.process_time()
         try:
             read(path)
