@@ -6,11 +6,12 @@ import tiny_experiment
 from flax import linen as nn
 
 from cpcnn_jax import config, data
+from cpcnn_jax.data import training_images
 from cpcnn_jax.layers.fractionally_strided import FractionallyStridedConv
-from cpcnn_jax.models import cpcnn, flops
+from cpcnn_jax.models import cpcnn, flops, gce
 from cpcnn_jax.models.vgg import VGG16Features
+from cpcnn_jax.training import classifier_stages, density_stages
 from cpcnn_jax.training import stage as stage_lib
-from cpcnn_jax.training import train
 
 
 def test_vgg16_flops_equal_the_published_number():
@@ -52,19 +53,17 @@ def test_shared_layer_counts_at_each_use():
 
 
 @pytest.fixture(scope="module")
-def plans():
-    """Stages of the smallest experiment by name."""
+def context():
+    """The record of the smallest experiment, whose crops have 64x64 pixels."""
     experiment = tiny_experiment.get_config()
     source = data.open_dataset(experiment.data, "train")
-    model, weights = tiny_experiment.networks()
-    run = stage_lib.StageContext(experiment, model, source, None)
-    run = run._replace(crop_scores=lambda weights, crops: {})
-    return {
-        stage.name: stage for stage in (f(run, weights) for f in train.plan_stages(run))
-    }
+    images = training_images.prepare_images(source, experiment)
+    assert images.canvas == (64, 64)
+    model = cpcnn.build(experiment.model)
+    return stage_lib.StageContext(experiment, model, images, None)
 
 
-def test_step_counts_trained_layers_three_times(plans):
+def test_step_counts_trained_layers_three_times(context):
     """A layer has side ** 2 * kernel ** 2 * C_in * C_out multiply-adds."""
     columns = (
         64**2 * 25 * 3 * 4 + 32**2 * 9 * 4 * 4 + 16**2 * 9 * 4 * 3,
@@ -73,19 +72,19 @@ def test_step_counts_trained_layers_three_times(plans):
     fusion = 16**2 * (81 * 15 * 64 + 49 * 64 * 32 + 16 * 32 * 32)
     fusion += 32**2 * (25 * 32 * 16 + 16 * 16 * 16) + 64**2 * 16
     maps = 2 * (sum(columns) + fusion)
-    assert plans["density"].flops((8, 64, 64, 3)) == 8 * 3 * maps
+    assert density_stages.example_flops(context, "density") == 3 * maps
     discriminator = 64**2 * 9 * (1 * 8 + 8 * 16) + 32**2 * 9 * 16 * 32
     discriminator += 16**2 * 9 * (32 * 32 * 2) + 8**2 * 9 * 32
     step = 3 * maps + 3 * 2 * 2 * discriminator + 2 * 2 * discriminator
-    assert plans["adversary"].flops((8, 64, 64, 3)) == 8 * step
+    assert density_stages.example_flops(context, "adversary") == step
 
 
-def test_step_counts_frozen_layers_once(plans):
-    shape = (8, 64, 64, 3)
+def test_step_counts_frozen_layers_once(context):
+    shape = (1, gce.SIDE, gce.SIDE, 3)
     network = cpcnn.build(tiny_experiment.get_config().model).gce
     layers = flops.layer_flops(network, shape)
     assert {"vgg16/conv1_1", "vgg16/conv5_3", "head/fc0"} < layers.keys()
     trained = ("vgg16/conv5_2", "vgg16/conv5_3", "head/fc0", "head/fc1", "head/logits")
     expected = sum(layers.values()) + 2 * sum(layers[name] for name in trained)
-    assert plans["gce"].flops(shape) == expected
+    assert classifier_stages.example_flops(context, "gce") == expected
     assert config.GCEStage().first_trainable_layer == "conv5_2"
