@@ -146,9 +146,14 @@ def test_processes_must_share_workdir_and_experiment(tmp_path):
         workdir.check_shared(tmp_path / "elsewhere", experiment)
     workdir.claim_workdir(tmp_path, experiment)
     workdir.check_shared(tmp_path, experiment)
-    workdir.check_shared(tmp_path, config.Experiment(workers=2))  # may differ
     text = "config.json is of process 0 and says that config.seed was 0, now 1"
     with pytest.raises(ValueError, match=text):
         workdir.check_shared(tmp_path, config.Experiment(seed=1))
     with pytest.raises(ValueError, match="config.checkpoint_every was 200, now 7"):
         workdir.check_shared(tmp_path, config.Experiment(checkpoint_every=7))
+
+
+def test_each_process_may_have_its_own_copy_of_the_data(tmp_path):
+    here, there = (config.ShanghaiTech(root=root) for root in ("here", "there"))
+    workdir.claim_workdir(tmp_path, config.Experiment(data=here))
+    workdir.check_shared(tmp_path, config.Experiment(data=there))
