@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     """
     parser = make_parser()
     args = parser.parse_args(argv)
-    with console.redirect_messages(args.json, args.csv):
+    with console.redirect_messages(args.json, args.csv, args.points):
         return _count(parser, args)
 
 
@@ -52,12 +52,13 @@ def _count(parser, args):
         args.density,
         args.overlay,
         args.count_curve,
-        args.frame_step,
+        points=bool(args.points),
+        frame_step=args.frame_step,
     )
     try:
         _check_args(args)
         weights = pretrained.find_weights(args.weights)
-        tables = [file for file in (args.json, args.csv) if file]
+        tables = _tables(args)
         count_checks.check_outputs(rows, options, tables, inputs=[weights])
         for note in count_checks.check_regions(rows, args.region):
             print(f"count: {note}", file=sys.stderr)
@@ -77,13 +78,14 @@ def _count(parser, args):
 
 def _count_rows(rows, networks, options):
     """Counts and prints the table; returns whether Ctrl-C stopped it."""
-    width = max(len(row.file) for row in rows)
-    heads = [f"{region.name:>8}" for region in options.regions]
-    _say("  ".join([f"{'file':<{width}}  {'people':>9}  {'seconds':>7}", *heads]))
+    width, ranges = max(len(row.file) for row in rows), networks.intervals is not None
+    columns = [f"{'file':<{width}}", f"{'people':>9}", f"{'range (90%)':>15}"]
+    columns[2:] = [*columns[2:] * ranges, f"{'seconds':>7}"]
+    _say("  ".join([*columns, *(f"{region.name:>8}" for region in options.regions)]))
     try:
         with tqdm(total=len(rows), desc="count", unit="file", disable=None) as bar:
             for row in count_files.count_files(rows, networks, options):
-                _print(row, width)
+                _print(row, width, ranges)
                 bar.update()
     except KeyboardInterrupt:
         return True
@@ -100,15 +102,23 @@ def _summarize(rows, left_out, networks):
         _say(f"left out: {folder_listing.describe(left_out)}")
 
 
-def _print(row, width):
+def _print(row, width, ranges):
     if row.error:
         tqdm.write(f"count: {row.error}", file=sys.stderr)
-    if row.count is None:
-        cells = ["        -        -"]
-    else:
-        people = [_cell(number, name) for name, number in row.regions.items()]
-        cells = [f"{format_people(row.count):>9}  {row.seconds:>7.2f}", *people]
-    _say("  ".join([f"{row.file:<{width}}", *cells]))
+    people, seconds, inside = "-", "-", []
+    if row.count is not None:
+        people, seconds = format_people(row.count), f"{row.seconds:.2f}"
+        inside = [_cell(number, name) for name, number in row.regions.items()]
+    interval = [f"{_format_interval(row):>15}"] * ranges
+    cells = [f"{row.file:<{width}}", f"{people:>9}", *interval, f"{seconds:>7}"]
+    _say("  ".join([*cells, *inside]))
+
+
+def _format_interval(row):
+    """Formats the interval of a count; a dash for videos, which have none."""
+    if row.low is None or row.high is None:
+        return "-"
+    return f"{format_people(row.low)} to {format_people(row.high)}"
 
 
 def _cell(number, name):
@@ -133,6 +143,7 @@ def _write(args, rows):
     for file, write in (
         (args.json, lambda file: count_tables.write_json(file, rows)),
         (args.csv, lambda file: count_tables.write_csv(file, rows, names)),
+        (args.points, lambda file: count_tables.write_points(file, rows)),
     ):
         try:
             if file:
@@ -141,6 +152,11 @@ def _write(args, rows):
             print(f"count: {error}", file=sys.stderr)
             written = False
     return written
+
+
+def _tables(args):
+    """The requested tables."""
+    return [file for file in (args.json, args.csv, args.points) if file]
 
 
 def make_parser() -> Parser:
@@ -172,6 +188,12 @@ def make_parser() -> Parser:
         help="write file, count, error and more of each file; - is standard output",
     )
     add("--csv", metavar="FILE", help="write the table; - is standard output")
+    add(
+        "--points",
+        metavar="FILE",
+        help="write the heads of images as a table of file, x and y in pixels, and "
+        "draw them in overlays; dense crowds have fewer points than people",
+    )
     add(
         "--density",
         metavar="DIR",
@@ -238,7 +260,7 @@ def _check_args(args):
     names = [region.name for region in args.region]
     if len(set(names)) < len(names):
         raise ValueError("--region: two regions have the same name")
-    for file in filter(None, (args.json, args.csv)):
+    for file in _tables(args):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         atomic_write.check_writable(file)
     for folder in filter(None, (args.density, args.overlay, args.count_curve)):

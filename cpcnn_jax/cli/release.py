@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cpcnn_jax.cli.parser import Parser
+from cpcnn_jax.evaluation import predictions
+from cpcnn_jax.evaluation.report import run_files
+from cpcnn_jax.inference.prediction_interval import fit_intervals
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.weights import pretrained, serialization
 
@@ -20,12 +23,32 @@ def _release(args):
     atomic_write.check_not_input(args.out, [file])
     small = serialization.to_float16(serialization.load(file))
     model, blocks = serialization.load_model(file), serialization.load_blocks(file)
-    serialization.save(args.out, small, model, blocks=blocks)
+    intervals = _intervals(args, file)
+    serialization.save(args.out, small, model, blocks=blocks, intervals=intervals)
     content = Path(args.out).read_bytes()
     return (
         f"{args.out} ({len(content) / 1e6:.1f} MB), float16\n"
         f"SHA-256 {hashlib.sha256(content).hexdigest()}"
     )
+
+
+def _intervals(args, file):
+    """The header entry of prediction intervals, or None."""
+    if not args.validation:
+        return serialization.load_intervals(file)
+    run = run_files.read_run(args.validation)
+    if (split := run.scores.get("split")) != "validation":
+        raise ValueError(
+            f"--validation={args.validation} was evaluated on {split} images: use "
+            "--mode=evaluate --eval_split=validation"
+        )
+    rows = predictions.read(args.validation)
+    try:
+        true, predicted = ([row[name] for row in rows] for name in predictions.COUNTS)
+        pixels = [int(row["width"]) * int(row["height"]) for row in rows]
+        return fit_intervals(true, predicted, pixels)._asdict()
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"--validation={args.validation}: {error}") from None
 
 
 def make_parser() -> Parser:
@@ -37,4 +60,10 @@ def make_parser() -> Parser:
     add = parser.add_argument
     add("weights", metavar="WEIGHTS", help=pretrained.HELP)
     add("--out", required=True, metavar="FILE", help="the file to write")
+    add(
+        "--validation",
+        metavar="WORKDIR",
+        help="a run that was evaluated with --eval_split=validation; counts by the new "
+        "file get intervals from its errors",
+    )
     return parser

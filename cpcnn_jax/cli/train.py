@@ -140,7 +140,6 @@ def _run(config, folder, stop):
     from cpcnn_jax.evaluation import evaluate, scores
     from cpcnn_jax.inference import compilation_cache
     from cpcnn_jax.training import sweep, train, workdir
-    from cpcnn_jax.weights import serialization
 
     trains, eval_split = FLAGS.mode == "train", FLAGS.eval_split
     if multihost.is_main():
@@ -162,7 +161,7 @@ def _run(config, folder, stop):
             f"report    {folder}/report.html\n"
             f"pictures  {folder}/pictures\n"
             f"metrics   {folder}/metrics.json, {folder}/predictions.csv\n"
-            f"weights   {serialization.weights_file(folder)}"
+            f"weights   {evaluate.evaluated_weights(config, folder)}"
         )
 
 

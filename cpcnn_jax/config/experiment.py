@@ -226,7 +226,13 @@ class Validation:
     # Percentage of the training images, chosen by the hashes of their names. 0: none;
     # the last checkpoint counts as the best.
     percent: int = setting(10, whole(0, 99))
+    # Text file with the names of the images, one a line. "": by `percent`.
+    names_file: str = ""
     eval_every: int = setting(500, whole(1))  # steps; also after the last step
+
+    def holds_out(self) -> bool:
+        """Whether images are held out."""
+        return bool(self.percent or self.names_file)
 
 
 @dataclass

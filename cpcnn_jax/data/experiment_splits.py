@@ -5,7 +5,7 @@ from typing import NamedTuple
 from cpcnn_jax import data
 from cpcnn_jax.config import Experiment
 from cpcnn_jax.data import Dataset, crops
-from cpcnn_jax.data.splits import split
+from cpcnn_jax.data.splits import split, split_by_names
 
 
 class ExperimentSplits(NamedTuple):
@@ -34,7 +34,10 @@ def open_splits(config: Experiment, eval_split: str = "test") -> ExperimentSplit
     """
     test = data.open_dataset(config.data, "test") if eval_split == "test" else None
     known = data.open_dataset(config.data, "train")
-    train, validation = split(known, config.validation.percent)
+    if file := config.validation.names_file:
+        train, validation = split_by_names(known, file)
+    else:
+        train, validation = split(known, config.validation.percent)
     evaluation = validation if test is None else test
     if test is None and not len(validation):
         raise ValueError(

@@ -23,7 +23,7 @@ from cpcnn_jax.evaluation import figures, predictions, scores
 from cpcnn_jax.evaluation.report import gallery, page
 from cpcnn_jax.inference import counter, figure_text
 from cpcnn_jax.io import atomic_write
-from cpcnn_jax.weights import serialization
+from cpcnn_jax.weights import pretrained, serialization
 
 Estimate = Callable[[np.ndarray], np.ndarray]
 
@@ -55,9 +55,7 @@ def evaluate(
       ValueError: there are no trained weights, or the data cannot be used.
     """
     folder = Path(folder)
-    file = serialization.weights_file(folder)
-    if not file.exists():
-        raise ValueError(f"{file} does not exist: train first, with --mode=train")
+    file = evaluated_weights(config, folder)
     ready = counter.load(file)
 
     def estimate(image):
@@ -65,6 +63,7 @@ def evaluate(
 
     thresholds = scores.level_thresholds(splits.train_counts)
     rows = score_images(splits.evaluation, estimate, config, thresholds, stop=stop)
+    rows = [row | _interval(ready, row) for row in rows]
     result = scores.summarize(rows, splits.train_counts)
     split = splits.eval_split
     result |= {"split": split, "count_reference": config.count_reference}
@@ -77,6 +76,28 @@ def evaluate(
         page.write(folder)
     multihost.barrier("evaluated")
     return result
+
+
+def evaluated_weights(config: Experiment, folder: str | os.PathLike[str]) -> Path:
+    """Finds the weights that an evaluation scores.
+
+    Args:
+      config: the experiment.
+      folder: the workdir.
+
+    Returns:
+      The trained weights of the workdir. Before any training these are the weights of
+      `init_from`.
+
+    Raises:
+      ValueError: there are none.
+    """
+    file = serialization.weights_file(folder)
+    if file.exists():
+        return file
+    if config.init_from and not Path(folder, "metrics.jsonl").exists():
+        return pretrained.find_weights(config.init_from)
+    raise ValueError(f"{file} does not exist: train first, with --mode=train")
 
 
 def score_images(
@@ -119,6 +140,15 @@ def score_images(
         if signal := stop():
             raise Interrupted(signal, f"in the evaluation, after {len(rows)} images")
     return multihost.gather(rows)
+
+
+def _interval(ready, row):
+    """The ends of a count's interval, if the weights have intervals."""
+    if ready.intervals is None:
+        return {}
+    pixels = row["width"] * row["height"]
+    low, high = ready.intervals.interval(row["predicted"], pixels)
+    return {"low": low, "high": high}
 
 
 def _test_evaluations(file, weights, *, now):

@@ -10,7 +10,8 @@ from typing import Any
 from cpcnn_jax.io import atomic_write
 
 NAME = "predictions.csv"
-COLUMNS = ("name", "count", "predicted")
+COUNTS = ("count", "predicted")  # columns of people
+COLUMNS = ("name", *COUNTS)
 
 
 def write(run: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -56,7 +57,7 @@ def _read_rows(table, path):
 
 def _parse_counts(row, place):
     try:
-        counts = {name: float(row[name]) for name in COLUMNS[1:]}
+        counts = {name: float(row[name]) for name in COUNTS}
     except (TypeError, ValueError):
         counts = {"count": math.nan}
     if not all(map(math.isfinite, counts.values())):

@@ -13,6 +13,7 @@ from cpcnn_jax.config import Experiment
 from cpcnn_jax.data import density_classes, density_map
 from cpcnn_jax.data.density_classes import Counts
 from cpcnn_jax.evaluation import bootstrap, metrics
+from cpcnn_jax.inference import head_points, prediction_interval
 
 LEVELS = ("ex-lo", "lo", "med", "hi", "ex-hi")  # of density [R]
 PSNR_SSIM = (
@@ -75,7 +76,8 @@ def score_image(
 
     Returns:
       name, count (true people), predicted (sum of the estimate), psnr, ssim, game1 to
-      game3, level; and scene if the record has one.
+      game3, level, width and height in pixels, peaks (heads in the estimate), matched
+      (peaks within 8 pixels of a head); and scene if the record has one.
     """
     points, true, estimate = apply_roi(record, estimate, config)
     count: float
@@ -92,8 +94,16 @@ def score_image(
         "ssim": metrics.ssim(estimate, true),
         **{f"game{level}": game(level) for level in (1, 2, 3)},
         "level": LEVELS[density_classes.density_class(count, thresholds)],
+        "width": estimate.shape[1],
+        "height": estimate.shape[0],
+        **_localize(estimate, points),
     }
     return row | {key: record[key] for key in ("scene",) if key in record}
+
+
+def _localize(estimate, points):
+    matches = metrics.localize(head_points.find_points(estimate), points)
+    return {"peaks": matches.predicted, "matched": matches.matched}
 
 
 def summarize(rows: Sequence[Mapping[str, Any]], training: Counts) -> dict[str, Any]:
@@ -123,6 +133,8 @@ def summarize(rows: Sequence[Mapping[str, Any]], training: Counts) -> dict[str, 
         },
         "num_images": len(rows),
         **_intervals(np.abs(predicted - true)),
+        **_score_points(rows, true),
+        **_score_coverage(rows, true),
         "mae_per_level": _score_levels(predicted, true, level_thresholds(training)),
         **_score_scenes(rows),
         "training_mean": mean,
@@ -141,6 +153,22 @@ def _intervals(errors):
         "rmse_interval": np.sqrt(mse).tolist(),
         "bootstrap": bootstrap.BOOTSTRAP,
     }
+
+
+def _score_points(rows, true):
+    """Computes precision, recall and F1 of the peaks of all maps together."""
+    matched, peaks = (sum(row[name] for row in rows) for name in ("matched", "peaks"))
+    whole = metrics.Localization(matched, peaks, int(round(true.sum())))
+    values = {name: getattr(whole, name) for name in ("precision", "recall", "f1")}
+    return {"localization": values | {"radius": metrics.RADIUS}}
+
+
+def _score_coverage(rows, true):
+    """Computes the share of counts inside their intervals, if there are intervals."""
+    if "low" not in rows[0]:
+        return {}
+    low, high = ([row[name] for row in rows] for name in ("low", "high"))
+    return {"interval_coverage": prediction_interval.coverage(true, low, high)}
 
 
 def _score_levels(predicted, true, thresholds):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import jax
+import numpy as np
 from tqdm import tqdm
 
 from cpcnn_jax.inference import count_video, input_files, overlay, regions
@@ -28,12 +29,15 @@ class FileCount:
     file: str  # as named by the user or listed in a folder
     error: str | None = None  # a sentence that names the file, or a result of it
     count: float | None = None  # people; the mean over the time for a video
+    low: float | None = None  # people, ends of the interval of an image's count
+    high: float | None = None
     seconds: float | None = None  # from opening the file to the last result
     width: int | None = None  # pixels of the upright image, or of a video's frames
     height: int | None = None
     weights: str | None = None  # name of the weights that counted
     # People by region; None for one that does not fit the image.
     regions: dict[str, float | None] = dataclasses.field(default_factory=dict)
+    points: np.ndarray | None = None  # [N, 2] (x, y) of the heads, if requested
 
 
 def list_files(
@@ -125,14 +129,18 @@ def _count_image(row, counter, options, name):
     density, size = result.density, result.image.size
     people, misfits = regions.count_fitting(density, options.regions, size=size)
     row.count, row.regions = result.count, people  # stand if a result is not written
+    row.low, row.high = result.low, result.high
     row.height, row.width = result.image.size
+    if options.points:
+        row.points = result.points
     if options.density:
         density_file.save_density(Path(options.density, name), density)
     if options.overlay:
         file = Path(options.overlay, f"{name}.png")
         file.parent.mkdir(parents=True, exist_ok=True)
         outlines = regions.outline_regions(options.regions, people, result.image)
-        atomic_write.write_atomic(file, overlay.encode_png(result.draw(outlines)))
+        picture = result.draw(outlines, points=options.points)
+        atomic_write.write_atomic(file, overlay.encode_png(picture))
     if misfits:
         raise ValueError(f"{row.file}: {'; '.join(misfits)}")
 
@@ -149,6 +157,8 @@ def _count_video(row, counter, options, name):
     notes = [result.note, f"{row.file}: {result.describe()}"]
     if options.density:
         notes.append(f"{row.file}: --density writes no maps of a video")
+    if options.points:
+        notes.append(f"{row.file}: --points writes no heads of a video")
     for note in filter(None, notes):
         tqdm.write(f"count: {note}", file=sys.stderr)
     if problems := [*result.failures, *sorted(result.misfits)]:

@@ -14,4 +14,5 @@ class CountOptions:
     density: str | None = None  # folder of density maps
     overlay: str | None = None  # folder of overlays and annotated videos
     count_curve: str | None = None  # folder of the videos' counts over time
+    points: bool = False  # heads of images; overlays show them
     frame_step: int | None = None  # frames of a video from one counted to the next

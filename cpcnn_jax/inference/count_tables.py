@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from cpcnn_jax.inference.count_files import FileCount
 from cpcnn_jax.io import atomic_write
 
-COLUMNS = ("file", "count", "error", "seconds", "width", "height", "weights")
+COLUMNS = (
+    *("file", "count", "low", "high", "error"),
+    *("seconds", "width", "height", "weights"),
+)
 
 
 def write_json(path: str | os.PathLike[str], rows: Iterable[FileCount]) -> None:
@@ -31,4 +34,13 @@ def write_csv(
     for row in rows:
         people = [row.regions.get(name) for name in names]
         table.append([*(getattr(row, name) for name in COLUMNS), *people])
+    atomic_write.write_csv(path, table)
+
+
+def write_points(path: str | os.PathLike[str], rows: Iterable[FileCount]) -> None:
+    """Writes the heads of all images as CSV: file, and x and y in pixels."""
+    table: list[list] = [["file", "x", "y"]]
+    for row in rows:
+        heads = [] if row.points is None else row.points.round(1).tolist()
+        table += [[row.file, x, y] for x, y in heads]
     atomic_write.write_csv(path, table)

@@ -1,6 +1,7 @@
 """Trained networks that count the people in an image."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,9 +12,10 @@ from PIL import Image
 
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.distributed import data_parallel
-from cpcnn_jax.inference import baselines, overlay
+from cpcnn_jax.inference import baselines, head_points, overlay
 from cpcnn_jax.inference.estimator import make_estimator
-from cpcnn_jax.inference.people import format_people
+from cpcnn_jax.inference.people import format_count
+from cpcnn_jax.inference.prediction_interval import PredictionIntervals, parse_intervals
 from cpcnn_jax.inference.regions import Outline
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models import networks
@@ -36,6 +38,8 @@ class Count:
         windows; None without an LCE.
       image: the image as it was read; `image.notes` lists conversions.
       weights: name of the weights.
+      low, high: people, an interval that holds the true count nine times in ten on
+        images like the validation images; None for weights without intervals.
     """
 
     count: float
@@ -44,27 +48,42 @@ class Count:
     local_scores: np.ndarray | None
     image: image_io.LoadedImage
     weights: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    @functools.cached_property
+    def points(self) -> np.ndarray:
+        """Heads, `[N, 2]` (x, y) pixels of the upright image; see `head_points`."""
+        found = head_points.find_points(self.density)
+        return found * (self.image.size[1] / self.density.shape[1])
 
     def __repr__(self) -> str:
         """The count and its image in one line."""
         height, width = self.image.size
         return (
-            f"<{self.count:,.1f} people in {self.image.name}, {width}x{height} pixels, "
+            f"<{format_count(self.count, self.low, self.high)} people in "
+            f"{self.image.name}, {width}x{height} pixels, "
             f"by {self.weights or 'unnamed weights'}>"
         )
 
-    def draw(self, regions: Iterable[Outline] = ()) -> Image.Image:
+    def draw(
+        self, regions: Iterable[Outline] = (), *, points: bool = False
+    ) -> Image.Image:
         """Draws the density map over the image, with a legend below.
 
         Args:
           regions: (label, corners `[N, 2]` as (x, y) pixels) pairs, drawn as outlines.
+          points: whether the heads are drawn, too.
         """
+        scale = self.density.shape[1] / self.image.size[1]
         return overlay.draw_overlay(
             self.image.pixels,
             self.density,
-            title=f"{format_people(self.count)} people   {Path(self.image.name).name}",
+            title=f"{format_count(self.count, self.low, self.high)} people   "
+            f"{Path(self.image.name).name}",
             note=f"weights: {self.weights}" if self.weights else "",
             regions=regions,
+            points=self.points * scale if points else None,
         )
 
     def _repr_png_(self) -> bytes:
@@ -82,9 +101,11 @@ class Counter:
       weights: flat parameter dict.
       blocks: blocks per image side for the GCE of a `CPCNN`.
       tile_size: largest side of a tile, pixels; None: the default of the network.
+      intervals: of the weights' counts; None: counts have no intervals.
 
     Attributes:
-      model, weights, blocks: as given; the weights lie on the default device.
+      model, weights, blocks, intervals: as given; the weights lie on the default
+        device.
       name: name or path of the weights, if `load` read them.
 
     Raises:
@@ -92,6 +113,7 @@ class Counter:
     """
 
     name = ""
+    intervals: PredictionIntervals | None = None
 
     def __init__(
         self,
@@ -100,8 +122,10 @@ class Counter:
         *,
         blocks: int,
         tile_size: int | None = None,
+        intervals: PredictionIntervals | None = None,
     ) -> None:
         """Moves the weights to the device; each tile size compiles at its first use."""
+        self.intervals = intervals
         self.model, self.blocks = model, blocks
         self.weights = jax.device_put(weights)
         self._estimator = make_estimator(model, blocks=blocks, tile_size=tile_size)
@@ -141,7 +165,8 @@ class Counter:
         if not np.isfinite(people):
             raise ValueError(f"{loaded.name}: the density is not finite; bad weights?")
         parts = (scores.get("global"), scores.get("local"))
-        return Count(people, density, *parts, loaded, self.name)
+        ends = self.intervals and self.intervals.interval(people, density.size)
+        return Count(people, density, *parts, loaded, self.name, *ends or ())
 
     def __repr__(self) -> str:
         """The weights and the number of their parameters in one line."""
@@ -209,8 +234,20 @@ def _load_file(file, tile_size):
     _check_shapes(
         lambda: param_shapes(networks.build(config), channels=3), weights, file
     )
-    blocks = serialization.load_blocks(file)
-    return Counter(networks.build(config), weights, blocks=blocks, tile_size=tile_size)
+    return Counter(
+        networks.build(config),
+        weights,
+        blocks=serialization.load_blocks(file),
+        tile_size=tile_size,
+        intervals=_load_intervals(file),
+    )
+
+
+def _load_intervals(file):
+    try:
+        return parse_intervals(serialization.load_intervals(file))
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
 
 
 def _check_shapes(infer_shapes: Callable, weights, file):

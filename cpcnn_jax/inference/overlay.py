@@ -30,6 +30,7 @@ def draw_overlay(
     title: str,
     note: str = "",
     regions: Iterable[Outline] = (),
+    points: np.ndarray | None = None,
 ) -> Image.Image:
     """Draws a density map over its image, at the image's resolution.
 
@@ -39,6 +40,7 @@ def draw_overlay(
       title: first line of the legend.
       note: last line of the legend, such as the name of the weights.
       regions: (label, corners `[N, 2]` as (x, y) pixels) pairs, drawn as outlines.
+      points: `[N, 2]` (x, y) pixels of heads, drawn as rings.
 
     Returns:
       An RGB image: the overlay in its upper left corner, and the legend below it. A
@@ -61,6 +63,8 @@ def draw_overlay(
         rows = slice(top, top + _ROWS)
         strip = color_scale.blend(pixels[rows], density[rows], end)
         picture.paste(Image.fromarray(strip), (0, top))
+    if points is not None:
+        _draw_points(picture, points)
     draw_regions(picture, regions, places, font)
     picture.paste(legend, (0, height))
     return picture
@@ -107,6 +111,14 @@ def draw_regions(
     for (label, _), place in zip(regions, places, strict=True):
         if place is not None:
             draw_label(draw, place, label, font)
+
+
+def _draw_points(picture, points):
+    """Draws a ring around each head."""
+    draw, radius = ImageDraw.Draw(picture), max(3, max(picture.size) // 400)
+    for x, y in points.tolist():
+        box = (x - radius, y - radius, x + radius, y + radius)
+        draw.ellipse(box, outline="#4ee2ec", width=max(1, radius // 3))
 
 
 def _draw_legend(lines, end, width, font):

@@ -2,7 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 const state = { size: null, density: null, regions: [], current: 0, cross: [0, 0], request: null };
-const formatPeople = (n) => n.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const formatPeople = (n) => Math.max(0, Math.round(n)).toLocaleString("en");
 const sleep = (seconds) => new Promise((done) => { setTimeout(done, 1000 * seconds); });
 
 // --- requests ---
@@ -47,6 +47,7 @@ async function requestCount(file, signal) {
   form.append("photograph", file, file.name);
   form.append("density", "npy");
   form.append("density", "png");
+  form.append("points", "true");
   for (;;) {
     const response = await fetch("count", { method: "POST", body: form, signal })
       .catch(() => { throw new Error(DOWN); });
@@ -90,6 +91,8 @@ function showAnswer(file, answer, truth) {
   state.cross = clampPoint([answer.width / 2, answer.height / 2], state.size);
   $("result").hidden = false;
   $("count").textContent = formatPeople(answer.count);
+  $("range").textContent = answer.low === null ? ""
+    : `${formatPeople(answer.low)} to ${formatPeople(answer.high)} in nine of ten such images`;
   $("truth").textContent = truth && `(true count: ${truth})`;
   $("notes").replaceChildren(...answer.notes.map((note) => {
     const item = document.createElement("li");
@@ -97,6 +100,7 @@ function showAnswer(file, answer, truth) {
     return item;
   }));
   setShape(state.size);
+  drawHeads(answer.points, state.size);
   showImage(file);
   showMap();
   setDownload($("npy"), npy, `${answer.file}.npy`);
@@ -121,6 +125,10 @@ function showMap() {
   $("maximum").textContent = `${maximum.toPrecision(2)} people per pixel`;
   $("colors").style.background = `linear-gradient(to right, ${INFERNO.map((c) => `rgb(${c})`)})`;
   setOpacity();
+}
+
+function setHeads() {
+  $("heads").style.display = $("show").checked ? "" : "none";
 }
 
 function setOpacity() {
@@ -245,6 +253,7 @@ function listen() {
   document.addEventListener("dragleave", () => document.body.classList.remove("over"));
   document.addEventListener("drop", handleDrop);
   $("mix").addEventListener("input", setOpacity);
+  $("show").addEventListener("change", setHeads);
   $("drawing").addEventListener("click", (event) => {
     state.cross = pointerPosition(event, state.size);
     addCorner(state.cross);

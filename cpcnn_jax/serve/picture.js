@@ -35,6 +35,15 @@ function drawRegions({ size, regions, current, cross }) {
   $("drawing").replaceChildren(...parts, ...lines);
 }
 
+// Draws a ring around each head.
+function drawHeads(points, { width, height }) {
+  const r = Math.max(3, Math.max(width, height) / 400);
+  $("heads").setAttribute("viewBox", `0 0 ${width} ${height}`);
+  $("heads").replaceChildren(...points.map(([cx, cy]) => makeElement("circle", { cx, cy, r })));
+  $("found").textContent = points.length.toLocaleString("en");
+  setHeads();
+}
+
 // Computes the pointer's position in the image, in whole pixels.
 function pointerPosition(event, { width, height }) {
   const box = $("drawing").getBoundingClientRect();

@@ -14,6 +14,7 @@ FILE = "photograph"  # fields of the form
 REGION = "region"
 DENSITY = "density"
 FORMATS = ("npy", "png")
+POINTS = "points"
 MAX_FIELDS, MAX_FIELD_BYTES = 64, 8192  # of fields other than the file
 MAX_NAME = 100  # characters of a file name in answers
 
@@ -25,6 +26,7 @@ class Upload(NamedTuple):
     name: str  # for messages
     regions: list[Region]
     density: tuple[str, ...]  # requested formats of the map
+    points: bool  # whether the heads are requested
 
 
 @contextlib.asynccontextmanager
@@ -77,11 +79,11 @@ def _bound_receive(receive, max_body):
 
 
 def _parse_form(form):
-    if unknown := set(form) - {FILE, REGION, DENSITY}:
+    if unknown := set(form) - {FILE, REGION, DENSITY, POINTS}:
         raise HTTPException(
             400,
-            f"the form has no field {min(unknown)[:MAX_NAME]!r}: use {FILE}, {REGION} "
-            f"or {DENSITY}",
+            f"the form has no field {min(unknown)[:MAX_NAME]!r}: use {FILE}, {REGION}, "
+            f"{DENSITY} or {POINTS}",
         )
     file = form.get(FILE)
     if not isinstance(file, UploadFile):
@@ -92,7 +94,10 @@ def _parse_form(form):
             400, f"{DENSITY}: expected {' or '.join(FORMATS)}, got {formats[0]!r}"
         )
     name = " ".join((file.filename or "").split())[-MAX_NAME:] or "the image"
-    return Upload(file.file, name, _parse_regions(form.getlist(REGION)), formats)
+    regions, points = _parse_regions(form.getlist(REGION)), form.get(POINTS, "false")
+    if points not in ("true", "false"):
+        raise HTTPException(400, f"{POINTS}: expected true or false")
+    return Upload(file.file, name, regions, formats, points == "true")
 
 
 def _parse_regions(texts):

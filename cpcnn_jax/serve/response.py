@@ -49,12 +49,16 @@ def count_upload(
     answer = {
         "file": upload.name,
         "count": result.count,
+        "low": result.low,
+        "high": result.high,
         "regions": inside,
         "width": width,
         "height": height,
         "seconds": time.monotonic() - start,
         "notes": result.image.notes,
     }
+    if upload.points:
+        answer["points"] = result.points.round(1).tolist()
     if upload.density:
         answer["density"] = _encode_density(result.density, upload.density)
     return json.dumps(answer).encode()

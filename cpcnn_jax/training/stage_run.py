@@ -201,7 +201,7 @@ class _StageLoop:
 
 def _step_actions(config: Experiment, stage: Stage, step: int) -> StepActions:
     last = step == stage.steps
-    validate = stage.maps and config.validation.percent > 0
+    validate = stage.maps and config.validation.holds_out()
     validate = validate and (last or step % config.validation.eval_every == 0)
     save = last or validate or step % config.checkpoint_every == 0
     return StepActions(save or step % config.log_every == 0, validate, save)

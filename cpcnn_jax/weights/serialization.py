@@ -25,6 +25,7 @@ from cpcnn_jax.io import atomic_write, user_cache
 BASELINES = ("mcnn", "csrnet")  # networks whose weights `import-weights` converts
 NETWORKS = ("cpcnn", *BASELINES)  # names of the networks that a file can hold
 VGG16 = "vgg16"  # name of ImageNet's weights, for the initialization of GCE
+INTERVALS = "intervals"  # header entry of prediction intervals
 StrPath = str | os.PathLike[str]
 
 
@@ -39,6 +40,7 @@ def save(
     model: Model,
     *,
     blocks: int = Crops.side_divisor,
+    intervals: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes the weights of a CP-CNN atomically.
 
@@ -48,8 +50,12 @@ def save(
       model: the configuration of the networks.
       blocks: blocks per image side for the GCE, the `config.Crops.side_divisor` of the
         training.
+      intervals: fields of `inference.prediction_interval.PredictionIntervals`.
     """
-    _write(path, weights, dataclasses.asdict(model) | {"blocks": blocks})
+    header = dataclasses.asdict(model) | {"blocks": blocks}
+    if intervals is not None:
+        header[INTERVALS] = dict(intervals)
+    _write(path, weights, header)
 
 
 def save_baseline(path: StrPath, weights: Mapping[str, ArrayLike], name: str) -> None:
@@ -126,7 +132,8 @@ def load_model(path: StrPath) -> Model:
     """
     with _open_header(path) as header:
         fields = {name: _tuples(value) for name, value in header.items()}
-        fields.pop("blocks", None)
+        for name in ("blocks", INTERVALS):
+            fields.pop(name, None)
         model = Model(**fields)
         for name, value, text in rules.broken_rules(model):
             raise ValueError(f"{name} is {value!r} and must be {text}")
@@ -144,6 +151,16 @@ def load_blocks(path: StrPath) -> int:
         if not (rule := rules.whole(1, PATCH)).holds(blocks):
             raise ValueError(f"blocks is {blocks!r} and must be {rule.text}")
         return blocks
+
+
+def load_intervals(path: StrPath) -> Any:
+    """Reads the entry of prediction intervals in the header; None if it has none.
+
+    Raises:
+      ValueError: the file is missing, or has no header.
+    """
+    with _open_header(path) as header:
+        return header.get(INTERVALS)
 
 
 @contextlib.contextmanager

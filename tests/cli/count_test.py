@@ -497,3 +497,44 @@ def test_real_images_are_counted(run, real_data, tmp_path):
     files = [real_data / "UCF_CC_50" / f"{number}.jpg" for number in (1, 2)]
     status, output, _ = run(*files, "--max-size", "256")
     assert status == 0 and "2 of 2 counted" in output
+
+
+def test_ranges_and_heads(run, images, trained, tmp_path):
+    """Intervals of the weights and heads of images, in the table and the files."""
+    file, out = trained / "weights.safetensors", tmp_path / "out"
+    ranges = {"thresholds": [], "log_ratios": [0.5], "num_images": 12}
+    weights = tmp_path / "ranges.safetensors"
+    model = serialization.load_model(file)
+    serialization.save(weights, serialization.load(file), model, intervals=ranges)
+    flags = ("--json", out / "a.json", "--points", out / "heads.csv")
+    status, output, errors = run(images, *flags, weights=weights)
+    assert (status, errors) == (0, "")
+    networks, lines = cp.load(weights), output.splitlines()
+    heads = list(csv.DictReader((out / "heads.csv").read_text().splitlines()))
+    assert lines[0].split() == ["file", "people", "range", "(90%)", "seconds"]
+    for row, line in zip(
+        json.loads((out / "a.json").read_text()), lines[1:], strict=False
+    ):
+        result = networks.count(row["file"])
+        assert (row["low"], row["high"]) == (result.low, result.high)
+        ends = f"{format_people(result.low)} to {format_people(result.high)}"
+        assert ends in " ".join(line.split())
+        found = [
+            [float(h["x"]), float(h["y"])] for h in heads if h["file"] == row["file"]
+        ]
+        assert found == result.points.round(1).tolist()
+
+
+def test_heads_can_go_to_standard_output(trained, images, capfd):
+    flags = ["--weights", str(trained), "--points", "-"]
+    assert count.main([str(images / "b"), *flags]) == 0
+    output, errors = capfd.readouterr()
+    assert {*csv.DictReader(output.splitlines()).fieldnames} == {"file", "x", "y"}
+    assert "1 of 1 counted" in errors
+
+
+def test_heads_and_counts_in_one_file_are_refused(run, images, tmp_path):
+    file = tmp_path / "a.csv"
+    with pytest.raises(SystemExit):
+        run(images, "--csv", file, "--points", file)
+    assert not file.exists()

@@ -77,3 +77,30 @@ def test_records_are_unchanged():
             assert record["name"] == name
             np.testing.assert_array_equal(record["image"], original["image"])
             np.testing.assert_array_equal(part.points[i], record["points"])
+
+
+def test_named_images_are_held_out(tmp_path):
+    file = tmp_path / "names.txt"
+    file.write_text("IMG_30\n\n IMG_2 \n")
+    training, validation = splits.split_by_names(Named(*NAMES), file)
+    assert validation.names == ["IMG_2", "IMG_30"]
+    assert len(training) == 298 and not {*training.names} & {*validation.names}
+
+
+@pytest.mark.parametrize(
+    "text, error",
+    [
+        ("IMG_2\nIMG_2", "has 'IMG_2' twice"),
+        ("IMG_2\nimg_3", "has 'img_3', which is no training image; .* like 'IMG_1'"),
+        ("\n", "holds out 0 of 300"),
+        ("\n".join(NAMES), "holds out 300 of 300"),
+        (None, "cannot be read: .*No such file"),
+        (b"\xff\xfe", "cannot be read: .*decode"),
+    ],
+)
+def test_wrong_list_of_names_is_refused(tmp_path, text, error):
+    file = tmp_path / "names.txt"
+    if text is not None:
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=f"names_file=.*names.txt {error}"):
+        splits.split_by_names(Named(*NAMES), file)

@@ -90,6 +90,31 @@ def test_a_stop_keeps_earlier_results(folder):
     assert (folder / "metrics.json").read_text() == before
 
 
+def test_weights_can_be_evaluated_without_training(folder, tmp_path):
+    """`init_from` names them; their intervals are checked, too."""
+    experiment = tiny_experiment.get_config()
+    file, ranges = tmp_path / "other.safetensors", {"thresholds": []}
+    ranges |= {"log_ratios": [0.3], "num_images": 10}
+    trained = serialization.load(folder / "weights.safetensors")
+    serialization.save(file, trained, experiment.model, intervals=ranges)
+    experiment.init_from = str(file)
+    other = tmp_path / "other"
+    other.mkdir()
+    evaluated(experiment, other)
+    scores, run = (
+        json.loads((run / "metrics.json").read_text()) for run in (other, folder)
+    )
+    for name in ("mae", "psnr", "ssim", "localization"):
+        assert scores[name] == run[name]
+    rows = predictions.read(other)
+    inside = [float(r["low"]) <= r["count"] <= float(r["high"]) for r in rows]
+    assert scores["interval_coverage"] == np.mean(inside)
+    assert "It holds the true count of" in (other / "report.html").read_text()
+    (other / "metrics.jsonl").touch()  # a training has begun
+    with pytest.raises(ValueError, match="weights.safetensors does not exist: train"):
+        evaluated(experiment, other)
+
+
 def test_missing_weights_are_refused(tmp_path):
     with pytest.raises(ValueError, match="weights.safetensors does not exist: train"):
         evaluated(tiny_experiment.get_config(), tmp_path)
@@ -149,6 +174,8 @@ def test_images_too_small_are_named_before_the_training(monkeypatch):
 class Flat:
     """A counter that predicts 0.01 people on every pixel."""
 
+    intervals = None
+
     def __init__(self, file):
         assert file.name == "weights.safetensors"
 
@@ -187,7 +214,8 @@ def test_scenes_are_scored_in_their_regions_of_interest(scenes, tmp_path):
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
         *("name", "count", "predicted", "psnr", "ssim"),
-        *("game1", "game2", "game3", "level", "scene"),
+        *("game1", "game2", "game3", "level"),
+        *("width", "height", "peaks", "matched", "scene"),
     ]
     true = [len(dataset_layouts.heads(row["name"])) for row in rows]
     assert [int(row["count"]) for row in rows] == true

@@ -25,7 +25,7 @@ def record(points, shape=(64, 80), **more):
 
 def row(predicted, count, **more):
     names = ("psnr", "ssim", "game1", "game2", "game3")
-    zeros = dict.fromkeys(names, 0.0)
+    zeros = dict.fromkeys(names, 0.0) | {"peaks": 0, "matched": 0}
     return {"name": "", "count": count, "predicted": predicted, **zeros, **more}
 
 
@@ -40,10 +40,13 @@ def test_row_of_one_image():
     assert list(row) == [
         *("name", "count", "predicted", "psnr", "ssim"),
         *("game1", "game2", "game3", "level"),
+        *("width", "height", "peaks", "matched"),
     ]
     assert (row["name"], row["count"], row["predicted"]) == ("IMG_1", 3, 3.5)
     assert [row[f"game{level}"] for level in (1, 2, 3)] == [4.5] * 3
     assert row["level"] == "lo"
+    assert (row["width"], row["height"]) == (80, 64)
+    assert (row["peaks"], row["matched"]) == (2, 1)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from PIL import Image
 
 import cpcnn_jax as cp
 from cpcnn_jax.inference import counter
+from cpcnn_jax.inference.people import format_people
+from cpcnn_jax.inference.prediction_interval import PredictionIntervals
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.weights import pretrained, serialization
 
@@ -183,7 +185,7 @@ def test_results_show_themselves(file, ready, image, tmp_path):
     number = sum(value.size for value in ready.weights.values())
     assert repr(loaded) == f"<counter by {file}, {number:,} parameters>"
     result = loaded.count(tmp_path / "a.png")
-    people = f"{result.count:,.1f} people in {tmp_path}/a.png"
+    people = f"{format_people(result.count)} people in {tmp_path}/a.png"
     assert repr(result) == f"<{people}, 140x100 pixels, by {file}>"
     with Image.open(io.BytesIO(result._repr_png_())) as shown:
         np.testing.assert_array_equal(np.asarray(shown), np.asarray(result.draw()))
@@ -196,4 +198,36 @@ def test_notebook_gets_a_smaller_picture_of_a_large_image():
     assert result.draw().width == 2600
     with Image.open(io.BytesIO(result._repr_png_())) as shown:
         assert max(shown.size) == counter.NOTEBOOK_SIZE
-    assert repr(result) == "<0.0 people in a, 2600x300 pixels, by unnamed weights>"
+    assert repr(result) == "<0 people in a, 2600x300 pixels, by unnamed weights>"
+
+
+def test_count_has_the_interval_of_its_weights(file, ready, image, tmp_path):
+    assert (ready.count(image).low, ready.count(image).high) == (None, None)
+    fitted = PredictionIntervals((3.5,), (0.25, 0.5), 20)
+    small, model = serialization.load(file), serialization.load_model(file)
+    path = tmp_path / "ranges.safetensors"
+    serialization.save(path, small, model, blocks=2, intervals=fitted._asdict())
+    assert serialization.load_model(path) == model
+    result = cp.load(path).count(image)
+    assert (result.low, result.high) == fitted.interval(
+        result.count, image[..., 0].size
+    )
+    ends = f"({format_people(result.low)} to {format_people(result.high)})"
+    assert f"{format_people(result.count)} {ends} people in" in repr(result)
+    broken = fitted._asdict() | {"log_ratios": [0.1]}
+    serialization.save(path, small, model, intervals=broken)
+    with pytest.raises(
+        ValueError, match="ranges.safetensors: impossible prediction in"
+    ):
+        cp.load(path)
+
+
+def test_points_are_in_pixels_of_the_upright_image():
+    density = cp.density_map([[20, 10], [70, 40]], shape=(50, 100))
+    pixels = np.zeros((50, 100, 3), np.uint8)
+    loaded = image_io.LoadedImage("a", pixels, (100, 200))  # reduced by two
+    result = counter.Count(2.0, density, None, None, loaded)
+    points = result.points[np.argsort(result.points[:, 0])]
+    np.testing.assert_allclose(points, [[41, 21], [141, 81]])
+    drawn, plain = (np.asarray(result.draw(points=p)) for p in (True, False))
+    assert np.any(drawn[:50] != plain[:50]) and np.all(drawn[50:] == plain[50:])

@@ -80,6 +80,9 @@ def test_answer_equals_the_library(address, ready, schema, kind):
     assert answer["file"] == "square.x" and answer["notes"] == []
     assert (answer["width"], answer["height"]) == (100, 80)
     np.testing.assert_allclose(answer["count"], expected.count, rtol=1e-5)
+    assert "points" not in answer
+    ends = [answer["low"], answer["high"]]
+    np.testing.assert_allclose(ends, [expected.low, expected.high], rtol=1e-4)
     for text in texts:
         region = regions.parse_region(text)
         people = regions.count_region(expected.density, region)
@@ -105,6 +108,20 @@ def test_map_is_sent_in_both_formats(address, ready, schema):
     np.testing.assert_allclose(shown, numbers, atol=0.51 * density["scale"])
 
 
+def test_heads_are_sent_on_request(address, ready, schema):
+    data = saved(crowd())
+    for value, sent in (("true", True), ("false", False)):
+        status, answer = server_process.count(address, data, fields=[("points", value)])
+        assert status == 200 and ("points" in answer) is sent
+        schema("Count", answer)
+        if sent:
+            points = np.reshape(answer["points"], (-1, 2))
+            expected = ready.count(io.BytesIO(data)).points
+            np.testing.assert_allclose(points, expected, atol=0.06)
+    status, answer = server_process.count(address, data, fields=[("points", "yes")])
+    assert (status, answer["error"]) == (400, "points: expected true or false")
+
+
 def test_other_routes(address, file, schema):
     schema("Health", server_process.health(address))
     assert server_process.health(address)["weights"] == str(file)
@@ -127,7 +144,9 @@ def test_schema_has_every_field_and_status(schema, address):
     document = schema("Health", server_process.health(address))
     post = document["paths"]["/count"]["post"]
     content = post["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(content["properties"]) == {"photograph", "region", "density"}
+    assert set(content["properties"]) == {
+        *("photograph", "region", "density", "points")
+    }
     codes = {"200", "400", "408", "413", "415", "500", "503", "504"}
     assert set(post["responses"]) == codes
 

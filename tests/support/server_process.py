@@ -20,13 +20,14 @@ TYPE = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
 def weights_file(folder):
-    """Writes random weights of the smallest networks."""
+    """Writes random weights of the smallest networks, with intervals."""
     path = folder / "weights.safetensors"
     serialization.save(
         path,
         tiny_experiment.networks()[1],
         tiny_experiment.get_config().model,
         blocks=2,
+        intervals={"thresholds": [], "log_ratios": [0.2], "num_images": 10},
     )
     return path
 

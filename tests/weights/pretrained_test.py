@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from safetensors.numpy import load_file
 
 import cpcnn_jax as cp
 from cpcnn_jax.cli import release
+from cpcnn_jax.inference.prediction_interval import fit_intervals
 from cpcnn_jax.io import user_cache
 from cpcnn_jax.models import networks
 from cpcnn_jax.models.params import param_shapes
@@ -66,6 +68,42 @@ def test_released_file_has_the_density_of_the_run(here, capsys):
     )
     highest = np.abs(expected.density).max()
     np.testing.assert_allclose(result.density, expected.density, atol=0.01 * highest)
+
+
+def evaluated_run(folder, split="validation", number=12, columns=""):
+    """Files of an evaluated run, as far as `release` reads them."""
+    folder.mkdir()
+    (folder / "metrics.json").write_text(json.dumps({"split": split}))
+    lines = [f"{n},{10 * n},{11 * n + 1},80,{60 + n}" for n in range(number)]
+    text = "\n".join([f"name,count,predicted,width{columns},height", *lines])
+    (folder / "predictions.csv").write_text(text)
+    return str(folder)
+
+
+def test_released_file_has_intervals_of_the_validation(here, capsys):
+    run = evaluated_run(here / "evaluated")
+    assert release.main(["run", "--out", "a.safetensors", "--validation", run]) == 0
+    numbers = np.arange(12)
+    expected = fit_intervals(10 * numbers, 11 * numbers + 1, 80 * (60 + numbers))
+    assert cp.load("a.safetensors").intervals == expected
+    assert release.main(["a.safetensors", "--out", "b.safetensors"]) == 0
+    assert cp.load("b.safetensors").intervals == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"split": "test"}, "evaluated was evaluated on test images: use --mode=ev"),
+        ({"number": 9}, "at least 10 validation images, got 9"),
+        ({"columns": "s"}, "'width'"),
+    ],
+)
+def test_wrong_validation_is_refused(here, capsys, changes, text):
+    run = evaluated_run(here / "evaluated", **changes)
+    assert release.main(["run", "--out", "a.safetensors", "--validation", run]) == 1
+    error = capsys.readouterr().err
+    assert text in error and "--validation=" in error and error.count("\n") == 1
+    assert not (here / "a.safetensors").exists()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,12 @@ def render(run: RunFiles) -> Html:
     ]
     if isinstance(definition := run.scores.get("psnr_ssim"), str):
         sentences.append(f"PSNR and SSIM are {definition}.")
+    if (share := parse_finite(run.scores.get("interval_coverage"))) is not None:
+        sentences.append(
+            "The interval of a count, from low to high, is fitted on validation images "
+            "to hold the true count nine times in ten. It holds the true count of "
+            f"{format_number(100 * share)}% of these images."
+        )
     if None not in (run.scores.get("mae_interval") or [None]):
         sentences.append(
             "The interval is a bootstrap over the images. It covers the choice of "

@@ -113,4 +113,12 @@ def _render_more(scores):
         for name, (title, digits) in MORE.items()
         if parse_finite(scores.get(name)) is not None
     ]
+    if isinstance(heads := scores.get("localization"), dict):
+        precision, recall, f1 = (
+            format_number(heads.get(name), 3) for name in ("precision", "recall", "f1")
+        )
+        known.append(
+            f"heads as points within {format_number(heads.get('radius'), 0)} pixels: "
+            f"precision {precision}, recall {recall}, F1 {f1}"
+        )
     return tag("p", "Also: " + ", ".join(known) + ".") if known else None

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from cpcnn_jax.evaluation import predictions
 from cpcnn_jax.evaluation.report.number_format import parse_finite
 
-# Title and decimals of each metric of maps.
+# Title and decimals of each further number of an image.
 METRICS = {
+    "low": ("low", 0),
+    "high": ("high", 0),
     "psnr": ("PSNR", 2),
     "ssim": ("SSIM", 3),
     "game1": ("GAME(1)", 1),
