@@ -162,7 +162,7 @@ class _StageLoop:
             values = by_step[step] | rates
         with self._meter.stopped():
             if actions.validate:
-                values |= {checkpoint.SCORE: self._validate()}
+                values |= self._validate()
             if actions.log:
                 run.writer.write_scalars(stage.name, step, values)
             run.progress.update(step, values)
@@ -170,21 +170,21 @@ class _StageLoop:
                 self._save(values.get(checkpoint.SCORE))
                 self._preview(data, pairs)
 
-    def _validate(self) -> float:
+    def _validate(self) -> dict[str, float]:
         params = self._stage.result(self._state)
-        mae = self._run.validator.mae(params, self._run.local_stop)
-        self._guard.check_score(self._step, mae)
-        return mae
+        scores = self._run.validator.scores(params, self._run.local_stop)
+        self._guard.check_score(self._step, scores[checkpoint.SCORE])
+        return scores
 
     def _validate_resumed(self):
         """Computes the score of a checkpoint that a stop left without one."""
         step, run = self._step, self._run
         due = step and _step_actions(run.config, self._stage, step).validate
         if due and self._checkpoints.score(step) is None:
-            mae = self._validate()
-            run.writer.write_scalars(self._stage.name, step, {checkpoint.SCORE: mae})
+            scores = self._validate()
+            run.writer.write_scalars(self._stage.name, step, scores)
             self._checkpoints.delete(step)
-            self._checkpoints.save(step, self._state, mae)
+            self._checkpoints.save(step, self._state, scores[checkpoint.SCORE])
 
     def _save(self, score):
         if self._step > self._saved_step:

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "files"
 # Name to the SHA-256 of NAME.safetensors in this folder; NAME.md is its model card.
 PRETRAINED = {
     "shared_backbone": (
-        "f240b85c523269584371e67f2b9c4ddd1120f0078bfd2783d92b889ab871f90c"
+        "83830b8e143fbb8b671a0eb80034c5a406fe2ecafeb4fe3b32d9097321d3d9fe"
     ),
     "shanghaitech_a": (
         "bd56a73e6c2b2957def53b5ff2a530c74e460a5714727b0c6fb991f10f4fae39"

@@ -1,17 +1,22 @@
 """The stage of the network with a shared backbone."""
 
 import dataclasses
+import json
+import signal
 
 import jax
 import numpy as np
 import pytest
 import tiny_experiment
 
+import cpcnn_jax as cp
 from cpcnn_jax import config, data
 from cpcnn_jax.data import training_images
+from cpcnn_jax.data.experiment_splits import open_splits
+from cpcnn_jax.distributed import data_parallel, preemption
 from cpcnn_jax.models import networks
 from cpcnn_jax.models.params import to_variables
-from cpcnn_jax.training import cell_losses, joint_stage, losses
+from cpcnn_jax.training import cell_losses, joint_stage, losses, train, workdir
 from cpcnn_jax.training import stage as stage_lib
 
 
@@ -92,3 +97,33 @@ def test_the_backbone_learns_at_its_own_rate():
         largest = np.max(np.abs(state.params[name] - value))
         rate = 0.25e-3 if name.startswith(("stem/", "pyramid/")) else 1e-3
         assert largest == pytest.approx(rate, rel=0.02), name
+
+
+def test_a_run_is_validated_resumed_and_counts_as_in_its_validation(tmp_path):
+    """All of a training with its validation images, a stop and the weights."""
+    settings = experiment()
+    settings.validation = config.Validation(percent=40, eval_every=2)
+    splits = open_splits(settings)
+    strategy = data_parallel.jit_strategy(jax.devices()[:1])
+    workdir.claim_workdir(tmp_path, settings)
+    log = tmp_path / "metrics.jsonl"
+
+    def stop():
+        written = log.exists() and '"step": 2,' in log.read_text()
+        return signal.SIGTERM if written else None
+
+    with pytest.raises(preemption.Interrupted, match="after step 2 of the stage joint"):
+        train.train(settings, tmp_path, strategy, splits, stop=stop)
+    file = train.train(settings, tmp_path, strategy, splits, stop=lambda: None)
+    lines = map(json.loads, log.read_text().splitlines())
+    scores = {x["step"]: x for x in lines if "validation_mae" in x}
+    assert sorted(scores) == [2, 3]
+    best = min(scores.values(), key=lambda line: line["validation_mae"])
+    counts = [
+        cp.load(file).count(record["image"]).count for record in splits.validation
+    ]
+    true = [len(points) for points in splits.validation.points]
+    error = np.subtract(counts, true)
+    assert best["validation_mae"] == pytest.approx(np.abs(error).mean(), rel=1e-4)
+    expected = 100 * error.sum() / sum(true)
+    assert best["validation_bias"] == pytest.approx(expected, rel=1e-3)

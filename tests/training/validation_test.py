@@ -27,10 +27,14 @@ def never():
     return None
 
 
+def mae_of(scores):
+    return lambda params, stop: scores(params, stop)["validation_mae"]
+
+
 def test_mae_is_that_of_whole_images_in_the_evaluation(run, whole, tmp_path):
     trained = serialization.load(whole[0] / "weights.safetensors")
     source = data.open_dataset(run.config.data, "test")
-    mae = validation_lib.make_validator(run, source, tmp_path)
+    mae = mae_of(validation_lib.make_validator(run, source, tmp_path))
     estimate = tiny_experiment.in_one_piece(run.model, blocks=4)
     counts = [estimate(trained, record["image"]).sum() for record in source]
     heads = [len(points) for points in source.points]
@@ -44,7 +48,7 @@ def test_cached_scores_are_reused_while_dme_and_fcnn_change(run, whole, tmp_path
     """GCE and LCE are cached; DME and F-CNN are computed each time."""
     trained = serialization.load(whole[0] / "weights.safetensors")
     source = data.open_dataset(run.config.data, "test")
-    mae = validation_lib.make_validator(run, source, tmp_path)
+    mae = mae_of(validation_lib.make_validator(run, source, tmp_path))
     first = mae(trained, never)
     louder = trained["fcnn/conv4/bias"] + 1
     assert mae({**trained, "fcnn/conv4/bias": louder}, never) > first + 100
@@ -74,7 +78,7 @@ def test_density_outside_a_region_of_interest_is_ignored(run, whole, tmp_path):
     maps = [estimate(trained, source[i]["image"])[:, :80] for i in range(2)]
     heads = [len(points) for points in source.points]
     expected = np.abs(np.subtract([m.sum() for m in maps], heads)).mean()
-    mae = validation_lib.make_validator(run, source, tmp_path)
+    mae = mae_of(validation_lib.make_validator(run, source, tmp_path))
     assert mae(trained, never) == pytest.approx(expected, rel=1e-4)
 
 
@@ -93,7 +97,28 @@ def test_a_preview_is_an_image(run, whole):
 def test_a_signal_ends_a_validation_between_images(run, whole, tmp_path):
     trained = serialization.load(whole[0] / "weights.safetensors")
     source = data.open_dataset(run.config.data, "test")
-    mae = validation_lib.make_validator(run, source, tmp_path)
+    mae = mae_of(validation_lib.make_validator(run, source, tmp_path))
     with pytest.raises(Interrupted, match="SIGTERM: stopped in a validation"):
         mae(trained, tiny_experiment.stop_at(3))
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_bias_of_parts_and_levels_is_not_hidden_in_the_sum():
+    """Part B is a tenth too low where part A is too high by as many people."""
+    true = np.array([100, 200, 300, 10, 20, 30, 40, 50, 50])
+    predicted = true.astype(float)
+    predicted[:3] += 20 / 3
+    predicted[3:] *= 0.9
+    scores = validation_lib.count_scores(predicted, true, [*"AAABBBBBB"])
+    assert scores["validation_bias"] == pytest.approx(0)
+    assert scores["validation_bias_A"] == pytest.approx(100 * 20 / 600)
+    assert scores["validation_bias_B"] == pytest.approx(-10)
+    assert scores["validation_mae_B"] == pytest.approx(20 / 6)
+    assert scores["validation_bias_sparse"] == pytest.approx(-10)
+    assert scores["validation_mae_dense"] == pytest.approx(20 / 3)
+    assert scores["validation_mae"] == pytest.approx(40 / 9)
+
+
+def test_images_without_people_have_a_bias_in_percent_of_one():
+    scores = validation_lib.count_scores(np.array([0.5]), np.array([0]))
+    assert scores == {"validation_mae": 0.5, "validation_bias": 50}
