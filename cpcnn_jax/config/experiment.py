@@ -107,6 +107,12 @@ class Crops:
     # Departs from the paper if above 0: each color of an augmented crop is multiplied
     # by 1 plus or minus up to this, and up to half as much white is added or removed.
     color_jitter: float = setting(0.0, fraction())
+    # Departs from the paper if above 0: each color of an augmented crop is raised to a
+    # power of up to 1 plus this, or its reciprocal.
+    gamma_jitter: float = setting(0.0, at_least(0))
+    # Departs from the paper if above 0: half of the augmented crops are blurred by a
+    # Gaussian with a standard deviation of up to this many pixels.
+    max_blur: float = setting(0.0, at_least(0))
     num_patches: int = setting(100, whole(1))  # 64x64 patches per image, for the LCE
 
 

@@ -65,10 +65,12 @@ def _crops(config):
 
 def _augmentation(config):
     crops = config.crops
-    if not crops.num_augmented and (crops.max_scale > 1 or crops.color_jitter):
+    changes = ("color_jitter", "gamma_jitter", "max_blur")
+    set_ = [name for name in changes if getattr(crops, name)]
+    set_ += ["max_scale"] * (crops.max_scale > 1)
+    if set_ and not crops.num_augmented:
         raise ValueError(
-            f"{_flag(config, 'crops.max_scale')} and "
-            f"{_flag(config, 'crops.color_jitter')} apply to augmented crops, and "
+            f"{_flag(config, f'crops.{set_[0]}')} applies to augmented crops, and "
             "--config.crops.num_augmented=0 leaves none: set it to at least 1"
         )
     if crops.max_scale > 1 and config.target.sigma_mode == "perspective":

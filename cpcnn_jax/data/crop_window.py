@@ -3,8 +3,8 @@
 Window j of image i is a function of (seed, i, j). The first windows of an image are
 plain. The further ones are flipped or noisy in turn [I]; the paper says "horizontal
 flip and noise addition" [R, section 4]. Departs from the paper: augmented windows may
-come from a scaled copy of the image (`config.Crops.max_scale`) and change its colors
-(`config.Crops.color_jitter`).
+come from a scaled copy of the image (`config.Crops.max_scale`), be blurred and change
+its colors (`max_blur`, `gamma_jitter`, `color_jitter`).
 """
 
 from typing import NamedTuple
@@ -26,6 +26,8 @@ class Window(NamedTuple):
     kind: jax.Array  # int32, PLAIN, FLIPPED or NOISY
     gain: jax.Array  # float32 [3], factor of each color
     shift: jax.Array  # float32, added to each color
+    gamma: jax.Array  # float32, power of each color
+    blur: jax.Array  # float32, standard deviation of a Gaussian, pixels
     noise_key: jax.Array  # key of the noise
 
 
@@ -69,8 +71,28 @@ def draw_window(
     corner = jnp.minimum(corner, scaled - size)
     jitter = jnp.where(kind == PLAIN, 0.0, crops.color_jitter)
     colors = jitter * (2 * draws[3:] - 1)
-    noise_key = jax.random.fold_in(key, 1)
-    return Window(scaled, corner, size, kind, 1 + colors[:3], colors[3] / 2, noise_key)
+    noise_key, pixel_key = (jax.random.fold_in(key, n) for n in (1, 2))
+    gamma, blur = _draw_pixel_changes(pixel_key, kind, crops)
+    return Window(
+        scaled,
+        corner,
+        size,
+        kind,
+        gain=1 + colors[:3],
+        shift=colors[3] / 2,
+        gamma=gamma,
+        blur=blur,
+        noise_key=noise_key,
+    )
+
+
+def _draw_pixel_changes(key, kind, crops):
+    """Power and blur of a window; half of the augmented windows stay sharp."""
+    draws = jax.random.uniform(key, (2,))
+    gamma = (1 + crops.gamma_jitter) ** (2 * draws[0] - 1)
+    blur = crops.max_blur * jnp.maximum(2 * draws[1] - 1, 0)
+    plain = kind == PLAIN
+    return jnp.where(plain, 1.0, gamma), jnp.where(plain, 0.0, blur)
 
 
 def is_scaled(crops: Crops) -> bool:

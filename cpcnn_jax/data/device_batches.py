@@ -51,7 +51,13 @@ def draw_patch(
 def _unchanged(settings):
     """Settings of windows that are not augmented."""
     return dataclasses.replace(
-        settings, num_augmented=0, max_scale=1.0, color_jitter=0.0, fixed_side=0
+        settings,
+        num_augmented=0,
+        max_scale=1.0,
+        color_jitter=0.0,
+        gamma_jitter=0.0,
+        max_blur=0.0,
+        fixed_side=0,
     )
 
 

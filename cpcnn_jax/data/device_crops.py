@@ -11,8 +11,9 @@ from jax import lax
 
 from cpcnn_jax.config import Crops
 from cpcnn_jax.data import crop_window
-from cpcnn_jax.data.crop_window import NOISY, Window
+from cpcnn_jax.data.crop_window import Window
 from cpcnn_jax.data.image_bank import ImageBank
+from cpcnn_jax.data.pixel_augmentation import augment_pixels
 from cpcnn_jax.data.resample import EXACT, bilinear_weights
 
 
@@ -51,13 +52,8 @@ def crop_image(
         columns = left + jnp.arange(across.shape[1])
         source = _read_pixels(bank, place, rows, columns)
         image = jnp.einsum("yr,rcd,xc->yxd", down, source, across, precision=EXACT)
-    if crops.color_jitter:
-        image = jnp.clip(image * window.gain[None, None] + window.shift, 0, 1)
-    if crops.num_augmented and crops.noise_amplitude:
-        amplitude = jnp.where(window.kind == NOISY, crops.noise_amplitude, 0.0)
-        noise = jax.random.uniform(window.noise_key, image.shape, minval=-1, maxval=1)
-        image = jnp.clip(image + amplitude * noise, 0, 1)
-    return image * _window_mask(window, canvas)
+    mask = _window_mask(window, canvas).astype(jnp.float32)
+    return augment_pixels(image, mask, window, crops)
 
 
 def _read_pixels(bank, place, rows, columns):

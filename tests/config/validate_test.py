@@ -130,10 +130,13 @@ def test_perspective_sigma_needs_world_expo():
     validate.check_experiment(config.Experiment(target=target, data=config.WorldExpo()))
 
 
-@pytest.mark.parametrize("change", [{"max_scale": 1.3}, {"color_jitter": 0.2}])
-def test_scale_and_color_jitter_need_augmented_crops(change):
+@pytest.mark.parametrize(
+    "change",
+    [{"max_scale": 1.3}, {"color_jitter": 0.2}, {"gamma_jitter": 0.5}, {"max_blur": 2}],
+)
+def test_changes_of_crops_need_augmented_crops(change):
     validate.check_experiment(config.Experiment(crops=config.Crops(**change)))
-    text = "^--config.crops.max_scale=.* and .*color_jitter=.*num_augmented=0 leaves"
+    text = f"^--config.crops.{[*change][0]}=.* applies to .*num_augmented=0 leaves"
     with pytest.raises(ValueError, match=text):
         validate.check_experiment(
             config.Experiment(crops=config.Crops(num_augmented=0, **change))

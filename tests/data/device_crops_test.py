@@ -80,8 +80,9 @@ def windows_of(images, bank, pairs):
         CROPS,
         dataclasses.replace(CROPS, max_scale=1.7, color_jitter=0.3),
         dataclasses.replace(CROPS, noise_amplitude=0.0, max_scale=1.2),
+        dataclasses.replace(CROPS, max_blur=2.3, gamma_jitter=0.5, color_jitter=0.2),
     ],
-    ids=["paper", "scaled and colored", "slightly scaled"],
+    ids=["paper", "scaled and colored", "slightly scaled", "blurred"],
 )
 def test_crops_targets_and_counts_are_the_oracles(crops):
     images = prepared(crops)
@@ -109,6 +110,9 @@ def test_crops_targets_and_counts_are_the_oracles(crops):
         assert not cut[height:].any() and not cut[:, width:].any()
         assert batch["count"][n] == crop_oracle.count(points, window, shape)
     assert kinds == {0, 1, 2}
+    if crops.max_blur:
+        blurs = [float(window.blur) for window in windows_of(images, bank, pairs)]
+        assert 0.25 < np.mean(np.array(blurs) > 0) < 0.42  # half of two thirds
     if crops.max_scale > 1:
         windows = windows_of(images, bank, pairs)
         assert len({tuple(window.scaled) for window in windows}) > 100

@@ -1,8 +1,11 @@
 """Crops and their targets with Pillow and NumPy, one at a time."""
 
+import math
+
 import jax
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from cpcnn_jax.data import density_map
 from cpcnn_jax.data.crop_window import FLIPPED, NOISY, PLAIN
@@ -24,6 +27,10 @@ def crop(image, window, crops, noise_shape):
     height, width = window.size
     cut = scaled_image(image, tuple(map(int, window.scaled)))
     cut = cut[top : top + height, left : left + width].astype(np.float64)
+    if window.blur > 0:
+        cut = blurred(cut, window.blur, math.ceil(3 * crops.max_blur))
+    if window.kind != PLAIN and crops.gamma_jitter:
+        cut = cut**window.gamma
     if window.kind != PLAIN and crops.color_jitter:
         cut = np.clip(cut * window.gain + window.shift, 0, 1)
     if window.kind == FLIPPED:
@@ -33,6 +40,16 @@ def crop(image, window, crops, noise_shape):
         noise = np.asarray(noise)[:height, :width]
         cut = np.clip(cut + crops.noise_amplitude * noise, 0, 1)
     return cut
+
+
+def blurred(cut, sigma, radius):
+    """SciPy's Gaussian over the pixels of the cut alone."""
+
+    def average(values):
+        blur = dict(sigma=float(sigma), radius=radius, mode="constant", axes=(0, 1))
+        return ndimage.gaussian_filter(values, **blur)
+
+    return average(cut) / average(np.ones_like(cut))
 
 
 def scaled_points(points, window, shape):
