@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.signal import savgol_filter
 
 from cpcnn_jax.inference import color_scale, regions
 from cpcnn_jax.inference.count_options import CountOptions
@@ -21,7 +21,7 @@ from cpcnn_jax.inference.people import format_people
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.io import video as video_io
 
-SMOOTHING = 1.0  # seconds, the standard deviation of the curve's Gaussian
+SMOOTHING = 5.0  # seconds, of each parabola that is fitted to the counts
 
 
 @dataclasses.dataclass
@@ -54,18 +54,30 @@ class VideoCount:
         number, low, high = len(self.counts), min(self.counts), max(self.counts)
         step = f"of every {self.frame_step}" if self.frame_step else "per second"
         text = (
-            f"the mean of {number} frames, one {step}; they have {low:,.1f} to "
-            f"{high:,.1f} people"
+            f"the mean of {number} frames, one {step}; they have "
+            f"{format_people(low)} to {format_people(high)} people"
         )
         if number < (self.declared or 0):
             text += f"; the header declares {self.declared}: is the video complete?"
         return text
 
     def smooth(self) -> np.ndarray:
-        """Smooths the counts with a Gaussian that repeats the ends; `[N]` people."""
+        """Smooths the counts; `[N]` people.
+
+        A parabola is fitted to five seconds around each frame, or to three frames if
+        these are more. Peaks that last a few seconds keep their height.
+
+        Reference: Savitzky & Golay, Analytical Chemistry 36(8), 1964.
+        """
         counts = np.asarray(self.counts, np.float64)
-        sigma = SMOOTHING * float(self.rate)
-        return gaussian_filter1d(counts, sigma, mode="nearest")
+        frames = max(2 * round(SMOOTHING * float(self.rate) / 2) + 1, 3)
+        frames = min(frames, len(counts) - 1 + len(counts) % 2)
+        return savgol_filter(counts, frames, 2) if frames > 2 else counts
+
+    def peak(self) -> tuple[float, float]:
+        """Finds the largest count: people, and seconds from the start."""
+        index = int(np.argmax(self.counts))
+        return self.counts[index], self.seconds[index]
 
 
 def count_video(
@@ -187,6 +199,10 @@ def _write_curve(path, result, name):
     for number, seconds, count, mean, people in zip(*columns, strict=True):
         table.append([number, seconds, count, float(mean), *people.values()])
     atomic_write.write_csv(f"{path}.csv", table)
-    title = f"{name}: {np.mean(result.counts):,.1f} people on average"
+    most, when = result.peak()
+    title = (
+        f"{name}: {format_people(np.mean(result.counts))} people on average, at most "
+        f"{format_people(most)} after {when:.0f} s"
+    )
     png = video_overlay.plot_curve(result.seconds, result.counts, smooth, title=title)
     atomic_write.write_atomic(f"{path}.png", png)

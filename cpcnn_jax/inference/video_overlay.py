@@ -60,16 +60,20 @@ def plot_curve(
     Returns:
       The content of a PNG file.
     """
-    figure = Figure(figsize=(9, 4), dpi=120, layout="constrained")
+    figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
     axes = figure.subplots()
     axes.plot(seconds, counts, ".", color="0.65", markersize=4, label="each frame")
     style = ".-" if np.size(seconds) == 1 else "-"  # a single point has no line
     axes.plot(seconds, smooth, style, color="tab:blue", linewidth=2, label="smoothed")
+    peak = int(np.argmax(counts))
+    place = np.ravel(seconds)[peak], np.ravel(counts)[peak]
+    axes.plot(*place, "o", color="tab:red", markersize=6, label="peak")
+    axes.axhline(np.mean(counts), color="0.5", linestyle="--", label="mean")
     axes.set_ylim(min(0, np.min(counts)), max(1, 1.1 * np.max(counts)))
     axes.set_xlabel("seconds")
     axes.set_ylabel("people")
     axes.set_title(printable(title), loc="left")
     axes.grid(color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure_text.render_png(figure)
