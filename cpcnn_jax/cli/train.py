@@ -92,7 +92,6 @@ def _fail(line, sentence):
 
 def _runs(line):
     """Pairs (experiment, workdir) of one run or of a sweep."""
-    from cpcnn_jax.config import validate
     from cpcnn_jax.training import sweep
 
     runs = [(FLAGS.config, Path(FLAGS.workdir))]
@@ -104,9 +103,18 @@ def _runs(line):
             )
             for point in sweep.grid_points(FLAGS.sweep)
         ]
-    for config, _ in runs:
-        validate.check_experiment(config)
-    return runs
+    return [(_checked(config), folder) for config, folder in runs]
+
+
+def _checked(config):
+    """The experiment with the networks of its `init_from`, after its validation."""
+    from cpcnn_jax.config import Experiment, validate
+    from cpcnn_jax.training.init import params
+
+    if isinstance(config, Experiment):
+        config = params.adopt_model(config)
+    validate.check_experiment(config)
+    return config
 
 
 def _overrides(point):

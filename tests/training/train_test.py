@@ -24,6 +24,7 @@ from cpcnn_jax.training import density_stages, train, workdir
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training.checkpoint import Checkpoints
 from cpcnn_jax.training.init import params as init_params
+from cpcnn_jax.weights import serialization
 
 
 def trained(folder, experiment, stop=tiny_experiment.never):
@@ -234,6 +235,22 @@ def test_init_from_loads_weights_of_the_same_networks(whole):
     experiment.init_from = "nowhere"
     with pytest.raises(ValueError, match="no weights at nowhere"):
         first()
+
+
+def test_init_from_brings_the_networks_of_its_file(whole, tmp_path):
+    other = tiny_experiment.get_config()
+    other.model = config.Model(num_classes=7)
+    assert init_params.adopt_model(other) is other
+    other.init_from = str(whole[0])
+    adopted = init_params.adopt_model(other)
+    assert adopted.model == tiny_experiment.get_config().model
+    assert dataclasses.replace(adopted, model=other.model) == other
+    other.init_from = str(tmp_path / "mcnn.safetensors")
+    serialization.save_baseline(other.init_from, {}, "mcnn")
+    assert init_params.adopt_model(other) is other
+    other.init_from = "nowhere"
+    with pytest.raises(ValueError, match="no weights at nowhere"):
+        init_params.adopt_model(other)
 
 
 def test_stages_follow_the_configuration():

@@ -1,5 +1,6 @@
 """Initial parameters: random, ImageNet's, or those of an earlier training."""
 
+import dataclasses
 import zlib
 from typing import Any
 
@@ -11,7 +12,7 @@ from flax.traverse_util import flatten_dict
 from cpcnn_jax.config import Experiment
 from cpcnn_jax.models.networks import Network
 from cpcnn_jax.models.shared_backbone import SharedBackbone
-from cpcnn_jax.weights import pretrained
+from cpcnn_jax.weights import pretrained, serialization
 from cpcnn_jax.weights.serialization import insert_vgg16
 
 Params = dict[str, Any]
@@ -40,6 +41,27 @@ def initial_params(model: Network, config: Experiment) -> Params:
     elif file := config.gce.pretrained_vgg16:
         return insert_vgg16(drawn, file)
     return drawn
+
+
+def adopt_model(config: Experiment) -> Experiment:
+    """Takes the configuration of the networks from the file of `init_from`.
+
+    Args:
+      config: the experiment.
+
+    Returns:
+      The experiment with the model of the file's header; unchanged without `init_from`
+      and for MCNN and CSRNet, which can only be evaluated.
+
+    Raises:
+      ValueError: the file is missing, or its header has no valid configuration.
+    """
+    if not config.init_from:
+        return config
+    file = pretrained.find_weights(config.init_from)
+    if serialization.load_name(file) in serialization.BASELINES:
+        return config
+    return dataclasses.replace(config, model=serialization.load_model(file))
 
 
 def random_params(
