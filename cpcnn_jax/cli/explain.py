@@ -12,6 +12,7 @@ from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.explain import captions, drawing, page, raster, svg, text, trained_kernel
 from cpcnn_jax.explain.animations import ANIMATIONS
 from cpcnn_jax.explain.explanation import Explanation, explain, make_ramp
+from cpcnn_jax.explain.shapes import Drawing
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.layers.arithmetic import Layer, Padding
 from cpcnn_jax.weights import serialization
@@ -74,9 +75,10 @@ def make_parser() -> Parser:
     add("--format", choices=FORMATS, help="(text)")
     add(
         "--frame",
-        type=int,
+        type=_parse_frame,
         metavar="N",
-        help="draw only this step, for svg and png (default: all on one sheet)",
+        help="step that svg and png draw, from 0, or all for one sheet of all steps "
+        "(default: a step with many products)",
     )
     add("--out", metavar="FILE", help="output file (default for text: the terminal)")
     return parser
@@ -90,6 +92,13 @@ def _parse_pair(value: str) -> tuple[int, int]:
         )
     numbers = [int(n) for n in value.split("x")]
     return numbers[0], numbers[-1]
+
+
+def _parse_frame(value: str) -> int | str:
+    """Parses the number of a step, or all."""
+    if not re.fullmatch(r"\d+|all", value):
+        raise argparse.ArgumentTypeError(f"got {value!r}, expected a number or all")
+    return value if value == "all" else int(value)
 
 
 def _parse_paddings(value: str) -> tuple[Padding, Padding]:
@@ -161,7 +170,7 @@ def _write_output(flags: argparse.Namespace, e: Explanation) -> None:
     print(path)
 
 
-def _render_document(kind: str, frame: int | None, e: Explanation) -> str:
+def _render_document(kind: str, frame: int | str | None, e: Explanation) -> str:
     if kind == "text":
         return text.render_text(e)
     if kind == "html":
@@ -170,11 +179,13 @@ def _render_document(kind: str, frame: int | None, e: Explanation) -> str:
 
 
 def _draw_selected(
-    frame: int | None, e: Explanation
-) -> tuple[list[drawing.Drawing], int]:
+    frame: int | str | None, e: Explanation
+) -> tuple[list[Drawing], int]:
     """Draws all steps or one; returns the drawings and the number per row."""
     columns = e.output.shape[1]
     if frame is None:
+        return [drawing.draw_frame(e, *drawing.find_typical_step(e))], 1
+    if isinstance(frame, str):
         return drawing.draw_frames(e), columns
     if not 0 <= frame < e.output.size:
         raise ValueError(f"--frame: got {frame}, expected 0 to {e.output.size - 1}")
