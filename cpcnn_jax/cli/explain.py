@@ -71,7 +71,19 @@ def make_parser() -> Parser:
         metavar="INxOUT",
         help="channel pair of the kernel (default: the mean over all pairs)",
     )
-    add("--image", metavar="FILE", help="image whose gray levels are the input")
+    add(
+        "--image",
+        metavar="FILE",
+        help="image whose gray levels are the input; the page also shows the released "
+        "network's layer on it",
+    )
+    add(
+        "--dimensions",
+        type=int,
+        choices=(1, 2),
+        default=2,
+        help="1: the parameters are those of a single row (2)",
+    )
     add("--format", choices=FORMATS, help="(text)")
     add(
         "--frame",
@@ -116,6 +128,7 @@ def _parse_paddings(value: str) -> tuple[Padding, Padding]:
 def _explain_flags(flags: argparse.Namespace) -> Explanation:
     if flags.animation is not None:
         return _explain_animation(flags.animation)
+    _drop_rows(flags)
     kernel = _read_kernel(flags)
     pairs = (flags.stride, flags.padding, flags.output_padding, flags.dilation)
     rows, columns = (
@@ -127,6 +140,22 @@ def _explain_flags(flags: argparse.Namespace) -> Explanation:
     else:
         x = make_ramp(flags.input)
     return explain(x, kernel, (rows, columns))
+
+
+def _drop_rows(flags: argparse.Namespace) -> None:
+    """Gives the rows of one dimension the parameters that leave them as they are."""
+    if flags.dimensions == 2:
+        return
+    if flags.weights or flags.image:
+        raise ValueError("--dimensions 1 cannot be combined with --weights or --image")
+    flags.kernel = flags.kernel or (3, 3)
+    ones, zeros = (
+        ("input", "kernel", "stride", "dilation"),
+        ("padding", "output_padding"),
+    )
+    for names, value in ((ones, 1), (zeros, 0)):
+        for name in names:
+            setattr(flags, name, (value, getattr(flags, name)[1]))
 
 
 def _explain_animation(name: str) -> Explanation:
@@ -166,16 +195,20 @@ def _write_output(flags: argparse.Namespace, e: Explanation) -> None:
         elif kind == "png":
             raster.paint_sheet(*_draw_selected(flags.frame, e)).save(file, "PNG")
         else:
-            file.write(_render_document(kind, flags.frame, e).encode())
+            file.write(_render_document(kind, flags, e).encode())
     print(path)
 
 
-def _render_document(kind: str, frame: int | str | None, e: Explanation) -> str:
+def _render_document(kind: str, flags: argparse.Namespace, e: Explanation) -> str:
     if kind == "text":
         return text.render_text(e)
-    if kind == "html":
+    if kind == "svg":
+        return svg.render_sheet(*_draw_selected(flags.frame, e))
+    if not flags.image:
         return page.render_page(e)
-    return svg.render_sheet(*_draw_selected(frame, e))
+    from cpcnn_jax.cli import explain_network  # imports the networks
+
+    return page.render_page(e, explain_network.compute_pictures(flags.image))
 
 
 def _draw_selected(

@@ -5,7 +5,7 @@ and empty, inserted zeros are hatched. Lines connect the kernel's window with it
 output. A panel beside them names the parts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 

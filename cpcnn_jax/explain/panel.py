@@ -83,7 +83,9 @@ def _draw_swatch(part: str, origin: Point) -> Iterator[Shape]:
 
 def _draw_kernel(e: Explanation, cell: tuple[int, int], origin: Point):
     """Draws the kernel's numbers; those that meet an input value are blue."""
-    yield Text((origin[0], origin[1] - 8), "kernel (shaded: on an input)", 13.0, anchor="start")
+    yield Text(
+        (origin[0], origin[1] - 8), "kernel (shaded: on an input)", 13.0, anchor="start"
+    )
     plane = Plane((origin[0], origin[1] + 6), (CELL[0], 0), (0, CELL[1]))
     used = {tap for tap, _ in e.terms(*cell)}
     for tap, value in np.ndenumerate(e.kernel):
