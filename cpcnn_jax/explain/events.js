@@ -7,6 +7,7 @@ function usePreset(name) {
   state.kernel = ramp(layers.map((z) => z.k));
   state.at = 0;
   $("apart").checked = false;
+  $("linkproblem").hidden = true;
   buildSliders();
   show();
 }
@@ -131,6 +132,7 @@ function start() {
   listen();
   show();
   useLink();
+  loadPicture();
 }
 
 start();

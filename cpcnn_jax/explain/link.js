@@ -79,7 +79,7 @@ function readLink(text) {
   const parts = Object.fromEntries(pairs.map(([name, ...value]) => [name, value.join("=")]));
   const strange = Object.keys(parts).find((name) => !KEYS.includes(name));
   if (strange !== undefined) throw new Error(`The link has the part "${strange}": expected some of ${KEYS.join(", ")}.`);
-  if (parts.step !== undefined && !TOUR[parts.step]) wrong("step", `1 to ${TOUR.length - 1}`);
+  if (parts.step !== undefined && !(/^\d$/.test(parts.step) && TOUR[parts.step])) wrong("step", `1 to ${TOUR.length - 1}`);
   if (same(Object.keys(parts), ["step"])) return { ...readLink(TOUR[parts.step]), tour: Number(parts.step) };
   if (!["transposed", "direct", undefined].includes(parts.kind)) wrong("kind", "transposed or direct");
   if (!["1", "2", undefined].includes(parts.dim)) wrong("dim", "1 or 2");
@@ -100,14 +100,21 @@ function readLink(text) {
   return { layers, x, kernel, at: Number(parts.at ?? 0), tour: Number(parts.step ?? 0) };
 }
 
+function decodeText(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Error("The link cannot be read: it has a damaged % sign.");
+  }
+}
+
 // Takes the settings of the URL.
 function useLink() {
-  const text = decodeURIComponent(location.hash.slice(1));
-  if (!text || location.hash === state.written) return;
-  $("linkproblem").hidden = true;
-  if (Object.hasOwn(GIVEN.animations, text)) { usePreset(text); return; }
+  if (location.hash.length < 2 || location.hash === state.written) return;
   try {
-    useSettings(readLink(text));
+    const text = decodeText(location.hash.slice(1));
+    if (Object.hasOwn(GIVEN.animations, text)) usePreset(text);
+    else useSettings(readLink(text));
   } catch (error) {
     $("linkproblem").hidden = false;
     $("linkproblem").textContent = `${error.message} The page keeps its settings.`;
@@ -118,6 +125,7 @@ function useSettings(settings) {
   stop();
   Object.assign(state, structuredClone(settings));
   $("apart").checked = !isLine() && (!same(...state.layers) || state.x.length !== state.x[0].length);
+  $("linkproblem").hidden = true;
   buildSliders();
   show();
   showTour();

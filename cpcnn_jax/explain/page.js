@@ -32,7 +32,8 @@ function show() {
   $("scrub").max = last;
   showTexts(e);
   showTables(e);
-  showAdjoint(e);
+  $("adjoint").textContent = formatAdjoint(e);
+  showPicture(e);
   showStep();
 }
 

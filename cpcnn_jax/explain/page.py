@@ -17,7 +17,7 @@ from cpcnn_jax.weights import pretrained
 PARTS = (
     *("page.css", "print.css", "tour.html", "arithmetic.js", "captions.js"),
     *("stage.js", "sliders.js", "link.js", "tour.js", "tables.js", "page.js"),
-    "events.js",
+    *("picture.js", "events.js"),
 )
 MAX_CELLS = 1024  # of the output
 # The kernel with the largest weights of the released network's first T.

@@ -26,8 +26,11 @@ function planes(e) {
   const below = plane([left, top + drop], axes);
   const corners = [...above.tile(0, 0, ...e.shape), ...below.tile(0, 0, grid[0] + (line ? 0.6 : 0), grid[1])];
   const [xs, ys] = [0, 1].map((n) => corners.map((corner) => corner[n]));
-  const start = [Math.max(...xs) + (line ? 30 : -10), Math.min(...ys) + 18];
-  const end = [start[0] + TAP[0] * Math.max(2, e.kernel[0].length), start[1] + TAP[1] * e.kernel.length];
+  const width = TAP[0] * Math.max(2, e.kernel[0].length);
+  const most = Math.max(...xs);
+  const beyond = Math.max(...above.tile(0, 0, ...e.shape).map(([x]) => x)) + 14;
+  const start = [line ? most + 30 : Math.max(beyond, most - width), Math.min(...ys) + 18];
+  const end = [Math.max(start[0] + width, most), start[1] + TAP[1] * e.kernel.length];
   const [x, y] = [Math.min(...xs) - MARGIN, Math.min(...ys) - MARGIN];
   const box = [x, y, end[0] + MARGIN - x, Math.max(...ys, end[1]) + MARGIN - y];
   return { line, above, below, beside: plane(start, [[TAP[0], 0], [0, TAP[1]]]), box };

@@ -20,13 +20,13 @@ function showTour() {
 }
 
 // Sum of (C z) x, with the layer's input x and a ramp z; the adjoint gives the same.
-function showAdjoint(e) {
+function formatAdjoint(e) {
   const dot = (a, b) => a.flat().reduce((sum, v, n) => sum + v * b.flat()[n], 0);
   const direct = e.transposed ? transpose(e.matrix) : e.matrix;
   const [z, x] = e.transposed ? [e.original, e.x] : [e.original, ramp(e.shape)];
   const first = dot([times(direct, z.flat())], x);
   const second = dot([times(transpose(direct), x.flat())], z);
-  $("adjoint").textContent = `${number(first)} and ${number(second)}`;
+  return `${number(first)} and ${number(second)}`;
 }
 
 // A still picture of each step, for paper.
@@ -37,6 +37,7 @@ function drawChapters() {
     const steps = e.output.flat().map((_, index) => [Math.floor(index / e.shape[1]), index % e.shape[1]]);
     const count = ([r, c]) => terms(e.inputShape, e.layers, r, c).length;
     const [r, c] = steps.reduce((best, cell) => (count(cell) > count(best) ? cell : best));
+    if (item.querySelector("#ownadjoint")) $("ownadjoint").textContent = formatAdjoint(e);
     const figure = item.querySelector("figure");
     figure.innerHTML = `${drawStage(e, r, c)}<figcaption>${typeset(outputSum(e, r, c))}</figcaption>`;
   });
