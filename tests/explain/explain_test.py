@@ -504,6 +504,11 @@ def test_real_image(capsys):
         ),
         ("--input 6 --out {w}/a.gif", "got an output of 11x11, one image for each"),
         ("--input 20 --format html", "got an output of 39x39 cells, expected at most"),
+        ("--dimensions 3", "argument --dimensions: invalid choice: 3"),
+        (
+            "--dimensions 1 --weights {w} --layer fcnn/t1",
+            "--dimensions 1 cannot be combined with --weights or --image",
+        ),
         ("--frame x", "argument --frame: got 'x', expected a number or all"),
         ("--format tex", "argument --format: invalid choice: 'tex'"),
         ("--nope", "unrecognized arguments: --nope"),
@@ -516,6 +521,29 @@ def test_invalid_flags_exit_with_status_2(arguments, message, checkpoint, capsys
     error = capsys.readouterr().err
     assert message in error
     assert error.startswith("explain: ") and error.count("\n") == 1
+
+
+def test_one_dimension(tmp_path, capsys):
+    """1, 2, 3, 4 with zeros between, under the kernel 1, 2, 3."""
+    words = "--dimensions 1 --input 4 --kernel 3 --stride 2 --padding 1".split()
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    joined = " ".join(shown.split())
+    assert "inserts 1 zero between neighboring units (4 becomes 7)" in joined
+    assert "pads the result by 1 on both sides" in joined
+    assert "o = s(i - 1) + k - 2p = 2(4 - 1) + 3 - 2*1 = 7, relationship 13" in joined
+    assert "y[1] = 1*1 + 2*3 = 7" in joined and "rows: o" not in joined
+    main([*words, "--format", "svg", "--out", str(tmp_path / "a.svg")])
+    drawn = ElementTree.parse(tmp_path / "a.svg").getroot()
+    words = [t.text for t in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {
+        "x 1",
+        "x 2",
+        "x 3",
+        "inserted zero",
+        "padding",
+        "i = 4   k = 3   s = 2",
+    } <= {*words}
 
 
 def test_help_names_animations_and_the_guide(capsys):
@@ -536,7 +564,7 @@ def test_command_runs_as_a_module():
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    assert "1x4 in, 1x7 out" in " ".join(done.stdout.split())
+    assert "4 in, 7 out" in " ".join(done.stdout.split())
 
 
 def test_examples_run():
