@@ -39,8 +39,8 @@ def compute_pictures(
             f"{path} has {width}x{height} pixels: the page shows {WIDTH}x{HEIGHT} of "
             "them; take a larger --image"
         )
-    image = np.asarray(pixels, np.float32)
-    image = image / 255 if pixels.dtype == np.uint8 else image
+    scale = 255 if pixels.dtype == np.uint8 else 1
+    image = np.asarray(pixels / np.float32(scale), np.float32)
     before, after, density = _run_network(image)
     corner = corner or ((height - HEIGHT) // 8 * 4, (width - WIDTH) // 8 * 4)
     top, left = corner

@@ -72,14 +72,16 @@ class Plane:
             self.origin[1] + column * self.right[1] + row * self.down[1],
         )
 
-    def outline(self, row, column, height=1, width=1) -> tuple[Point, ...]:
+    def outline(
+        self, row: float, column: float, height: float = 1, width: float = 1
+    ) -> tuple[Point, ...]:
         """Returns the corners of a rectangle of cells, the first one top left."""
         return tuple(
             self.point(row + r, column + c)
             for r, c in ((0, 0), (0, width), (height, width), (height, 0))
         )
 
-    def draw_inserted(self, row, column) -> Iterator[Shape]:
+    def draw_inserted(self, row: float, column: float) -> Iterator[Shape]:
         """Draws an inserted zero: a cell with hatched corners around its 0."""
         yield Polygon(self.outline(row, column), PAPER, FAINT)
         for t in (0.3, 0.6):
@@ -89,6 +91,6 @@ class Plane:
                 yield Line(start, self.point(row + r2, column + c2), FAINT)
         yield Text(self.point(row + 0.5, column + 0.5), "0", 0.8 * FONT)
 
-    def draw_padding(self, row, column) -> Shape:
+    def draw_padding(self, row: float, column: float) -> Shape:
         """Draws a cell of padding: an empty cell with a dashed outline."""
         return Polygon(self.outline(row, column), None, FAINT, dashed=True)

@@ -29,7 +29,8 @@ function planes(e) {
   const width = TAP[0] * Math.max(2, e.kernel[0].length);
   const most = Math.max(...xs);
   const beyond = Math.max(...above.tile(0, 0, ...e.shape).map(([x]) => x)) + 14;
-  const start = [line ? most + 30 : Math.max(beyond, most - width), Math.min(...ys) + 18];
+  const start = line ? [Math.min(...xs), Math.max(...ys) + 36]
+    : [Math.max(beyond, most - width), Math.min(...ys) + 18];
   const end = [Math.max(start[0] + width, most), start[1] + TAP[1] * e.kernel.length];
   const [x, y] = [Math.min(...xs) - MARGIN, Math.min(...ys) - MARGIN];
   const box = [x, y, end[0] + MARGIN - x, Math.max(...ys, end[1]) + MARGIN - y];
@@ -115,7 +116,7 @@ function drawOutput(e, { at, tile }, row, column) {
 function drawStage(e, row, column) {
   const all = planes(e);
   const [window, rays] = drawWindow(e, all, row, column);
-  return `<svg viewBox="${all.box.map((v) => v.toFixed(1)).join(" ")}" aria-hidden="true">${
+  return `<svg${all.line ? ' class="flat"' : ""} viewBox="${all.box.map((v) => v.toFixed(1)).join(" ")}" aria-hidden="true">${
     [...drawGrid(e, all.below), ...window, ...drawNumbers(e, all.below), ...rays,
       ...drawOutput(e, all.above, row, column), ...drawKernel(e, all.beside, row, column)].join("")}</svg>`;
 }

@@ -139,7 +139,7 @@ def test_page_fits_a_phone(browser, page_path, link):
         assert words < stage  # the words come first
 
 
-@pytest.mark.parametrize("width", [390, 700, 900, 1280])
+@pytest.mark.parametrize("width", [390, 620, 688, 900, 1280])
 def test_words_stand_beside_or_above_the_picture(browser, page_path, width):
     with emulated(browser, width=width):
         open_link(browser, page_path, "#step=3")
@@ -148,8 +148,8 @@ def test_words_stand_beside_or_above_the_picture(browser, page_path, width):
             browser.execute_script(script, find(browser, s))
             for s in (".stage", "#lesson")
         )
-        assert (words[0] > stage[0]) == (width > 736)
-        assert (words[1] < stage[1]) == (width <= 736)
+        assert (words[0] > stage[0]) == (width > 608)
+        assert (words[1] < stage[1]) == (width <= 608)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
