@@ -359,7 +359,7 @@ def test_page_has_no_outside_references(tmp_path, capsys):
     page = path.read_text("utf-8")
     assert "<!-- page.js -->" not in page and "<!-- given -->" not in page
     outside = re.findall(
-        r"""(?:src|href)\s*=\s*["'](?!data:)|@import|url\(|fetch\(""", page
+        r"""(?:src|href)\s*=\s*["'](?!data:|#)|@import|url\(|fetch\(""", page
     )
     assert outside == []
 

@@ -16,7 +16,7 @@ EVIDENCE = [
     {3: ["inserts s − 1 zeros between neighboring inputs", "always with stride 1"],
      4: ["The grid gets k − 1 − p cells on every side"]},
     {3: ["One move of the kernel is now 1/s of the distance between two inputs"]},
-    {4: ["Its size is s(i − 1) + a + k − 2p"]},
+    {4: ["The output size is s(i − 1) + a + k − 2p"]},
     {4: ["a larger p gives less padding here and a smaller output"]},
     {4: ["inputs of size 5 and of size 6 both give 3 outputs",
          "Output padding a decides"]},
@@ -28,7 +28,7 @@ EVIDENCE = [
          "take a k that s divides", "bilinear kernel is an even start",
          "resize the image first, and then convolve with stride 1"]},
     {8: ["doubles the size exactly: 2(i − 1) + 4 − 2 = 2i",
-         "each output gets 2 × 2 of the 16 products"]},
+         "each output inside the border gets 2 × 2 of the 16 products"]},
 ]  # fmt: skip
 
 
