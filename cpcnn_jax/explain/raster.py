@@ -43,7 +43,7 @@ def save_gif(file: BinaryIO, drawings: Sequence[Drawing]) -> None:
     """Writes an endless animation with one second per drawing."""
     # All frames share one palette. Near-white shades become white before.
     images = [paint(d).point(lambda v: 255 if v > 244 else v) for d in drawings]
-    palette = images[-1].quantize(64)
+    palette = images[-1].quantize(128)
     indexed = [x.quantize(palette=palette, dither=Image.Dither.NONE) for x in images]
     indexed[0].save(
         file,

@@ -80,6 +80,24 @@ def test_kinds_of_cells_differ_in_gray(browser, page_path, scheme, vision):
             assert np.abs(one - other).max() >= 7, (a, b, one, other)
 
 
+def test_hatching_and_dashes(browser, page_path):
+    """Shapes alone separate inserted zeros, padding, kernel and input."""
+    open_link(browser, page_path, FLAT)
+    hatches = browser.find_elements("css selector", "#stage .hatch")
+    assert len(hatches) == 4 * 3  # four lines for each of three inserted zeros
+    assert all(h.value_of_css_property("stroke") != "none" for h in hatches)
+    dashes = {
+        kind: find(browser, f"#stage .{kind}").value_of_css_property("stroke-dasharray")
+        for kind in ("g0", "g1", "g2", "window")
+    }
+    assert dashes.pop("g2") != "none" and {*dashes.values()} == {"none"}
+    width = find(browser, "#stage .window").value_of_css_property("stroke-width")
+    assert float(width.removesuffix("px")) >= 2
+    for table_kind, image in (("v1", "repeating-linear-gradient"), ("v2", "none")):
+        cell = find(browser, f"#grid .{table_kind}")
+        assert cell.value_of_css_property("background-image").startswith(image)
+
+
 def test_vision_is_emulated(browser, page_path):
     """Without colors, a pixel's red, green and blue are equal: the test above works."""
     for vision, spread in (("none", 50), ("achromatopsia", 0)):
