@@ -12,6 +12,7 @@ from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.explain import captions, drawing, page, raster, svg, text, trained_kernel
 from cpcnn_jax.explain.animations import ANIMATIONS
 from cpcnn_jax.explain.explanation import Explanation, explain, make_ramp
+from cpcnn_jax.explain.shapes import Drawing
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.layers.arithmetic import Layer, Padding
 from cpcnn_jax.weights import serialization
@@ -70,13 +71,26 @@ def make_parser() -> Parser:
         metavar="INxOUT",
         help="channel pair of the kernel (default: the mean over all pairs)",
     )
-    add("--image", metavar="FILE", help="image whose gray levels are the input")
+    add(
+        "--image",
+        metavar="FILE",
+        help="image whose gray levels are the input; the page also shows the released "
+        "network's layer on it",
+    )
+    add(
+        "--dimensions",
+        type=int,
+        choices=(1, 2),
+        default=2,
+        help="1: the parameters are those of a single row (2)",
+    )
     add("--format", choices=FORMATS, help="(text)")
     add(
         "--frame",
-        type=int,
+        type=_parse_frame,
         metavar="N",
-        help="draw only this step, for svg and png (default: all on one sheet)",
+        help="step that svg and png draw, from 0, or all for one sheet of all steps "
+        "(default: a step with many products)",
     )
     add("--out", metavar="FILE", help="output file (default for text: the terminal)")
     return parser
@@ -90,6 +104,13 @@ def _parse_pair(value: str) -> tuple[int, int]:
         )
     numbers = [int(n) for n in value.split("x")]
     return numbers[0], numbers[-1]
+
+
+def _parse_frame(value: str) -> int | str:
+    """Parses the number of a step, or all."""
+    if not re.fullmatch(r"\d+|all", value):
+        raise argparse.ArgumentTypeError(f"got {value!r}, expected a number or all")
+    return value if value == "all" else int(value)
 
 
 def _parse_paddings(value: str) -> tuple[Padding, Padding]:
@@ -107,6 +128,7 @@ def _parse_paddings(value: str) -> tuple[Padding, Padding]:
 def _explain_flags(flags: argparse.Namespace) -> Explanation:
     if flags.animation is not None:
         return _explain_animation(flags.animation)
+    _drop_rows(flags)
     kernel = _read_kernel(flags)
     pairs = (flags.stride, flags.padding, flags.output_padding, flags.dilation)
     rows, columns = (
@@ -118,6 +140,22 @@ def _explain_flags(flags: argparse.Namespace) -> Explanation:
     else:
         x = make_ramp(flags.input)
     return explain(x, kernel, (rows, columns))
+
+
+def _drop_rows(flags: argparse.Namespace) -> None:
+    """Gives the rows of one dimension the parameters that leave them as they are."""
+    if flags.dimensions == 2:
+        return
+    if flags.weights or flags.image:
+        raise ValueError("--dimensions 1 cannot be combined with --weights or --image")
+    flags.kernel = flags.kernel or (3, 3)
+    ones, zeros = (
+        ("input", "kernel", "stride", "dilation"),
+        ("padding", "output_padding"),
+    )
+    for names, value in ((ones, 1), (zeros, 0)):
+        for name in names:
+            setattr(flags, name, (value, getattr(flags, name)[1]))
 
 
 def _explain_animation(name: str) -> Explanation:
@@ -157,24 +195,30 @@ def _write_output(flags: argparse.Namespace, e: Explanation) -> None:
         elif kind == "png":
             raster.paint_sheet(*_draw_selected(flags.frame, e)).save(file, "PNG")
         else:
-            file.write(_render_document(kind, flags.frame, e).encode())
+            file.write(_render_document(kind, flags, e).encode())
     print(path)
 
 
-def _render_document(kind: str, frame: int | None, e: Explanation) -> str:
+def _render_document(kind: str, flags: argparse.Namespace, e: Explanation) -> str:
     if kind == "text":
         return text.render_text(e)
-    if kind == "html":
+    if kind == "svg":
+        return svg.render_sheet(*_draw_selected(flags.frame, e))
+    if not flags.image:
         return page.render_page(e)
-    return svg.render_sheet(*_draw_selected(frame, e))
+    from cpcnn_jax.cli import explain_network  # imports the networks
+
+    return page.render_page(e, explain_network.compute_pictures(flags.image))
 
 
 def _draw_selected(
-    frame: int | None, e: Explanation
-) -> tuple[list[drawing.Drawing], int]:
+    frame: int | str | None, e: Explanation
+) -> tuple[list[Drawing], int]:
     """Draws all steps or one; returns the drawings and the number per row."""
     columns = e.output.shape[1]
     if frame is None:
+        return [drawing.draw_frame(e, *drawing.find_typical_step(e))], 1
+    if isinstance(frame, str):
         return drawing.draw_frames(e), columns
     if not 0 <= frame < e.output.size:
         raise ValueError(f"--frame: got {frame}, expected 0 to {e.output.size - 1}")

@@ -29,7 +29,26 @@ function describePadding(layers) {
   return `${top} above, ${bottom} below, ${left} left, ${right} right${cropped}`;
 }
 
+// The same for one dimension.
+function lineSentence(e) {
+  const z = e.layers[1];
+  const [low, high] = gridPadding(z);
+  const cropped = Math.min(low, high) < 0 ? " (negative: cropped)" : "";
+  const pads = low === high ? `${low} on both sides` : `${low} left, ${high} right${cropped}`;
+  const kernel = `a kernel of size ${z.k}${z.d > 1 ? ` dilated by ${z.d}` : ""}`;
+  const sizes = `${e.inputShape[1]} in, ${e.shape[1]} out.`;
+  if (!e.transposed) {
+    return `A convolution pads the input by ${pads} and slides ${kernel} over the result `
+      + `with stride ${z.s}: ${sizes}`;
+  }
+  return `A fractionally-strided (transposed) convolution inserts ${z.s - 1} `
+    + `${z.s === 2 ? "zero" : "zeros"} between neighboring units (${e.inputShape[1]} becomes `
+    + `${stretched(e.inputShape[1], z)}), pads the result by ${pads}, and slides ${kernel} over `
+    + `it with stride 1: ${sizes}`;
+}
+
 function sentence(e) {
+  if (oneDimensional(e.inputShape, e.layers)) return lineSentence(e);
   const [rows, columns] = e.layers;
   const sizes = `${by(e.inputShape)} in, ${by(e.shape)} out.`;
   const dilated = rows.d > 1 || columns.d > 1 ? ` dilated by ${each(rows.d, columns.d)}` : "";
@@ -82,6 +101,7 @@ function formula(z, i) {
 
 function formulas(e) {
   const [rows, columns] = e.layers.map((z, axis) => formula(z, e.inputShape[axis]));
+  if (oneDimensional(e.inputShape, e.layers)) return [columns];
   return rows === columns ? [rows] : [`rows: ${rows}`, `columns: ${columns}`];
 }
 
@@ -90,7 +110,8 @@ function outputSum(e, row, column) {
   const sum = terms(e.inputShape, e.layers, row, column).map(({ tap, input }) => (
     `${number(e.x[input[0]][input[1]])}*${factor(e.kernel[tap[0]][tap[1]])}`)).join(" + ");
   const steps = [...new Set([sum || "0", number(e.output[row][column])])];
-  return `y[${row},${column}] = ${steps.join(" = ")}`;
+  const place = oneDimensional(e.inputShape, e.layers) ? column : `${row},${column}`;
+  return `y[${place}] = ${steps.join(" = ")}`;
 }
 
 // The same sum for screen readers.
@@ -99,7 +120,8 @@ function spokenSum(e, row, column) {
   const parts = all.map(({ tap, input }) => (
     `${number(e.x[input[0]][input[1]])} times ${number(e.kernel[tap[0]][tap[1]])}`));
   const zeros = e.kernel.flat().length - all.length;
-  return `Output row ${row + 1}, column ${column + 1}: ${parts.join(" plus ") || "no true input"}, `
+  const place = oneDimensional(e.inputShape, e.layers) ? column + 1 : `row ${row + 1}, column ${column + 1}`;
+  return `Output ${place}: ${parts.join(" plus ") || "no true input"}, `
     + `equals ${number(e.output[row][column])}. ${zeros} of ${e.kernel.flat().length} products `
     + "are with zeros.";
 }

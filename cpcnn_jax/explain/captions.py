@@ -73,6 +73,8 @@ def compute_tints(values: np.ndarray) -> np.ndarray:
 
 def describe_layer(e: Explanation) -> str:
     """Describes the layer in one sentence."""
+    if e.one_dimensional:
+        return _describe_line(e)
     rows, columns = e.layers
     size_in, size_out = format_size(*e.x.shape), format_size(*e.output.shape)
     kernel = f"a {format_size(*e.kernel.shape)} kernel"
@@ -92,6 +94,27 @@ def describe_layer(e: Explanation) -> str:
         f"({size_in} becomes {format_size(*stretched)}), pads the result by "
         f"{_describe_padding(e)}, and slides {kernel} over it with stride 1: "
         f"{size_in} in, {size_out} out."
+    )
+
+
+def _describe_line(e: Explanation) -> str:
+    """Describes a layer of one dimension in one sentence."""
+    z = e.layers[1]
+    low, high = grid_padding(z)
+    pads = f"{low} on both sides" if low == high else f"{low} left, {high} right"
+    pads += " (negative: cropped)" * (low != high and min(low, high) < 0)
+    kernel = f"a kernel of size {z.k}" + f" dilated by {z.d}" * (z.d > 1)
+    sizes = f"{e.x.shape[1]} in, {e.output.shape[1]} out."
+    if not e.transposed:
+        return (
+            f"A convolution pads the input by {pads} and slides {kernel} over the "
+            f"result with stride {z.s}: {sizes}"
+        )
+    return (
+        f"A fractionally-strided (transposed) convolution inserts {z.s - 1} "
+        f"{'zero' if z.s == 2 else 'zeros'} between neighboring units "
+        f"({e.x.shape[1]} becomes {arithmetic.stretched_size(e.x.shape[1], z.s)}), "
+        f"pads the result by {pads}, and slides {kernel} over it with stride 1: {sizes}"
     )
 
 
@@ -137,6 +160,8 @@ def format_formula(layer: Layer, i: int) -> str:
 def format_formulas(e: Explanation) -> list[str]:
     """Formats one formula if both axes agree, else one for each axis."""
     rows, columns = map(format_formula, e.layers, e.x.shape)
+    if e.one_dimensional:
+        return [columns]
     return [rows] if rows == columns else [f"rows: {rows}", f"columns: {columns}"]
 
 
@@ -155,7 +180,8 @@ def format_sum(e: Explanation, row: int, column: int) -> str:
         for tap, i in e.terms(row, column)
     ]
     steps = [" + ".join(products) or "0", format_number(e.output[row, column])]
-    return f"y[{row},{column}] = {' = '.join(dict.fromkeys(steps))}"
+    place = f"{column}" if e.one_dimensional else f"{row},{column}"
+    return f"y[{place}] = {' = '.join(dict.fromkeys(steps))}"
 
 
 def _format_factor(value: float) -> str:

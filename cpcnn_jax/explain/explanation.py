@@ -49,6 +49,12 @@ class Explanation:
         return self.layers[0].transposed
 
     @property
+    def one_dimensional(self) -> bool:
+        """Whether the rows are one unit that the layer leaves as it is."""
+        rows = self.layers[0]
+        return self.x.shape[0] == 1 and rows._replace(transposed=False) == Layer(k=1)
+
+    @property
     def multiplied(self) -> np.ndarray:
         """Output `[h, w]` computed as the matrix times the flattened input."""
         return (self.matrix @ self.x.ravel()).reshape(self.output.shape)

@@ -33,6 +33,18 @@ function change(name, axes, value) {
   show();
 }
 
+// One dimension keeps the columns; two give the rows the same parameters.
+function useDimensions(number) {
+  const [rows, columns] = [trivialRows(state.layers[0].transposed), state.layers[1]];
+  if (number === 1) state.layers = [rows, columns];
+  state.x = resized(state.x, number === 1 ? [1, state.x[0].length] : [state.x[0].length, state.x[0].length]);
+  if (number === 2) state.layers = [structuredClone(columns), columns];
+  state.kernel = resized(state.kernel, state.layers.map((z) => z.k));
+  $("apart").checked = false;
+  state.at = 0;
+  show();
+}
+
 // Gives the columns the parameters of the rows.
 function join() {
   state.layers[1] = structuredClone(state.layers[0]);
@@ -66,7 +78,7 @@ function problems() {
 // [parameter, axes, nearest possible value] for the button of the problem.
 function remedy() {
   const axes = [0, 1].filter((axis) => problem(shapeOf(state.x)[axis], state.layers[axis]));
-  if (!axes.length) return ["i", [0, 1], Math.max(1, Math.min(...shapeOf(state.x)) - 1)];
+  if (!axes.length) return ["i", isLine() ? [1] : [0, 1], Math.max(1, Math.min(...shapeOf(state.x)) - 1)];
   const z = state.layers[axes[0]];
   if (z.transposed && z.a >= Math.max(z.s, z.d)) return ["a", axes, Math.max(z.s, z.d) - 1];
   const name = [state.changed, "p", "k"].find((key) => allowed(key, axes[0]).length);
@@ -85,21 +97,23 @@ function buildSliders() {
   }).join("");
   PARAMETERS.forEach(([name]) => [0, 1].forEach((axis) => {
     $(name + axis).addEventListener("input", (event) => {
-      change(name, $("apart").checked ? [axis] : [0, 1], Number(event.target.value));
+      change(name, isLine() ? [1] : $("apart").checked ? [axis] : [0, 1], Number(event.target.value));
     });
   }));
 }
 
 function showSliders() {
   const apart = $("apart").checked;
+  const line = isLine();
+  const axes = line ? [1] : [0, 1];
   PARAMETERS.forEach(([name]) => {
-    const values = [read(name, 0), read(name, 1)];
+    const values = [read(name, line ? 1 : 0), read(name, 1)];
     values.forEach((value, axis) => { $(name + axis).value = value; });
     $(`${name}1`).hidden = !apart;
-    const { p } = state.layers[0];
+    const { p } = state.layers[axes[0]];
     const uneven = name === "p" && p[0] !== p[1];
     $(`${name}value`).textContent = uneven ? p.join(":") : apart ? typeset(by(values)) : values[0];
-    const notes = new Set([0, 1].map((axis) => describeAllowed(name, axis)));
+    const notes = new Set(axes.map((axis) => describeAllowed(name, axis)));
     $(`${name}note`).textContent = [...notes].join("; columns: ");
     const off = name === "a" && !state.layers[0].transposed;
     $(`${name}slider`).classList.toggle("off", off);
@@ -109,4 +123,6 @@ function showSliders() {
   document.querySelectorAll("[name=kind]").forEach((radio) => {
     radio.checked = (radio.value === "transposed") === state.layers[0].transposed;
   });
+  document.querySelectorAll("[name=dim]").forEach((radio) => { radio.checked = (radio.value === "1") === line; });
+  $("apart").disabled = line;
 }

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from cpcnn_jax.explain.drawing import PAPER, Drawing, Line, Polygon, Shape, Text
+from cpcnn_jax.explain.shapes import PAPER, Drawing, Line, Polygon, Shape, Text
 
 FAMILY = "system-ui, 'DejaVu Sans', sans-serif"
 
@@ -45,8 +45,9 @@ def _render_shape(shape: Shape) -> str:
                 f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
                 f'stroke="{stroke}" stroke-width="{width:g}"/>'
             )
-        case Text((x, y), text, size, fill):
+        case Text((x, y), text, size, fill, anchor):
+            start = ' text-anchor="start"' if anchor == "start" else ""
             return (
                 f'<text x="{x:.1f}" y="{y + 0.36 * size:.1f}" font-size="{size:g}" '
-                f'fill="{fill}">{escape(text)}</text>'
+                f'fill="{fill}"{start} xml:space="preserve">{escape(text)}</text>'
             )

@@ -14,7 +14,7 @@ function tableOf(id, values, { name, kind = () => "", tint = () => 1, editable, 
   element.innerHTML = values.map((line, r) => (
     `<tr>${line.map((v, c) => cell(v, r, c)).join("")}</tr>`)).join("");
   if (values[0].length > 8) element.classList.add(values[0].length > 14 ? "tiny" : "small");
-  else if (values.flat().some((v) => form(v).length > 5)) element.classList.add("wide");
+  else if (values.flat().some((v) => form(v).length > 4)) element.classList.add("wide");
   element.setAttribute("aria-label", name);
   if (grid) element.setAttribute("role", "grid");
   $(id).replaceChildren(element);

@@ -45,7 +45,7 @@ Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 
 
 def layer_cases():
-    """A grid of layers; every second case has different axes."""
+    """A grid of layers; every second case has different axes, some have one row."""
     paddings = (0, 1, 2, 4, (0, 2))
     cases = itertools.product((1, 3), (1, 2, 3), (1, 2, 3), paddings, (0, 1), (1, 2))
     for n, (i, k, s, p, a, d) in enumerate(cases):
@@ -54,6 +54,8 @@ def layer_cases():
         layer = Layer(k, s, p, a if n % 4 else 0, d, transposed=bool(n % 4))
         other = layer._replace(k=4, s=2, p=1, d=1, a=0) if n % 2 else layer
         yield (i, i + 1 + n % 3), (layer, other)
+        if n % 2:  # one dimension
+            yield (1, i), (Layer(1, transposed=layer.transposed), layer)
 
 
 def python_side(x, kernel, layers):

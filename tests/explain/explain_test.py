@@ -16,7 +16,16 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from cpcnn_jax.cli.explain import main
-from cpcnn_jax.explain import captions, code_samples, drawing, explain, svg, text
+from cpcnn_jax.explain import (
+    captions,
+    code_samples,
+    drawing,
+    explain,
+    panel,
+    shapes,
+    svg,
+    text,
+)
 from cpcnn_jax.explain.animations import ANIMATIONS
 from cpcnn_jax.layers.arithmetic import Layer
 
@@ -199,7 +208,7 @@ def test_animation_frames_show_the_output(name):
         bright = next(
             n
             for n, shape in enumerate(frame.shapes)
-            if isinstance(shape, drawing.Polygon) and shape.fill == drawing.BRIGHT
+            if isinstance(shape, shapes.Polygon) and shape.fill == shapes.BRIGHT
         )
         assert frame.shapes[bright + 1].text == f"{value:.0f}"
 
@@ -215,15 +224,73 @@ def test_gif_has_a_frame_per_step(name, tmp_path):
 
 
 def test_drawing_marks_the_cells():
-    shapes = drawing.draw_frame(
-        animation("padding_strides_odd_transposed"), 0, 0
-    ).shapes
-    polygons = [s for s in shapes if isinstance(s, drawing.Polygon)]
-    assert sum(s.dashed for s in polygons) == 64 - 9
-    assert sum(s.fill == drawing.BLUE for s in polygons) == 9
-    assert sum(s.fill == drawing.WINDOW for s in polygons) == 9
-    assert sum(s.fill in (drawing.CYAN, drawing.BRIGHT) for s in polygons) == 36
-    assert sum(isinstance(s, drawing.Line) for s in shapes) == 4
+    e = animation("padding_strides_odd_transposed")
+    drawn = drawing.draw_frame(e, 0, 0)
+    edge = drawn.width - panel.measure_panel(e)[0] - drawing.MARGIN  # of the panel
+    planes = [s for s in drawn.shapes if isinstance(s, shapes.Polygon)]
+    planes = [s for s in planes if all(x < edge for x, _ in s.points)]
+    assert sum(s.dashed for s in planes) == 64 - 25  # padding
+    hatched = [s for s in planes if s.stroke == shapes.FAINT and not s.dashed]
+    assert len(hatched) == 25 - 9  # inserted zeros, four lines in each
+    assert sum(s.fill == shapes.BLUE for s in planes) == 9
+    assert sum(s.fill == shapes.WINDOW for s in planes) == 9
+    assert sum(s.fill in (shapes.CYAN, shapes.BRIGHT) for s in planes) == 36
+    lines = [s for s in drawn.shapes if isinstance(s, shapes.Line) and s.end[0] < edge]
+    assert sum(s.stroke == shapes.FAINT for s in lines) == 4 * 16
+    assert sum(s.stroke == shapes.INK for s in lines) == 4  # from kernel to output
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_picture_carries_the_words_and_the_numbers(name):
+    """Each picture stands alone: names of all parts, the kernel, the parameters."""
+    e = animation(name)
+    z = e.layers[0]
+    drawn = drawing.draw_frame(e, *drawing.find_typical_step(e))
+    words = [s.text for s in drawn.shapes if isinstance(s, shapes.Text)]
+    assert {"input", "kernel on the grid", "output"} <= set(words)
+    assert ("inserted zero" in words) == (z.transposed and z.s > 1)
+    assert ("padding" in words) == (
+        z.pads != ((0, 0) if not z.transposed else (z.k - 1,) * 2)
+    )
+    panel_words = words[words.index("kernel (shaded: on an input)") + 1 :]
+    assert panel_words[: z.k**2] == [str(n) for n in range(1, z.k**2 + 1)]
+    numbers = "   ".join(panel_words[z.k**2 : -1])
+    a = f"   a = {z.a}" if z.transposed else ""
+    size = f"i = {e.x.shape[0]}   k = {z.k}   s = {z.s}"
+    assert numbers == f"{size}   p = {z.p}{a}   d = {z.d}"
+
+
+@pytest.mark.parametrize("name", ["padding_strides_transposed", "dilation"])
+def test_default_png_is_readable_at_the_width_of_a_page(name, tmp_path):
+    """At 700 pixels, the smallest letters are at least 8 pixels high."""
+    main(["--animation", name, "--format", "png", "--out", str(tmp_path / "a.png")])
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.width >= 1000
+        e = animation(name)
+        drawn = drawing.draw_frame(e, *drawing.find_typical_step(e))
+        sizes = [s.size for s in drawn.shapes if isinstance(s, shapes.Text)]
+        assert min(sizes) * 700 / drawn.width >= 8
+
+
+def lightness(color):
+    """CIE L* of #rrggbb."""
+    srgb = np.array([*bytes.fromhex(color[1:])]) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    y = linear @ [0.2126, 0.7152, 0.0722]
+    return 116 * y ** (1 / 3) - 16 if y > 0.008856 else 903.3 * y
+
+
+def test_kinds_of_cells_differ_in_gray():
+    """Fills differ in lightness; the two white kinds differ by hatching and dashes."""
+    fills = [shapes.BRIGHT, shapes.BLUE, shapes.CYAN, shapes.PAPER]
+    steps = np.diff([lightness(fill) for fill in fills])
+    assert steps.min() >= 10
+    plane = shapes.Plane((0, 0), (40, 0), (0, 40))
+    inserted, padding = [*plane.draw_inserted(0, 0)], plane.draw_padding(0, 0)
+    assert sum(isinstance(s, shapes.Line) for s in inserted) == 4
+    assert inserted[-1].text == "0" and not inserted[0].dashed and padding.dashed
+    ink, blue = sorted([lightness(shapes.INK), lightness(shapes.BLUE)])
+    assert blue - ink >= 40  # numbers on the input
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -276,9 +343,13 @@ def test_text_is_ascii_and_complete():
 def test_png_shows_one_step_or_all(tmp_path):
     one, all_ = tmp_path / "one.png", tmp_path / "all.png"
     main(["--frame", "3", "--out", str(one)])
-    main(["--out", str(all_)])
+    main(["--frame", "all", "--out", str(all_)])
     with Image.open(one) as a, Image.open(all_) as b:
-        assert (b.width, b.height) == (5 * a.width, 5 * a.height)
+        # One step has two pixels per unit.
+        assert (2 * b.width, 2 * b.height) == (5 * a.width, 5 * a.height)
+    main(["--out", str(all_)])  # the default is one step with many products
+    main(["--frame", "6", "--out", str(one)])
+    assert one.read_bytes() == all_.read_bytes()
 
 
 def test_page_has_no_outside_references(tmp_path, capsys):
@@ -288,7 +359,7 @@ def test_page_has_no_outside_references(tmp_path, capsys):
     page = path.read_text("utf-8")
     assert "<!-- page.js -->" not in page and "<!-- given -->" not in page
     outside = re.findall(
-        r"""(?:src|href)\s*=\s*["'](?!data:)|@import|url\(|fetch\(""", page
+        r"""(?:src|href)\s*=\s*["'](?!data:|#)|@import|url\(|fetch\(""", page
     )
     assert outside == []
 
@@ -433,6 +504,12 @@ def test_real_image(capsys):
         ),
         ("--input 6 --out {w}/a.gif", "got an output of 11x11, one image for each"),
         ("--input 20 --format html", "got an output of 39x39 cells, expected at most"),
+        ("--dimensions 3", "argument --dimensions: invalid choice: 3"),
+        (
+            "--dimensions 1 --weights {w} --layer fcnn/t1",
+            "--dimensions 1 cannot be combined with --weights or --image",
+        ),
+        ("--frame x", "argument --frame: got 'x', expected a number or all"),
         ("--format tex", "argument --format: invalid choice: 'tex'"),
         ("--nope", "unrecognized arguments: --nope"),
     ],
@@ -444,6 +521,29 @@ def test_invalid_flags_exit_with_status_2(arguments, message, checkpoint, capsys
     error = capsys.readouterr().err
     assert message in error
     assert error.startswith("explain: ") and error.count("\n") == 1
+
+
+def test_one_dimension(tmp_path, capsys):
+    """1, 2, 3, 4 with zeros between, under the kernel 1, 2, 3."""
+    words = "--dimensions 1 --input 4 --kernel 3 --stride 2 --padding 1".split()
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    joined = " ".join(shown.split())
+    assert "inserts 1 zero between neighboring units (4 becomes 7)" in joined
+    assert "pads the result by 1 on both sides" in joined
+    assert "o = s(i - 1) + k - 2p = 2(4 - 1) + 3 - 2*1 = 7, relationship 13" in joined
+    assert "y[1] = 1*1 + 2*3 = 7" in joined and "rows: o" not in joined
+    main([*words, "--format", "svg", "--out", str(tmp_path / "a.svg")])
+    drawn = ElementTree.parse(tmp_path / "a.svg").getroot()
+    words = [t.text for t in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {
+        "x 1",
+        "x 2",
+        "x 3",
+        "inserted zero",
+        "padding",
+        "i = 4   k = 3   s = 2",
+    } <= {*words}
 
 
 def test_help_names_animations_and_the_guide(capsys):
@@ -464,7 +564,7 @@ def test_command_runs_as_a_module():
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    assert "1x4 in, 1x7 out" in " ".join(done.stdout.split())
+    assert "4 in, 7 out" in " ".join(done.stdout.split())
 
 
 def test_examples_run():
