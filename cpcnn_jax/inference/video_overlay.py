@@ -68,7 +68,8 @@ def plot_curve(
     peak = int(np.argmax(counts))
     place = np.ravel(seconds)[peak], np.ravel(counts)[peak]
     axes.plot(*place, "o", color="tab:red", markersize=6, label="peak")
-    axes.axhline(np.mean(counts), color="0.5", linestyle="--", label="mean")
+    mean = float(np.mean(np.asarray(counts, np.float64)))
+    axes.axhline(mean, color="0.5", linestyle="--", label="mean")
     axes.set_ylim(min(0, np.min(counts)), max(1, 1.1 * np.max(counts)))
     axes.set_xlabel("seconds")
     axes.set_ylabel("people")
