@@ -92,7 +92,7 @@ function showAnswer(file, answer, truth) {
   $("result").hidden = false;
   $("count").textContent = formatPeople(answer.count);
   $("range").textContent = answer.low === null ? ""
-    : `${formatPeople(answer.low)} to ${formatPeople(answer.high)} in nine of ten such images`;
+    : `(${formatPeople(answer.low)} to ${formatPeople(answer.high)} in nine of ten such images)`;
   $("truth").textContent = truth && `(true count: ${truth})`;
   $("notes").replaceChildren(...answer.notes.map((note) => {
     const item = document.createElement("li");

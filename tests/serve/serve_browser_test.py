@@ -180,7 +180,7 @@ def test_regions_are_drawn_by_pointer(counted, expected):
 
 def test_range_and_heads_are_shown(counted, expected):
     low, high = (f"{max(0, round(end)):,}" for end in (expected.low, expected.high))
-    assert text(counted, "#range") == f"{low} to {high} in nine of ten such images"
+    assert text(counted, "#range") == f"({low} to {high} in nine of ten such images)"
     rings = counted.find_elements("css selector", "#heads circle")
     places = [[float(r.get_attribute(name)) for name in ("cx", "cy")] for r in rings]
     np.testing.assert_allclose(np.reshape(places, (-1, 2)), expected.points, atol=0.06)

@@ -335,5 +335,12 @@ def test_missing_extra_is_reported(monkeypatch, capsys):
 
 
 def test_examples_have_different_densities():
-    people = sorted(len(points) for points in examples.open_images().points)
-    assert people[1] < 300 < people[2] and len(people) == 3
+    people = [len(points) for points in examples.open_images().points]
+    assert people == [167, 275, 762]
+
+
+def test_examples_are_counted_within_their_ranges():
+    networks = cp.load()
+    for record in examples.open_images():
+        result = networks.count(record["image"])
+        assert result.low <= len(record["points"]) <= result.high
