@@ -26,7 +26,7 @@ REGION = "[[80, 220], [330, 220], [330, 440], [80, 440]].forEach(addCorner)"
 @contextlib.contextmanager
 def running_server() -> Iterator[str]:
     """Starts `cpcnn_jax serve` with the default weights and yields its address."""
-    command = [sys.executable, "-m", "cpcnn_jax", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "cpcnn_jax", "serve", "--port=0", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split()[1]

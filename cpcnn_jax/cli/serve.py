@@ -2,8 +2,10 @@
 
 import contextlib
 import ipaddress
+import os
 import socket
 import sys
+import webbrowser
 from collections.abc import Sequence
 
 from cpcnn_jax.cli import extras
@@ -35,6 +37,8 @@ def main(argv: Sequence[str]) -> int:
             parser.error(str(error))
         address = _format_address(listener)
         print(f"serve: {address} counts with {weights}; Ctrl-C stops it", flush=True)
+        if not args.no_browser and sys.stdout.isatty() and _has_screen():
+            webbrowser.open(address)  # waits until the server accepts
         with contextlib.suppress(KeyboardInterrupt):  # raised after a clean shutdown
             server.run(sockets=[listener])
     return 0
@@ -69,6 +73,13 @@ def _listen(host, port):
     return listener
 
 
+def _has_screen():
+    """Whether a browser would have a window, and not take the terminal."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
 def _format_address(listener):
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -97,6 +108,12 @@ def make_parser() -> Parser:
         help="address to listen on (default: %(default)s, this computer alone)",
     )
     add("--port", type=int, default=8000, help="default: %(default)s; 0: any free port")
+    add(
+        "--no-browser",
+        action="store_true",
+        help="do not open the page in a browser (one is opened from a terminal with a "
+        "screen)",
+    )
     add(
         "--max-queue",
         type=int,

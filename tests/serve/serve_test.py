@@ -344,3 +344,31 @@ def test_examples_are_counted_within_their_ranges():
     for record in examples.open_images():
         result = networks.count(record["image"])
         assert result.low <= len(record["points"]) <= result.high
+
+
+@pytest.mark.parametrize(
+    "flags, terminal, screen, opened",
+    [
+        ([], True, ":0", True),
+        (["--no-browser"], True, ":0", False),
+        ([], False, ":0", False),  # a service or a pipe
+        ([], True, "", False),  # a text browser would take the terminal
+    ],
+)
+def test_the_page_opens_where_a_person_is(
+    file, monkeypatch, capsys, flags, terminal, screen, opened
+):
+    class Server:
+        def run(self, sockets):
+            assert bool(asked) == opened
+
+    asked = []
+    monkeypatch.setattr(serve, "_make_server", lambda *_: Server())
+    monkeypatch.setattr(serve.webbrowser, "open", asked.append)
+    monkeypatch.setattr(serve.sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setattr(serve.sys, "platform", "linux")
+    monkeypatch.setenv("DISPLAY", screen)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert serve.main(["--weights", str(file), "--port", "0", *flags]) == 0
+    address = capsys.readouterr().out.split()[1]
+    assert asked == [address] * opened
