@@ -104,7 +104,7 @@ def linen_layer(rng, numbers, x, arrays):
         use_bias=numbers["bias"],
         transpose_kernel=rng.random() < 0.5,
     )
-    variables = normal_like(layer.init(jax.random.key(0), x), arrays)
+    variables = normal_like(jax.eval_shape(layer.init, jax.random.key(0), x), arrays)
     return (layer, variables), converters.to_flax, apply_linen
 
 
@@ -117,16 +117,17 @@ def equinox_layer(rng, numbers, x, arrays):
     equinox = pytest.importorskip("equinox")
     half = [k // 2 + 1 for k in numbers["k"]]
     pairs = tuple(zip(below(rng, half), below(rng, half), strict=True))
-    layer = equinox.nn.ConvTranspose(
+    layer = equinox.filter_eval_shape(
+        equinox.nn.ConvTranspose,
         *(numbers[name] for name in ("n", "c_in", "c_out", "k", "s")),
         padding=rng.choice([pairs, 0, "VALID", "SAME", "SAME_LOWER"]),
         output_padding=below(rng, numbers["s"]),
         dilation=numbers["d"],
         groups=numbers["groups"],
         use_bias=numbers["bias"],
-        key=jax.random.key(rng.randrange(1000)),
+        key=jax.random.key(0),
     )
-    return (layer,), converters.to_equinox, apply_equinox
+    return (normal_like(layer, arrays),), converters.to_equinox, apply_equinox
 
 
 def apply_equinox(layer, x):
@@ -150,7 +151,7 @@ def haiku_layer(rng, numbers, x, arrays):
         return made[-1](x)
 
     transformed = haiku.without_apply_rng(haiku.transform(forward))
-    params = normal_like(transformed.init(jax.random.key(0), x), arrays)
+    params = normal_like(jax.eval_shape(transformed.init, jax.random.key(0), x), arrays)
     (layer,) = made
     given = (layer, params) if rng.random() < 0.5 else (layer, params[layer.name])
     return given, converters.to_haiku, apply_haiku

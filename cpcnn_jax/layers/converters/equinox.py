@@ -142,7 +142,8 @@ def _to_layer(params: Params, options: Options) -> Any:
 
     arrays, arguments = to_equinox(params, **options)
     c_out, c_in, *k = arrays["weight"].shape
-    layer = equinox.nn.ConvTranspose(
+    layer = equinox.filter_eval_shape(
+        equinox.nn.ConvTranspose,
         *(len(k), c_in * arguments["groups"], c_out, k),
         use_bias="bias" in arrays,
         dtype=arrays["weight"].dtype,
