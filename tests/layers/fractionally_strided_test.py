@@ -1,5 +1,8 @@
 """The layer against results by hand, and the transpose of the convolution."""
 
+import inspect
+import typing
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -404,3 +407,13 @@ def test_module_works_in_nnx_through_the_bridge():
     assert layer.kernel[...].shape == (4, 4, 2, 5)
     grads = nnx.grad(lambda layer: layer(x).sum())(layer)
     np.testing.assert_array_equal(grads["bias"][...], np.full(5, 48.0))
+
+
+def test_signature_names_shapes_in_words():
+    """`help` shows names of types, which hold shape and dtype."""
+    signature = str(inspect.signature(fractionally_strided_conv))
+    assert signature.startswith("(x: 'Input', kernel: 'Kernel', bias: 'Bias | None' =")
+    assert signature.endswith("-> 'Output'")
+    hints = typing.get_type_hints(fractionally_strided_conv, include_extras=True)
+    assert hints["kernel"].__metadata__[0].startswith("[*k, C_in / groups, C_out]")
+    assert hints["return"].__metadata__[0].startswith("[B, *output, C_out]")
