@@ -84,7 +84,7 @@ def fractionally_strided_conv(
     which is their result. Derivatives of any order, forward and reverse, cost the same
     for every lowering (`primitive`); the value beside them uses the chosen one. A NaN
     or infinite unit of x reaches the same outputs by every lowering, those whose window
-    holds it. One of the kernel does not: see `lowerings`.
+    holds it. `lowerings` has the exception, and what one of the kernel does.
 
     Args:
       x: `[B, *spatial, C_in]` or `[*spatial, C_in]`.

@@ -248,6 +248,16 @@ KINDS = (
 )
 
 
+@pytest.fixture
+def one_thread():
+    """PyTorch without parallel loops, which cost more than such small arrays."""
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize(
     "seed, number",
     [
@@ -255,10 +265,8 @@ KINDS = (
         *(pytest.param(n, 252, marks=pytest.mark.long) for n in range(1, 21)),
     ],
 )
-def test_random_sets_equal_torch(seed, number):
+def test_random_sets_equal_torch(seed, number, one_thread):
     """5,040 sets in the long tests."""
-    torch = pytest.importorskip("torch")
-    torch.set_num_threads(1)  # of such small arrays
     rng = random.Random(seed)
     sets = [draw(rng) for _ in range(number)]
     assert set().union(*(given.kinds for given in sets)) >= {*KINDS}
