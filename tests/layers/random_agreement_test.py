@@ -87,7 +87,7 @@ def draw(rng):
 
 def draw_axis(rng, padding):
     """Returns the axis, its padding and its output padding."""
-    i, k, s, d = (rng.randint(1, most) for most in (5, 5, 4, 3))
+    i, k, s, d = (rng.randint(1, most) for most in (5, 4, 4, 3))
     extra = rng.randrange(max(s, d))
     low = rng.randint(-2, 4) if padding == "unequal" else rng.randint(0, 4)
     high = rng.randint(-2, 4) if padding == "unequal" else low
@@ -103,7 +103,7 @@ def draw_axis(rng, padding):
 
 def draw_arrays(rng, axes, groups, options, kinds):
     """Draws the transformation and the arrays of a set."""
-    under = rng.choice(["jit"] * 4 + ["vmap"] * 3 + ["scan"])
+    under = rng.choice(["jit"] * 5 + ["vmap"] * 3 + ["scan"])
     x_axis, kernel_axis = rng.choice([(0, None), (None, 0), (0, 0)])
     mapped = (x_axis, kernel_axis, x_axis, kernel_axis, 0)
     if under == "jit":
