@@ -1,5 +1,5 @@
-import cpcnn_jax.layers.arithmetic as arithmetic
-import cpcnn_jax.layers.converters as converters
+import cpcnn_jax.layers.arithmetic
+import cpcnn_jax.layers.converters
 
 from .data.density_classes import density_class as density_class
 from .data.density_map import density_map as density_map
@@ -26,4 +26,6 @@ from .training.losses import adversarial_loss as adversarial_loss
 from .training.losses import discriminator_loss as discriminator_loss
 from .training.losses import euclidean_loss as euclidean_loss
 
+arithmetic = cpcnn_jax.layers.arithmetic
+converters = cpcnn_jax.layers.converters
 __version__: str

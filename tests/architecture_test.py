@@ -111,10 +111,13 @@ def test_heavy_packages_are_imported_by_one_room():
     assert users("av") == {"io.video"}
     drawing = {folder(name) for name in users("matplotlib")}
     assert drawing == {"evaluation", "inference"}
-    assert users("torch") == {"weights.importers.torch_file"}
+    # The converters make a layer of another library if one is requested.
+    assert users("torch") == {"weights.importers.torch_file", "layers.converters.torch"}
+    assert users("keras") == {"layers.converters.keras"}
+    assert users("equinox") == {"layers.converters.equinox"}
     for package in ("starlette", "uvicorn", "prometheus_client"):
         assert {folder(name) for name in users(package)} <= {"serve", "cli"}
-    for oracle in ("tensorflow", "keras", "skimage", "tensorboard"):
+    for oracle in ("tensorflow", "haiku", "skimage", "tensorboard"):
         assert not users(oracle), oracle
     # ONNX is the tests' oracle for the layer, and what the export room writes.
     assert {folder(name) for name in users("onnx") | users("onnxruntime")} == {"export"}

@@ -9,6 +9,8 @@ Reference: Dumoulin & Visin, A guide to convolution arithmetic for deep learning
 arXiv:1603.07285, relationships 8 to 15.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import jax
@@ -16,10 +18,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.typing import Dtype, Initializer
 from jax import lax
-from jax.typing import ArrayLike
 
 from cpcnn_jax.layers import primitive
 from cpcnn_jax.layers.adjoint import adjoint_kernel
+from cpcnn_jax.layers.array_types import Bias, Input, Kernel, Output, PerAxis
 from cpcnn_jax.layers.geometry import Padding, per_axis, resolve
 from cpcnn_jax.layers.initializers import fractionally_strided_he_normal
 from cpcnn_jax.layers.integers import as_integer, is_sequence
@@ -27,7 +29,7 @@ from cpcnn_jax.layers.integers import as_integer, is_sequence
 LOWERINGS = ("zero_insertion", "subpixel", "auto")
 
 
-def insert_zeros(x: ArrayLike, strides: int | Sequence[int] = 2) -> jax.Array:
+def insert_zeros(x: Input, strides: PerAxis = 2) -> Output:
     """Stretches the input: puts s - 1 zeros between the units of each spatial axis.
 
     Args:
@@ -60,20 +62,20 @@ def insert_zeros(x: ArrayLike, strides: int | Sequence[int] = 2) -> jax.Array:
 
 
 def fractionally_strided_conv(
-    x: ArrayLike,
-    kernel: ArrayLike,
-    bias: ArrayLike | None = None,
+    x: Input,
+    kernel: Kernel,
+    bias: Bias | None = None,
     *,
-    strides: int | Sequence[int] = 2,
+    strides: PerAxis = 2,
     padding: Padding = 1,
-    output_padding: int | Sequence[int] = 0,
-    kernel_dilation: int | Sequence[int] = 1,
+    output_padding: PerAxis = 0,
+    kernel_dilation: PerAxis = 1,
     feature_group_count: int = 1,
     transpose_kernel: bool = False,
-    output_size: int | Sequence[int] | None = None,
+    output_size: PerAxis | None = None,
     lowering: str = "zero_insertion",
     precision: lax.PrecisionLike = None,
-) -> jax.Array:
+) -> Output:
     """Convolves with stride 1 / s: inserts zeros, pads and convolves with stride 1.
 
     With k' = d (k - 1) + 1, k' - 1 - p zeros go before and k' - 1 - p + a after the
@@ -82,7 +84,7 @@ def fractionally_strided_conv(
     which is their result. Derivatives of any order, forward and reverse, cost the same
     for every lowering (`primitive`); the value beside them uses the chosen one. A NaN
     or infinite unit of x reaches the same outputs by every lowering, those whose window
-    holds it. One of the kernel does not: see `lowerings`.
+    holds it. `lowerings` has the exception, and what one of the kernel does.
 
     Args:
       x: `[B, *spatial, C_in]` or `[*spatial, C_in]`.
@@ -175,11 +177,11 @@ class FractionallyStridedConv(nn.Module):
     """
 
     features: int
-    kernel_size: int | Sequence[int] = 4
-    strides: int | Sequence[int] = 2
+    kernel_size: PerAxis = 4
+    strides: PerAxis = 2
     padding: Padding = 1
-    output_padding: int | Sequence[int] = 0
-    kernel_dilation: int | Sequence[int] = 1
+    output_padding: PerAxis = 0
+    kernel_dilation: PerAxis = 1
     feature_group_count: int = 1
     use_bias: bool = True
     transpose_kernel: bool = False
@@ -191,9 +193,7 @@ class FractionallyStridedConv(nn.Module):
     bias_init: Initializer = nn.initializers.zeros_init()
 
     @nn.compact
-    def __call__(
-        self, x: jax.Array, *, output_size: int | Sequence[int] | None = None
-    ) -> jax.Array:
+    def __call__(self, x: Input, *, output_size: PerAxis | None = None) -> Output:
         """Upsamples x to `features` channels.
 
         Args:
@@ -238,7 +238,7 @@ class FractionallyStridedConv(nn.Module):
         )
 
 
-def _kernel_size(size: int | Sequence[int], x_shape: Sequence[int]) -> tuple[int, ...]:
+def _kernel_size(size: PerAxis, x_shape: Sequence[int]) -> tuple[int, ...]:
     """Returns k per spatial axis; refuses an integer for x of three axes.
 
     Such an x is a batch of sequences or an image without a batch.

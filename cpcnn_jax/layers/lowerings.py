@@ -3,10 +3,11 @@
 Every lowering is `f(x, kernel, geometry, precision)` with x `[B, *spatial, C_in]` and
 kernel `[*k, C_in / groups, C_out]`, and returns `[B, *output, C_out]`.
 `zero_insertion` is the definition; the others are tested against it. All accumulate in
-float32 or wider. A NaN or inf of x reaches the same outputs by all of them. One of the
-kernel reaches all outputs by `zero_insertion`, which multiplies it by inserted zeros,
-and by `subpixel` only those that meet its tap. `geometry` checks the numbers;
-`primitive` joins value and gradients.
+float32 or wider. A NaN or inf of x reaches the same outputs by all of them, those whose
+window holds it; in float64 on a CPU with one input channel per group, XLA spreads it to
+the other groups too. One of the kernel reaches all outputs by `zero_insertion`, which
+multiplies it by inserted zeros, and by `subpixel` only those that meet its tap.
+`geometry` checks the numbers; `primitive` joins value and gradients.
 """
 
 import itertools

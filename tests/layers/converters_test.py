@@ -352,7 +352,8 @@ def test_keras_errors_raise_value_error():
 def test_converters_import_no_other_library():
     code = (
         "import sys, cpcnn_jax.layers.converters; "
-        "print({'torch', 'keras', 'onnx', 'tensorflow'} & set(sys.modules))"
+        "print({'torch', 'keras', 'onnx', 'tensorflow', 'equinox', 'haiku', 'jax'} "
+        "& set(sys.modules))"
     )
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True

@@ -18,7 +18,23 @@ def pack(**arrays: ArrayLike | None) -> Params:
 
     They are copies in C order, because other libraries refuse negative strides.
     """
-    return {name: np.array(a, order="C") for name, a in arrays.items() if a is not None}
+    return {
+        name: np.array(as_numpy(a), order="C")
+        for name, a in arrays.items()
+        if a is not None
+    }
+
+
+def as_numpy(array: Any) -> np.ndarray:
+    """Returns a NumPy array, also of a tensor with a gradient or in bfloat16."""
+    if hasattr(array, "detach"):
+        array = array.detach().cpu()
+        name = str(array.dtype).removeprefix("torch.")
+        if name.startswith(("bfloat", "float8")):
+            import ml_dtypes
+
+            return array.float().numpy().astype(getattr(ml_dtypes, name))
+    return np.asarray(array)
 
 
 def to_canonical(

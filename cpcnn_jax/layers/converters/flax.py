@@ -1,9 +1,10 @@
-"""Converter of `flax.linen.ConvTranspose`: our kernel, padding after stretching."""
+"""Converter of Flax's `ConvTranspose`: our kernel, padding after stretching."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from cpcnn_jax.layers.adjoint import adjoint_kernel
@@ -11,13 +12,32 @@ from cpcnn_jax.layers.arithmetic import effective_kernel, effective_padding
 from cpcnn_jax.layers.converters.canonical import (
     Options,
     Params,
+    as_numpy,
     check_one_group,
     pack,
     to_canonical,
 )
+from cpcnn_jax.layers.converters.modules import (
+    Layer,
+    Variables,
+    from_module,
+    is_layer,
+    require,
+    to_module,
+)
 from cpcnn_jax.layers.geometry import Padding, padding_pairs, per_axis
 
+if TYPE_CHECKING:
+    from flax import linen as nn
 
+    from cpcnn_jax.layers.fractionally_strided import FractionallyStridedConv
+
+
+@overload
+def from_flax(
+    kernel: Layer, bias: Variables | None = None
+) -> tuple[FractionallyStridedConv, Variables]: ...
+@overload
 def from_flax(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
@@ -26,26 +46,43 @@ def from_flax(
     padding: Padding = "SAME",
     kernel_dilation: int | Sequence[int] | None = None,
     transpose_kernel: bool = False,
-) -> tuple[Params, Options]:
-    """Converts a `flax.linen.ConvTranspose`, which pads the stretched input.
+) -> tuple[Params, Options]: ...
+def from_flax(
+    kernel: Any,
+    bias: Any = None,
+    *,
+    strides: int | Sequence[int] | None = None,
+    padding: Padding = "SAME",
+    kernel_dilation: int | Sequence[int] | None = None,
+    transpose_kernel: bool = False,
+) -> tuple[Any, Any]:
+    """Converts a `ConvTranspose` of linen or NNX, or its kernel.
 
     Args:
-      kernel: `[*k, C_in, C_out]`, or `[*k, C_out, C_in]` with transpose_kernel.
-      bias: `[C_out]` or None.
-      strides, padding, kernel_dilation, transpose_kernel: Flax's fields.
+      kernel: the layer, or its kernel `[*k, C_in, C_out]`, `[*k, C_out, C_in]` with
+        transpose_kernel.
+      bias: `[C_out]` or None; of a layer of linen, its variables.
+      strides, padding, kernel_dilation, transpose_kernel: Flax's fields, which pad
+        the stretched input.
 
     Returns:
-      (params, options): {kernel, bias}, {strides, padding, kernel_dilation}.
+      Of a layer (module, variables): `FractionallyStridedConv`, {params: {kernel,
+      bias}}; a mask is multiplied into the kernel. Of a kernel (params, options):
+      {kernel, bias}, {strides, padding, kernel_dilation}.
 
     Raises:
-      ValueError: padding "CIRCULAR", which does not pad with zeros.
+      ValueError: padding "CIRCULAR", which does not pad with zeros, another layer, or
+        one with its own promote_dtype or a preferred_element_type.
 
     Example:
+      >>> import numpy as np
       >>> params, options = from_flax(np.ones((3, 1, 1)), strides=(2,))
       >>> options["padding"]  # for odd k the guide has the odd zero on the other side
       ((0, 1),)
     """
-    kernel = np.asarray(kernel)
+    if is_layer(kernel, "flax.linen.ConvTranspose", "flax.nnx.ConvTranspose"):
+        return _from_layer(kernel, bias)
+    kernel = as_numpy(kernel)
     k = kernel.shape[:-2]
     s = per_axis("strides", 1 if strides is None else strides, len(k))
     d = 1 if kernel_dilation is None else kernel_dilation
@@ -67,19 +104,29 @@ def from_flax(
     )
 
 
-def to_flax(params: Params, **options: Any) -> tuple[Params, Options]:
-    """Converts to the parameters and fields of a `flax.linen.ConvTranspose`.
+@overload
+def to_flax(
+    params: FractionallyStridedConv, variables: Variables
+) -> tuple[nn.ConvTranspose, Variables]: ...
+@overload
+def to_flax(params: Params, **options: Any) -> tuple[Params, Options]: ...
+def to_flax(params: Any, variables: Any = None, **options: Any) -> tuple[Any, Any]:
+    """Converts to a `flax.linen.ConvTranspose`, or its parameters and fields.
 
     Args:
-      params: kernel, and bias if there is one.
+      params: kernel, and bias if there is one; or the module.
+      variables: of the module.
       **options: arguments of `fractionally_strided_conv`, with one group.
 
     Returns:
+      Of a module: (layer, variables). Of params:
       ({kernel, bias}, {kernel_size, strides, padding, kernel_dilation}).
 
     Raises:
       ValueError: feature groups, which Flax's layer does not have.
     """
+    if variables is not None:
+        return _to_layer(params, variables)
     kernel, geometry = to_canonical(params, **options)
     check_one_group(geometry, "flax.linen.ConvTranspose")
     return pack(kernel=kernel, bias=params.get("bias")), dict(
@@ -88,6 +135,45 @@ def to_flax(params: Params, **options: Any) -> tuple[Params, Options]:
         padding=geometry.pads,
         kernel_dilation=geometry.dilation,
     )
+
+
+def _from_layer(layer: Any, variables: Any) -> tuple[Any, Variables]:
+    """Converts a layer of linen with its variables, or of NNX, which holds them."""
+    require("preferred_element_type", layer.preferred_element_type, None)
+    require("promote_dtype", layer.promote_dtype.__module__.partition(".")[0], "flax")
+    if hasattr(layer, "kernel"):
+        kernel, bias = layer.kernel, layer.bias
+    elif variables is None:
+        raise ValueError("variables: got None, expected those of the linen layer")
+    else:
+        kernel, bias = (variables["params"].get(name) for name in ("kernel", "bias"))
+    kernel = as_numpy(kernel)
+    params, options = from_flax(
+        kernel if layer.mask is None else kernel * as_numpy(layer.mask),
+        bias,
+        strides=layer.strides,
+        padding=layer.padding,
+        kernel_dilation=layer.kernel_dilation,
+        transpose_kernel=layer.transpose_kernel,
+    )
+    return to_module(params, options, dtype=layer.dtype, precision=layer.precision)
+
+
+def _to_layer(module: Any, variables: Variables) -> tuple[nn.ConvTranspose, Variables]:
+    """Makes the layer of linen, and its variables."""
+    from flax import linen as nn
+
+    params, options = from_module(module, variables)
+    weights, fields = to_flax(params, **options)
+    layer = nn.ConvTranspose(
+        features=weights["kernel"].shape[-1],
+        use_bias=module.use_bias,
+        dtype=module.dtype,
+        param_dtype=module.param_dtype,
+        precision=module.precision,
+        **fields,
+    )
+    return layer, {"params": weights}
 
 
 def _flax_pads(extent: int, s: int, padding: str) -> tuple[int, int]:

@@ -1,9 +1,10 @@
 """Converter of Keras 3 `Conv1DTranspose`, 2D and 3D: padding by name."""
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, overload
+
 from numpy.typing import ArrayLike
 
 from cpcnn_jax.layers.adjoint import adjoint_kernel
@@ -11,13 +12,28 @@ from cpcnn_jax.layers.arithmetic import effective_kernel, effective_padding
 from cpcnn_jax.layers.converters.canonical import (
     Options,
     Params,
+    as_numpy,
     check_one_group,
     pack,
     to_canonical,
 )
+from cpcnn_jax.layers.converters.modules import (
+    Layer,
+    Variables,
+    from_module,
+    is_layer,
+    require,
+    to_module,
+)
 from cpcnn_jax.layers.geometry import Geometry, per_axis
 
+if TYPE_CHECKING:
+    from cpcnn_jax.layers.fractionally_strided import FractionallyStridedConv
 
+
+@overload
+def from_keras(kernel: Layer) -> tuple[FractionallyStridedConv, Variables]: ...
+@overload
 def from_keras(
     kernel: ArrayLike,
     bias: ArrayLike | None = None,
@@ -26,21 +42,36 @@ def from_keras(
     padding: str = "valid",
     output_padding: int | Sequence[int] | None = None,
     dilation_rate: int | Sequence[int] = 1,
-) -> tuple[Params, Options]:
-    """Converts a Keras 3 `Conv1DTranspose`, 2D or 3D (channels last).
+) -> tuple[Params, Options]: ...
+def from_keras(
+    kernel: Any,
+    bias: ArrayLike | None = None,
+    *,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    output_padding: int | Sequence[int] | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> tuple[Any, Any]:
+    """Converts a Keras 3 `Conv1DTranspose`, 2D or 3D, or its kernel.
 
     Args:
-      kernel: `[*k, C_out, C_in]`.
+      kernel: the layer, without further arguments, or its kernel `[*k, C_out, C_in]`.
       bias: `[C_out]` or None.
-      strides, padding, output_padding, dilation_rate: Keras's arguments.
+      strides, padding, output_padding, dilation_rate: Keras's arguments, as its
+        backends JAX and TensorFlow compute them.
 
     Returns:
-      (params, options): {kernel, bias}, {strides, padding, kernel_dilation}.
+      Of a layer (module, variables): `FractionallyStridedConv`, {params: {kernel,
+      bias}}. Of a kernel (params, options): {kernel, bias}, {strides, padding,
+      kernel_dilation}.
 
     Raises:
-      ValueError: padding is neither "valid" nor "same".
+      ValueError: padding is neither "valid" nor "same"; another layer, or one with an
+        activation, channels first, or no weights yet.
     """
-    kernel = np.asarray(kernel)
+    if is_layer(kernel, *(f"keras.layers.{name}" for name in _CLASSES)):
+        return _from_layer(kernel)
+    kernel = as_numpy(kernel)
     k = kernel.shape[:-2]
     if padding not in ("valid", "same"):
         raise ValueError(f"padding: got {padding!r}, expected 'valid' or 'same'")
@@ -59,19 +90,27 @@ def from_keras(
     )
 
 
-def to_keras(params: Params, **options: Any) -> tuple[Params, Options]:
-    """Converts to the weights and arguments of a Keras 3 transposed convolution.
+@overload
+def to_keras(params: FractionallyStridedConv, variables: Variables) -> Any: ...
+@overload
+def to_keras(params: Params, **options: Any) -> tuple[Params, Options]: ...
+def to_keras(params: Any, variables: Any = None, **options: Any) -> Any:
+    """Converts to a Keras 3 transposed convolution, or its weights and arguments.
 
     Args:
-      params: kernel, and bias if there is one.
+      params: kernel, and bias if there is one; or the module.
+      variables: of the module.
       **options: arguments of `fractionally_strided_conv`, with one group.
 
     Returns:
-      ({kernel, bias}, {kernel_size, strides, padding, output_padding, dilation_rate}).
+      Of a module: the layer. Of params: ({kernel, bias},
+      {kernel_size, strides, padding, output_padding, dilation_rate}).
 
     Raises:
       ValueError: feature groups, or padding that Keras cannot express.
     """
+    if variables is not None:
+        return _to_layer(*from_module(params, variables))
     kernel, geometry = to_canonical(params, **options)
     check_one_group(geometry, "a Keras transposed convolution")
     padding, extra = _padding_arguments(geometry)
@@ -83,6 +122,43 @@ def to_keras(params: Params, **options: Any) -> tuple[Params, Options]:
         output_padding=extra,
         dilation_rate=geometry.dilation,
     )
+
+
+_CLASSES = "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"
+
+
+def _from_layer(layer: Any) -> tuple[FractionallyStridedConv, Variables]:
+    """Converts a layer that has its weights."""
+    require("data_format", layer.data_format, "channels_last")
+    require("activation", layer.activation.__name__, "linear")
+    if not layer.built:
+        raise ValueError("kernel: got a layer without weights, call it once first")
+    params, options = from_keras(
+        *layer.get_weights(),
+        strides=layer.strides,
+        padding=layer.padding,
+        output_padding=layer.output_padding,
+        dilation_rate=layer.dilation_rate,
+    )
+    return to_module(params, options, dtype=layer.compute_dtype)
+
+
+def _to_layer(params: Params, options: Options) -> Any:
+    """Makes the layer of Keras, with the dtype of the parameters."""
+    import keras
+
+    weights, arguments = to_keras(params, **options)
+    *k, features, c_in = weights["kernel"].shape
+    layer = getattr(keras.layers, _CLASSES[len(k) - 1])(
+        features,
+        use_bias="bias" in weights,
+        data_format="channels_last",
+        dtype=weights["kernel"].dtype.name,
+        **arguments,
+    )
+    layer.build((None, *(None for _ in k), c_in))
+    layer.set_weights(list(weights.values()))
+    return layer
 
 
 def _stretched_pads(
