@@ -69,7 +69,8 @@ def fit_intervals(
       pixels: `[N]` numbers of pixels of the images.
 
     Returns:
-      Intervals with one to three levels of equally many images.
+      Intervals with one to three levels of equally many images; fewer levels where many
+      images have one density.
 
     Raises:
       ValueError: there are less than 10 images.
@@ -84,12 +85,21 @@ def fit_intervals(
             f"{len(true)}"
         )
     level = density_level(predicted, pixels)
-    number = min(MAX_LEVELS, len(true) // _LEAST)
-    thresholds = np.quantile(level, np.arange(1, number) / number)
+    thresholds = _split_levels(level)
     errors = np.abs(np.log((true + OFFSET) / (predicted + OFFSET)))
     members = np.searchsorted(thresholds, level)
-    bounds = [_conformal_bound(errors[members == n]) for n in range(number)]
+    bounds = [_conformal_bound(errors[members == n]) for n in range(members.max() + 1)]
     return PredictionIntervals(tuple(thresholds.tolist()), tuple(bounds), len(true))
+
+
+def _split_levels(level):
+    """Thresholds of as many levels as have enough images each."""
+    for number in range(MAX_LEVELS, 1, -1):
+        thresholds = np.quantile(level, np.arange(1, number) / number)
+        sizes = np.bincount(np.searchsorted(thresholds, level), minlength=number)
+        if sizes.min() >= _LEAST:
+            return thresholds
+    return np.empty(0)
 
 
 def _conformal_bound(errors):

@@ -77,6 +77,16 @@ def test_levels_have_equally_many_images(number, levels):
     assert members.max() - members.min() <= 1
 
 
+@pytest.mark.parametrize("empty, levels", [(60, 1), (45, 2), (40, 2)])
+def test_many_images_of_one_density_leave_fewer_levels(empty, levels):
+    """Images without people, as a camera at night has them."""
+    true, predicted, pixels = crowd(np.random.default_rng(2), 60)
+    predicted[:empty] = true[:empty] = 0
+    fitted = fit_intervals(true, predicted, pixels)
+    assert len(fitted.log_ratios) == levels
+    assert fitted.interval(0, 90_000)[0] == 0
+
+
 def test_nine_images_are_too_few():
     with pytest.raises(ValueError, match="at least 10 validation images, got 9"):
         fit_intervals(*crowd(np.random.default_rng(0), 9))
