@@ -18,7 +18,7 @@ from cpcnn_jax.inference import (
     regions,
 )
 from cpcnn_jax.inference.count_options import CountOptions
-from cpcnn_jax.inference.people import format_people
+from cpcnn_jax.inference.people import format_interval, format_people
 from cpcnn_jax.io import atomic_write, console, folder_listing
 from cpcnn_jax.io import video as video_io
 from cpcnn_jax.weights import pretrained
@@ -79,9 +79,8 @@ def _count(parser, args):
 def _count_rows(rows, networks, options):
     """Counts and prints the table; returns whether Ctrl-C stopped it."""
     width, ranges = max(len(row.file) for row in rows), networks.intervals is not None
-    columns = [f"{'file':<{width}}", f"{'people':>9}", f"{'range (90%)':>15}"]
-    columns[2:] = [*columns[2:] * ranges, f"{'seconds':>7}"]
-    _say("  ".join([*columns, *(f"{region.name:>8}" for region in options.regions)]))
+    inside = [f"{region.name:>8}" for region in options.regions]
+    _say_row("file", width, "people", ["range (90%)"] * ranges, "seconds", inside)
     try:
         with tqdm(total=len(rows), desc="count", unit="file", disable=None) as bar:
             for row in count_files.count_files(rows, networks, options):
@@ -109,16 +108,14 @@ def _print(row, width, ranges):
     if row.count is not None:
         people, seconds = format_people(row.count), f"{row.seconds:.2f}"
         inside = [_cell(number, name) for name, number in row.regions.items()]
-    interval = [f"{_format_interval(row):>15}"] * ranges
-    cells = [f"{row.file:<{width}}", f"{people:>9}", *interval, f"{seconds:>7}"]
-    _say("  ".join([*cells, *inside]))
+    ends = [format_interval(row.low, row.high) or "-"] * ranges  # none of a video
+    _say_row(row.file, width, people, ends, seconds, inside)
 
 
-def _format_interval(row):
-    """Formats the interval of a count; a dash for videos, which have none."""
-    if row.low is None or row.high is None:
-        return "-"
-    return f"{format_people(row.low)} to {format_people(row.high)}"
+def _say_row(file, width, people, ends, seconds, inside):
+    """Prints a line of the table; `ends` and `inside` hold any number of cells."""
+    cells = [f"{file:<{width}}", f"{people:>9}", *(f"{end:>15}" for end in ends)]
+    _say("  ".join([*cells, f"{seconds:>7}", *inside]))
 
 
 def _cell(number, name):

@@ -26,7 +26,17 @@ def format_count(count: float, low: float | None, high: float | None) -> str:
       >>> format_count(1437.7, 1201.2, 1719.9), format_count(3.4, None, None)
       ('1,438 (1,201 to 1,720)', '3')
     """
-    people = format_people(count)
+    ends = format_interval(low, high)
+    return f"{format_people(count)} ({ends})" if ends else format_people(count)
+
+
+def format_interval(low: float | None, high: float | None) -> str:
+    """Formats the ends of an interval in people; "" without one.
+
+    Example:
+      >>> format_interval(1201.2, 1719.9), format_interval(None, None)
+      ('1,201 to 1,720', '')
+    """
     if low is None or high is None:
-        return people
-    return f"{people} ({format_people(low)} to {format_people(high)})"
+        return ""
+    return f"{format_people(low)} to {format_people(high)}"
