@@ -3,6 +3,7 @@
 launch.py is the same command in a clone of the repository.
 """
 
+import dataclasses
 import functools
 import shlex
 import sys
@@ -112,9 +113,22 @@ def _checked(config):
     from cpcnn_jax.training.init import params
 
     if isinstance(config, Experiment):
-        config = params.adopt_model(config)
+        adopted = params.adopt_model(config)
+        _report_replaced(config, adopted)
+        config = adopted
     validate.check_experiment(config)
     return config
+
+
+def _report_replaced(config, adopted):
+    """Names the fields of the networks that the file of `init_from` decides."""
+    before, after = map(dataclasses.asdict, (config.model, adopted.model))
+    for name in before:
+        if before[name] != after[name]:
+            logging.warning(
+                "--config.init_from=%s decides --config.model.%s: %r, not %r",
+                *(config.init_from, name, after[name], before[name]),
+            )
 
 
 def _overrides(point):

@@ -66,11 +66,11 @@ def _crops(config):
 def _augmentation(config):
     crops = config.crops
     changes = ("color_jitter", "gamma_jitter", "max_blur")
-    set_ = [name for name in changes if getattr(crops, name)]
-    set_ += ["max_scale"] * (crops.max_scale > 1)
-    if set_ and not crops.num_augmented:
+    active = [name for name in changes if getattr(crops, name)]
+    active += ["max_scale"] * (crops.max_scale > 1)
+    if active and not crops.num_augmented:
         raise ValueError(
-            f"{_flag(config, f'crops.{set_[0]}')} applies to augmented crops, and "
+            f"{_flag(config, f'crops.{active[0]}')} applies to augmented crops, and "
             "--config.crops.num_augmented=0 leaves none: set it to at least 1"
         )
     if crops.max_scale > 1 and config.target.sigma_mode == "perspective":
