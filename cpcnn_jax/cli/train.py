@@ -123,12 +123,9 @@ def _checked(config):
 def _report_replaced(config, adopted):
     """Names the fields of the networks that the file of `init_from` decides."""
     before, after = map(dataclasses.asdict, (config.model, adopted.model))
-    for name in before:
-        if before[name] != after[name]:
-            logging.warning(
-                "--config.init_from=%s decides --config.model.%s: %r, not %r",
-                *(config.init_from, name, after[name], before[name]),
-            )
+    if names := [name for name in before if before[name] != after[name]]:
+        text = "--config.init_from=%s decides these fields of --config.model: %s"
+        logging.warning(text, config.init_from, ", ".join(names))
 
 
 def _overrides(point):
