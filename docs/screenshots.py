@@ -1,8 +1,9 @@
-"""Draws docs/serve.png, serve_phone.png and serve_dark.png: the page with an example.
+"""Draws the pages of docs/: serve.png, serve_phone.png, serve_dark.png and report.png.
 
+    make demo
     python docs/screenshots.py
 
-It needs the extra `test`, and Chromium with its driver.
+It needs the extra `test`, and Chromium with its driver. The report is that of the demo.
 """
 
 import base64
@@ -18,6 +19,7 @@ from selenium import webdriver
 from selenium.webdriver.support.wait import WebDriverWait
 
 DOCS = Path(__file__).parent
+REPORT = DOCS.parent / "runs" / "demo" / "report.html"
 SCREENS = {"serve": (940, "light"), "serve_phone": (360, "light")}
 SCREENS |= {"serve_dark": (940, "dark")}
 REGION = "[[80, 220], [330, 220], [330, 440], [80, 440]].forEach(addCorner)"
@@ -50,8 +52,7 @@ def open_browser() -> Iterator[webdriver.Chrome]:
 
 def draw(browser: webdriver.Chrome, address: str, width: int, scheme: str) -> bytes:
     """Counts the first example, draws a region and takes a picture as PNG."""
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    _set_size(browser, width, 900)
     feature = {"name": "prefers-color-scheme", "value": scheme}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     browser.get(address)
@@ -61,15 +62,31 @@ def draw(browser: webdriver.Chrome, address: str, width: int, scheme: str) -> by
     browser.execute_script(REGION)
     if width > 500:
         browser.find_element("id", "show").click()
-    shot = browser.execute_cdp_cmd(
-        "Page.captureScreenshot", {"captureBeyondViewport": True}
-    )
+    return _take_picture(browser, whole=True)
+
+
+def draw_report(browser: webdriver.Chrome) -> bytes:
+    """Takes a picture of the top of the demo's report as PNG."""
+    _set_size(browser, 1000, 1500)
+    browser.get(REPORT.as_uri())
+    return _take_picture(browser, whole=False)
+
+
+def _set_size(browser, width, height):
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def _take_picture(browser, *, whole):
+    settings = {"captureBeyondViewport": whole}
+    shot = browser.execute_cdp_cmd("Page.captureScreenshot", settings)
     return base64.b64decode(shot["data"])
 
 
 def main() -> None:
     """Writes the pictures."""
     with running_server() as address, open_browser() as browser:
+        (DOCS / "report.png").write_bytes(draw_report(browser))
         for name, (width, scheme) in SCREENS.items():
             picture = draw(browser, address, width, scheme)
             (DOCS / f"{name}.png").write_bytes(picture)
