@@ -70,7 +70,7 @@ function listen() {
     event.preventDefault();
     $("play").click();
   });
-  window.addEventListener("hashchange", useLink);
+  window.addEventListener("hashchange", (event) => useLink(new URL(event.newURL).hash));
   listenToPointing();
 }
 
@@ -131,7 +131,7 @@ function start() {
   buildTour();
   listen();
   show();
-  useLink();
+  useLink(location.hash);
   loadPicture();
 }
 

@@ -108,11 +108,12 @@ function decodeText(text) {
   }
 }
 
-// Takes the settings of the URL.
-function useLink() {
-  if (location.hash.length < 2 || location.hash === state.written) return;
+// Takes the settings of a URL's fragment, such as #k=4. That of a link which was followed is the
+// event's: by the time of the event updateLink may have written the old settings over it.
+function useLink(fragment) {
+  if (fragment.length < 2) return;
   try {
-    const text = decodeText(location.hash.slice(1));
+    const text = decodeText(fragment.slice(1));
     if (Object.hasOwn(GIVEN.animations, text)) usePreset(text);
     else useSettings(readLink(text));
   } catch (error) {

@@ -126,6 +126,7 @@ def test_numbers_of_the_steps_are_true(page):
     links = page.find_elements("css selector", "#tour li.current a")
     for link, values in zip(links, ({4}, {1}), strict=True):
         link.click()
+        settle(page)
         output = shown(page, "shown.output")
         assert set(output[1:-1, 1:-1].ravel()) == values  # even inside the border
         assert find(page, "#tour li.current h2").text == STEPS[6][0]
@@ -182,6 +183,19 @@ def test_controls_write_the_url(page, page_path):
     output = shown(page, "shown.output")
     open_link(page, page_path, link)
     np.testing.assert_array_equal(shown(page, "shown.output"), output)
+
+
+def test_link_followed_while_the_url_is_being_written(page):
+    """The page writes its URL after the click and before it learns of the click."""
+    find(page, '#chapters button[data-chapter="7"]').click()
+    settle(page)
+    page.execute_script("""
+        document.querySelector("#tour li.current a").click();
+        history.replaceState(null, "", state.written);
+    """)
+    link = settle(page)
+    assert settings(page)[1][:2] == (4, 4)
+    assert "&k=4&" in link
 
 
 def test_link_of_a_step_alone(page, page_path):
