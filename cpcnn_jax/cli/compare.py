@@ -1,5 +1,6 @@
 """`cpcnn_jax compare`: two evaluated runs on the same images."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +18,9 @@ def make_parser() -> Parser:
     """Makes the parser of the command's arguments."""
     parser = Parser(
         prog="cpcnn_jax compare",
-        description="Compare two evaluated runs on the same images: each MAE with its "
-        "95%% interval, their difference, a paired test, and the MAE of each density "
-        "level.",
+        description="Compare two evaluated runs on the images in common: each MAE "
+        "with its 95%% interval, their difference, a paired test, and the MAE of each "
+        "density level.",
     )
     parser.add_argument("run_a", help="a workdir with predictions.csv")
     parser.add_argument("run_b", help="another workdir")
@@ -29,7 +30,10 @@ def make_parser() -> Parser:
 
 def _compare(args):
     runs = (args.run_a, args.run_b)
-    true, a, b, levels = compare.pair_predictions(*map(_read_predictions, runs))
+    rows = [*map(_read_predictions, runs)]
+    true, a, b, levels = compare.pair_predictions(*rows)
+    if names := compare.list_unpaired(*rows):
+        print(f"compare: left out, of only one run: {names}", file=sys.stderr)
     comparison = compare.compare_runs(runs, true, (a, b), levels)
     if args.json:
         files = (Path(run) / predictions.NAME for run in runs)

@@ -17,6 +17,7 @@ from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.export import parity
 from cpcnn_jax.inference import compilation_cache, counter, input_files
 from cpcnn_jax.io import atomic_write, folder_listing
+from cpcnn_jax.models.custom_network import CustomNetwork
 from cpcnn_jax.weights import pretrained, serialization
 
 MODULES = {"stablehlo": "stablehlo", "onnx": "onnx_model"}  # in cpcnn_jax.export
@@ -50,9 +51,11 @@ def _export(args):
     _check_args(args)
     images = _list_images(args.images)
     networks = counter.load(args.weights)
-    if isinstance(networks, counter.BaselineCounter):
+    own = isinstance(networks, counter.BaselineCounter)
+    if own or isinstance(networks.model, CustomNetwork):
         raise ValueError(
-            f"{args.weights} holds a baseline, and only CP-CNN is exported"
+            f"{args.weights} holds another network: only cpcnn and shared_backbone are "
+            "exported"
         )
     exporter = importlib.import_module(f"cpcnn_jax.export.{MODULES[args.format]}")
     weights = jax.device_get(networks.weights)

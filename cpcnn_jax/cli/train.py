@@ -110,6 +110,8 @@ def _runs(line):
 def _checked(config):
     """The experiment with the networks of its `init_from`, after its validation."""
     from cpcnn_jax.config import Experiment, validate
+    from cpcnn_jax.models import networks
+    from cpcnn_jax.training import custom_loss
     from cpcnn_jax.training.init import params
 
     if isinstance(config, Experiment):
@@ -117,6 +119,8 @@ def _checked(config):
         _report_replaced(config, adopted)
         config = adopted
     validate.check_experiment(config)
+    networks.build(config.model)
+    custom_loss.check_losses(config)
     return config
 
 
@@ -180,6 +184,7 @@ def _run(config, folder, stop):
             f"report    {folder}/report.html\n"
             f"pictures  {folder}/pictures\n"
             f"metrics   {folder}/metrics.json, {folder}/predictions.csv\n"
+            f"curves    tensorboard --logdir={shlex.quote(str(folder))}\n"
             f"weights   {evaluate.evaluated_weights(config, folder)}"
         )
 

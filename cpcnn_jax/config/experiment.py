@@ -18,6 +18,7 @@ from cpcnn_jax.config.rules import (
     above,
     at_least,
     fraction,
+    import_path_or,
     multiple_of,
     one_of,
     setting,
@@ -30,7 +31,8 @@ SIGMA_MODES = ("fixed", "adaptive", "perspective")
 ARCHITECTURES = ("cpcnn", "shared_backbone")
 CLASS_BINNINGS = ("equal_width", "quantile")
 COUNT_REFERENCES = ("points", "maps")
-# Fields of `Experiment` with the stages of each architecture, in order.
+# Fields of `Experiment` with the stages of each architecture, in order. A network of
+# one's own has those of "shared_backbone".
 STAGES = {
     "cpcnn": ("gce", "lce", "density", "adversary"),
     "shared_backbone": ("joint",),
@@ -123,8 +125,10 @@ class Model:
     # "cpcnn": the paper's four networks. "shared_backbone": one VGG-16 for DME, GCE and
     # LCE, a departure from the paper (`models.shared_backbone`). Of the fields below it
     # takes use_gce, use_lce, vgg_width_multiplier, upsample_kernel_size, density_scale
-    # and the two fields of thresholds.
-    architecture: str = setting("cpcnn", one_of(*ARCHITECTURES))
+    # and the two fields of thresholds. PACKAGE.MODULE:NAME: a network of your own, or
+    # cpcnn_jax.models.mcnn:MCNN or cpcnn_jax.models.csrnet:CSRNet
+    # (`models.custom_network`), which takes only density_scale.
+    architecture: str = setting("cpcnn", import_path_or(*ARCHITECTURES))
     use_gce: bool = True
     use_lce: bool = True
     use_fcnn: bool = True  # False: one 1x1 convolution on the DME [R: table row 1]
@@ -191,6 +195,9 @@ class DensityStage(Stage):
     # Decay of the parameters' exponential moving average, which is validated and kept.
     # 0: no average.
     ema_decay: float = setting(0.0, fraction())
+    # Replaces L_E: PACKAGE.MODULE:NAME of a function (density, target) -> `[B]`, both
+    # `[B, H, W, 1]` people per pixel, 0 outside of each crop. "": L_E.
+    loss: str = setting("", import_path_or(""))
 
 
 @dataclass
@@ -209,9 +216,10 @@ class Adversary(Stage):
 
 @dataclass
 class JointStage(Stage):
-    """The training of all parts of `shared_backbone` together."""
+    """The training of all parts of `shared_backbone`, or of a network of your own."""
 
     # File of ImageNet weights, written by `import-weights vgg16`; "": random weights.
+    # A network of your own takes them into its layers conv1_1, conv1_2 ...
     pretrained_vgg16: str = ""
     vgg_lr_multiplier: float = setting(0.2, at_least(0))  # 0: VGG-16 is frozen
     weight_decay: float = setting(1e-4, at_least(0))
@@ -223,6 +231,8 @@ class JointStage(Stage):
     overdispersion: float = setting(0.02, at_least(0))
     # Weight of the cross-entropies of the density classes of blocks and windows.
     class_loss_weight: float = setting(0.02, at_least(0))
+    # Replaces the losses of pixels and cells, as `DensityStage.loss`. "": these.
+    loss: str = setting("", import_path_or(""))
 
 
 @dataclass
@@ -278,5 +288,5 @@ class Experiment:
 
     def stages(self) -> dict[str, Stage]:
         """The stages of the architecture by name, in their order."""
-        names = STAGES[self.model.architecture]
+        names = STAGES.get(self.model.architecture, STAGES["shared_backbone"])
         return {name: getattr(self, name) for name in names}

@@ -5,6 +5,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from cpcnn_jax.config.import_path import FORM, is_import_path
+
 
 class Rule(NamedTuple):
     """A condition on one value.
@@ -103,6 +105,15 @@ def fraction() -> Rule:
 def one_of(*choices: str) -> Rule:
     """One of several strings."""
     return Rule(f"one of {', '.join(choices)}", lambda value: value in choices)
+
+
+def import_path_or(*choices: str) -> Rule:
+    """One of several strings, or the import path of an object."""
+    texts = [choice or "empty" for choice in choices]
+    return Rule(
+        f"{', '.join(texts)} or {FORM}",
+        lambda value: value in choices or is_import_path(value),
+    )
 
 
 def _is_int(value):

@@ -90,12 +90,12 @@ def _target(config):
 
 
 def _joint(config):
-    if config.model.architecture != "shared_backbone":
+    if config.model.architecture == "cpcnn":
         return
     side = config.crops.fixed_side
     if not side:
         raise ValueError(
-            "--config.model.architecture=shared_backbone is trained on square crops: "
+            f"{_flag(config, 'model.architecture')} is trained on square crops: "
             "set --config.crops.fixed_side, for example to 384"
         )
     for pair in config.joint.cell_losses:

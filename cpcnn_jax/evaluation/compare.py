@@ -13,18 +13,19 @@ Rows = Sequence[Mapping[str, Any]]
 def pair_predictions(
     a: Rows, b: Rows
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str] | None]:
-    """Pairs two runs' predictions by image name.
+    """Pairs two runs' predictions of the images in common, by image name.
 
     Args:
-      a: rows of `predictions.read` for run a, at least 2.
+      a: rows of `predictions.read` for run a.
       b: rows for run b.
 
     Returns:
       True counts `[N]`, predictions of a `[N]` and of b `[N]`, people; and the N
-      density levels, or None where the runs have different levels.
+      density levels, or None where the runs have different levels. `list_unpaired`
+      names the other images.
 
     Raises:
-      ValueError: the images or their true counts differ.
+      ValueError: fewer than 2 images are in common, or their true counts differ.
 
     Example:
       >>> x, y = {"name": "x", "count": 5.0}, {"name": "y", "count": 7.0}
@@ -34,9 +35,10 @@ def pair_predictions(
       (array([5., 7.]), array([4. , 7.5]), array([5., 9.]), None)
     """
     rows_a, rows_b = ({row["name"]: row for row in rows} for rows in (a, b))
-    if unpaired := sorted(rows_a.keys() ^ rows_b.keys()):
-        raise ValueError(f"only one run has the images {_list_names(unpaired)}")
-    pairs = [(row, rows_b[name]) for name, row in rows_a.items()]
+    pairs = [(row, rows_b[name]) for name, row in rows_a.items() if name in rows_b]
+    if len(pairs) < 2:
+        text = f"expected at least 2 images in common, got {len(pairs)}"
+        raise ValueError(f"{text}; only one run has {list_unpaired(a, b)}")
     if unequal := [row["name"] for row, b in pairs if row["count"] != b["count"]]:
         raise ValueError(f"the runs have different true counts: {_list_names(unequal)}")
     levels: list[Any] = [row.get("level") for row, _ in pairs]
@@ -44,6 +46,17 @@ def pair_predictions(
     true = np.array([row["count"] for row, _ in pairs])
     predicted = np.array([[row["predicted"] for row in pair] for pair in pairs])
     return true, predicted[:, 0], predicted[:, 1], levels if agree else None
+
+
+def list_unpaired(a: Rows, b: Rows) -> str:
+    """Lists the images of only one of two runs, at most five by name; "" for none.
+
+    Example:
+      >>> list_unpaired([{"name": "x"}, {"name": "y"}], [{"name": "y"}])
+      'x'
+    """
+    names_a, names_b = ({row["name"] for row in rows} for rows in (a, b))
+    return _list_names(sorted(names_a ^ names_b))
 
 
 def _list_names(names):

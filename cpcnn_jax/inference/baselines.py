@@ -75,7 +75,7 @@ def csrnet_estimator(model: CSRNet, *, tile_size: int | None = None) -> Estimato
       ValueError: the tile is too small for the receptive field.
     """
     cell = csrnet.STRIDE
-    halo = tiling.receptive_margin([csrnet.chain()], multiple=cell, cell=cell)
+    halo = tiling.receptive_margin(model.chains(), multiple=cell, cell=cell)
     estimate_cells = _cell_estimator(model.apply, halo, cell=cell, tile_size=tile_size)
 
     def estimate(weights, image, progress=iter):

@@ -20,7 +20,7 @@ from cpcnn_jax.inference.regions import Outline
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models import networks
 from cpcnn_jax.models.params import param_shapes
-from cpcnn_jax.weights import pretrained, serialization
+from cpcnn_jax.weights import hub, pretrained, serialization
 
 NOTEBOOK_SIZE = 1280  # pixels, the longer side of a picture in a notebook
 
@@ -218,7 +218,10 @@ def load(
     """
     data_parallel.device_names()  # an error of the platform is none of the file
     name = pretrained.DEFAULT if path is None else path
-    counter = _load_file(pretrained.find_weights(name), tile_size)
+    file = pretrained.find_weights(name)
+    if hub.is_repository(name) and not Path(name).exists():
+        serialization.check_own_network(file)
+    counter = _load_file(file, tile_size)
     counter.name = str(name)
     return counter
 

@@ -6,9 +6,11 @@ import jax
 import numpy as np
 
 from cpcnn_jax.inference import context_scores, tiling
+from cpcnn_jax.inference.custom_estimator import CustomEstimator
 from cpcnn_jax.inference.shared_estimator import SharedBackboneEstimator
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models.cpcnn import CPCNN
+from cpcnn_jax.models.custom_network import CustomNetwork
 from cpcnn_jax.models.networks import Network
 from cpcnn_jax.models.shared_backbone import SharedBackbone
 
@@ -104,7 +106,7 @@ class WholeImageEstimator:
 
 def make_estimator(
     model: Network, *, blocks: int, tile_size: int | None = None
-) -> WholeImageEstimator | SharedBackboneEstimator:
+) -> WholeImageEstimator | SharedBackboneEstimator | CustomEstimator:
     """Makes the estimator of a network; counting, evaluation and export use it.
 
     Args:
@@ -117,4 +119,6 @@ def make_estimator(
     """
     if isinstance(model, SharedBackbone):
         return SharedBackboneEstimator(model, tile_size=tile_size)
+    if isinstance(model, CustomNetwork):
+        return CustomEstimator(model, tile_size=tile_size)
     return WholeImageEstimator(model, blocks=blocks, tile_size=tile_size)

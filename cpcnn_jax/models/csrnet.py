@@ -53,15 +53,14 @@ class CSRNet(nn.Module):
             x = self._convolve(x, features, f"back{layer}", kernel_dilation=DILATION)
         return nn.Conv(1, (1, 1), name="output")(x)
 
+    def chains(self) -> list[list[Layer]]:
+        """Lists the layers along one axis, from the image to the map, in one chain."""
+        same, pool = Layer(3, p=1), Layer(2, s=2)
+        front = [layer for _, depth in FRONT for layer in [*[same] * depth, pool]][:-1]
+        return [[*front, *[Layer(3, p=DILATION, d=DILATION)] * len(BACK)]]
+
     def _convolve(self, x, features, name, **options):
         features = int(features * self.width_multiplier)
         options["kernel_init"] = nn.initializers.he_normal()
         convolve = nn.Conv(features, (3, 3), name=name, **options)
         return nn.relu(convolve(x))
-
-
-def chain() -> list[Layer]:
-    """Lists the layers along one axis, from the image to the map."""
-    same, pool = Layer(3, p=1), Layer(2, s=2)
-    front = [layer for _, depth in FRONT for layer in [*[same] * depth, pool]][:-1]
-    return [*front, *[Layer(3, p=DILATION, d=DILATION)] * len(BACK)]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 
 from cpcnn_jax.layers.arithmetic import Layer
@@ -13,6 +14,7 @@ COLUMNS = (
     ((20, 7), (40, 5), (20, 5), (10, 5)),
     ((24, 5), (48, 3), (24, 3), (12, 3)),
 )
+GRAY = ((0.299,), (0.587,), (0.114,))  # of ITU-R BT.601, as in PIL
 
 
 class MCNN(nn.Module):
@@ -43,7 +45,8 @@ class MCNN(nn.Module):
         """Estimates density at a quarter of the size.
 
         Args:
-          image: `[B, H, W, 1]` gray levels, 0 to 255; H and W multiples of 4.
+          image: `[B, H, W, 3]` RGB in [0, 1], which becomes gray, or `[B, H, W, 1]`
+            gray levels, 0 to 255; H and W multiples of 4.
 
         Returns:
           `[B, H / 4, W / 4, 1]` people per cell of 4x4 pixels; its sum is the count.
@@ -51,6 +54,8 @@ class MCNN(nn.Module):
         Raises:
           ValueError: H or W is not a multiple of 4.
         """
+        if image.shape[-1] == 3:
+            image = 255 * (image @ jnp.array(GRAY, image.dtype))
         features = multi_column_features(image, self.columns)
         return nn.relu(nn.Conv(1, (1, 1), name="fuse")(features))
 

@@ -18,6 +18,7 @@ from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.valid_area import valid_area
 from cpcnn_jax.training import ema, optimizer, train_state, train_step
 from cpcnn_jax.training import stage as stage_lib
+from cpcnn_jax.training.custom_loss import find_loss
 from cpcnn_jax.training.init import params as init_params
 
 
@@ -33,6 +34,7 @@ def density_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.St
     step = train_step.density_step(
         context.model,
         tx,
+        custom=find_loss(settings.loss, stage="density"),
         options=stage_lib.step_options(context, settings),
     )
     return stage_lib.Stage(

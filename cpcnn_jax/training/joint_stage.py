@@ -1,4 +1,6 @@
-"""The stage of the network with a shared backbone: all parts are trained together.
+"""The stage of a network with a shared backbone: all parts are trained together.
+
+Networks of one's own have this stage, too.
 
 Departs from the paper, which trains GCE and LCE first and freezes them.
 """
@@ -12,13 +14,13 @@ from cpcnn_jax.config import Model
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.data import crops as crops_lib
 from cpcnn_jax.models import flops
+from cpcnn_jax.models.custom_network import CustomNetwork
+from cpcnn_jax.models.networks import vgg16_prefixes
 from cpcnn_jax.models.shared_backbone import BLOCK, SharedBackbone
 from cpcnn_jax.training import ema, optimizer, train_state
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training.cell_losses import cell_counts
 from cpcnn_jax.training.joint_step import joint_step
-
-VGG16 = ("stem/", "pyramid/")  # prefixes of the backbone's parameters
 
 
 def joint_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.Stage:
@@ -29,8 +31,8 @@ def joint_stage(context: stage_lib.StageContext, params: dict) -> stage_lib.Stag
       params: flat dict of all parameters.
     """
     settings = context.config.joint
-    tx = ema.with_ema(optimizer.make_joint_adam(settings, VGG16), settings.ema_decay)
-    trains = _trained_names(settings.vgg_lr_multiplier > 0)
+    adam = optimizer.make_joint_adam(settings, vgg16_prefixes(context.model))
+    tx, trains = ema.with_ema(adam, settings.ema_decay), _trained_names(context)
     windows = crops_lib.crops_per_image(context.config.crops)
     options = stage_lib.step_options(context, settings)
     return stage_lib.Stage(
@@ -65,20 +67,22 @@ def joint_batch(
 
 
 def density_labels(
-    network: SharedBackbone, model: Model, density: jax.Array
+    network: SharedBackbone | CustomNetwork, model: Model, density: jax.Array
 ) -> dict[str, jax.Array]:
     """Classifies the people in blocks and windows of density maps.
 
     The crop is padded with zeros to multiples of a block, as the network pads it.
 
     Args:
-      network: omitted heads have no labels.
+      network: omitted heads have no labels, and neither has a network of one's own.
       model: the thresholds.
       density: `[B, H, W, 1]` people per pixel.
 
     Returns:
       {"global": int32 `[B, n, m]`, "local": int32 `[B, 3 n, 3 m]`}.
     """
+    if isinstance(network, CustomNetwork):
+        return {}
     down, right = (-side % BLOCK for side in density.shape[1:3])
     padded = jnp.pad(density, ((0, 0), (0, down), (0, right), (0, 0)))
     heads = {
@@ -96,9 +100,11 @@ def example_flops(context: stage_lib.StageContext) -> int:
     """Counts the model FLOPs of a step for one crop."""
     height, width = context.images.canvas
     layers = flops.layer_flops(context.model, (1, height, width, 3))
-    trains = _trained_names(context.config.joint.vgg_lr_multiplier > 0)
+    trains = _trained_names(context)
     return flops.training_flops(layers, lambda layer: trains(f"{layer}/"))
 
 
-def _trained_names(backbone_learns):
-    return lambda name: backbone_learns or not name.startswith(VGG16)
+def _trained_names(context):
+    backbone_learns = context.config.joint.vgg_lr_multiplier > 0
+    frozen = vgg16_prefixes(context.model)
+    return lambda name: backbone_learns or not name.startswith(frozen)

@@ -1,4 +1,4 @@
-"""The training step of the network with a shared backbone, a pure function."""
+"""The training step of all parts of a network together, a pure function."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,19 +8,22 @@ import jax.numpy as jnp
 import optax
 
 from cpcnn_jax.config import JointStage
+from cpcnn_jax.models.custom_network import CustomNetwork
 from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.models.shared_backbone import SharedBackbone
 from cpcnn_jax.training import cell_losses, gradient_accumulation, losses
+from cpcnn_jax.training.custom_loss import Loss, find_loss
 from cpcnn_jax.training.mixed_precision import cast_floats, to_float32
 from cpcnn_jax.training.train_step import Step, StepOptions, update_state
 
 
 def joint_loss(
-    model: SharedBackbone,
+    model: SharedBackbone | CustomNetwork,
     settings: JointStage,
     density: jax.Array,
     logits: Mapping[str, jax.Array],
     batch: Mapping[str, Any],
+    custom: Loss | None = None,
 ) -> jax.Array:
     """Computes the loss of all parts: density, people in cells, density classes.
 
@@ -28,18 +31,15 @@ def joint_loss(
       model: the network.
       settings: the weights of the parts.
       density: `[B, H, W, 1]` people per pixel, predicted.
-      logits: of `SharedBackbone.classify`.
+      logits: of `SharedBackbone.classify`; empty for other networks.
       batch: {"density": `[B, H, W, 1]`, "labels": as `logits`, int32 classes}.
+      custom: replaces the losses of density and people in cells.
 
     Returns:
       `[B]`.
     """
-    scale, target = model.density_scale, batch["density"]
-    total = losses.euclidean_loss(scale * density, scale * target)
-    for side, weight in settings.cell_losses:
-        total += weight * cell_losses.cell_loss(
-            density, target, side, overdispersion=settings.overdispersion
-        )
+    density_loss = custom or _density_loss(model, settings)
+    total = density_loss(density, batch["density"])
     for name, values in logits.items():
         labels = batch["labels"][name]
         cross_entropy = optax.softmax_cross_entropy_with_integer_labels(values, labels)
@@ -47,8 +47,23 @@ def joint_loss(
     return total
 
 
+def _density_loss(model, settings):
+    """Makes the loss of density and people in cells."""
+    scale = model.density_scale
+
+    def loss(density, target):
+        total = losses.euclidean_loss(scale * density, scale * target)
+        for side, weight in settings.cell_losses:
+            total += weight * cell_losses.cell_loss(
+                density, target, side, overdispersion=settings.overdispersion
+            )
+        return total
+
+    return loss
+
+
 def joint_step(
-    model: SharedBackbone,
+    model: SharedBackbone | CustomNetwork,
     tx: optax.GradientTransformation,
     settings: JointStage,
     options: StepOptions,
@@ -65,7 +80,11 @@ def joint_step(
       step(State, {"image": `[B, H, W, 3]`, "density": `[B, H, W, 1]`, "labels": of
       `joint_loss`}) -> (State, metrics). The metric crop_bias is the mean signed error
       of the crops' counts, people.
+
+    Raises:
+      ValueError: the settings name a loss that cannot be used.
     """
+    custom = find_loss(settings.loss, stage="joint")
 
     def loss(params, frozen, batch):
         variables = to_variables(*cast_floats((params, frozen), options.dtype))
@@ -78,7 +97,7 @@ def joint_step(
             "crop_mae": jnp.mean(jnp.abs(people)),
             "crop_bias": jnp.mean(people),
         }
-        total = joint_loss(model, settings, density, logits, batch)
+        total = joint_loss(model, settings, density, logits, batch, custom)
         return jnp.mean(total), metrics
 
     def step(state, batch):

@@ -10,7 +10,7 @@ from cpcnn_jax.data.experiment_splits import ExperimentSplits
 from cpcnn_jax.data.training_images import prepare_images
 from cpcnn_jax.distributed import data_parallel, multihost
 from cpcnn_jax.models import networks
-from cpcnn_jax.models.shared_backbone import SharedBackbone
+from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.training import (
     classifier_stages,
     crop_scores,
@@ -68,7 +68,7 @@ def train(
 def plan_stages(context: stage_lib.StageContext) -> dict[str, Callable]:
     """Lists the stages of an experiment, each a function of context and parameters."""
     config, model = context.config, context.model
-    if isinstance(model, SharedBackbone):
+    if not isinstance(model, CPCNN):
         return {"joint": joint_stage.joint_stage} if config.joint.steps else {}
     stages = {
         "gce": (classifier_stages.gce_stage, config.gce.steps if model.gce else 0),

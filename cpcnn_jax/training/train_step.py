@@ -19,6 +19,7 @@ from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.models.valid_area import halve
 from cpcnn_jax.training import gradient_accumulation, losses
+from cpcnn_jax.training.custom_loss import Loss
 from cpcnn_jax.training.mixed_precision import cast_floats, to_float32
 from cpcnn_jax.training.train_state import GANState, State
 
@@ -110,6 +111,7 @@ def density_step(
     model: CPCNN,
     tx: optax.GradientTransformation,
     *,
+    custom: Loss | None = None,
     options: StepOptions = DEFAULT,
 ) -> Step:
     """Makes the step of the density stage: L_E of DME's and F-CNN's density map.
@@ -117,6 +119,7 @@ def density_step(
     Args:
       model: the networks.
       tx: the optimizer.
+      custom: replaces L_E; of `custom_loss.find_loss`.
       options: how the step is computed.
 
     Returns:
@@ -130,6 +133,8 @@ def density_step(
         scale = model.density_scale
         predicted, true = scale * density, scale * batch["density"]
         per_example = losses.euclidean_loss(predicted, true, batch.get("valid"))
+        if custom:
+            per_example = custom(density * batch.get("valid", 1), batch["density"])
         return jnp.mean(per_example), {"crop_mae": _crop_mae(density, batch)}
 
     def step(state, batch):

@@ -15,10 +15,9 @@ import numpy as np
 from cpcnn_jax.distributed import multihost
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.evaluation import figures
-from cpcnn_jax.inference.estimator import WholeImageEstimator
-from cpcnn_jax.inference.shared_estimator import SharedBackboneEstimator
+from cpcnn_jax.inference.estimator import WholeImageEstimator, make_estimator
+from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.params import to_variables
-from cpcnn_jax.models.shared_backbone import SharedBackbone
 from cpcnn_jax.training import context_cache
 from cpcnn_jax.training.checkpoint import SCORE
 from cpcnn_jax.training.stage import StageContext
@@ -80,10 +79,10 @@ def make_validator(
 
 def _make_estimate(context, folder):
     """Makes estimate(params, i, image) of the density `[H, W]` of image i."""
-    if isinstance(context.model, SharedBackbone):
-        shared = SharedBackboneEstimator(context.model)
-        return lambda params, _, image: shared.estimate(params, image)[0]
     blocks = context.config.crops.side_divisor
+    if not isinstance(context.model, CPCNN):
+        whole = make_estimator(context.model, blocks=blocks)
+        return lambda params, _, image: whole.estimate(params, image)[0]
     estimator = WholeImageEstimator(context.model, blocks=blocks)
 
     def estimate(params, i, image):

@@ -20,6 +20,7 @@ from safetensors.numpy import save as serialize
 
 from cpcnn_jax.config import Crops, Model, rules
 from cpcnn_jax.config.constants import PATCH
+from cpcnn_jax.config.import_path import is_import_path
 from cpcnn_jax.io import atomic_write, user_cache
 
 BASELINES = ("mcnn", "csrnet")  # networks whose weights `import-weights` converts
@@ -140,6 +141,22 @@ def load_model(path: StrPath) -> Model:
         return model
 
 
+def check_own_network(path: StrPath) -> None:
+    """Refuses a file that names a network outside of this package, which is imported.
+
+    Raises:
+      ValueError: the file names such a network, or its header is not valid.
+    """
+    if load_name(path) in BASELINES:
+        return
+    architecture = load_model(path).architecture
+    if is_import_path(architecture) and not architecture.startswith("cpcnn_jax."):
+        raise ValueError(
+            f"{path} names the network {architecture}, which is code outside of this "
+            "package: pass the path of the file if you trust it"
+        )
+
+
 def load_blocks(path: StrPath) -> int:
     """Reads the blocks per image side for the GCE; 4 if the header has no number.
 
@@ -220,7 +237,7 @@ def insert_vgg16(
         prefix = next((p for p in prefixes if name.startswith(p)), None)
         if prefix is None:
             continue
-        layer = name.removeprefix(prefix)
+        layer = "/".join(name.split("/")[-2:])
         want = weights[name].shape
         got = imagenet[layer].shape if layer in imagenet else "nothing"
         if got != want:
@@ -230,4 +247,6 @@ def insert_vgg16(
                 "for ImageNet's weights)"
             )
         inserted[name] = imagenet[layer]
+    if not inserted:
+        raise ValueError(f"{flag}: the network has no layer conv1_1, conv1_2 ...")
     return {**weights, **inserted}

@@ -131,13 +131,26 @@ def test_rows_are_paired_by_name(runs, tmp_path, capsys):
     assert "+0.00 to +0.00" in same and same.count("p = 1\n") == 1
 
 
-def test_unpaired_images_are_named(runs, tmp_path, capsys):
+def test_images_of_one_run_are_left_out_and_named(runs, tmp_path, capsys):
     fewer = {name: count for name, count in TRUE.items() if name != "IMG_7"}
     other = write(tmp_path / "other", true={**fewer, "IMG_99": 3})
-    expected = "only one run has the images IMG_7, IMG_99\n"
-    assert expected in fail(capsys, runs[0], other)
-    none = write(tmp_path / "none", true={"X": 1, "Y": 2})
-    assert "IMG_13 and 17 more" in fail(capsys, runs[0], none)
+    file = tmp_path / "result.json"
+    status, out, err = compare(capsys, runs[0], other, "--json", file)
+    assert status == 0 and out.startswith("19 images")
+    assert err == "compare: left out, of only one run: IMG_7, IMG_99\n"
+    for run, scores in zip(
+        (runs[0], other), json.loads(file.read_text())["runs"], strict=True
+    ):
+        rows = [row for row in predictions.read(run) if row["name"] in fewer]
+        errors = [abs(row["predicted"] - row["count"]) for row in rows]
+        assert len(rows) == 19 and scores["mae"] == pytest.approx(np.mean(errors))
+
+
+def test_runs_without_common_images_are_refused(runs, tmp_path, capsys):
+    none = write(tmp_path / "none", true={"X": 1, "IMG_3": TRUE["IMG_3"]})
+    message = fail(capsys, runs[0], none)
+    assert "expected at least 2 images in common, got 1" in message
+    assert "and 15 more" in message
 
 
 def test_different_true_counts_are_named(runs, tmp_path, capsys):

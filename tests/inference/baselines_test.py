@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from cpcnn_jax.inference import baselines, density_resize, tiling
-from cpcnn_jax.models import csrnet
 from cpcnn_jax.models.csrnet import CSRNet
 from cpcnn_jax.models.mcnn import MCNN
 from cpcnn_jax.models.params import param_shapes, to_variables
@@ -62,7 +61,7 @@ def test_halo_of_csrnet_covers_the_support_of_its_gradient():
 
     support = np.flatnonzero(np.abs(jax.grad(middle)(image)).sum((0, 2, 3)))
     margin = max(200 - support.min(), support.max() - 207)
-    halo = tiling.receptive_margin([csrnet.chain()], multiple=8, cell=8)
+    halo = tiling.receptive_margin(model.chains(), multiple=8, cell=8)
     assert 0 <= halo - margin < 8
 
 

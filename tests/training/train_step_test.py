@@ -71,6 +71,35 @@ def _patches(size=8):
     return {"image": (noise + label[:, None, None, None]) / 5, "label": label}
 
 
+def _weighted_error(density, target):
+    return jnp.mean(jnp.square(density - target) * (1 + target), axis=(1, 2, 3))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_custom_loss_replaces_the_euclidean_loss(masked):
+    model, flat, _, _ = _networks(fusion=True)
+    tx, batch = optax.sgd(1.0), _batch()
+    state = train_state.new_state(flat, tx, trains=_joint)
+    step = train_step.density_step(model, tx, custom=_weighted_error)
+    if masked:
+        valid = np.zeros((8, 64, 64, 1))
+        valid[:, :48, :32] = 1
+        batch |= {"valid": valid, "density": batch["density"] * valid}
+
+    def loss(params):
+        inputs = {"context": batch["context"], "valid": batch.get("valid")}
+        variables = to_variables(params, state.frozen)
+        density, _ = model.apply(variables, batch["image"], **inputs)
+        return _weighted_error(density * batch.get("valid", 1), batch["density"]).mean()
+
+    value, grads = jax.jit(jax.value_and_grad(loss))(state.params)
+    moved, metrics = jax.jit(step)(state, batch)
+    assert metrics["loss"] == pytest.approx(float(value), rel=1e-9)
+    for name, grad in grads.items():
+        step_of_one = state.params[name] - moved.params[name]
+        np.testing.assert_allclose(step_of_one, grad, rtol=1e-6, atol=1e-12)
+
+
 def _joint(name):
     return name.startswith(("dme/", "fcnn/"))
 

@@ -10,8 +10,8 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
 from cpcnn_jax.config import Experiment
-from cpcnn_jax.models.networks import Network
-from cpcnn_jax.models.shared_backbone import SharedBackbone
+from cpcnn_jax.models.cpcnn import CPCNN
+from cpcnn_jax.models.networks import Network, vgg16_prefixes
 from cpcnn_jax.weights import pretrained, serialization
 from cpcnn_jax.weights.serialization import insert_vgg16
 
@@ -34,9 +34,9 @@ def initial_params(model: Network, config: Experiment) -> Params:
     drawn = random_params(model, config.seed, "weights")
     if config.init_from:
         return _fine_tuned_params(config, drawn)
-    if isinstance(model, SharedBackbone):
+    if not isinstance(model, CPCNN):
         if file := config.joint.pretrained_vgg16:
-            parts = ("stem/", "pyramid/")
+            parts = vgg16_prefixes(model)
             return insert_vgg16(drawn, file, stage="joint", prefixes=parts)
     elif file := config.gce.pretrained_vgg16:
         return insert_vgg16(drawn, file)
