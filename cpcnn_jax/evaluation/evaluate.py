@@ -6,6 +6,7 @@ The test images are for final results; choose settings by the validation images.
 import json
 import math
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from cpcnn_jax.inference import counter, figure_text
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.weights import pretrained, serialization
 
+FILE_INTERVAL = 30.0  # seconds between progress lines in a file
 Estimate = Callable[[np.ndarray], np.ndarray]
 
 
@@ -128,6 +130,7 @@ def score_images(
         multihost.local_share(range(len(images))),
         desc="evaluate",
         unit="image",
+        mininterval=0.1 if sys.stderr.isatty() else FILE_INTERVAL,
         disable=not multihost.is_main(),
     )
     for index in bar:
@@ -136,7 +139,7 @@ def score_images(
             density = estimate(record["image"])
             rows.append(scores.score_image(record, density, config, thresholds))
             error = np.mean([abs(row["predicted"] - row["count"]) for row in rows])
-            bar.set_postfix(mae=f"{error:.1f}")
+            bar.set_postfix(mae=f"{error:.1f}", refresh=False)
         if signal := stop():
             raise Interrupted(signal, f"in the evaluation, after {len(rows)} images")
     return multihost.gather(rows)
