@@ -115,6 +115,7 @@ def test_heavy_packages_are_imported_by_one_room():
     assert users("torch") == {"weights.importers.torch_file", "layers.converters.torch"}
     assert users("keras") == {"layers.converters.keras"}
     assert users("equinox") == {"layers.converters.equinox"}
+    assert users("ray") == {"inference.count_many"}
     for package in ("starlette", "uvicorn", "prometheus_client"):
         assert {folder(name) for name in users(package)} <= {"serve", "cli"}
     for oracle in ("tensorflow", "haiku", "skimage", "tensorboard"):

@@ -5,6 +5,7 @@ from types import ModuleType
 
 COMMANDS = {
     "count": "count the people in images, folders and videos",
+    "count-many": "count very many images on several machines",
     "serve": "count on a local web page and at an HTTP endpoint",
     "doctor": "show versions, weights, devices and the time of one count",
     "train": "train an experiment, or evaluate it",

@@ -12,6 +12,7 @@ EXTRAS = {
     "serve": ("prometheus_client", "python_multipart", "starlette", "uvicorn"),
     "export": ("flatbuffers", "onnx", "onnxruntime"),
     "hub": ("huggingface_hub",),
+    "many": ("pyarrow", "ray"),
     "convert": ("h5py",),
     "heif": ("pillow_heif",),
     "docs": ("material", "mkdocs", "mkdocstrings", "ruff"),

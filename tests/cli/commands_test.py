@@ -86,7 +86,7 @@ def bash_script(tmp_path_factory):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("cou", "count"),
+        ("count-", "count-many"),
         ("count --js", "--json"),
         ("train --eval", "--eval_split"),
         ("train --mode ev", "evaluate"),

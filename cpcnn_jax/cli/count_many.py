@@ -1,0 +1,151 @@
+"""`cpcnn_jax count-many`: counts of very many images on several machines."""
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from cpcnn_jax.cli.parser import Parser, UsageError
+from cpcnn_jax.config.constants import PATCH
+from cpcnn_jax.inference import count_files
+from cpcnn_jax.io import atomic_write, folder_listing
+from cpcnn_jax.weights import pretrained
+
+FILE_INTERVAL = 30.0  # seconds between progress lines in a file
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command.
+
+    Args:
+      argv: the arguments; see --help.
+
+    Returns:
+      The exit status: 0 if every file was counted, 1 if some were not, 2 for a wrong
+      command line, 130 after Ctrl-C. The same command goes on after an end.
+    """
+    return make_parser().run(argv, _count)
+
+
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
+    parser = Parser(
+        prog="cpcnn_jax count-many",
+        description="Count the people in very many images with the workers of a Ray "
+        "cluster, and write one Parquet table: a row for each file, with its count or "
+        "its error. A run that was ended goes on with the same command.",
+    )
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="images and folders, as for count")
+    add("--list", metavar="FILE", help="a text file of further paths, one a line")
+    add("--out", required=True, metavar="FILE.parquet", help="the table to write")
+    add(
+        "--weights",
+        default=pretrained.DEFAULT,
+        help=f"{pretrained.HELP} (default: %(default)s)",
+    )
+    add(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that count (default: one for each GPU or, without GPUs, for "
+        "each machine)",
+    )
+    add(
+        "--address",
+        metavar="HOST:PORT",
+        help="a running Ray cluster, or auto; images, weights and --out lie in folders "
+        "that its machines share (default: this machine alone)",
+    )
+    add(
+        "--shard-size",
+        type=int,
+        default=200,
+        metavar="N",
+        help="files that a worker counts before it saves (default: %(default)s)",
+    )
+    add("--max-size", type=int, metavar="N", help="as for count")
+    add("--tile-size", type=int, metavar="N", help="as for count")
+    return parser
+
+
+def _count(args: argparse.Namespace) -> int:
+    _check(args)
+    listed = _read_list(args.list) if args.list else []
+    rows, left_out = count_files.list_files([*args.paths, *listed])
+    if args.address and (
+        relative := [r.file for r in rows if not os.path.isabs(r.file)]
+    ):
+        text = "needs absolute paths, which mean the same on every machine; got"
+        raise UsageError(f"--address: {text} {relative[0]}")
+    errors = _count_rows(rows, args)
+    print(f"{len(rows) - errors:,} of {len(rows):,} counted: {args.out}")
+    if left_out:
+        print(f"left out: {folder_listing.describe(left_out)}")
+    return int(errors > 0)
+
+
+def _check(args):
+    """Checks all that can be wrong before workers are started."""
+    for flag, value, least in (
+        ("--workers", args.workers, 1),
+        ("--shard-size", args.shard_size, 1),
+        ("--max-size", args.max_size, PATCH),
+    ):
+        if value is not None and value < least:
+            raise UsageError(f"{flag}: expected at least {least}, got {value}")
+    if not (args.paths or args.list):
+        raise UsageError("no images: name files or folders, or a --list")
+    if Path(args.out).exists():
+        raise UsageError(f"--out={args.out} exists: remove it or name another file")
+    if not Path(args.out).absolute().parent.is_dir():
+        raise UsageError(
+            f"--out={args.out}: there is no folder {Path(args.out).parent}"
+        )
+    atomic_write.check_writable(args.out)
+
+
+def _read_list(file):
+    lines = Path(file).read_text("utf-8", errors="surrogateescape").splitlines()
+    return [line for line in lines if line.strip()]
+
+
+def _count_rows(rows, args):
+    """Counts in the cluster and writes the table; returns the number of errors."""
+    from cpcnn_jax.data import checksums
+    from cpcnn_jax.inference import count_many  # imports Ray, which takes seconds
+
+    plan = count_many.Plan(
+        weights=args.weights,
+        weights_sha256=checksums.sha256(pretrained.find_weights(args.weights)),
+        max_size=args.max_size,
+        tile_size=args.tile_size,
+        shard_size=args.shard_size,
+    )
+    folder, errors = Path(f"{args.out}.parts"), 0
+    with (
+        count_many.connect(args.address, args.workers),
+        tqdm(
+            total=len(rows),
+            desc="count-many",
+            unit="file",
+            mininterval=0.1 if sys.stderr.isatty() else FILE_INTERVAL,
+        ) as bar,
+    ):
+
+        def progress(number, wrong):
+            nonlocal errors
+            errors += wrong
+            bar.set_postfix(errors=errors, refresh=False)
+            bar.update(number)
+
+        count_many.count_many(
+            rows, plan, folder, workers=args.workers, progress=progress
+        )
+    count_many.merge_shards(folder, rows, plan, args.out)
+    shutil.rmtree(folder)
+    return errors
