@@ -161,10 +161,12 @@ class _StageLoop:
                     run.writer.write_scalars(stage.name, n, by_step[n] | rates)
             values = by_step[step] | rates
         with self._meter.stopped():
-            if actions.validate:
-                values |= self._validate()
-            if actions.log:
-                run.writer.write_scalars(stage.name, step, values)
+            try:
+                if actions.validate:
+                    values |= self._validate()
+            finally:  # a stop in the validation does not lose the line of the loss
+                if actions.log:
+                    run.writer.write_scalars(stage.name, step, values)
             run.progress.update(step, values)
             if actions.save:
                 self._save(values.get(checkpoint.SCORE))

@@ -154,7 +154,7 @@ def test_a_signal_during_compilation_does_not_wait_for_its_end(tmp_path):
 
 
 def test_a_stop_during_a_validation_is_made_good_on_resuming(whole, tmp_path):
-    """The interrupted validation is computed before the next step."""
+    """The interrupted validation is computed before the next step; no line is lost."""
     experiment = tiny_experiment.get_config()
     third, calls = after_line(tmp_path, "density", 3), iter([None])
 
@@ -168,6 +168,14 @@ def test_a_stop_during_a_validation_is_made_good_on_resuming(whole, tmp_path):
     checkpoints.close()
     file = trained(tmp_path, experiment)
     assert file.read_bytes() == (whole[0] / "weights.safetensors").read_bytes()
+    for name in ("loss", "validation_mae"):
+        assert logged(tmp_path, name) == logged(whole[0], name)
+
+
+def logged(folder, name):
+    """Values of metrics.jsonl by stage and step."""
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return {(x["stage"], x["step"]): x[name] for x in lines if name in x}
 
 
 def test_images_of_several_sizes_need_one_program_a_stage(tmp_path):
