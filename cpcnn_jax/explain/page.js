@@ -56,9 +56,11 @@ function showTexts(e) {
     : `The largest difference is ${number(apart)}, from rounding.`;
   ["phasesection", "codesection", "namesection"].forEach((id) => { $(id).hidden = !e.transposed; });
   const ratio = checkerboard(e);
+  const verdict = Number.isFinite(ratio) ? `Largest over smallest response: ${number(ratio)}`
+    : "One response is 0, or the responses have both signs";
   $("phasetext").textContent = `An output's row and column modulo the stride are its phase; `
-    + `each phase uses other taps of the kernel. Largest over smallest response: `
-    + `${Number.isFinite(ratio) ? number(ratio) : "infinite"}, ${ratio < 1 + 1e-5 ? "no checkerboard." : "a checkerboard."}`;
+    + `each phase uses other taps of the kernel. A phase's response is its output where all inputs are 1. `
+    + `${verdict}, ${ratio < 1 + 1e-5 ? "no checkerboard." : "a checkerboard."}`;
   const { literal, useful } = e.cost;
   const share = useful / literal;
   $("costtext").textContent = `The definition takes ${literal} multiplications for a pair of channels. `
