@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import os
+import re
 import socket
 import sys
 import webbrowser
@@ -35,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
             server = _make_server(weights, args)
         except (ValueError, OSError) as error:
             parser.error(str(error))
-        address = _format_address(listener)
+        address = _format_address(listener) + (args.root_path and f"{args.root_path}/")
         print(f"serve: {address} counts with {weights}; Ctrl-C stops it", flush=True)
         if not args.no_browser and sys.stdout.isatty() and _has_screen():
             webbrowser.open(address)  # waits until the server accepts
@@ -55,6 +56,9 @@ def _check(args):
         raise ValueError(f"--timeout: expected more than 0, got {args.timeout:g}")
     if not 0 <= args.port < 2**16:
         raise ValueError(f"--port: expected 0 to 65535, got {args.port}")
+    if not re.fullmatch(r"(/[\w.~-]+)*", args.root_path, re.ASCII):
+        text = f"expected a path such as /crowd, got {args.root_path!r}"
+        raise ValueError(f"--root-path: {text}")
     if args.max_size is not None and args.max_size < PATCH:
         raise ValueError(f"--max-size: expected at least {PATCH}, got {args.max_size}")
 
@@ -90,7 +94,9 @@ def _make_server(weights, args):
 
     limits = Limits(args.max_queue, args.timeout, args.max_body * MIB, args.max_size)
     loaded = counter.load(weights, tile_size=args.tile_size)
-    return app.make_server(loaded, weights=weights, limits=limits)
+    return app.make_server(
+        loaded, weights=weights, limits=limits, root_path=args.root_path
+    )
 
 
 def make_parser() -> Parser:
@@ -108,6 +114,14 @@ def make_parser() -> Parser:
         help="address to listen on (default: %(default)s, this computer alone)",
     )
     add("--port", type=int, default=8000, help="default: %(default)s; 0: any free port")
+    add(
+        "--root-path",
+        type=lambda path: path.rstrip("/"),
+        default="",
+        metavar="PATH",
+        help="path under which a reverse proxy passes requests on without removing it, "
+        "such as /crowd; one that removes it needs no flag",
+    )
     add(
         "--no-browser",
         action="store_true",

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from cpcnn_jax.inference.counter import Counter
@@ -30,8 +30,18 @@ JSON = "application/json"
 CLIENT_GONE = 499  # status for /metrics; the client does not receive it
 
 
-def build_app(counter: Counter, *, weights: str, limits: Limits) -> ASGIApp:
-    """Builds the application of a counter; `weights` names its weights."""
+def build_app(
+    counter: Counter, *, weights: str, limits: Limits, root_path: str = ""
+) -> ASGIApp:
+    """Builds the application of a counter.
+
+    Args:
+      counter: the networks.
+      weights: their name.
+      limits: of requests.
+      root_path: path that a proxy in front may leave in the requests, such as /crowd;
+        the application answers with and without it.
+    """
     queue = RequestQueue(limits.max_queue)
     prometheus.track_queue(queue)
     html, schema = page.render(weights), read_part(__package__, "openapi.json")
@@ -57,15 +67,19 @@ def build_app(counter: Counter, *, weights: str, limits: Limits) -> ASGIApp:
         ClientDisconnect: _answer_gone,
         Exception: _answer_failure,
     }
+    if root_path:
+        routes += [Route(root_path, _add_slash), Mount(root_path, routes=[*routes])]
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
-    return prometheus.track_answers(app)
+    return prometheus.track_answers(app, {"/count", f"{root_path}/count"})
 
 
-def make_server(counter: Counter, *, weights: str, limits: Limits) -> uvicorn.Server:
+def make_server(
+    counter: Counter, *, weights: str, limits: Limits, root_path: str = ""
+) -> uvicorn.Server:
     """Makes the server, after a first count that compiles and tests the weights."""
     counter.count(examples.open_images()[0]["image"])
     config = uvicorn.Config(
-        build_app(counter, weights=weights, limits=limits),
+        build_app(counter, weights=weights, limits=limits, root_path=root_path),
         http="h11",
         loop="asyncio",
         log_level="warning",
@@ -75,6 +89,15 @@ def make_server(counter: Counter, *, weights: str, limits: Limits) -> uvicorn.Se
         timeout_graceful_shutdown=5,
     )
     return uvicorn.Server(config)
+
+
+async def _add_slash(request):
+    """Redirects /crowd to /crowd/, where the relative URLs of the page begin.
+
+    The address is relative, since the server does not know the proxy's.
+    """
+    name = request.url.path.rpartition("/")[2]
+    return Response(status_code=307, headers={"Location": f"{name}/"})
 
 
 async def _count(counter, queue, limits, request):

@@ -4,6 +4,7 @@ prometheus_client adds memory, CPU time and open files of the process.
 """
 
 import time
+from collections.abc import Collection
 
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp
@@ -30,8 +31,8 @@ def track_queue(queue: RequestQueue) -> None:
     PLACES.set_function(lambda: queue.places)
 
 
-def track_answers(app: ASGIApp) -> ASGIApp:
-    """Wraps an application to report the answers to POST /count."""
+def track_answers(app: ASGIApp, paths: Collection[str]) -> ASGIApp:
+    """Wraps an application to report the answers to POST /count, at each path of it."""
 
     async def tracked(scope, receive, send):
         start = time.monotonic()
@@ -43,7 +44,7 @@ def track_answers(app: ASGIApp) -> ASGIApp:
                     SECONDS.observe(time.monotonic() - start)
             await send(message)
 
-        is_count = scope["type"] == "http" and scope["path"] == "/count"
+        is_count = scope["type"] == "http" and scope["path"] in paths
         await app(scope, receive, tracked_send if is_count else send)
 
     return tracked

@@ -6,12 +6,16 @@ The application runs in uvicorn, in a thread of the test process.
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
+import urllib.parse
+import urllib.request
 
 import numpy as np
 import pytest
+import reverse_proxy
 import server_process
 from benchmark_modules import module
 
@@ -42,9 +46,11 @@ class StepCounter:
 
 
 @contextlib.contextmanager
-def running(ready, **limits):
+def running(ready, *, root_path="", **limits):
     """Runs the application in a thread and yields its address."""
-    application = app.build_app(ready, weights="none", limits=Limits(**limits))
+    application = app.build_app(
+        ready, weights="none", limits=Limits(**limits), root_path=root_path
+    )
     config = uvicorn.Config(
         application,
         log_config=None,  # uvicorn's default keeps a stderr that pytest closes
@@ -212,6 +218,37 @@ def test_benchmark_counts_wrong_and_lost_answers(tmp_path, monkeypatch, capsys):
     alone = table["rows"]["one process, one after the other"]
     assert alone == dict(photographs=10, per_second=2, p50=0.5, p95=0.5, p99=0.5)
     assert "| server, 50 clients | 9 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["removes", "keeps"])
+def test_a_proxy_serves_all_under_its_path(keeps):
+    ready = StepCounter()
+    ready.resume.set()
+    root_path = "/city/crowd" if keeps else ""
+    with (
+        running(ready, root_path=root_path) as server,
+        reverse_proxy.running(server, "/city/crowd", keeps=keeps) as (address, _),
+    ):
+        page = urllib.parse.urljoin(f"{address}/", ".")
+        if keeps:  # one that removes the path cannot tell the two addresses apart
+            with urllib.request.urlopen(address) as answer:
+                assert answer.url == page
+        with urllib.request.urlopen(page) as answer:
+            text = answer.read().decode()
+        links = re.findall(r'(?:src|href)="(?!data:)([^"#]+)"', text)
+        assert "examples/0.jpg" in links and "openapi.json" in links
+        for link in links:
+            with urllib.request.urlopen(urllib.parse.urljoin(page, link)) as answer:
+                assert answer.status == 200
+        document = urllib.parse.urljoin(page, "openapi.json")
+        with urllib.request.urlopen(document) as answer:
+            relative = json.load(answer)["servers"][0]["url"]
+        count = urllib.parse.urljoin(document, f"{relative}/count")
+        body = server_process.form(b"x" * 5, "a.png")
+        request = urllib.request.Request(count, body, server_process.TYPE)
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer)["count"] == 5
+        assert server_process.count(server, b"x", "b.png")[0] == 200  # without it
 
 
 def test_policy_allows_the_script_of_the_page():

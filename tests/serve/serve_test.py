@@ -290,6 +290,7 @@ def test_damaged_images_do_not_harm_the_server(address, schema, number):
         (["--max-body", "-1"], "--max-body: expected at least 1, got -1"),
         (["--max-size", "63"], "--max-size: expected at least 64, got 63"),
         (["--port", "99999"], "--port: expected 0 to 65535, got 99999"),
+        (["--root-path", "crowd"], "--root-path: expected a path such as /crowd"),
         (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
         (["--quiet"], "unrecognized arguments: --quiet"),
     ],
