@@ -44,7 +44,7 @@ def build_app(
     """
     queue = RequestQueue(limits.max_queue)
     prometheus.track_queue(queue)
-    html, schema = page.render(weights), read_part(__package__, "openapi.json")
+    html, schema = page.render(weights, limits), read_part(__package__, "openapi.json")
 
     @contextlib.asynccontextmanager
     async def lifespan(_):

@@ -54,9 +54,3 @@ function drawMap(canvas, { width, height, values }, maximum) {
   Object.assign(canvas, { width, height });
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
-
-function setDownload(link, bytes, name) {
-  if (link.href) URL.revokeObjectURL(link.href);
-  link.href = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
-  link.download = name;
-}

@@ -1,10 +1,16 @@
 """HTML page that requests counts from its own server only."""
 
+import html
+
 from cpcnn_jax.io.html import fill_template, join, read_part, script_hash, tag
 from cpcnn_jax.serve import examples
+from cpcnn_jax.serve.request_queue import Limits
 from cpcnn_jax.weights.pretrained import PRETRAINED
 
-SCRIPTS = ("density.js", "regions.js", "picture.js", "page.js")
+SCRIPTS = (
+    *("density.js", "regions.js", "picture.js", "region_list.js", "request.js"),
+    *("result.js", "file_list.js", "batch.js", "page.js"),
+)
 
 
 def _read_script():
@@ -30,9 +36,11 @@ def _make_headers():
 HEADERS = _make_headers()
 
 
-def render(weights: str) -> str:
+def render(weights: str, limits: Limits) -> str:
     """Renders the HTML document, which names the networks' weights."""
     parts = {
+        "max_body": str(limits.max_body),
+        "weights_name": html.escape(weights),
         "weights": tag("code", weights),
         "caution": join([_describe_weights(weights)]),
         "examples": join(

@@ -13,7 +13,7 @@ function makeElement(name, attributes, text) {
 // Gives the picture the image's aspect ratio, within the height of the window.
 function setShape({ width, height }) {
   $("picture").style.aspectRatio = `${width} / ${height}`;
-  $("picture").style.width = `min(100%, ${(78 * width) / height}vh)`;
+  $("picture").style.width = `min(100%, ${(64 * width) / height}vh)`;
   $("drawing").setAttribute("viewBox", `0 0 ${width} ${height}`);
 }
 

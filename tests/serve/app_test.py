@@ -1,75 +1,20 @@
-"""Queue, limits and disconnects, with a counter that the test controls.
-
-The application runs in uvicorn, in a thread of the test process.
-"""
+"""Queue, limits, disconnects and proxies, with a counter that the test controls."""
 
 import asyncio
 import contextlib
 import json
 import re
-import socket
 import threading
-import time
 import urllib.parse
 import urllib.request
 
-import numpy as np
 import pytest
 import reverse_proxy
 import server_process
 from benchmark_modules import module
+from step_counter import StepCounter, running, wait_for
 
-from cpcnn_jax.inference import counter
-from cpcnn_jax.io import image as image_io
-from cpcnn_jax.serve import app
-from cpcnn_jax.serve.request_queue import Limits, RequestQueue
-
-uvicorn = pytest.importorskip("uvicorn")
-
-
-class StepCounter:
-    """Counter of three parts that wait for `resume`."""
-
-    def __init__(self):
-        self.started, self.parts, self.resume = [], 0, threading.Event()
-
-    def count(self, image, *, max_size, progress):
-        self.started.append(image.name)
-        for _ in progress([1, 2, 3]):
-            assert self.resume.wait(300)
-            self.parts += 1
-        if image.name == "bug":
-            raise ZeroDivisionError
-        density = np.ones((2, 4), np.float32)
-        size = image_io.LoadedImage(image.name, None, (2, 4))
-        return counter.Count(float(len(image.read())), density, None, None, size)
-
-
-@contextlib.contextmanager
-def running(ready, *, root_path="", **limits):
-    """Runs the application in a thread and yields its address."""
-    application = app.build_app(
-        ready, weights="none", limits=Limits(**limits), root_path=root_path
-    )
-    config = uvicorn.Config(
-        application,
-        log_config=None,  # uvicorn's default keeps a stderr that pytest closes
-        log_level="critical",
-        loop="asyncio",
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        ready.resume.set()
-        server.should_exit = True
-        thread.join(300)
-        listener.close()
-    assert not thread.is_alive()
+from cpcnn_jax.serve.request_queue import RequestQueue
 
 
 def begin(address, name, *, share=1.0):
@@ -88,14 +33,6 @@ def end(connection):
     with contextlib.closing(connection):
         answer = connection.getresponse()
         return answer.status, answer.headers, json.loads(answer.read())
-
-
-def wait_for(condition):
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("the condition never held")
 
 
 def test_requests_are_counted_in_their_order():

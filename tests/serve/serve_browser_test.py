@@ -1,15 +1,18 @@
 """Served page in a real browser: pointer, keyboard alone, phone."""
 
+import csv
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
+import reverse_proxy
 import server_process
 from PIL import Image
 
 import cpcnn_jax as cp
-from cpcnn_jax.inference import regions
+from cpcnn_jax.inference import count_tables, regions
 from cpcnn_jax.io import density_file
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -58,6 +61,22 @@ def counted(page, image_file):
     return page
 
 
+@pytest.fixture(scope="module")
+def proxy(address):
+    with reverse_proxy.running(address, "/crowd") as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxied(browser, proxy):
+    """The page behind a proxy, and the list of the proxy's own answers."""
+    address, answers = proxy
+    browser.get(f"{address}/")
+    yield browser, answers
+    assert not answers
+    browser.get_log("browser")  # Chromium writes rejected requests to the console
+
+
 def find(page, selector):
     return page.find_element("css selector", selector)
 
@@ -67,7 +86,7 @@ def text(page, selector):
 
 
 def wait(page, condition):
-    return Wait(page, 300, poll_frequency=0.05).until(condition)
+    return Wait(page, 200, poll_frequency=0.05).until(condition)
 
 
 def choose(page, path):
@@ -244,12 +263,12 @@ def test_rejection_is_shown_and_keeps_the_last_count(counted, tmp_path):
     find(counted, "#file").send_keys(str(tmp_path / "letter.jpg"))
     wait(counted, lambda page: "letter.jpg is not a JPEG" in text(page, "#problem"))
     find(counted, "#file").send_keys(str(tmp_path / "large.png"))
-    wait(counted, lambda page: "more than 1,048,576 bytes" in text(page, "#problem"))
+    wait(counted, lambda page: "at most 1,048,576" in text(page, "#problem"))
     assert find(counted, "#problem").get_attribute("role") == "alert"
     assert text(counted, "#count") == count
     # Chromium writes rejected requests to the console.
-    log = [entry["message"] for entry in counted.get_log("browser")]
-    assert len(log) == 2 and all("/count - Failed to load" in line for line in log)
+    (entry,) = counted.get_log("browser")
+    assert "/count - Failed to load" in entry["message"]
 
 
 def test_image_that_the_browser_cannot_show_has_a_map(page, image_file, tmp_path):
@@ -261,58 +280,71 @@ def test_image_that_the_browser_cannot_show_has_a_map(page, image_file, tmp_path
     assert find(page, "#map").value_of_css_property("opacity") == "1"
 
 
-def test_busy_server_is_retried(page, image_file):
-    page.execute_script("""
-      const fetch = window.fetch;
-      let calls = 0;
-      window.fetch = (...args) => (calls++ ? fetch(...args) : Promise.resolve(
-        new Response('{"error": "the queue of 2 is full: try again in 1 seconds"}',
-          { status: 503, headers: { "Retry-After": "1" } })));
-    """)
+def test_busy_server_is_retried(proxied, image_file):
+    page, answers = proxied
+    body = '{"error": "the queue of 2 is full: try again in 1 seconds"}'
+    answers.append((503, body, {"Retry-After": "1"}))
     find(page, "#file").send_keys(str(image_file))
     wait(page, lambda page: "next try in 1 s" in text(page, "#status"))
     wait(page, lambda page: "square.png: " in text(page, "#status"))
 
 
-def test_stopped_server_is_reported(page, image_file):
-    page.execute_script("window.fetch = () => Promise.reject(new TypeError('no'))")
-    for give in (
-        lambda: find(page, "#file").send_keys(str(image_file)),
-        lambda: find(page, "[data-example='0']").click(),
-    ):
-        page.execute_script("showStatus('')")
-        give()
-        wait(page, lambda page: text(page, "#problem") == "The server does not answer.")
-
-
 PROXY_ANSWERS = [
     (413, "<html><title>413 Request Entity Too Large</title></html>", "too large"),
     (500, "Internal Server Error", "The server failed"),
-    (502, "<html>Bad Gateway</html>", "does not answer"),
+    (502, "<html>Bad Gateway</html>", "does not answer its proxy"),
     (503, "<html>maintenance</html>", "not available"),
     (504, "", "took too long"),
-    (403, "null", "refused"),
+    (403, "null", "sign in"),
+    (422, '{"error": {"code": 7}}', "refused"),
     (200, "<html>Please sign in</html>", "reload the page"),
     (200, "{}", "reload the page"),
+    (200, "", "reload the page"),
+    (None, "", "The server does not answer: check that it runs"),
 ]
 
 
-@pytest.mark.parametrize("status, body, word", PROXY_ANSWERS)
-def test_answer_of_a_proxy_is_described(page, image_file, status, body, word):
-    answer = f"new Response({json.dumps(body)}, {{ status: {status} }})"
-    page.execute_script(f"window.fetch = () => Promise.resolve({answer})")
-    find(page, "#file").send_keys(str(image_file))
-    wait(page, lambda page: text(page, "#problem"))
-    problem = text(page, "#problem")
-    assert word in problem and str(status) in problem
-    assert "JSON" not in problem and "Unexpected" not in problem
+def test_answers_of_a_proxy_are_sentences(proxied, image_file, tmp_path):
+    """One list of files, each with another answer; the last is counted."""
+    page, answers = proxied
+    answers += [(*answer[:2], {}) for answer in PROXY_ANSWERS]
+    names = [tmp_path / f"{n}.png" for n in range(len(PROXY_ANSWERS) + 1)]
+    for name in names:
+        shutil.copy(image_file, name)
+    find(page, "#file").send_keys("\n".join(map(str, names)))
+    wait(page, lambda page: "files counted" in text(page, "#status"))
+    assert text(page, "#status") == "1 of 12 files counted; 11 failed, see the list."
+    sentences = [e.text for e in page.find_elements("css selector", "#rows small")]
+    for (status, _, word), sentence in zip(PROXY_ANSWERS, sentences, strict=False):
+        assert word in sentence and sentence.endswith(".") and sentence.count(".") == 1
+        assert status is None or f"(status {status})" in sentence
+        assert "JSON" not in sentence and "Unexpected" not in sentence
+    assert sentences[-1] == ""
+    assert float(text(page, "#total")) == float(text(page, "#count"))
 
 
-def test_example_that_a_proxy_refuses_is_described(page):
-    answer = "new Response('<html></html>', { status: 502 })"
-    page.execute_script(f"window.fetch = () => Promise.resolve({answer})")
+def test_example_is_counted_behind_a_proxy(proxied):
+    page, answers = proxied
+    answers.append((502, "<html>Bad Gateway</html>", {}))
     find(page, "[data-example='0']").click()
-    wait(page, lambda page: "(status 502)" in text(page, "#problem"))
+    wait(page, lambda page: "(status 502)." in text(page, "#problem"))
+    find(page, "[data-example='0']").click()
+    wait(page, lambda page: "example-1.jpg: " in text(page, "#status"))
+
+
+def test_stopped_server_is_reported(browser, address, image_file):
+    with reverse_proxy.running(address) as (stopped, _):
+        browser.get(stopped)
+    for give in (
+        lambda: find(browser, "#file").send_keys(str(image_file)),
+        lambda: find(browser, "[data-example='0']").click(),
+    ):
+        browser.execute_script("showStatus('')")
+        give()
+        wait(browser, lambda page: text(page, "#problem"))
+        sentence = "The server does not answer: check that it runs and is reachable, "
+        assert text(browser, "#problem") == f"{sentence}then try again."
+    assert len(browser.get_log("browser")) == 2
 
 
 def test_dropped_file_is_counted(page):
@@ -328,6 +360,135 @@ def test_dropped_file_is_counted(page):
     """)
     wait(page, lambda page: "dropped.png: " in text(page, "#status"))
     assert "80×70 pixels" in text(page, "#status")
+
+
+def rows(page):
+    """Lists the texts of the list's rows, by cell."""
+    lines = page.find_elements("css selector", "#rows tr")
+    return [
+        [cell.text for cell in line.find_elements("css selector", "td")]
+        for line in lines
+    ]
+
+
+def test_several_files_are_counted_and_listed(page, file, tmp_path):
+    """Of five files one is damaged and one cannot be shown by the browser."""
+    names = ["a.png", "b.png", 'bad,".jpg', "c.tif", "d.png"]
+    rng = np.random.default_rng(1)
+    for n, name in enumerate(names):
+        pixels = rng.integers(0, 256, (90, 120 - n // 4 * 24, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+    (tmp_path / names[2]).write_text("no image")
+    found = [cp.load(file).count(tmp_path / n) for n in names if "bad" not in n]
+    find(page, "#file").send_keys("\n".join(str(tmp_path / name) for name in names))
+    wait(page, lambda page: "files counted" in text(page, "#status"))
+    assert text(page, "#status") == "4 of 5 files counted; 1 failed, see the list."
+    listed = rows(page)
+    assert [row[1].split("\n")[0] for row in listed] == names
+    assert listed[2][1].endswith("is not a JPEG, PNG, WEBP, BMP or TIFF image.")
+    good = [row for row in listed if row[2] != "–"]
+    for row, result in zip(good, found, strict=True):
+        assert float(row[2]) == pytest.approx(result.count, abs=0.51)
+        assert row[3] == f"{max(0, round(result.low))} to {max(0, round(result.high))}"
+    total = sum(result.count for result in found)
+    assert float(text(page, "#total")) == pytest.approx(total, abs=0.51)
+    assert len(page.find_elements("css selector", "#rows canvas")) == 3
+    # The first stays in the large view until another is clicked.
+    width = "return [state.row.file.name, state.size.width]"
+    assert page.execute_script(width) == ["a.png", 120]
+    page.find_elements("css selector", "#rows button")[4].click()
+    wait(page, lambda page: page.execute_script(width) == ["d.png", 96])
+    assert float(text(page, "#count")) == pytest.approx(found[3].count, abs=0.51)
+    assert [
+        row.get_attribute("aria-pressed")
+        for row in page.find_elements("css selector", "#rows button")
+    ] == [*["false"] * 4, "true"]
+    page.get_log("browser")  # has the rejected file
+
+
+def test_list_is_downloaded_as_csv(page, file, image_file, tmp_path):
+    folder = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", folder)
+    bad = tmp_path / 'bad, "quoted".jpg'
+    bad.write_text("no image")
+    find(page, "#file").send_keys(f"{image_file}\n{bad}")
+    wait(page, lambda page: "files counted" in text(page, "#status"))
+    find(page, "#csv").click()
+    wait(page, lambda _: (tmp_path / "counts.csv").exists())
+    with open(tmp_path / "counts.csv", newline="") as table:
+        first, second = csv.DictReader(table)
+    assert [*first] == [*count_tables.COLUMNS]
+    result = cp.load(file).count(image_file)
+    for name in ("count", "low", "high"):
+        assert float(first[name]) == pytest.approx(getattr(result, name), rel=1e-4)
+    assert (first["width"], first["height"], first["error"]) == ("120", "90", "")
+    assert first["weights"] == str(file)
+    assert second["file"] == bad.name and second["count"] == ""
+    assert "is not a JPEG" in second["error"]
+    find(page, "#clear").click()
+    assert not find(page, "#files").is_displayed()
+    assert not find(page, "#result").is_displayed()
+    page.get_log("browser")
+
+
+def test_examples_leave_the_list(page, image_file):
+    find(page, "[data-example='1']").click()
+    wait(page, lambda page: "example-2.jpg: " in text(page, "#status"))
+    choose(page, image_file)
+    assert page.execute_script("return state.rows.map((row) => row.file.name)") == [
+        image_file.name
+    ]
+    assert not find(page, "#files").is_displayed()
+
+
+def test_pasted_images_are_counted(page):
+    page.execute_script("""
+      const canvas = document.createElement("canvas");
+      Object.assign(canvas, { width: 80, height: 70 });
+      canvas.toBlob((blob) => {
+        const data = new DataTransfer();
+        data.items.add(new File([blob], "image.png", { type: "image/png" }));
+        const event = { clipboardData: data, bubbles: true };
+        document.body.dispatchEvent(new ClipboardEvent("paste", event));
+      });
+    """)
+    wait(page, lambda page: "pasted-1.png: " in text(page, "#status"))
+    assert "80×70 pixels" in text(page, "#status")
+    page.execute_script("""
+      const data = new DataTransfer();
+      data.setData("text/plain", "no file");
+      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data }));
+    """)
+    assert not find(page, "#problem").is_displayed()
+
+
+def test_phones_have_a_camera(browser, address):
+    touch = {"enabled": True}
+    for enabled in (False, True):
+        browser.execute_cdp_cmd(
+            "Emulation.setEmitTouchEventsForMouse", touch | {"enabled": enabled}
+        )
+        browser.execute_cdp_cmd(
+            "Emulation.setTouchEmulationEnabled", {"enabled": enabled}
+        )
+        browser.get(address)
+        assert find(browser, ".camera").is_displayed() is enabled
+    assert find(browser, "#camera").get_attribute("capture") == "environment"
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    browser.execute_cdp_cmd("Emulation.setEmitTouchEventsForMouse", {"enabled": False})
+
+
+def test_folder_is_refused(page, tmp_path):
+    page.execute_script("""
+      const broken = new File(["x"], "photos", { type: "" });
+      const fail = () => Promise.reject(new Error("a folder"));
+      broken.slice = () => ({ arrayBuffer: fail });
+      addFiles([broken]);
+    """)
+    wait(page, lambda page: text(page, "#problem"))
+    assert text(page, "#problem") == (
+        "photos cannot be read: choose the file again, and no folder."
+    )
 
 
 def test_page_loads_from_its_server_alone_and_blocks_other_scripts(browser, address):

@@ -14,28 +14,26 @@ KEPT = {"content-type", "content-length", "retry-after", "location"}
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        path = self.path
-        if not path.startswith(self.server.prefix):
-            self.send_error(404)
-            return
-        if not self.server.keeps:
-            path = path.removeprefix(self.server.prefix) or "/"
-        self._forward(path)
-
-    def do_POST(self):
-        if not self.server.answers:
-            self.do_GET()
-            return
-        self.rfile.read(int(self.headers["Content-Length"]))
-        status, body, headers = self.server.answers.pop(0)
-        if status is None:  # a dropped connection
-            self.close_connection = True
-            return
-        self._start(status, {"Content-Type": "text/html"} | headers)
-        self.wfile.write(body.encode())
-
-    def _forward(self, path):
+        path, server = self.path, self.server
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if server.answers:
+            self._answer(*server.answers.pop(0))
+        elif path.startswith(server.prefix):
+            if not server.keeps:
+                path = path.removeprefix(server.prefix) or "/"
+            self._forward(path, body)
+        else:
+            self.send_error(404)
+
+    do_POST = do_GET
+
+    def _answer(self, status, body, headers):
+        self.close_connection = True
+        if status is not None:  # else a dropped connection
+            self._start(status, {"Content-Type": "text/html"} | headers)
+            self.wfile.write(body.encode())
+
+    def _forward(self, path, body):
         headers = {**self.headers, "X-Forwarded-Prefix": self.server.prefix}
         upstream = http.client.HTTPConnection(self.server.target, timeout=300)
         with contextlib.closing(upstream):
@@ -67,7 +65,7 @@ def running(address, prefix="", *, keeps=False):
 
     Yields:
       The address with the path, and the list of (status, body, headers) that the next
-      POST requests get instead of the server's answer; status None closes the
+      requests get instead of the server's answer; status None closes the
       connection without an answer.
     """
     proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)

@@ -1,0 +1,133 @@
+// Files counted one after the other, with their progress, until Cancel.
+
+const batch = { rows: [], abort: null, shown: false, busy: false };
+const progress = { text: "", start: 0, timer: null };
+
+function showStatus(status, problem = "") {
+  $("status").textContent = status;
+  $("problem").textContent = problem;
+  $("problem").hidden = !problem;
+}
+
+// Adds files to the list and counts those that wait. Examples leave the list.
+function addFiles(files, truth = "") {
+  if (!files.length) return;
+  dropExamples();
+  const rows = [...files].map((file) => makeRow(file, truth));
+  state.rows.push(...rows);
+  batch.rows.push(...rows);
+  showList();
+  if (!batch.busy) countAll();
+}
+
+function dropExamples() {
+  const isOwn = (row) => !row.truth;
+  batch.rows.filter((row) => row.truth).forEach((row) => {
+    if (row.state === "counting") batch.abort();
+    row.state = "canceled";
+  });
+  batch.rows = batch.rows.filter(isOwn);
+  state.rows = state.rows.filter(isOwn);
+}
+
+async function countAll() {
+  Object.assign(batch, { busy: true, shown: false });
+  document.body.classList.add("busy");
+  $("now").hidden = false;
+  const findNext = () => batch.rows.find((row) => row.state === "waiting");
+  for (let row = findNext(); row; row = findNext()) await countRow(row);
+  if (batch.rows.length > 1) showStatus(describeBatch());
+  if (document.activeElement === $("cancel")) $("file").focus();
+  $("now").hidden = true;
+  document.body.classList.remove("busy");
+  Object.assign(batch, { busy: false, rows: [] });
+}
+
+async function countRow(row) {
+  const controller = new AbortController(); // the server drops requests of disconnected clients
+  batch.abort = () => controller.abort();
+  setState(row, "counting");
+  const [place, number] = [batch.rows.indexOf(row) + 1, batch.rows.length];
+  showStatus(`Counting ${number > 1 ? `${place} of ${number}: ` : ""}${row.file.name} …`);
+  drawThumbnail(row);
+  startProgress();
+  try {
+    await checkFile(row.file, Number(document.body.dataset.maxBody));
+    keepAnswer(row, await countPhotograph(row.file, controller.signal, watchProgress()));
+    controller.signal.throwIfAborted();
+    setState(row, "counted");
+    await showFirst(row);
+    showStatus(describeRow(row));
+  } catch (error) {
+    reportFailure(row, controller.signal.aborted ? null : makeSentence(error.message));
+  } finally {
+    clearInterval(progress.timer);
+  }
+}
+
+function setState(row, name) {
+  row.state = name;
+  updateRow(row);
+}
+
+// Shows the first result of a batch; the others wait for a click, so that regions stay.
+async function showFirst(row) {
+  if (batch.shown || !batch.rows.includes(row)) return;
+  batch.shown = true;
+  await showRow(row);
+}
+
+function reportFailure(row, problem) {
+  row.problem = problem ?? "";
+  setState(row, problem ? "failed" : "canceled");
+  if (batch.rows.length > 1 || !batch.rows.includes(row)) return;
+  showStatus(problem ? "" : `${row.file.name} was not counted: canceled.`, row.problem);
+}
+
+function describeRow({ answer }) {
+  return `${answer.file}: ${formatPeople(answer.count)} people in `
+    + `${answer.width}×${answer.height} pixels, counted in ${answer.seconds.toFixed(1)} s.`;
+}
+
+function describeBatch() {
+  const having = (name) => batch.rows.filter((row) => row.state === name).length;
+  const parts = [`${having("counted")} of ${batch.rows.length} files counted`];
+  if (having("failed")) parts.push(`${having("failed")} failed, see the list`);
+  if (having("canceled")) parts.push(`${having("canceled")} canceled`);
+  return `${parts.join("; ")}.`;
+}
+
+function cancelAll() {
+  batch.rows.filter((row) => row.state === "waiting").forEach((row) => setState(row, "canceled"));
+  batch.abort?.();
+}
+
+// --- progress ---
+
+function startProgress() {
+  Object.assign(progress, { text: "", start: Date.now() });
+  progress.timer = setInterval(showElapsed, 1000);
+  setProgress(0, "uploading");
+}
+
+// Sets the bar to a share, or in motion for null, beside a text and the elapsed time.
+function setProgress(share, text) {
+  if (share === null) $("progress").removeAttribute("value");
+  else $("progress").value = share;
+  progress.text = text;
+  showElapsed();
+}
+
+function showElapsed() {
+  const seconds = Math.floor((Date.now() - progress.start) / 1000);
+  $("elapsed").textContent = `${progress.text}, ${seconds} s`;
+}
+
+function watchProgress() {
+  return {
+    upload: (share) => (share < 1 ? setProgress(share, `uploading, ${Math.floor(100 * share)} %`)
+      : setProgress(null, "waiting and counting")),
+    busy: (pause) => showStatus(`The server is busy; next try in ${pause} s …`),
+    text: () => {},
+  };
+}
