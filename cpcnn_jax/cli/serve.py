@@ -49,11 +49,14 @@ def _check(args):
     """Checks all that can be wrong before the weights are read."""
     if missing := extras.missing_modules("serve"):
         raise ValueError(f"{missing[0]} is missing: pip install 'cpcnn_jax[serve]'")
-    for flag, value in (("max-queue", args.max_queue), ("max-body", args.max_body)):
-        if value < 1:
-            raise ValueError(f"--{flag}: expected at least 1, got {value}")
-    if not args.timeout > 0:
-        raise ValueError(f"--timeout: expected more than 0, got {args.timeout:g}")
+    for flag in ("max_queue", "max_body", "max_video"):
+        if (value := getattr(args, flag)) < 1:
+            name = flag.replace("_", "-")
+            raise ValueError(f"--{name}: expected at least 1, got {value}")
+    for flag in ("timeout", "video_timeout"):
+        if not (value := getattr(args, flag)) > 0:
+            name = flag.replace("_", "-")
+            raise ValueError(f"--{name}: expected more than 0, got {value:g}")
     if not 0 <= args.port < 2**16:
         raise ValueError(f"--port: expected 0 to 65535, got {args.port}")
     if not re.fullmatch(r"(/[\w.~-]+)*", args.root_path, re.ASCII):
@@ -92,7 +95,14 @@ def _format_address(listener):
 def _make_server(weights, args):
     from cpcnn_jax.serve import app
 
-    limits = Limits(args.max_queue, args.timeout, args.max_body * MIB, args.max_size)
+    limits = Limits(
+        max_queue=args.max_queue,
+        timeout=args.timeout,
+        max_body=args.max_body * MIB,
+        max_size=args.max_size,
+        max_video=args.max_video * MIB,
+        video_timeout=args.video_timeout,
+    )
     loaded = counter.load(weights, tile_size=args.tile_size)
     return app.make_server(
         loaded, weights=weights, limits=limits, root_path=args.root_path
@@ -103,8 +113,8 @@ def make_parser() -> Parser:
     """Makes the parser of the command's arguments."""
     parser = Parser(
         prog="cpcnn_jax serve",
-        description="Count the people in images on a local web page, and for programs "
-        "at POST /count; docs/serve.md describes both.",
+        description="Count the people in images and videos on a local web page, and "
+        "for programs at POST /count and /count_video; docs/serve.md describes both.",
     )
     add = parser.add_argument
     add("--weights", help=f"{pretrained.HELP} (default: {pretrained.DEFAULT})")
@@ -148,7 +158,22 @@ def make_parser() -> Parser:
         type=int,
         default=Limits.max_body // MIB,
         metavar="MIB",
-        help="largest size of a request (default: %(default)s)",
+        help="largest size of a request with an image (default: %(default)s)",
+    )
+    add(
+        "--max-video",
+        type=int,
+        default=Limits.max_video // MIB,
+        metavar="MIB",
+        help="largest size of a request with a video (default: %(default)s)",
+    )
+    add(
+        "--video-timeout",
+        type=float,
+        default=Limits.video_timeout,
+        metavar="SECONDS",
+        help="limit for upload, wait and count of a video together (default: "
+        "%(default)g)",
     )
     add(
         "--max-size",

@@ -16,15 +16,22 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from cpcnn_jax.inference.counter import Counter
 from cpcnn_jax.io.html import read_part
 from cpcnn_jax.serve import examples, page, prometheus
-from cpcnn_jax.serve.request import read_upload
-from cpcnn_jax.serve.request_queue import ClientGone, Limits, QueueFull, RequestQueue
+from cpcnn_jax.serve.request import parse_image, read_form
+from cpcnn_jax.serve.request_queue import (
+    ClientGone,
+    Limits,
+    QueueFull,
+    RequestQueue,
+    wait_for_disconnect,
+)
 from cpcnn_jax.serve.response import count_upload
+from cpcnn_jax.serve.video_endpoint import FAILURE, VideoEndpoint
 
 JSON = "application/json"
 CLIENT_GONE = 499  # status for /metrics; the client does not receive it
@@ -52,10 +59,11 @@ def build_app(
         queue.close()
 
     count = functools.partial(_count, counter, queue, limits)
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/", lambda _: Response(html, headers=page.HEADERS)),
         Route("/examples/{number:int}.jpg", _send_example),
         Route("/count", count, methods=["POST"]),
+        Route("/count_video", VideoEndpoint(counter, queue, limits), methods=["POST"]),
         Route("/health", functools.partial(_send_health, queue, weights)),
         Route("/metrics", _send_metrics),
         Route("/openapi.json", lambda _: Response(schema, media_type=JSON)),
@@ -70,7 +78,7 @@ def build_app(
     if root_path:
         routes += [Route(root_path, _add_slash), Mount(root_path, routes=[*routes])]
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
-    return prometheus.track_answers(app, {"/count", f"{root_path}/count"})
+    return prometheus.track_answers(app, root_path)
 
 
 def make_server(
@@ -106,20 +114,15 @@ async def _count(counter, queue, limits, request):
         try:
             async with (
                 asyncio.timeout(limits.timeout),
-                read_upload(request, max_body=limits.max_body) as upload,
+                read_form(request, parse_image, max_body=limits.max_body) as upload,
             ):
                 work = functools.partial(
                     count_upload, counter, upload, max_size=limits.max_size
                 )
-                body = await queue.run(work, _wait_for_disconnect(request.receive))
+                body = await queue.run(work, wait_for_disconnect(request.receive))
         except TimeoutError:
             raise _timeout_error(upload, limits.timeout) from None
     return Response(body, media_type=JSON)
-
-
-async def _wait_for_disconnect(receive):
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _timeout_error(upload, seconds):
@@ -160,5 +163,4 @@ async def _answer_gone(_, __):
 
 
 async def _answer_failure(_, __):
-    text = "the server failed: its log has the traceback"
-    return JSONResponse({"error": text}, 500)
+    return JSONResponse({"error": FAILURE}, 500)

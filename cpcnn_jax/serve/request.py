@@ -1,26 +1,29 @@
-"""Form of a request: one image, regions and density formats, read within limits."""
+"""Forms of requests: one image or video, and options, read within limits."""
 
 import contextlib
-from collections.abc import AsyncIterator
-from typing import BinaryIO, NamedTuple
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import BinaryIO, NamedTuple, TypeVar
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from cpcnn_jax.inference.regions import Region, parse_region
 
-FILE = "photograph"  # fields of the form
+FILE = "photograph"  # fields of the forms
+VIDEO = "video"
 REGION = "region"
 DENSITY = "density"
 FORMATS = ("npy", "png")
 POINTS = "points"
+FRAME_STEP = "frame_step"
 MAX_FIELDS, MAX_FIELD_BYTES = 64, 8192  # of fields other than the file
 MAX_NAME = 100  # characters of a file name in answers
 
 
 class Upload(NamedTuple):
-    """Content of a form."""
+    """Content of the form of an image."""
 
     file: BinaryIO  # open until the request ends
     name: str  # for messages
@@ -29,12 +32,27 @@ class Upload(NamedTuple):
     points: bool  # whether the heads are requested
 
 
+class VideoUpload(NamedTuple):
+    """Content of the form of a video."""
+
+    file: BinaryIO  # open until the request ends
+    name: str  # for messages
+    regions: list[Region]
+    frame_step: int | None  # frames from one counted to the next; None: each second
+
+
+Form = TypeVar("Form")
+
+
 @contextlib.asynccontextmanager
-async def read_upload(request: Request, *, max_body: int) -> AsyncIterator[Upload]:
+async def read_form(
+    request: Request, parse: Callable[[FormData], Form], *, max_body: int
+) -> AsyncIterator[Form]:
     """Receives the form of a request; large files wait on disk, not in memory.
 
     Args:
       request: the request.
+      parse: `parse_image` or `parse_video`.
       max_body: largest size of its body, bytes.
 
     Yields:
@@ -55,11 +73,11 @@ async def read_upload(request: Request, *, max_body: int) -> AsyncIterator[Uploa
     async with bounded.form(
         max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
     ) as form:
-        yield _parse_form(form)
+        yield parse(form)
 
 
 def _size_error(max_body):
-    text = f"the body has more than {max_body:,} bytes: send a smaller image"
+    text = f"the body has more than {max_body:,} bytes: send a smaller file"
     return HTTPException(413, text)
 
 
@@ -78,26 +96,50 @@ def _bound_receive(receive, max_body):
     return bounded
 
 
-def _parse_form(form):
-    if unknown := set(form) - {FILE, REGION, DENSITY, POINTS}:
-        raise HTTPException(
-            400,
-            f"the form has no field {min(unknown)[:MAX_NAME]!r}: use {FILE}, {REGION}, "
-            f"{DENSITY} or {POINTS}",
-        )
-    file = form.get(FILE)
-    if not isinstance(file, UploadFile):
-        raise HTTPException(400, f"the form has no file in its field {FILE}")
-    formats = tuple(dict.fromkeys(form.getlist(DENSITY)))
+def parse_image(form: FormData) -> Upload:
+    """Parses the form of an image; raises HTTPException for an invalid one."""
+    _check_fields(form, (FILE, REGION, DENSITY, POINTS))
+    file, name = _parse_file(form, FILE)
+    formats = tuple(dict.fromkeys(map(str, form.getlist(DENSITY))))
     if not set(formats) <= set(FORMATS):
         raise HTTPException(
             400, f"{DENSITY}: expected {' or '.join(FORMATS)}, got {formats[0]!r}"
         )
-    name = " ".join((file.filename or "").split())[-MAX_NAME:] or "the image"
     regions, points = _parse_regions(form.getlist(REGION)), form.get(POINTS, "false")
     if points not in ("true", "false"):
         raise HTTPException(400, f"{POINTS}: expected true or false")
-    return Upload(file.file, name, regions, formats, points == "true")
+    return Upload(file, name, regions, formats, points == "true")
+
+
+def parse_video(form: FormData) -> VideoUpload:
+    """Parses the form of a video; raises HTTPException for an invalid one."""
+    _check_fields(form, (VIDEO, REGION, FRAME_STEP))
+    file, name = _parse_file(form, VIDEO)
+    step = form.get(FRAME_STEP)
+    if step is not None and not (
+        isinstance(step, str) and re.fullmatch("0*[1-9][0-9]{0,8}", step)
+    ):
+        raise HTTPException(400, f"{FRAME_STEP}: expected a number from 1")
+    regions = _parse_regions(form.getlist(REGION))
+    return VideoUpload(file, name, regions, int(step) if step else None)
+
+
+def _check_fields(form, names):
+    if unknown := set(form) - set(names):
+        *others, last = names
+        raise HTTPException(
+            400,
+            f"the form has no field {min(unknown)[:MAX_NAME]!r}: use "
+            f"{', '.join(others)} or {last}",
+        )
+
+
+def _parse_file(form, field):
+    file = form.get(field)
+    if not isinstance(file, UploadFile):
+        raise HTTPException(400, f"the form has no file in its field {field}")
+    name = " ".join((file.filename or "").split())[-MAX_NAME:]
+    return file.file, name or ("the video" if field == VIDEO else "the image")
 
 
 def _parse_regions(texts):

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from starlette.types import Receive
+
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
@@ -23,6 +25,8 @@ class Limits:
     timeout: float = 60.0  # seconds from a request's first line to its answer
     max_body: int = 32 * 2**20  # bytes
     max_size: int | None = None  # pixels; images with a longer side are reduced
+    max_video: int = 512 * 2**20  # bytes, of a request with a video
+    video_timeout: float = 3600.0  # seconds, as `timeout`, for a video
 
 
 class QueueFull(Exception):
@@ -94,9 +98,23 @@ class RequestQueue:
         self._seconds += 0.2 * (time.monotonic() - start - self._seconds)
         return result
 
+    def run_last(self, work: Callable[[], None]) -> None:
+        """Runs a function in the worker after the work that was requested before.
+
+        A closed queue drops it.
+        """
+        with contextlib.suppress(RuntimeError):
+            self._worker.submit(work)
+
     def close(self) -> None:
         """Drops all waiting requests."""
         self._worker.shutdown(wait=False, cancel_futures=True)
+
+
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Returns when the client of a request, whose body was read, disconnects."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _iterate_until(stop, parts):

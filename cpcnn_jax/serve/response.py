@@ -1,10 +1,11 @@
 """JSON answer: the count, the counts in regions, and the map on request."""
 
 import base64
+import contextlib
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
@@ -36,15 +37,9 @@ def count_upload(
     start = time.monotonic()
     file = io.BytesIO(upload.file.read())
     file.name = upload.name
-    try:
+    with refuse_errors(upload.name):
         result = counter.count(file, max_size=max_size, progress=progress)
         inside = _count_regions(result, upload)
-    except ValueError as error:
-        raise HTTPException(400, str(error)) from None
-    except (jax.errors.JaxRuntimeError, MemoryError) as error:
-        reason = str(error).partition("\n")[0] or "out of memory"
-        text = f"{upload.name}: {reason}; try a smaller image"
-        raise HTTPException(400, text) from None
     height, width = result.image.size
     answer = {
         "file": upload.name,
@@ -62,6 +57,18 @@ def count_upload(
     if upload.density:
         answer["density"] = _encode_density(result.density, upload.density)
     return json.dumps(answer).encode()
+
+
+@contextlib.contextmanager
+def refuse_errors(name: str) -> Iterator[None]:
+    """Turns errors of an upload's content into HTTPException with status 400."""
+    try:
+        yield
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from None
+    except (jax.errors.JaxRuntimeError, MemoryError) as error:
+        reason = str(error).partition("\n")[0] or "out of memory"
+        raise HTTPException(400, f"{name}: {reason}; try a smaller image") from None
 
 
 def _count_regions(result, upload):

@@ -372,7 +372,7 @@ def rows(page):
 
 
 def test_several_files_are_counted_and_listed(page, file, tmp_path):
-    """Of five files one is damaged and one cannot be shown by the browser."""
+    """Five files: one is damaged, and one cannot be shown by the browser."""
     names = ["a.png", "b.png", 'bad,".jpg', "c.tif", "d.png"]
     rng = np.random.default_rng(1)
     for n, name in enumerate(names):

@@ -240,7 +240,7 @@ def test_large_body_is_rejected_with_and_without_its_length(address, schema):
             address, "POST", "/count", sent, server_process.TYPE
         )
         schema("Refused", json.loads(answer))
-        text = "the body has more than 1,048,576 bytes: send a smaller image"
+        text = "the body has more than 1,048,576 bytes: send a smaller file"
         assert (status, json.loads(answer)["error"]) == (413, text)
 
 
@@ -288,6 +288,8 @@ def test_damaged_images_do_not_harm_the_server(address, schema, number):
         (["--max-queue", "0"], "--max-queue: expected at least 1, got 0"),
         (["--timeout", "nan"], "--timeout: expected more than 0, got nan"),
         (["--max-body", "-1"], "--max-body: expected at least 1, got -1"),
+        (["--max-video", "0"], "--max-video: expected at least 1, got 0"),
+        (["--video-timeout", "0"], "--video-timeout: expected more than 0, got 0"),
         (["--max-size", "63"], "--max-size: expected at least 64, got 63"),
         (["--port", "99999"], "--port: expected 0 to 65535, got 99999"),
         (["--root-path", "crowd"], "--root-path: expected a path such as /crowd"),

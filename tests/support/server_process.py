@@ -61,11 +61,11 @@ def running(file, *flags):
             process.kill()
 
 
-def form(image=None, name="a.png", fields=()):
-    """Encodes the body of a request: a file and (field, text) pairs."""
-    parts = [(f'name="{field}"', text.encode()) for field, text in fields]
+def form(image=None, name="a.png", fields=(), *, field="photograph"):
+    """Encodes the body of a request: a file in a field, and (field, text) pairs."""
+    parts = [(f'name="{key}"', text.encode()) for key, text in fields]
     if image is not None:
-        parts.append((f'name="photograph"; filename="{name}"', image))
+        parts.append((f'name="{field}"; filename="{name}"', image))
     lines = [
         f"--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode()
         + content

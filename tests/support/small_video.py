@@ -1,0 +1,19 @@
+"""Small videos of noise, written with PyAV."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from cpcnn_jax.io import video as video_io
+
+pytest.importorskip("av")
+
+
+def write(path, *, seconds=4, rate=2, height=72, width=96):
+    """Writes a video (MP4) and returns its path."""
+    rng = np.random.default_rng(0)
+    with video_io.write_video(path, rate=Fraction(rate)) as add:
+        for _ in range(seconds * rate):
+            add(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    return path
