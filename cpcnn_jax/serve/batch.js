@@ -52,8 +52,7 @@ async function countRow(row) {
   drawThumbnail(row);
   startProgress();
   try {
-    await checkFile(row.file, Number(document.body.dataset.maxBody));
-    keepAnswer(row, await countPhotograph(row.file, controller.signal, watchProgress()));
+    await countFile(row, controller.signal);
     controller.signal.throwIfAborted();
     setState(row, "counted");
     await showFirst(row);
@@ -63,6 +62,14 @@ async function countRow(row) {
   } finally {
     clearInterval(progress.timer);
   }
+}
+
+async function countFile(row, signal) {
+  const { maxBody, maxVideo } = document.body.dataset;
+  const video = isVideo(row.file);
+  await checkFile(row.file, Number(video ? maxVideo : maxBody));
+  if (video) await countVideo(row, signal, watchProgress());
+  else keepAnswer(row, await countPhotograph(row.file, signal, watchProgress()));
 }
 
 function setState(row, name) {
@@ -77,14 +84,21 @@ async function showFirst(row) {
   await showRow(row);
 }
 
+// Keeps the reason in the row; null is a cancellation. Counted frames of a video hold.
 function reportFailure(row, problem) {
-  row.problem = problem ?? "";
+  const { file, frames } = row;
+  const end = frames?.length ? `canceled after ${frames.length} frames` : "not counted, canceled";
+  row.problem = problem ?? (frames?.length ? `${end}.` : "");
   setState(row, problem ? "failed" : "canceled");
   if (batch.rows.length > 1 || !batch.rows.includes(row)) return;
-  showStatus(problem ? "" : `${row.file.name} was not counted: canceled.`, row.problem);
+  showStatus(problem ? "" : `${file.name}: ${end}.`, problem ?? "");
 }
 
-function describeRow({ answer }) {
+function describeRow({ answer, frames }) {
+  if (frames) {
+    return `${answer.file}: ${formatPeople(answer.count)} people on average in ${frames.length} frames, `
+      + `counted in ${answer.seconds.toFixed(1)} s.`;
+  }
   return `${answer.file}: ${formatPeople(answer.count)} people in `
     + `${answer.width}×${answer.height} pixels, counted in ${answer.seconds.toFixed(1)} s.`;
 }
@@ -129,5 +143,16 @@ function watchProgress() {
       : setProgress(null, "waiting and counting")),
     busy: (pause) => showStatus(`The server is busy; next try in ${pause} s …`),
     text: () => {},
+    frames: showFrames,
   };
+}
+
+// Shows the frames of a video so far.
+function showFrames(row) {
+  const { frames, header } = row;
+  const [number, all] = [frames.length, header?.num_frames];
+  setProgress(all ? Math.min(number / all, 1) : null, `${number}${all ? ` of ${all}` : ""} frames counted`);
+  updateRow(row);
+  if (row === state.row) showVideo(row);
+  else showFirst(row);
 }

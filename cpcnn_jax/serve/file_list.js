@@ -35,6 +35,7 @@ function updateRow(row) {
 }
 
 async function drawThumbnail(row) {
+  if (isVideo(row.file)) row.picture.textContent = "▶";
   const image = await createImageBitmap(row.file, { resizeHeight: THUMBNAIL, resizeQuality: "medium" })
     .catch(() => null); // of a format that the browser cannot show
   if (!image) return;
@@ -56,8 +57,8 @@ function showTotal() {
   const counts = state.rows.filter((row) => row.answer).map((row) => row.answer.count);
   const total = counts.reduce((sum, count) => sum + count, 0);
   $("total").textContent = formatPeople(total);
-  $("counted").textContent = `Total of ${counts.length} of ${state.rows.length} files`;
-  return { number: counts.length, total };
+  const all = state.rows.length;
+  $("counted").textContent = `Total of ${counts.length < all ? `${counts.length} of ` : ""}${all} files`;
 }
 
 // Shows a row in the large view.
@@ -65,7 +66,7 @@ async function showRow(row) {
   const last = state.row;
   state.row = row;
   [last, row].forEach((either) => either && updateRow(either));
-  await showPhotograph(row);
+  await (row.frames ? showVideo(row) : showPhotograph(row));
 }
 
 const quoteCell = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
@@ -74,7 +75,7 @@ const formatTable = (lines) => lines.map((cells) => `${cells.map((cell) => quote
 function makeTable(rows) {
   const lines = rows.map(({ file, answer, problem, state: now }) => COLUMNS.map((name) => ({
     file: file.name,
-    error: problem || (answer ? "" : now),
+    error: problem || (now === "counted" ? "" : now),
     weights: answer && document.body.dataset.weights,
   }[name] ?? answer?.[name])));
   return formatTable([COLUMNS, ...lines]);

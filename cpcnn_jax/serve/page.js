@@ -61,7 +61,11 @@ function listenToResult() {
   $("undo").addEventListener("click", removeCorner);
   $("next").addEventListener("click", addRegion);
   $("image").addEventListener("error", reportImage);
-  window.addEventListener("resize", () => state.size && drawRegions(state));
+  $("curve-csv").addEventListener("click", () => downloadTable(makeCurveTable(state.row), `${state.row.file.name}.csv`));
+  window.addEventListener("resize", () => {
+    if (state.row?.frames) drawCurve(state.row);
+    else if (state.size) drawRegions(state);
+  });
 }
 
 listenToFiles();

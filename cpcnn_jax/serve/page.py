@@ -1,15 +1,18 @@
 """HTML page that requests counts from its own server only."""
 
 import html
+import importlib.util
 
+from cpcnn_jax.io import video as video_io
 from cpcnn_jax.io.html import fill_template, join, read_part, script_hash, tag
 from cpcnn_jax.serve import examples
 from cpcnn_jax.serve.request_queue import Limits
 from cpcnn_jax.weights.pretrained import PRETRAINED
 
+IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SCRIPTS = (
     *("density.js", "regions.js", "picture.js", "region_list.js", "request.js"),
-    *("result.js", "file_list.js", "batch.js", "page.js"),
+    *("result.js", "video.js", "file_list.js", "batch.js", "page.js"),
 )
 
 
@@ -38,8 +41,14 @@ HEADERS = _make_headers()
 
 def render(weights: str, limits: Limits) -> str:
     """Renders the HTML document, which names the networks' weights."""
+    videos = video_io.SUFFIXES if importlib.util.find_spec("av") else ()
     parts = {
         "max_body": str(limits.max_body),
+        "max_video": str(limits.max_video),
+        "videos": " ".join(videos),
+        "accept": ",".join([*IMAGES, *videos, *(["video/*"] if videos else [])]),
+        "or_videos": " or videos" if videos else "",
+        "video_formats": "; MP4, WebM and other videos" if videos else "",
         "weights_name": html.escape(weights),
         "weights": tag("code", weights),
         "caution": join([_describe_weights(weights)]),

@@ -24,6 +24,8 @@ async function showPhotograph(row) {
   state.cross = clampPoint([answer.width / 2, answer.height / 2], state.size);
   showCount(formatPeople(answer.count), describeRange(answer), row.truth && `(true count: ${row.truth})`);
   showNotes(answer.notes);
+  $("film").hidden = true;
+  $("work").hidden = false;
   setShape(state.size);
   drawHeads(answer.points, state.size);
   showImage(file);

@@ -541,3 +541,24 @@ def test_page_fits_a_phone(browser, address, image_file, width):
         assert "1 of 3 corners" in text(browser, "#regions")
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("width, height", [(1280, 900), (390, 844)])
+def test_result_is_seen_without_scrolling(browser, address, image_file, width, height):
+    metrics = dict(width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        browser.get(address)
+        choose(browser, image_file)
+        bottom = (
+            "return document.querySelector('#picture').getBoundingClientRect().bottom"
+        )
+        assert browser.execute_script("return scrollY") == 0
+        assert browser.execute_script(bottom) < height
+        find(browser, "#file").send_keys(str(image_file))  # a list of two
+        wait(browser, lambda page: find(page, "#files").is_displayed())
+        wait(browser, lambda page: page.execute_script("return !batch.busy"))
+        top = bottom.replace("bottom", "top")
+        assert browser.execute_script(top) < height - 200
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import server_process
 import small_video
-from step_counter import StepCounter, running, wait_for
+from step_counter import FrameCounter, running, wait_for
 
 import cpcnn_jax as cp
 from cpcnn_jax.inference import count_video
@@ -137,11 +137,8 @@ def test_rejection_is_one_sentence(address, data, name, fields, code, text):
 
 def test_end_of_a_damaged_video_keeps_the_earlier_counts(address, tmp_path):
     path = small_video.write(tmp_path / "a.mp4", seconds=6)
-    data = bytearray(path.read_bytes())
-    start = data.index(b"mdat") + 4
-    middle = start + (data.rindex(b"moov") - start) // 2
-    data[middle : data.rindex(b"moov") - 4] = bytes(data.rindex(b"moov") - 4 - middle)
-    status, _, lines = send(address, bytes(data), "cut.mp4")
+    small_video.damage(path)
+    status, _, lines = send(address, path.read_bytes(), "cut.mp4")
     check_schema(address, lines)
     counts = [line for line in lines if "frame" in line]
     assert status == 200 and 0 < len(counts) < 6
@@ -160,26 +157,9 @@ def test_missing_pyav_is_one_sentence(address, video, monkeypatch):
 # --- turns, disconnects and limits ---
 
 
-class Frames(StepCounter):
-    """Counter that counts as many frames as a test allows."""
-
-    def __init__(self):
-        super().__init__()
-        self.allowed, self.frames = threading.Semaphore(0), 0
-
-    def count(self, image, **more):
-        if hasattr(image, "read"):
-            return super().count(image, **more)
-        self.started.append("frame")
-        wait_for(lambda: self.resume.is_set() or self.allowed.acquire(timeout=0.01))
-        self.frames += 1
-        with open(__file__, "rb") as file:  # any content
-            return super().count(file, max_size=None, progress=lambda parts: ())
-
-
 @pytest.fixture
 def ready():
-    return Frames()
+    return FrameCounter()
 
 
 def test_lines_arrive_while_the_video_is_counted(ready, video):
@@ -212,7 +192,7 @@ def test_images_are_counted_between_the_frames(ready, video):
         assert film.getresponse().status == 200
         film.close()
         image.close()
-    assert [name for name in ready.started if name != __file__][1] == "a.png"
+    assert ready.started[:3] == ["frame", "a.png", "frame"]
 
 
 def test_disconnect_stops_at_the_next_frame(ready, video, tmp_path, monkeypatch):

@@ -17,3 +17,11 @@ def write(path, *, seconds=4, rate=2, height=72, width=96):
         for _ in range(seconds * rate):
             add(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
     return path
+
+
+def damage(path):
+    """Overwrites the second half of a video's frames."""
+    data = path.read_bytes()
+    start, end = data.index(b"mdat") + 4, data.rindex(b"moov") - 4
+    middle = (start + end) // 2
+    path.write_bytes(data[:middle] + bytes(end - middle) + data[end:])

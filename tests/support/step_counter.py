@@ -38,6 +38,25 @@ class StepCounter:
         return counter.Count(float(len(image.read())), density, None, None, size)
 
 
+class FrameCounter(StepCounter):
+    """Counter of frames, as many as the test allows; the first has one person."""
+
+    def __init__(self):
+        super().__init__()
+        self.allowed, self.frames = threading.Semaphore(0), 0
+
+    def count(self, image, **more):
+        """Counts a file as `StepCounter`, and an array as its number."""
+        if hasattr(image, "read"):
+            return super().count(image, **more)
+        self.started.append("frame")
+        wait_for(lambda: self.resume.is_set() or self.allowed.acquire(timeout=0.01))
+        self.frames += 1
+        size = image_io.LoadedImage("frame", None, image.shape[:2])
+        density = np.ones((2, 4), np.float32)
+        return counter.Count(float(self.frames), density, None, None, size)
+
+
 @contextlib.contextmanager
 def running(ready, *, root_path="", **limits):
     """Runs the application in a thread and yields its address."""
