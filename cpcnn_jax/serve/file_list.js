@@ -28,9 +28,13 @@ function updateRow(row) {
   row.line.className = `${row.state} ${row === state.row ? "now" : ""}`;
   row.button.setAttribute("aria-pressed", row === state.row);
   row.sentence.textContent = row.problem;
-  row.people.textContent = answer ? formatPeople(answer.count) : { failed: "–", canceled: "canceled" }[row.state] ?? row.state;
+  row.people.textContent = answer ? formatPeople(answer.count) : row.state;
   row.range.textContent = answer && answer.low !== null
     ? `${formatPeople(answer.low)} to ${formatPeople(answer.high)}` : "";
+  const alone = row.state === "failed" && !answer; // its sentence has the width of the row
+  row.name.colSpan = alone ? 3 : 1;
+  row.people.hidden = alone;
+  row.range.hidden = alone;
   showTotal();
 }
 

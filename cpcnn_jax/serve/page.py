@@ -47,7 +47,7 @@ def render(weights: str, limits: Limits) -> str:
         "max_video": str(limits.max_video),
         "videos": " ".join(videos),
         "accept": ",".join([*IMAGES, *videos, *(["video/*"] if videos else [])]),
-        "or_videos": " or videos" if videos else "",
+        "or_videos": tag("span", " or videos") if videos else "",
         "video_formats": "; MP4, WebM and other videos" if videos else "",
         "weights_name": html.escape(weights),
         "weights": tag("code", weights),

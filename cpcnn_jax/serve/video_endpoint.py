@@ -69,6 +69,8 @@ class VideoEndpoint:
                 await self._send_frames(request, upload, stream)
         except TimeoutError:
             raise _timeout_error(upload, limits.video_timeout) from None
+        except asyncio.CancelledError:  # by uvicorn, some seconds after Ctrl-C
+            raise HTTPException(503, "the server was stopped: try again") from None
 
     async def _send_frames(self, request, upload, stream):
         """Counts and sends frame by frame, each at its turn in the queue."""

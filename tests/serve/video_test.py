@@ -240,3 +240,16 @@ def test_bug_is_reported_in_the_last_line(ready, video, monkeypatch):
         film.close()
         assert last == {"error": "the server failed: its log has the traceback"}
         assert server_process.health(address)["taken"] == 0
+
+
+@pytest.mark.long
+def test_stopped_server_ends_the_answer(tmp_path):
+    video = small_video.write(tmp_path / "a.mp4", seconds=4000, rate=1)
+    file = server_process.weights_file(tmp_path)
+    with server_process.running(file) as address:
+        film = begin(address, video.read_bytes())
+        answer = film.getresponse()
+        assert "num_frames" in json.loads(answer.readline())
+    last = json.loads(answer.read().splitlines()[-1])
+    film.close()
+    assert last == {"error": "the server was stopped: try again"}
