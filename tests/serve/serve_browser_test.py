@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import reverse_proxy
 import server_process
+import small_video
 from PIL import Image
 
 import cpcnn_jax as cp
-from cpcnn_jax.inference import count_tables, regions
+from cpcnn_jax.inference import count_options, count_tables, count_video, regions
 from cpcnn_jax.io import density_file
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -330,6 +331,22 @@ def test_example_is_counted_behind_a_proxy(proxied):
     wait(page, lambda page: "(status 502)." in text(page, "#problem"))
     find(page, "[data-example='0']").click()
     wait(page, lambda page: "example-1.jpg: " in text(page, "#status"))
+
+
+def test_video_is_counted_behind_a_proxy(proxied, file, tmp_path):
+    page, answers = proxied
+    path = small_video.write(tmp_path / "walk.mp4", height=90, width=120)
+    answers.append((502, "<html>Bad Gateway</html>", {}))
+    find(page, "#file").send_keys(str(path))
+    wait(page, lambda page: "(status 502)." in text(page, "#problem"))
+    choose(page, path)
+    options = count_options.CountOptions()
+    expected = count_video.count_video(
+        path, cp.load(file), options, name="a", progress=lambda frames, _: frames
+    )
+    count = page.execute_script("return state.row.answer.count")
+    assert count == pytest.approx(expected.mean()[0], rel=1e-4)
+    assert page.execute_script("return state.row.frames.length") == 4
 
 
 def test_stopped_server_is_reported(browser, address, image_file):
