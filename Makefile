@@ -18,7 +18,7 @@ test: .venv/installed-test  ## ruff, mypy and the test suite
 	$(RUN) -m pytest -m "not long" $(WORKERS)
 
 test-long: .venv/installed-test  ## the tests that take minutes
-	$(RUN) -m pytest -m long
+	$(RUN) -m pytest -m long $(WORKERS)
 
 bench: .venv/installed-test  ## times relative to Flax, PyTorch and the usual recipe
 	$(RUN) benchmarks/fractionally_strided.py $(JSON)
