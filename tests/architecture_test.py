@@ -108,7 +108,7 @@ def test_only_train_reads_flags():
 def test_heavy_packages_are_imported_by_one_room():
     assert {folder(name) for name in users("tensorflow_datasets")} == {"data"}
     assert users("orbax") == {"training.checkpoint"}
-    assert users("av") == {"io.video"}
+    assert users("av") == {"io.video_container"}
     drawing = {folder(name) for name in users("matplotlib")}
     assert drawing == {"evaluation", "inference"}
     # The converters make a layer of another library if one is requested.

@@ -1,12 +1,14 @@
-"""`cpcnn_jax count`: counts of the people in images and videos."""
+"""`cpcnn_jax count`: counts of the people in images, videos and streams."""
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
+from cpcnn_jax.cli import count_stream
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.inference import (
@@ -25,14 +27,15 @@ from cpcnn_jax.weights import pretrained
 
 
 def main(argv: Sequence[str]) -> int:
-    """Counts the people in images and videos, and writes the results.
+    """Counts the people in images, videos and streams, and writes the results.
 
     Args:
       argv: the arguments; see --help.
 
     Returns:
       The exit status: 0 if every file was counted, 1 if some were not, 130 after
-      Ctrl-C. The results so far are written in each case.
+      Ctrl-C. The results so far are written in each case. A live stream ends with 0
+      after Ctrl-C and with 1 if it is lost.
 
     Raises:
       SystemExit: status 2 and one sentence; the command line is wrong.
@@ -40,6 +43,10 @@ def main(argv: Sequence[str]) -> int:
     parser = make_parser()
     args = parser.parse_args(argv)
     with console.redirect_messages(args.json, args.csv, args.points):
+        if count_stream.is_stream(args.paths):
+            status = count_stream.count_live(parser, args, _check_args)
+            if status is not None:
+                return status
         return _count(parser, args)
 
 
@@ -95,8 +102,7 @@ def _summarize(rows, left_out, networks):
     counts = [row.count for row in rows if row.count is not None]
     people = format_people(sum(counts))
     _say(f"{len(counts)} of {len(rows)} counted, {people} people in total")
-    terms = pretrained.license_line(networks.name)
-    _say(f"weights: {networks.name}" + (f", {terms}" if terms else ""))
+    _say(pretrained.describe_weights(networks.name))
     if left_out:
         _say(f"left out: {folder_listing.describe(left_out)}")
 
@@ -162,7 +168,8 @@ def make_parser() -> Parser:
         prog="cpcnn_jax count",
         description="Count the people in images (JPEG, PNG, WebP, BMP or TIFF, of any "
         "size from 64x64 pixels) and in the frames of videos. The count of a video is "
-        "the mean over its time.",
+        "the mean over its time. A live stream or a camera is counted once a second, "
+        "until Ctrl-C.",
     )
     add = parser.add_argument
     add(
@@ -171,7 +178,8 @@ def make_parser() -> Parser:
         metavar="PATH",
         help="an image, a folder of images (with subfolders and linked folders, but no "
         "hidden files), a pattern in quotes, a "
-        f"video ({', '.join(video_io.SUFFIXES)}), or - for standard input",
+        f"video ({', '.join(video_io.SUFFIXES)}), - for standard input, an rtsp:// or "
+        "http:// URL of a stream or a video, or a camera as camera:0",
     )
     add(
         "--weights",
@@ -184,7 +192,12 @@ def make_parser() -> Parser:
         metavar="FILE",
         help="write file, count, error and more of each file; - is standard output",
     )
-    add("--csv", metavar="FILE", help="write the table; - is standard output")
+    add(
+        "--csv",
+        metavar="FILE",
+        help="write the table; - is standard output; the counts of a live stream are "
+        "appended one by one",
+    )
     add(
         "--points",
         metavar="FILE",
@@ -212,6 +225,13 @@ def make_parser() -> Parser:
         type=int,
         metavar="N",
         help="count every Nth frame of a video (default: the frame of each second)",
+    )
+    add(
+        "--period",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="count a live stream or a camera once in this time (default: 1)",
     )
     add(
         "--region",
@@ -254,6 +274,8 @@ def _check_args(args):
         raise ValueError(f"--max-size: expected at least {PATCH}, got {args.max_size}")
     if args.frame_step is not None and args.frame_step < 1:
         raise ValueError(f"--frame-step: expected at least 1, got {args.frame_step}")
+    if not 0 < args.period < math.inf:
+        raise ValueError(f"--period: expected more than 0 seconds, got {args.period}")
     names = [region.name for region in args.region]
     if len(set(names)) < len(names):
         raise ValueError("--region: two regions have the same name")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from cpcnn_jax.io import console
+from cpcnn_jax.io.stream_address import hide_credentials
 from cpcnn_jax.io.suggestion import suggest
 
 
@@ -22,6 +23,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exits with status 2 and "COMMAND: message", without the usage text."""
+        message = hide_credentials(message)
         near = "".join(map(self._suggest, message.split()))
         self.exit(2, f"{self._command}: {message}{near} (--help lists the flags)\n")
 
@@ -50,7 +52,8 @@ class Parser(argparse.ArgumentParser):
             with console.redirect_messages(*results):
                 return work(args) or 0
         except (ValueError, OSError) as error:
-            print(f"{self._command}: {error}", file=sys.stderr)
+            text = hide_credentials(str(error))
+            print(f"{self._command}: {text}", file=sys.stderr)
             return 2 if isinstance(error, UsageError) else 1
 
     @property

@@ -20,6 +20,7 @@ from cpcnn_jax.inference.counter import Counter
 from cpcnn_jax.io import atomic_write, density_file
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.io import video as video_io
+from cpcnn_jax.io.stream_address import StreamAddress, hide_credentials
 
 
 @dataclasses.dataclass
@@ -46,8 +47,9 @@ def list_files(
     """Lists a row for each file that the arguments name, each file once.
 
     Args:
-      arguments: files, folders and patterns for `input_files.find_files`. One that
-        matches no file, and a folder that cannot be read, become rows with an error.
+      arguments: files, folders, patterns and URLs for `input_files.find_files`. One
+        that matches no file, and a folder that cannot be read, become rows with an
+        error.
 
     Returns:
       The rows, and what is left out by kind and number.
@@ -71,6 +73,8 @@ def list_files(
 
 def _identify(file):
     """The path without linked folders; a linked file is another one."""
+    if isinstance(file, StreamAddress):
+        return file.url
     folder, name = os.path.split(os.path.abspath(file))
     return file if file == input_files.STDIN else (os.path.realpath(folder), name)
 
@@ -96,19 +100,19 @@ def count_files(
                 count = _count_video if video_io.is_video(row.file) else _count_image
                 count(row, counter, options, names[row.file])
             except Exception as error:  # the other files are counted all the same
-                row.error = _describe_error(row.file, error)
+                row.error = describe_error(row.file, error)
             row.seconds = time.monotonic() - start
             row.weights = counter.name or None
         yield row
 
 
-def _describe_error(file, error):
-    """Describes an error in a sentence that names the file."""
-    text = str(error).partition("\n")[0]
+def describe_error(file: str, error: Exception) -> str:
+    """Describes an error in a sentence that names the file, without credentials."""
+    text = hide_credentials(str(error).partition("\n")[0])
     if isinstance(error, (jax.errors.JaxRuntimeError, MemoryError)):
         return f"{file}: {text or 'out of memory'}; try a smaller --tile-size"
     if isinstance(error, (ValueError, OSError)) and not isinstance(error, UnicodeError):
-        return str(error)
+        return hide_credentials(str(error))
     return f"{file}: {type(error).__name__}: {text}"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cpcnn_jax.io import folder_listing
 from cpcnn_jax.io.image import readable_suffixes
+from cpcnn_jax.io.stream_address import StreamAddress, is_address
 
 STDIN = "-"
 
@@ -19,7 +20,7 @@ def find_files(argument: str) -> folder_listing.Listing:
 
     Args:
       argument: a file; a folder, for every image in it and its subfolders; a pattern
-        with *, ? or **; or "-", standard input.
+        with *, ? or **; the address of a stream; or "-", standard input.
 
     Returns:
       Sorted paths, what a folder or a pattern has beside them, and the folders that
@@ -32,6 +33,9 @@ def find_files(argument: str) -> folder_listing.Listing:
       >>> find_files("square.jpg").files
       ['square.jpg']
     """
+    if is_address(argument) and not os.path.exists(argument):
+        address = StreamAddress(argument)
+        return folder_listing.Listing([address], collections.Counter(), {})
     if os.path.isdir(argument):
         suffixes = readable_suffixes()
         listing = folder_listing.list_folder(argument, suffixes)
@@ -121,13 +125,21 @@ def output_names(files: Sequence[str]) -> dict[str, Path]:
     """
     namesakes = collections.defaultdict(list)
     for file in files:
-        namesakes[Path(file).name.casefold()].append(file)  # some disks ignore case
+        namesakes[_name(file)].append(_path(file))
     names = {}
     for file in files:
         if file == STDIN:
             names[file] = Path("standard_input")
             continue
-        same = [os.path.abspath(f) for f in namesakes[Path(file).name.casefold()]]
+        same = [os.path.abspath(f) for f in namesakes[_name(file)]]
         common = os.path.commonpath([os.path.dirname(path) for path in same])
-        names[file] = Path(os.path.relpath(os.path.abspath(file), common))
+        names[file] = Path(os.path.relpath(os.path.abspath(_path(file)), common))
     return names
+
+
+def _path(file):
+    return file.path if isinstance(file, StreamAddress) else file
+
+
+def _name(file):
+    return Path(_path(file)).name.casefold()  # some disks ignore case

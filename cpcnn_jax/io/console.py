@@ -12,6 +12,7 @@ class _Pipe(io.RawIOBase):
     """A stream's descriptor; what it refuses is dropped, and the first error kept."""
 
     error: OSError | None = None  # except that a pipe is closed
+    is_closed = False  # by its reader
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -29,6 +30,7 @@ class _Pipe(io.RawIOBase):
         try:
             return os.write(self._descriptor, data)
         except BrokenPipeError:
+            self.is_closed = True
             return len(data)
         except OSError as error:  # such as a full disk
             self.error = self.error or error
@@ -50,6 +52,12 @@ def finish_output(status: int) -> int:
         return status
     print(f"the output cannot be written: {pipe.error.strerror}", file=sys.stderr)
     return status or 1
+
+
+def is_output_closed() -> bool:
+    """Tests whether the reader of standard output has gone."""
+    pipe = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return isinstance(pipe, _Pipe) and pipe.is_closed
 
 
 @contextlib.contextmanager

@@ -1,8 +1,6 @@
 """Reading and writing of videos by PyAV, `pip install 'cpcnn_jax[video]'`."""
 
-import collections
 import contextlib
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -11,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cpcnn_jax.io import atomic_write
+from cpcnn_jax.io import atomic_write, video_container
+from cpcnn_jax.io.stream_address import StreamAddress
 
 SUFFIXES = tuple(
     ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .m2t .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg "
@@ -19,8 +18,6 @@ SUFFIXES = tuple(
 )
 DEFAULT_RATE = Fraction(25)  # frames per second of a video without a frame rate
 MAX_GAP = 3600.0  # seconds; time stamps that differ more do not belong together
-MAX_PIXELS = 2**26  # of a frame, 67 million; a frame of 8K has 33 million
-SURVEYED_PACKETS = 2000  # of a file with several videos
 _TOLERANCE = 1e-3  # seconds, to which Matroska rounds time stamps
 
 
@@ -42,13 +39,13 @@ class Video(NamedTuple):
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
-    """Tests whether a file name has a video suffix.
+    """Tests whether a file name has a video suffix, or is the address of a stream.
 
     Example:
       >>> is_video("Square.MP4"), is_video("square.jpg")
       (True, False)
     """
-    return Path(path).suffix.lower() in SUFFIXES
+    return isinstance(path, StreamAddress) or Path(path).suffix.lower() in SUFFIXES
 
 
 @contextlib.contextmanager
@@ -61,7 +58,7 @@ def open_video(
     one that FFmpeg rates best is read, with a note.
 
     Args:
-      path: the file.
+      path: the file, or the address of a stream that has an end.
       frame_step: yields each frame whose number is a multiple of this, at least 1. By
         default the frame that is shown at each whole second is yielded, by the time
         stamps of the frames. A frame that is shown for several seconds is repeated.
@@ -73,12 +70,12 @@ def open_video(
     Raises:
       ValueError: the file is not a video, has no video stream, or PyAV is missing.
     """
-    av = _import_av(path)
-    with _open_container(av, path) as container:
-        stream, note = _select_stream(av, container, path)
-        if stream.width * stream.height > MAX_PIXELS:
-            raise ValueError(f"{path} has more than {MAX_PIXELS:,} pixels in a frame")
-        stream.codec_context.options = {"max_pixels": str(2 * MAX_PIXELS)}  # padded
+    av = video_container.import_av(path)
+    with video_container.open_container(path) as container:
+        if isinstance(path, StreamAddress):
+            if not video_container.has_end(container, path):
+                raise ValueError(f"{path} has no end: give it as the only PATH")
+        stream, note = video_container.select_stream(container, path)
         stream.thread_type = "AUTO"
         rate = stream.average_rate or DEFAULT_RATE
         if not rate * Fraction(MAX_GAP) >= 1:  # of a damaged header
@@ -93,47 +90,6 @@ def open_video(
             yield Video(rate / frame_step, number, chosen, note)
 
 
-@contextlib.contextmanager
-def _open_container(av, path):
-    with contextlib.ExitStack() as stack:
-        file: Any = str(path)
-        if not file.isprintable():  # PyAV encodes names as UTF-8
-            file = stack.enter_context(open(path, "rb"))
-        with _name_errors(av, f"{path} cannot be read as a video"):
-            container = stack.enter_context(av.open(file, metadata_errors="replace"))
-        yield container
-
-
-def _select_stream(av, container, path):
-    """Selects the video among the streams of pictures; returns it and a note."""
-    kinds = av.stream.Disposition
-    stills = kinds.attached_pic | kinds.timed_thumbnails | kinds.still_image
-    streams = [s for s in container.streams.video if not s.disposition & stills]
-    if not streams:
-        raise ValueError(f"{path} has no video, only sound, text or still pictures")
-    streams = [stream for stream in streams if stream.codec_context]
-    if not streams:
-        raise ValueError(f"{path} has a video that FFmpeg cannot decode")
-    if len(streams) > 1:  # a cover picture may be declared as a video
-        numbers = _count_packets(av, path)
-        streams = [s for s in streams if numbers[s.index] > 1] or streams
-    best = container.streams.best("video")
-    stream = best if best in streams else streams[0]
-    note = (
-        f"{path} has {len(streams)} videos: number {streams.index(stream) + 1}, of "
-        f"{stream.width}x{stream.height} pixels, is counted"
-    )
-    return stream, note if len(streams) > 1 else None
-
-
-def _count_packets(av, path) -> collections.Counter[int]:
-    """Counts the packets of each stream at the start of a file."""
-    with _open_container(av, path) as container, contextlib.suppress(av.FFmpegError):
-        packets = itertools.islice(container.demux(), SURVEYED_PACKETS)
-        return collections.Counter(p.stream.index for p in packets if p.size)
-    return collections.Counter()
-
-
 class _Decoded(NamedTuple):
     """A frame as PyAV decodes it."""
 
@@ -144,9 +100,8 @@ class _Decoded(NamedTuple):
 
 
 def _convert(decoded: _Decoded) -> Frame:
-    pixels = decoded.frame.to_ndarray(format="rgb24")
-    upright = np.rot90(pixels, round(decoded.frame.rotation / 90))
-    return Frame(decoded.number, decoded.seconds, np.ascontiguousarray(upright))
+    pixels = video_container.read_pixels(decoded.frame)
+    return Frame(decoded.number, decoded.seconds, pixels)
 
 
 def _decode_frames(path, av, container, stream, rate) -> Iterator[_Decoded]:
@@ -216,8 +171,8 @@ def write_video(
       ValueError: the video cannot be encoded, or PyAV is not installed.
       OSError: the file cannot be written; the text names it.
     """
-    av, text = _import_av(path), f"{path} cannot be written"
-    with atomic_write.open_atomic(path) as file, _name_errors(av, text):
+    av, text = video_container.import_av(path), f"{path} cannot be written"
+    with atomic_write.open_atomic(path) as file, video_container.name_errors(text):
         with av.open(file, "w", format="mp4") as container:
             stream = container.add_stream("libx264", rate=rate, options={"crf": "20"})
             stream.pix_fmt = "yuv420p"
@@ -231,22 +186,3 @@ def write_video(
 
             yield write
             container.mux(stream.encode())
-
-
-@contextlib.contextmanager
-def _name_errors(av, text) -> Iterator[None]:
-    try:
-        yield
-    except av.FFmpegError as error:
-        raise ValueError(f"{text}: {error.strerror}") from None
-
-
-def _import_av(path):
-    """Imports PyAV and silences its log."""
-    try:
-        import av
-    except ImportError:
-        text = f"{path}: videos need PyAV: pip install 'cpcnn_jax[video]'"
-        raise ValueError(text) from None
-    av.logging.set_level(None)  # others call Python in FFmpeg's threads, which may hang
-    return av

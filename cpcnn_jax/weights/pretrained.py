@@ -70,6 +70,12 @@ def license_line(name: str) -> str:
     return found[1] if found else ""
 
 
+def describe_weights(name: str) -> str:
+    """The name of weights and their terms, if they are pretrained, in a line."""
+    terms = license_line(name)
+    return f"weights: {name}" + (f", {terms}" if terms else "")
+
+
 def load_params(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Loads the weights of a CP-CNN.
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from cpcnn_jax.io import video as video_io
+from cpcnn_jax.io import video_container
 
 av = pytest.importorskip("av")
 
@@ -288,9 +289,9 @@ def test_video_of_an_unknown_codec_raises_value_error(tmp_path):
 
 def test_large_frames_are_refused(tmp_path, monkeypatch):
     path = write(tmp_path / "a.mkv", gray_frames(2))
-    monkeypatch.setattr(video_io, "MAX_PIXELS", 64 * 96)
+    monkeypatch.setattr(video_container, "MAX_PIXELS", 64 * 96)
     assert read(path) == [0, 1]
-    monkeypatch.setattr(video_io, "MAX_PIXELS", 64 * 96 - 1)
+    monkeypatch.setattr(video_container, "MAX_PIXELS", 64 * 96 - 1)
     with pytest.raises(ValueError, match=f"{path} has more than 6,143 pixels in a fra"):
         read(path)
 
