@@ -130,10 +130,12 @@ def _decode(container, stream, address) -> Iterator[Any]:
     av, last = video_container.import_av(address), time.monotonic()
     with video_container.name_errors(f"{address} was lost"):
         for packet in container.demux(stream):
-            with contextlib.suppress(av.error.InvalidDataError):  # parts were lost
-                for frame in packet.decode():
-                    last = time.monotonic()
-                    yield frame
+            frames = []
+            with contextlib.suppress(av.FFmpegError):  # of a packet with lost parts
+                frames = packet.decode()
+            if frames:
+                last = time.monotonic()
+                yield frames[-1]
             if time.monotonic() - last > video_container.TIMEOUT:
                 raise ValueError(f"{address} has no frame that can be decoded")
 

@@ -96,14 +96,13 @@ def _list_cameras(system, number):
     """Names of the cameras, which are more than `number`."""
     import av
 
-    devices = getattr(av, "enumerate_input_devices", lambda _: [])(system)  # PyAV 16
+    list_devices = getattr(av, "enumerate_input_devices", None)  # since PyAV 16
+    devices = list_devices(system) if list_devices else []
     names = [device.name for device in devices if "video" in device.media_types]
     if int(number) < len(names):
         return names
-    text = (
-        f"camera:{number} is not one of {len(names)} cameras; names are possible, too"
-    )
-    raise ValueError(f"{text}, as camera:NAME")
+    text = f"camera:{number} is not one of {len(names)} cameras"
+    raise ValueError(f"{text}; a name is possible, too, as camera:NAME")
 
 
 def select_stream(

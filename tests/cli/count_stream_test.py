@@ -86,6 +86,30 @@ def test_a_video_of_a_server_is_counted_as_its_file(run, film, tmp_path):
     assert {path.name for path in tmp_path.glob("*.mp4.csv")} == {"film.mp4.csv"}
 
 
+@pytest.fixture(scope="module")
+def playlist(tmp_path_factory):
+    """The files of an HLS stream of four seconds, by their paths on a server."""
+    folder = tmp_path_factory.mktemp("hls")
+    options = {"hls_time": "1", "hls_list_size": "0"}
+    path = folder / "list.m3u8"
+    with av.open(str(path), "w", format="hls", options=options) as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.pix_fmt, stream.height, stream.width = "yuv420p", *stream_server.SIZE
+        stream.codec_context.gop_size = 5
+        for level in range(200, 100, -5):
+            pixels = np.full((*stream_server.SIZE, 3), level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+        container.mux(stream.encode())
+    return {f"/{file.name}": file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_playlist_with_an_end_is_a_video(run, playlist):
+    with stream_server.running(playlist) as address:
+        status, output, notes = run(f"{address}/list.m3u8")
+    assert status == 0 and "1 of 1 counted" in output
+    assert "the mean of 4 frames, one per second" in notes
+
+
 def test_lost_stream_is_opened_again_and_its_rows_stay(run, tmp_path):
     """Three connections give frames, and no later one."""
     file = tmp_path / "new" / "counts.csv"
