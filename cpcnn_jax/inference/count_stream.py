@@ -49,7 +49,8 @@ def count_stream(
 ) -> Iterator[StreamCount]:
     """Counts the newest frame of a live video, once each period.
 
-    A period in which no count could begin is left out, so that the counts never lag.
+    A count that takes longer than the period is followed by that of the frame which is
+    the newest then, so that the counts never lag.
 
     Args:
       live: the video.
@@ -63,11 +64,10 @@ def count_stream(
       ValueError: the stream is lost, or a frame cannot be counted.
     """
     frame: LiveFrame | None = first
-    start = time.monotonic()
+    due = time.monotonic()
     while frame is not None and not stopped():
         yield _count_frame(frame, counter, options)
-        passed = time.monotonic() - start
-        due = start + (passed // period + 1) * period
+        due = max(due + period, time.monotonic())  # at once if it is late
         while (left := due - time.monotonic()) > 0 and not stopped():
             time.sleep(min(left, 0.1))  # so that Ctrl-C is noticed
         frame = live.wait_frame(stopped)
