@@ -248,7 +248,8 @@ def test_tables_are_written_after_an_error_of_the_output(run, images, tmp_path):
         ("--csv link", "link is an input"),
         ("--csv trained/weights.safetensors", "weights.safetensors is an input"),
         ("--json locked", "The file is read-only: 'locked'"),
-        ("--json in", "Is a directory: 'in'"),
+        ("--json in", "--json=in is a folder: name a file in it"),
+        ("--points in", "--points=in is a folder: name a file in it"),
     ],
 )
 def test_results_over_other_files_are_refused(

@@ -1,0 +1,148 @@
+"""Flags of `cpcnn_jax count`."""
+
+import argparse
+import math
+from pathlib import Path
+
+from cpcnn_jax.cli.parser import Parser
+from cpcnn_jax.config.constants import PATCH
+from cpcnn_jax.inference import regions
+from cpcnn_jax.io import atomic_write
+from cpcnn_jax.io import video as video_io
+from cpcnn_jax.weights import pretrained
+
+
+def make_parser() -> Parser:
+    """Makes the parser of the command's arguments."""
+    parser = Parser(
+        prog="cpcnn_jax count",
+        description="Count the people in images (JPEG, PNG, WebP, BMP or TIFF, of any "
+        "size from 64x64 pixels) and in the frames of videos. The count of a video is "
+        "the mean over its time. A live stream or a camera is counted once a second, "
+        "until Ctrl-C.",
+    )
+    add = parser.add_argument
+    add(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="an image, a folder of images (with subfolders and linked folders, but no "
+        "hidden files), a pattern in quotes, a "
+        f"video ({', '.join(video_io.SUFFIXES)}), - for standard input, an rtsp:// or "
+        "http:// URL of a stream or a video, or a camera as camera:0",
+    )
+    add(
+        "--weights",
+        metavar="WEIGHTS",
+        default=pretrained.DEFAULT,
+        help=f"{pretrained.HELP} (default: %(default)s)",
+    )
+    add(
+        "--json",
+        metavar="FILE",
+        help="write file, count, error and more of each file; - is standard output",
+    )
+    add(
+        "--csv",
+        metavar="FILE",
+        help="write the table; - is standard output; the counts of a live stream are "
+        "appended one by one",
+    )
+    add(
+        "--points",
+        metavar="FILE",
+        help="write the heads of images as a table of file, x and y in pixels, and "
+        "draw them in overlays; dense crowds have fewer points than people",
+    )
+    add(
+        "--density",
+        metavar="DIR",
+        help="write each image's density map: .npy, a 16-bit .png, and its scale as "
+        ".json; none of videos",
+    )
+    add(
+        "--overlay",
+        metavar="DIR",
+        help="write each image or video with its density map and count drawn over it",
+    )
+    add(
+        "--count-curve",
+        metavar="DIR",
+        help="write each video's count over time: .csv, and a smoothed curve as .png",
+    )
+    add(
+        "--frame-step",
+        type=int,
+        metavar="N",
+        help="count every Nth frame of a video (default: the frame of each second)",
+    )
+    add(
+        "--period",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="count a live stream or a camera once in this time (default: 1)",
+    )
+    add(
+        "--region",
+        action="append",
+        default=[],
+        type=_region,
+        metavar="NAME=x,y;x,y;...",
+        help="also count inside this polygon, in pixels of each upright image, or in "
+        "percent as left=0%%,0%%;50%%,0%%;50%%,100%%;0%%,100%%; a pixel counts if its "
+        "center is inside (may be repeated)",
+    )
+    add(
+        "--max-size",
+        type=int,
+        metavar="N",
+        help="reduce images with a longer side to N pixels first (regions remain in "
+        "pixels of the original image)",
+    )
+    add(
+        "--tile-size",
+        type=int,
+        metavar="N",
+        help="largest side of a tile in pixels; smaller tiles need less memory and "
+        "more time, with the same result (default: 1920, or 1024 for the weights of "
+        "cpcnn, mcnn and csrnet)",
+    )
+    return parser
+
+
+def _region(text):
+    try:
+        return regions.parse_region(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def check_args(args: argparse.Namespace) -> None:
+    """Checks the flags and creates the folders of the results.
+
+    Raises:
+      ValueError: a flag has a wrong value; the text names it.
+      OSError: a folder cannot be made.
+    """
+    if args.max_size is not None and args.max_size < PATCH:
+        raise ValueError(f"--max-size: expected at least {PATCH}, got {args.max_size}")
+    if args.frame_step is not None and args.frame_step < 1:
+        raise ValueError(f"--frame-step: expected at least 1, got {args.frame_step}")
+    if not 0 < args.period < math.inf:
+        raise ValueError(f"--period: expected more than 0 seconds, got {args.period}")
+    names = [region.name for region in args.region]
+    if len(set(names)) < len(names):
+        raise ValueError("--region: two regions have the same name")
+    for name in ("json", "csv", "points"):
+        if file := getattr(args, name):
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
+            _check_table(f"--{name}={file}", file)
+    for folder in filter(None, (args.density, args.overlay, args.count_curve)):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+
+
+def _check_table(flag, file):
+    if Path(file).is_dir():
+        raise ValueError(f"{flag} is a folder: name a file in it")
+    atomic_write.check_writable(file)
