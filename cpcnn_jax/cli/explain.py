@@ -206,9 +206,9 @@ def _render_document(kind: str, flags: argparse.Namespace, e: Explanation) -> st
         return svg.render_sheet(*_draw_selected(flags.frame, e))
     if not flags.image:
         return page.render_page(e)
-    from cpcnn_jax.cli import explain_network  # imports the networks
+    from cpcnn_jax.cli import explain_released_layer  # imports the networks
 
-    return page.render_page(e, explain_network.compute_pictures(flags.image))
+    return page.render_page(e, explain_released_layer.compute_pictures(flags.image))
 
 
 def _draw_selected(

@@ -6,10 +6,15 @@ The page recomputes the explanation in JavaScript when the user changes a value.
 import json
 from typing import Any
 
-from cpcnn_jax.explain import captions, code_samples, network_pictures, trained_kernel
+from cpcnn_jax.explain import (
+    captions,
+    code_samples,
+    released_layer_pictures,
+    trained_kernel,
+)
 from cpcnn_jax.explain.animations import ANIMATIONS
 from cpcnn_jax.explain.explanation import Explanation
-from cpcnn_jax.explain.network_pictures import NetworkPictures
+from cpcnn_jax.explain.released_layer_pictures import NetworkPictures
 from cpcnn_jax.io import html as html_io
 from cpcnn_jax.layers.arithmetic import Layer
 from cpcnn_jax.weights import pretrained
@@ -41,8 +46,8 @@ def render_page(e: Explanation, pictures: NetworkPictures | None = None) -> str:
         )
     parts = {part: html_io.read_part(__package__, part) for part in PARTS}
     # "<\/" in a JSON string means "</" and cannot close the script.
-    pictures = pictures or network_pictures.load_bundled()
-    parts |= network_pictures.encode_pictures(pictures)
+    pictures = pictures or released_layer_pictures.load_bundled()
+    parts |= released_layer_pictures.encode_pictures(pictures)
     parts["given"] = json.dumps(_collect_data(e)).replace("</", "<\\/")
     parts["theme.css"] = html_io.read_part("cpcnn_jax.io", "theme.css")
     return html_io.fill_template(html_io.read_part(__package__, "page.html"), parts)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.export import onnx_axes, onnx_networks, onnx_shared
+from cpcnn_jax.export import onnx_networks, onnx_shared, onnx_windows
 from cpcnn_jax.export.onnx_graph import Graph, integers
 from cpcnn_jax.models.gce import SIDE
 from cpcnn_jax.models.networks import Network
@@ -77,9 +77,9 @@ def _pad_image(op, image):
     """Repeats the last pixels up to multiples of 4: `[1, 3, H', W']`, sides, shape."""
     size = op("Shape", image)
     lengths = [op("Gather", size, np.int64(axis)) for axis in (1, 2)]
-    shape = [onnx_axes.round_up(op, length) for length in lengths]
+    shape = [onnx_windows.round_up(op, length) for length in lengths]
     for axis, (length, padded) in enumerate(zip(lengths, shape, strict=True), start=1):
-        indices = onnx_axes.edge_indices(op, length, padded)
+        indices = onnx_windows.edge_indices(op, length, padded)
         image = op("Gather", image, indices, axis=axis)
     return op("Transpose", image, perm=[0, 3, 1, 2]), lengths, shape
 
@@ -87,13 +87,13 @@ def _pad_image(op, image):
 def _score_grids(op, weights, model, blocks, image, shape):
     """Yields scores `[K, n, m]` and spans along H' and W' of the GCE and the LCE."""
     if model.gce is not None:
-        spans = [onnx_axes.block_spans(op, length, blocks) for length in shape]
+        spans = [onnx_windows.block_spans(op, length, blocks) for length in shape]
         resized = _resize_blocks(op, image, shape, spans, blocks)
         logits = onnx_networks.add_gce(op, weights, model.gce, resized)
         yield _arrange_scores(op, logits, spans), spans
     if model.lce is not None:
         place = {"window": PATCH, "stride": model.lce_stride}
-        spans = [onnx_axes.window_spans(op, length, **place) for length in shape]
+        spans = [onnx_windows.window_spans(op, length, **place) for length in shape]
         windows = _cut_windows(op, image, spans)
         logits = onnx_networks.add_lce(op, weights, model.lce, windows)
         yield _arrange_scores(op, logits, spans), spans
@@ -102,7 +102,7 @@ def _score_grids(op, weights, model, blocks, image, shape):
 def _resize_blocks(op, image, shape, spans, blocks):
     """Resizes blocks by one matrix per axis, to `[blocks * blocks, 3, 224, 224]`."""
     down, across = (
-        onnx_axes.resize_matrix(op, length, span, SIDE)
+        onnx_windows.resize_matrix(op, length, span, SIDE)
         for length, span in zip(shape, spans, strict=True)
     )
     small = op("MatMul", down, image)
@@ -135,7 +135,7 @@ def _arrange_scores(op, logits, spans):
 def _context_map(op, shape, spans, scores):
     """Writes scores over the quarter-size map, `[1, K, H' / 4, W' / 4]`."""
     down, across = (
-        onnx_axes.coverage(op, length, span)
+        onnx_windows.coverage(op, length, span)
         for length, span in zip(shape, spans, strict=True)
     )
     transposed = op("Transpose", across, perm=[1, 0])

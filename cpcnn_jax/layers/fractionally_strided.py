@@ -20,7 +20,7 @@ from flax.typing import Dtype, Initializer
 from jax import lax
 
 from cpcnn_jax.layers import primitive
-from cpcnn_jax.layers.adjoint import adjoint_kernel
+from cpcnn_jax.layers.adjoint_kernel import adjoint_kernel
 from cpcnn_jax.layers.array_types import Bias, Input, Kernel, Output, PerAxis
 from cpcnn_jax.layers.geometry import Padding, per_axis, resolve
 from cpcnn_jax.layers.initializers import fractionally_strided_he_normal

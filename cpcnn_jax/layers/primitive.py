@@ -1,7 +1,7 @@
 """JAX primitive of the fractionally-strided convolution, with fast derivatives.
 
 JAX transposes the literal form in the kernel into a convolution with a zero-inserted
-operand, which is much slower on a CPU than `lowerings.kernel_gradient`. A
+operand, which is much slower on a CPU than `gradients.kernel_gradient`. A
 `jax.custom_vjp` would forbid forward-mode differentiation, and the tangent of a
 `jax.custom_jvp` has no transpose of its own. A primitive has both.
 
@@ -22,7 +22,7 @@ from jax.experimental import jet
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from cpcnn_jax.layers import lowerings
+from cpcnn_jax.layers import gradients, lowerings
 from cpcnn_jax.layers.geometry import Geometry
 
 ROLES = ("x", "kernel", "y")
@@ -61,8 +61,8 @@ def _compute(a, b, *, face, geometry, precision, lowering, sharding) -> jax.Arra
     if face == "y":
         return getattr(lowerings, lowering)(a, b, geometry, precision)
     if face == "x":
-        return lowerings.input_gradient(a, b, geometry, precision)
-    return lowerings.kernel_gradient(a, b, geometry, precision, sharding)
+        return gradients.input_gradient(a, b, geometry, precision)
+    return gradients.kernel_gradient(a, b, geometry, precision, sharding)
 
 
 def _abstract_eval(*operands, **params):

@@ -16,7 +16,7 @@ from PIL import Image
 
 import cpcnn_jax as cp
 from cpcnn_jax.cli import export
-from cpcnn_jax.export import onnx_axes, onnx_graph, onnx_model, parity, stablehlo
+from cpcnn_jax.export import onnx_graph, onnx_model, onnx_windows, parity, stablehlo
 from cpcnn_jax.inference import counter
 from cpcnn_jax.models import context_map
 from cpcnn_jax.models.fcnn import PointwiseFusion
@@ -101,8 +101,8 @@ def evaluate(nodes, *, length):
 @pytest.mark.parametrize("blocks", [1, 3, 4])
 def test_block_spans_and_coverage_equal_the_context_map(length, blocks):
     def nodes(op, length):
-        spans = onnx_axes.block_spans(op, length, blocks)
-        return [*spans, onnx_axes.coverage(op, length, spans)]
+        spans = onnx_windows.block_spans(op, length, blocks)
+        return [*spans, onnx_windows.coverage(op, length, spans)]
 
     starts, stops, cover = evaluate(nodes, length=length)
     spans = context_map.block_spans(length, blocks)
@@ -114,8 +114,8 @@ def test_block_spans_and_coverage_equal_the_context_map(length, blocks):
 @pytest.mark.parametrize("stride", [64, 40])
 def test_window_spans_and_coverage_equal_the_context_map(length, stride):
     def nodes(op, length):
-        spans = onnx_axes.window_spans(op, length, window=64, stride=stride)
-        return [*spans, onnx_axes.coverage(op, length, spans)]
+        spans = onnx_windows.window_spans(op, length, window=64, stride=stride)
+        return [*spans, onnx_windows.coverage(op, length, spans)]
 
     starts, stops, cover = evaluate(nodes, length=length)
     spans = context_map.window_spans(length, window=64, stride=stride)
@@ -126,8 +126,8 @@ def test_window_spans_and_coverage_equal_the_context_map(length, stride):
 @pytest.mark.parametrize(("length", "blocks"), [(64, 4), (500, 3), (896, 4), (1200, 4)])
 def test_resize_matrix_equals_jax_image_resize(length, blocks):
     def nodes(op, length):
-        spans = onnx_axes.block_spans(op, length, blocks)
-        return [onnx_axes.resize_matrix(op, length, spans, 224)]
+        spans = onnx_windows.block_spans(op, length, blocks)
+        return [onnx_windows.resize_matrix(op, length, spans, 224)]
 
     (matrix,) = evaluate(nodes, length=length)
     line = np.random.default_rng(0).random(length, np.float32)
@@ -142,7 +142,9 @@ def test_resize_matrix_equals_jax_image_resize(length, blocks):
 @pytest.mark.parametrize("length", [64, 65, 67, 101])
 def test_edge_indices_pad_to_a_multiple_of_4(length):
     def nodes(op, length):
-        return [onnx_axes.edge_indices(op, length, onnx_axes.round_up(op, length))]
+        return [
+            onnx_windows.edge_indices(op, length, onnx_windows.round_up(op, length))
+        ]
 
     (indices,) = evaluate(nodes, length=length)
     expected = np.pad(np.arange(length), (0, -length % 4), mode="edge")

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cpcnn_jax.layers import gradients as gradients_lib
 from cpcnn_jax.layers import lowerings
 from cpcnn_jax.layers.fractionally_strided import fractionally_strided_conv
 from cpcnn_jax.layers.geometry import Geometry
@@ -51,8 +52,8 @@ def test_subpixel_equals_zero_insertion_in_value_and_gradients(seed):
         value, gradients = jax.vjp(subpixel, x, kernel)
         return (
             (value, lowerings.zero_insertion(x, kernel, geometry, None)),
-            (gradients(y)[0], lowerings.input_gradient(kernel, y, geometry, None)),
-            (gradients(y)[1], lowerings.kernel_gradient(x, y, geometry, None)),
+            (gradients(y)[0], gradients_lib.input_gradient(kernel, y, geometry, None)),
+            (gradients(y)[1], gradients_lib.kernel_gradient(x, y, geometry, None)),
         )
 
     with jax.enable_x64(True):

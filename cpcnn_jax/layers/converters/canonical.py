@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cpcnn_jax.layers.adjoint import adjoint_kernel
+from cpcnn_jax.layers.adjoint_kernel import adjoint_kernel
 from cpcnn_jax.layers.geometry import Geometry, Padding, resolve
 
 Params = dict[str, np.ndarray]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import ArrayLike
 
-from cpcnn_jax.layers.adjoint import adjoint_kernel
+from cpcnn_jax.layers.adjoint_kernel import adjoint_kernel
 from cpcnn_jax.layers.arithmetic import effective_kernel, effective_padding
 from cpcnn_jax.layers.converters.canonical import (
     Options,

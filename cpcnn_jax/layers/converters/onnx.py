@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cpcnn_jax.layers.adjoint import adjoint_kernel
+from cpcnn_jax.layers.adjoint_kernel import adjoint_kernel
 from cpcnn_jax.layers.arithmetic import effective_kernel
 from cpcnn_jax.layers.converters.canonical import Options, Params, pack, to_canonical
 from cpcnn_jax.layers.converters.torch import from_torch

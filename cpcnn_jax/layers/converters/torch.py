@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cpcnn_jax.layers.adjoint import adjoint_kernel
+from cpcnn_jax.layers.adjoint_kernel import adjoint_kernel
 from cpcnn_jax.layers.converters.canonical import (
     Options,
     Params,

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from cpcnn_jax.cli.explain import main
-from cpcnn_jax.cli.explain_network import compute_pictures
-from cpcnn_jax.explain import network_pictures
+from cpcnn_jax.cli.explain_released_layer import compute_pictures
+from cpcnn_jax.explain import released_layer_pictures
 
 ROOT = Path(__file__).parents[2]
 CROWD = ROOT / "docs" / "crowd.jpg"
@@ -18,8 +18,8 @@ CORNER = (320, 400)  # top and left of the part of the bundled pictures
 def test_bundled_pictures_are_those_of_the_network():
     """Equal within rounding; no photograph of a data set is in the repository."""
     computed = compute_pictures(CROWD, CORNER)
-    bundled = network_pictures.load_bundled()
-    for name in network_pictures.NAMES:
+    bundled = released_layer_pictures.load_bundled()
+    for name in released_layer_pictures.NAMES:
         ours, theirs = getattr(computed, name), getattr(bundled, name)
         assert ours.shape == theirs.shape
         difference = np.abs(ours.astype(int) - theirs)
@@ -32,11 +32,11 @@ def test_bundled_pictures_are_those_of_the_network():
 def test_output_is_the_layer_of_its_input():
     """The colored channels of the output, recomputed by PyTorch from the input."""
     torch = pytest.importorskip("torch")
-    from cpcnn_jax.cli import explain_network
+    from cpcnn_jax.cli import explain_released_layer
     from cpcnn_jax.weights import pretrained
 
     pixels = np.random.default_rng(0).random((128, 160, 3), np.float32)
-    before, after, density = explain_network._run_network(pixels)
+    before, after, density = explain_released_layer._run_network(pixels)
     params = pretrained.load_params(pretrained.DEFAULT)
     kernel = params["fcnn/t1/kernel"][::-1, ::-1].transpose(2, 3, 0, 1).copy()
     expected = torch.nn.functional.conv_transpose2d(
@@ -51,7 +51,7 @@ def test_output_is_the_layer_of_its_input():
 
 
 def test_features_at_the_heads_have_color():
-    pictures = network_pictures.load_bundled()
+    pictures = released_layer_pictures.load_bundled()
     assert pictures.before.shape == (32, 40, 3)  # at least 24x24 cells
     assert pictures.after.shape == (64, 80, 3)
     for features in (pictures.before, pictures.after):

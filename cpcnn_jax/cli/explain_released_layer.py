@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cpcnn_jax.explain.network_pictures import (
+from cpcnn_jax.explain.released_layer_pictures import (
     HEIGHT,
     WIDTH,
     NetworkPictures,
