@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from starlette.types import Receive
-
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
@@ -111,7 +109,7 @@ class RequestQueue:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
 
-async def wait_for_disconnect(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Callable[[], Awaitable[Any]]) -> None:
     """Returns when the client of a request, whose body was read, disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
