@@ -189,7 +189,8 @@ def test_images_are_counted_between_the_frames(ready, video):
         server_process.until(address, taken=2)
         ready.resume.set()
         assert image.getresponse().status == 200
-        assert film.getresponse().status == 200
+        answer = film.getresponse()
+        assert answer.status == 200 and answer.read()  # to its end
         film.close()
         image.close()
     assert ready.started[:3] == ["frame", "a.png", "frame"]
