@@ -1,6 +1,7 @@
 """`cpcnn_jax count-many`: counts of very many images on several machines."""
 
 import argparse
+import contextlib
 import os
 import shutil
 import sys
@@ -128,6 +129,7 @@ def _count_rows(rows, args):
     )
     folder, errors = Path(f"{args.out}.parts"), 0
     with (
+        contextlib.redirect_stdout(sys.stderr),  # Ray prints the deaths of workers
         count_many.connect(args.address, args.workers),
         tqdm(
             total=len(rows),
