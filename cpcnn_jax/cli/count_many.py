@@ -101,6 +101,8 @@ def _check(args):
             raise UsageError(f"{flag}: expected at least {least}, got {value}")
     if not (args.paths or args.list):
         raise UsageError("no images: name files or folders, or a --list")
+    if Path(args.out).suffix != ".parquet":
+        raise UsageError(f"--out={args.out}: expected a name that ends in .parquet")
     if Path(args.out).exists():
         raise UsageError(f"--out={args.out} exists: remove it or name another file")
     if not Path(args.out).absolute().parent.is_dir():

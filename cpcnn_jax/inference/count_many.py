@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,19 +69,27 @@ def connect(address: str | None, workers: int | None) -> Iterator[None]:
       ValueError: there is no cluster at the address.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    own: dict[str, Any] = {"address": address}
+    cluster: dict[str, Any] = {"address": address}
     if address is None:
         number = max(workers or 1, os.cpu_count() or 1)
-        own = {"num_cpus": number, "include_dashboard": False, "address": "local"}
+        cluster = {"num_cpus": number, "include_dashboard": False, "address": "local"}
     try:
-        ray.init(**own, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, OSError) as error:
+        _check_address(address)
+        ray.init(**cluster, logging_level=logging.ERROR, log_to_driver=False)
+    except (ConnectionError, OSError, ValueError) as error:
         text = str(error).strip().partition("\n")[0]
-        raise ValueError(f"--address={address}: {text}") from None
+        raise ValueError(f"--address={address}: no Ray cluster: {text}") from None
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_address(address):
+    """Raises OSError or ValueError at once where Ray would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def count_many(
@@ -103,7 +112,8 @@ def count_many(
       progress: function of the numbers of files and of errors of each shard.
 
     Raises:
-      ValueError: the folder holds shards of another table.
+      ValueError: the folder holds shards of another table, or a worker cannot load the
+        networks.
     """
     _claim_folder(folder, rows, plan)
     missing = []
@@ -131,13 +141,13 @@ def merge_shards(folder: Path, rows: Sequence[FileCount], plan: Plan, out: str) 
 
 
 def _claim_folder(folder, rows, plan):
-    """Writes the plan into a new folder, or compares it with an old folder's."""
+    """Writes the plan into a folder without shards, or compares it with theirs."""
     digest = hashlib.sha256()
     for row in rows:
         digest.update(f"{row.file}\0".encode(errors="surrogateescape"))
     record = dataclasses.asdict(plan) | {"list_sha256": digest.hexdigest()}
     file = folder / PLAN
-    if not file.exists():
+    if not any(folder.glob("*.parquet")):
         folder.mkdir(parents=True, exist_ok=True)
         atomic_write.write_json(file, record)
         return
@@ -163,7 +173,10 @@ def _count_shards(missing, plan, workers, progress):
     worker = ray.remote(_Worker).options(
         num_cpus=1, num_gpus=gpus, max_restarts=-1, max_task_retries=RETRIES
     )
-    pool = ActorPool([worker.remote(plan) for _ in range(min(number, len(missing)))])
+    actors: list[Any] = [worker.remote(plan) for _ in range(min(number, len(missing)))]
+    if problem := ray.get(actors[0].find_problem.remote()):
+        raise ValueError(problem)
+    pool = ActorPool(actors)
     for file, part in missing:
         pool.submit(lambda actor, shard: actor.count.remote(*shard), (file, part))
     while pool.has_next():
@@ -190,10 +203,17 @@ class _Worker:
     """A process of the cluster with its own networks."""
 
     def __init__(self, plan: Plan) -> None:
-        """Loads the weights."""
+        """Loads the weights; an error is kept, because Ray would repeat the start."""
         compilation_cache.enable()
-        self._counter = counter.load(plan.weights, tile_size=plan.tile_size)
-        self._options = CountOptions(max_size=plan.max_size)
+        self._options, self._problem = CountOptions(max_size=plan.max_size), ""
+        try:
+            self._counter = counter.load(plan.weights, tile_size=plan.tile_size)
+        except (ValueError, OSError) as error:
+            self._problem = str(error)
+
+    def find_problem(self) -> str:
+        """Returns why the worker cannot count, or ""."""
+        return self._problem
 
     def count(self, file: Path, rows: Sequence[FileCount]) -> tuple[int, int]:
         """Counts a shard and writes its file; returns numbers of files and errors."""

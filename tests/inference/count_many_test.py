@@ -100,6 +100,17 @@ def test_killed_run_goes_on_and_killed_worker_is_replaced(photos, weights, tmp_p
     assert table[-1]["count"] is None and "zebra.jpg is not a" in table[-1]["error"]
 
 
+@pytest.mark.long
+def test_networks_that_cannot_be_loaded_end_the_run(weights, tmp_path):
+    out = tmp_path / "counts.parquet"
+    words = (CROWD, "--weights", weights, "--out", out, "--tile-size", 10)
+    with start(*words, cwd=tmp_path) as process:
+        text, errors = process.communicate(timeout=300)
+    assert process.returncode == 1 and text == "" and not out.exists()
+    assert "count-many: expected tiles of at least" in errors
+    assert "Traceback" not in errors
+
+
 DEADLY = """
 import os, sys
 from pathlib import Path
@@ -135,7 +146,9 @@ def test_shard_that_kills_its_workers_gets_errors(weights, tmp_path):
 def test_parts_of_another_table_are_refused(tmp_path):
     rows = [FileCount("a.jpg"), FileCount("b.jpg")]
     plan = count_many.Plan("tiny", "0")
-    count_many._claim_folder(tmp_path, rows, plan)
+    count_many._claim_folder(tmp_path, rows, count_many.Plan("other", "9"))
+    count_many._claim_folder(tmp_path, rows, plan)  # no part was written
+    (tmp_path / "000000.parquet").touch()
     count_many._claim_folder(tmp_path, rows, plan)
     for other, changed, part in (
         (count_many.Plan("tiny", "0", shard_size=2), rows, "shard_size"),
@@ -155,6 +168,7 @@ def test_parts_of_another_table_are_refused(tmp_path):
         ((), "no images: name files or folders, or a --list"),
         (("x.jpg", "--out=no/x.parquet"), "there is no folder"),
         (("x.jpg", "--out=old.parquet"), "--out=old.parquet exists: remove it or name"),
+        (("x.jpg", "--out=new.csv"), "--out=new.csv: expected a name that ends in .pa"),
         (("x.jpg", "--address=auto"), "--address: needs absolute paths"),
     ],
 )
@@ -178,4 +192,10 @@ def test_missing_list_and_weights_are_named(tmp_path, monkeypatch, capsys):
     assert "none.txt" in capsys.readouterr().err
     assert commands.main([*run, "x.jpg", "--weights=none.safetensors"]) == 1
     assert "no weights at none.safetensors" in capsys.readouterr().err
+    for address in ("127.0.0.1:9", "127.0.0.1:x"):
+        words = [f"--address={address}", str(tmp_path / "x.jpg")]
+        assert commands.main([*run, *words]) == 1
+        message = capsys.readouterr().err
+        assert f"count-many: --address={address}: no Ray cluster: " in message
+        assert "Traceback" not in message
     assert not [*tmp_path.iterdir()]
