@@ -1,7 +1,6 @@
 """Density of a whole image by a network of one's own."""
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,7 +9,6 @@ import numpy as np
 from flax import linen as nn
 
 from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.inference import tiling
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models.custom_network import CustomNetwork, cell_side
@@ -79,13 +77,8 @@ class CustomEstimator:
             pixels = image_io.padded_window(image, *(tile.span for tile in job))
             return self._tile(params, pixels[None], tuple(tile.area for tile in job))
 
-        density = np.empty(shape, np.float32)
-        jobs = progress(list(itertools.product(*map(self._cover, shape))))
-        results = data_parallel.map_over_devices(estimate_tile, jobs, self._devices)
-        for (row, column), values in results:
-            inner = np.asarray(values)[row.inner, column.inner]
-            density[slice(*row.keep), slice(*column.keep)] = inner
-        return density[: image.shape[0], : image.shape[1]], {}
+        jobs, size = progress(tiling.cover_image(shape, self._cover)), image.shape[:2]
+        return tiling.join_tiles(estimate_tile, jobs, size, self._devices), {}
 
 
 def _one_tile(length):

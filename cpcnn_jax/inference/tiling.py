@@ -8,7 +8,7 @@ serve all image sizes.
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -152,8 +152,6 @@ def density_estimator(
         return density[0, ..., 0]
 
     def estimate(weights, image, context, progress=iter):
-        shape = image_io.padded_shape(image)
-        density = np.empty(shape, np.float32)
 
         def estimate_tile(job):
             row, column = job
@@ -161,14 +159,49 @@ def density_estimator(
             cells = _tile_context(context, row, column)[None]
             return tile_density(weights, pixels, cells, (row.area, column.area))
 
-        jobs = progress(list(itertools.product(*map(cover, shape))))
-        results = data_parallel.map_over_devices(estimate_tile, jobs, devices)
-        for (row, column), values in results:
-            inner = np.asarray(values)[row.inner, column.inner]
-            density[slice(*row.keep), slice(*column.keep)] = inner
-        return density[: image.shape[0], : image.shape[1]]
+        jobs = progress(cover_image(image_io.padded_shape(image), cover))
+        return join_tiles(estimate_tile, jobs, image.shape[:2], devices)
 
     return estimate
+
+
+def cover_image(
+    shape: Sequence[int], cover: Callable[[int], list[Tile]]
+) -> list[tuple[Tile, Tile]]:
+    """Covers an image of a shape (H, W), pixels, by tiles along its rows and columns.
+
+    Args:
+      shape: (H, W), pixels.
+      cover: function of a length that returns the tiles of an axis.
+    """
+    rows, columns = map(cover, shape)
+    return list(itertools.product(rows, columns))
+
+
+def join_tiles(
+    estimate_tile: Callable[[tuple[Tile, Tile]], Any],
+    jobs: Iterable[tuple[Tile, Tile]],
+    shape: Sequence[int],
+    devices: Sequence[jax.Device] | None,
+) -> np.ndarray:
+    """Computes tiles and joins their inner parts.
+
+    Args:
+      estimate_tile: function of a tile that returns its density `[h, w]`.
+      jobs: the tiles of `cover_image`, of an image that may be padded at its end.
+      shape: (H, W) of the image, pixels.
+      devices: devices that share the tiles; None: all of this process.
+
+    Returns:
+      `[H, W]` float32, people per pixel.
+    """
+    density = np.empty(shape, np.float32)
+    results = data_parallel.map_over_devices(estimate_tile, jobs, devices)
+    for (row, column), values in results:
+        inner = np.asarray(values)[row.inner, column.inner]
+        place = density[slice(*row.keep), slice(*column.keep)]
+        place[:] = inner[: place.shape[0], : place.shape[1]]
+    return density
 
 
 def _tile_context(context, row, column):
