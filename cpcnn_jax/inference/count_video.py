@@ -16,7 +16,7 @@ from scipy.signal import savgol_filter
 
 from cpcnn_jax.inference import color_scale, regions
 from cpcnn_jax.inference.count_options import CountOptions
-from cpcnn_jax.inference.counter import Counter
+from cpcnn_jax.inference.counter import Count, Counter
 from cpcnn_jax.inference.people import format_people
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.io import video as video_io
@@ -108,7 +108,8 @@ def count_video(
         with _AnnotatedVideo(options, name, video.rate, result.failures) as annotated:
             try:
                 for frame in progress(video.frames, video.number):
-                    _count_frame(file, counter, options, frame, result, annotated)
+                    counted = count_frame(file, counter, options, frame, result)
+                    annotated.add(frame, *counted)
             except BaseException as error:  # Ctrl-C too; raised again below
                 errors.append(error)
     if result.counts and options.count_curve:
@@ -119,8 +120,29 @@ def count_video(
     return result
 
 
-def _count_frame(file, counter, options, frame, result, annotated):
-    if not (result.numbers and result.numbers[-1] == frame.number):  # else shown longer
+def count_frame(
+    file: str | os.PathLike[str],
+    counter: Counter,
+    options: CountOptions,
+    frame: video_io.Frame,
+    result: VideoCount,
+) -> tuple[Count, dict[str, float | None]]:
+    """Counts a frame and adds it to a result; one that is shown longer is not repeated.
+
+    Args:
+      file: the video, for errors.
+      counter: the networks.
+      options: the regions and the largest size of an image.
+      frame: the frame.
+      result: the count of the frames before it.
+
+    Returns:
+      The frame's count, and its people by region.
+
+    Raises:
+      ValueError: the frame cannot be counted. The text names it.
+    """
+    if not (result.numbers and result.numbers[-1] == frame.number):
         try:
             counted = counter.count(frame.pixels, max_size=options.max_size)
             size = counted.image.size
@@ -136,7 +158,7 @@ def _count_frame(file, counter, options, frame, result, annotated):
     result.seconds.append(frame.seconds)
     result.counts.append(counted.count)
     result.inside.append(people)
-    annotated.add(frame, counted, people)
+    return counted, people
 
 
 @contextlib.contextmanager

@@ -11,9 +11,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from cpcnn_jax.inference import regions
-from cpcnn_jax.inference.count_video import VideoCount
-from cpcnn_jax.inference.counter import Count, Counter
+from cpcnn_jax.inference.count_options import CountOptions
+from cpcnn_jax.inference.count_video import VideoCount, count_frame
+from cpcnn_jax.inference.counter import Counter
 from cpcnn_jax.io import video as video_io
 from cpcnn_jax.serve.request import VideoUpload
 from cpcnn_jax.serve.response import refuse_errors
@@ -72,22 +72,8 @@ def _copy_to_file(upload):
 
 
 def _count_frame(counter, upload, frame, result, max_size) -> Record:
-    if not (result.numbers and result.numbers[-1] == frame.number):  # else shown longer
-        try:
-            counted: Count = counter.count(frame.pixels, max_size=max_size)
-        except ValueError as error:
-            message = f"{upload.name}, frame {frame.number}: {error}"
-            raise ValueError(message) from None
-        people, misfits = regions.count_fitting(
-            counted.density, upload.regions, size=counted.image.size
-        )
-        result.last = counted, people
-        result.misfits.update(misfits)
-    counted, people = result.last
-    result.numbers.append(frame.number)
-    result.seconds.append(frame.seconds)
-    result.counts.append(counted.count)
-    result.inside.append(people)
+    options = CountOptions(upload.regions, max_size)
+    counted, people = count_frame(upload.name, counter, options, frame, result)
     record = {"frame": frame.number, "seconds": frame.seconds, "count": counted.count}
     return record | {"low": counted.low, "high": counted.high, "regions": people}
 
