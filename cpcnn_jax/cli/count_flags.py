@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from cpcnn_jax.cli.parser import Parser
-from cpcnn_jax.config.constants import PATCH
+from cpcnn_jax.cli.size_flags import add_size_flags, check_max_size
 from cpcnn_jax.inference import regions
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.io import video as video_io
@@ -93,21 +93,7 @@ def make_parser() -> Parser:
         "percent as left=0%%,0%%;50%%,0%%;50%%,100%%;0%%,100%%; a pixel counts if its "
         "center is inside (may be repeated)",
     )
-    add(
-        "--max-size",
-        type=int,
-        metavar="N",
-        help="reduce images with a longer side to N pixels first (regions remain in "
-        "pixels of the original image)",
-    )
-    add(
-        "--tile-size",
-        type=int,
-        metavar="N",
-        help="largest side of a tile in pixels; smaller tiles need less memory and "
-        "more time, with the same result (default: 1920, or 1024 for the weights of "
-        "cpcnn, mcnn and csrnet)",
-    )
+    add_size_flags(parser)
     return parser
 
 
@@ -125,8 +111,7 @@ def check_args(args: argparse.Namespace) -> None:
       ValueError: a flag has a wrong value; the text names it.
       OSError: a folder cannot be made.
     """
-    if args.max_size is not None and args.max_size < PATCH:
-        raise ValueError(f"--max-size: expected at least {PATCH}, got {args.max_size}")
+    check_max_size(args)
     if args.frame_step is not None and args.frame_step < 1:
         raise ValueError(f"--frame-step: expected at least 1, got {args.frame_step}")
     if not 0 < args.period < math.inf:

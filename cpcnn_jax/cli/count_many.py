@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cpcnn_jax.cli.parser import Parser, UsageError
-from cpcnn_jax.config.constants import PATCH
+from cpcnn_jax.cli.size_flags import add_size_flags, check_max_size
 from cpcnn_jax.inference import count_files
 from cpcnn_jax.io import atomic_write, folder_listing
 from cpcnn_jax.weights import pretrained
@@ -69,8 +69,7 @@ def make_parser() -> Parser:
         metavar="N",
         help="files that a worker counts before it saves (default: %(default)s)",
     )
-    add("--max-size", type=int, metavar="N", help="as for count")
-    add("--tile-size", type=int, metavar="N", help="as for count")
+    add_size_flags(parser)
     return parser
 
 
@@ -92,13 +91,13 @@ def _count(args: argparse.Namespace) -> int:
 
 def _check(args):
     """Checks all that can be wrong before workers are started."""
-    for flag, value, least in (
-        ("--workers", args.workers, 1),
-        ("--shard-size", args.shard_size, 1),
-        ("--max-size", args.max_size, PATCH),
-    ):
-        if value is not None and value < least:
-            raise UsageError(f"{flag}: expected at least {least}, got {value}")
+    for flag, value in (("workers", args.workers), ("shard-size", args.shard_size)):
+        if value is not None and value < 1:
+            raise UsageError(f"--{flag}: expected at least 1, got {value}")
+    try:
+        check_max_size(args)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     if not (args.paths or args.list):
         raise UsageError("no images: name files or folders, or a --list")
     if Path(args.out).suffix != ".parquet":

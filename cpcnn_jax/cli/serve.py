@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from cpcnn_jax.cli import extras
 from cpcnn_jax.cli.parser import Parser
-from cpcnn_jax.config.constants import PATCH
+from cpcnn_jax.cli.size_flags import add_size_flags, check_max_size
 from cpcnn_jax.inference import compilation_cache, counter
 from cpcnn_jax.serve.request_queue import Limits
 from cpcnn_jax.weights import pretrained
@@ -62,8 +62,7 @@ def _check(args):
     if not re.fullmatch(r"(/[\w.~-]+)*", args.root_path, re.ASCII):
         text = f"expected a path such as /crowd, got {args.root_path!r}"
         raise ValueError(f"--root-path: {text}")
-    if args.max_size is not None and args.max_size < PATCH:
-        raise ValueError(f"--max-size: expected at least {PATCH}, got {args.max_size}")
+    check_max_size(args)
 
 
 def _listen(host, port):
@@ -175,18 +174,5 @@ def make_parser() -> Parser:
         help="limit for upload, wait and count of a video together (default: "
         "%(default)g)",
     )
-    add(
-        "--max-size",
-        type=int,
-        metavar="N",
-        help="reduce images with a longer side to N pixels first (default: never)",
-    )
-    add(
-        "--tile-size",
-        type=int,
-        metavar="N",
-        help="largest side of a tile in pixels; smaller tiles need less memory and "
-        "more time, with the same result (default: 1920, or 1024 for the weights of "
-        "cpcnn, mcnn and csrnet)",
-    )
+    add_size_flags(parser)
     return parser
