@@ -12,7 +12,7 @@ COMMANDS = {
     "check-data": "list the faults of a data set, and write a copy without them",
     "check-density": "compare density maps of other projects with their heads",
     "report": "write the report of an evaluated run as a web page",
-    "compare": "compare two evaluated runs on the same images",
+    "compare": "compare two evaluated runs on the images in common",
     "sweep": "print the table of a sweep's finished runs",
     "release": "write trained weights as a small file",
     "import-weights": "convert trained weights of other projects",

@@ -1,4 +1,4 @@
-"""`cpcnn_jax compare`: two evaluated runs on the same images."""
+"""`cpcnn_jax compare`: two evaluated runs on the images in common."""
 
 import sys
 from collections.abc import Sequence

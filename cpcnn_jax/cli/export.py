@@ -51,8 +51,8 @@ def _export(args):
     _check_args(args)
     images = _list_images(args.images)
     networks = counter.load(args.weights)
-    own = isinstance(networks, counter.BaselineCounter)
-    if own or isinstance(networks.model, CustomNetwork):
+    is_baseline = isinstance(networks, counter.BaselineCounter)
+    if is_baseline or isinstance(networks.model, CustomNetwork):
         raise ValueError(
             f"{args.weights} holds another network: only cpcnn and shared_backbone are "
             "exported"

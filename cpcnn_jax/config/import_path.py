@@ -45,6 +45,16 @@ def import_object(path: str) -> Any:
     return getattr(module, name)
 
 
+def describe_failure(error: Exception) -> str:
+    """Describes an error of imported code in one line.
+
+    Example:
+      >>> describe_failure(KeyError()), describe_failure(ValueError("no\\nyes"))
+      ('KeyError', 'no')
+    """
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def _import_module(name):
     folder = str(Path.cwd())
     added = folder not in sys.path

@@ -220,7 +220,7 @@ def load(
     name = pretrained.DEFAULT if path is None else path
     file = pretrained.find_weights(name)
     if hub.is_repository(name) and not Path(name).exists():
-        serialization.check_own_network(file)
+        serialization.refuse_foreign_network(file)
     counter = _load_file(file, tile_size)
     counter.name = str(name)
     return counter

@@ -6,7 +6,7 @@ from flax import linen as nn
 
 from cpcnn_jax import config
 from cpcnn_jax.config.constants import PATCH
-from cpcnn_jax.config.import_path import import_object
+from cpcnn_jax.config.import_path import describe_failure, import_object
 
 STRIDES = (1, 2, 4, 8, 16, 32, 64)  # pixels per cell that a network may have
 
@@ -65,7 +65,7 @@ def build(model: config.Model) -> CustomNetwork:
     try:
         network = import_object(path)()
     except Exception as error:  # of code that is not ours
-        raise ValueError(f"{_flag(path)}: {_one_line(error)}") from error
+        raise ValueError(f"{_flag(path)}: {describe_failure(error)}") from error
     if not isinstance(network, nn.Module):
         kind = type(network).__name__
         raise ValueError(f"{_flag(path)}: expected a flax.linen.Module, got {kind}")
@@ -89,7 +89,7 @@ def cell_side(model: CustomNetwork, name: str = "the network") -> int:
     try:
         run = jax.eval_shape(network.init_with_output, jax.random.key(0), image)
     except Exception as error:  # of code that is not ours
-        raise ValueError(f"{name}: {_one_line(error)}") from error
+        raise ValueError(f"{name}: {describe_failure(error)}") from error
     cells, variables = run
     if others := sorted({*variables} - {"params"}):
         raise ValueError(
@@ -107,7 +107,3 @@ def cell_side(model: CustomNetwork, name: str = "the network") -> int:
 
 def _flag(path):
     return f"--config.model.architecture={path}"
-
-
-def _one_line(error):
-    return f"{error}".strip().partition("\n")[0] or type(error).__name__

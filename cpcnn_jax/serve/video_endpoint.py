@@ -77,9 +77,11 @@ class VideoEndpoint:
         records = count_frames(self._counter, upload, max_size=self._limits.max_size)
         gone = asyncio.ensure_future(wait_for_disconnect(request.receive))
 
+        def compute(progress):
+            return next(records, None)
+
         async def compute_next():
-            work = lambda progress: next(records, None)  # noqa: E731
-            return await self._queue.run(work, asyncio.shield(gone))
+            return await self._queue.run(compute, asyncio.shield(gone))
 
         try:
             header, record = await compute_next(), await compute_next()

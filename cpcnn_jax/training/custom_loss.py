@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from cpcnn_jax import config
-from cpcnn_jax.config.import_path import import_object
+from cpcnn_jax.config.import_path import describe_failure, import_object
 
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -34,8 +34,7 @@ def find_loss(path: str, *, stage: str) -> Loss | None:
         maps = jax.ShapeDtypeStruct((2, 64, 128, 1), jnp.float32)
         result = jax.eval_shape(loss, maps, maps)
     except Exception as error:  # of code that is not ours
-        text = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise ValueError(f"{flag}: {text}") from error
+        raise ValueError(f"{flag}: {describe_failure(error)}") from error
     shape = getattr(result, "shape", None)
     if shape != (2,):
         raise ValueError(f"{flag}: expected a loss per example, [2], got {shape}")

@@ -141,7 +141,7 @@ def load_model(path: StrPath) -> Model:
         return model
 
 
-def check_own_network(path: StrPath) -> None:
+def refuse_foreign_network(path: StrPath) -> None:
     """Refuses a file that names a network outside of this package, which is imported.
 
     Raises:

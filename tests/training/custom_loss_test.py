@@ -172,6 +172,6 @@ def test_a_download_does_not_import_code(tmp_path):
     file = tmp_path / "weights.safetensors"
     serialization.save(file, {}, config.Model("antigravity:fly"))
     with pytest.raises(ValueError, match="code outside of this package: pass the path"):
-        serialization.check_own_network(file)
+        serialization.refuse_foreign_network(file)
     serialization.save(file, {}, config.Model("cpcnn_jax.models.mcnn:MCNN"))
-    serialization.check_own_network(file)
+    serialization.refuse_foreign_network(file)
