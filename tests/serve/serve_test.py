@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from pathlib import Path
 
 import corrupted_images
 import jsonschema
@@ -16,8 +17,10 @@ from PIL import Image
 import cpcnn_jax as cp
 from cpcnn_jax import __main__ as commands
 from cpcnn_jax.cli import extras, serve
-from cpcnn_jax.inference import regions
+from cpcnn_jax.inference import people, regions
 from cpcnn_jax.serve import examples
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -338,15 +341,18 @@ def test_missing_extra_is_reported(monkeypatch, capsys):
 
 
 def test_examples_have_different_densities():
-    people = [len(points) for points in examples.open_images().points]
-    assert people == [167, 275, 762]
+    numbers = [len(points) for points in examples.open_images().points]
+    assert numbers == [167, 275, 762]
 
 
-def test_examples_are_counted_within_their_ranges():
-    networks = cp.load()
-    for record in examples.open_images():
-        result = networks.count(record["image"])
-        assert result.low <= len(record["points"]) <= result.high
+def test_examples_are_counted_within_their_ranges_and_as_the_page_of_docs_says():
+    networks, counts = cp.load(), []
+    for number, points in enumerate(examples.open_images().points):
+        result = networks.count(io.BytesIO(examples.encode_jpeg(number)))
+        assert result.low <= len(points) <= result.high
+        counts.append(people.format_count(result.count, result.low, result.high))
+    text = " ".join((ROOT / "docs" / "serve.md").read_text().split())
+    assert f"predict {counts[0]}, {counts[1]} and {counts[2]} people" in text
 
 
 @pytest.mark.parametrize(
