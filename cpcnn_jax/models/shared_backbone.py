@@ -164,6 +164,7 @@ class SharedBackbone(nn.Module):
         Returns:
           `[B, 4 h, 4 w, 1]`, people per pixel.
         """
+        context = context.astype(features.dtype)  # the scores are float32
         scaled = self.fcnn(jnp.concatenate([features, context], axis=-1))
         return scaled / self.density_scale
 

@@ -5,6 +5,7 @@ import json
 import signal
 
 import jax
+import jaxpr_products
 import numpy as np
 import pytest
 import tiny_experiment
@@ -73,6 +74,17 @@ def test_the_loss_is_the_sum_of_its_parts():
     assert metrics["loss"] == pytest.approx(float(expected.mean()), rel=1e-4)
     bias = np.sum(np.asarray(density - target), axis=(1, 2, 3)).mean()
     assert metrics["crop_bias"] == pytest.approx(bias, rel=1e-3)
+
+
+def test_bfloat16_is_used_in_all_products_and_in_no_state():
+    settings = experiment()
+    settings.compute_dtype = "bfloat16"
+    stage, _ = stage_of(settings)
+    batch = jax.eval_shape(stage.batch, stage.data(0), stage.order.examples(0, 0))
+    traced = jax.make_jaxpr(stage.step)(stage.state, batch)
+    products = jaxpr_products.products(traced.jaxpr)
+    assert set(products) == {("bfloat16", "bfloat16")}
+    assert {str(x.dtype) for x in traced.out_avals} == {"float32", "int32"}
 
 
 def test_a_frozen_backbone_does_not_move_and_the_rest_does():

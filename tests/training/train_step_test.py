@@ -2,6 +2,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import jaxpr_products
 import numpy as np
 import optax
 import pytest
@@ -419,28 +420,13 @@ def test_the_adversarial_step_computes_the_prediction_once():
 # --- bfloat16
 
 
-def _products(jaxpr):
-    """(dtypes of the operands) of every convolution and matrix product."""
-    for eqn in jaxpr.eqns:
-        if eqn.primitive.name.endswith(
-            ("conv_general_dilated", "dot_general", "_conv")
-        ):
-            yield tuple(str(x.aval.dtype) for x in eqn.invars)
-        for inner in jax.tree.leaves(
-            list(eqn.params.values()), is_leaf=lambda x: hasattr(x, "eqns")
-        ):
-            inner = getattr(inner, "jaxpr", inner)
-            if hasattr(inner, "eqns"):
-                yield from _products(inner)
-
-
 @pytest.mark.parametrize("setup", SETUPS)
 def test_bfloat16_is_used_in_all_products_and_in_no_state(setup):
     with jax.enable_x64(False):
         step, state, batch = setup(dtype=jnp.bfloat16)
         jaxpr = jax.make_jaxpr(step)(_single(state), _single(batch))
         kept = {str(aval.dtype) for aval in jaxpr.out_avals}
-    assert set(_products(jaxpr.jaxpr)) == {("bfloat16", "bfloat16")}
+    assert set(jaxpr_products.products(jaxpr.jaxpr)) == {("bfloat16", "bfloat16")}
     assert kept == {"float32", "int32"}
 
 
