@@ -17,7 +17,7 @@ from cpcnn_jax.layers.geometry import Geometry
 from cpcnn_jax.layers.plain_conv import convolve, layouts
 from cpcnn_jax.layers.subpixel import subpixel
 
-__all__ = ["auto", "subpixel", "zero_insertion"]
+__all__ = ["auto", "backward_data", "subpixel", "zero_insertion"]
 
 
 def zero_insertion(
@@ -46,17 +46,40 @@ def zero_insertion(
     return y[:, *crops] if any(spare) else y
 
 
+def backward_data(
+    x: jax.Array, kernel: jax.Array, geometry: Geometry, precision: lax.PrecisionLike
+) -> jax.Array:
+    """Writes `zero_insertion` so that XLA for GPUs inserts no zeros.
+
+    XLA gives the input gradient of a strided convolution to cuDNN's or MIOpen's routine
+    for it, and recognizes it by its reversed kernel. Of any other kernel it writes the
+    zeros to memory and multiplies them. So the kernel is reversed twice; the barrier
+    keeps the compiler from removing both. XLA recognizes neither groups nor dilation;
+    those are computed by `subpixel`. benchmarks/gpu_compile.py shows the routines.
+    """
+    if geometry.groups > 1 or max(geometry.dilation) > 1:
+        return subpixel(x, kernel, geometry, precision)
+    axes = tuple(range(len(geometry.strides)))
+    reversed_kernel = lax.optimization_barrier(lax.rev(kernel, axes))
+    return zero_insertion(x, lax.rev(reversed_kernel, axes), geometry, precision)
+
+
 def auto(
     x: jax.Array, kernel: jax.Array, geometry: Geometry, precision: lax.PrecisionLike
 ) -> jax.Array:
-    """Uses `subpixel` on a CPU and `zero_insertion` on other devices.
+    """Uses `subpixel` on a CPU, `backward_data` on a GPU, else `zero_insertion`.
 
-    benchmarks/fractionally_strided.py compares both.
+    benchmarks/fractionally_strided.py compares the first and the last.
     """
 
     def bind(lowering):
         return lambda x, kernel: lowering(x, kernel, geometry, precision)
 
     return lax.platform_dependent(
-        x, kernel, cpu=bind(subpixel), default=bind(zero_insertion)
+        x,
+        kernel,
+        cpu=bind(subpixel),
+        cuda=bind(backward_data),
+        rocm=bind(backward_data),
+        default=bind(zero_insertion),
     )

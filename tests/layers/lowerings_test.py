@@ -86,6 +86,43 @@ def test_auto_inserts_no_zeros_on_a_cpu(k, s, d):
     assert inserts_zeros(text)
 
 
+def test_backward_data_equals_zero_insertion():
+    rng = random.Random(5)
+    for _ in range(20):
+        (x, kernel, _), geometry = draw(rng)
+        expected, got = (
+            f(jnp.asarray(x), jnp.asarray(kernel), geometry, None)
+            for f in (lowerings.zero_insertion, lowerings.backward_data)
+        )
+        np.testing.assert_allclose(got, expected, atol=1e-4, err_msg=str(geometry))
+
+
+@pytest.mark.parametrize("platform", ["cuda", "rocm"])
+@pytest.mark.parametrize("groups, dilation", [(1, 1), (2, 1), (1, 2)])
+def test_auto_on_a_gpu_is_what_xla_computes_without_zeros(platform, groups, dilation):
+    """tests/benchmarks/gpu_compile_test.py shows what XLA makes of it."""
+    x, kernel = jnp.ones((1, 4, 4, 4)), jnp.ones((4, 4, 4 // groups, 4))
+    geometry = Geometry((4, 4), (2, 2), ((2, 2), (2, 2)), (dilation,) * 2, groups)
+    auto = jax.jit(lowerings.auto, static_argnums=(2, 3))
+    lowered = auto.trace(x, kernel, geometry, None)
+    text = lowered.lower(lowering_platforms=(platform,)).as_text()
+    is_plain = groups == dilation == 1
+    assert inserts_zeros(text) == is_plain
+    assert text.count("stablehlo.reverse") == 2 * is_plain
+    assert text.count("stablehlo.optimization_barrier") == is_plain
+
+
+@pytest.mark.parametrize(
+    "platform, sums", [("cpu", "f32"), ("tpu", "f32"), ("cuda", "bf16")]
+)
+def test_bfloat16_is_not_widened_for_cudnn(platform, sums):
+    x, kernel = (jnp.ones(s, jnp.bfloat16) for s in ((1, 4, 4, 2), (4, 4, 2, 2)))
+    layer = jax.jit(lambda *args: fractionally_strided_conv(*args, lowering="auto"))
+    text = layer.trace(x, kernel).lower(lowering_platforms=(platform,)).as_text()
+    (result,) = re.findall(r"stablehlo.convolution.* -> tensor<[\dx]*x(\w+)>", text)
+    assert result == sums
+
+
 def test_stride_that_divides_the_kernel_needs_one_convolution():
     for k, convolutions in ((2, 1), (4, 1), (3, 4), (5, 4)):
         geometry = Geometry((k, k), (2, 2), ((2, 2), (2, 2)), (1, 1))
