@@ -104,7 +104,7 @@ def _prepare(config, folder, strategy, splits, stop):
 
 
 def _make_run(context, folder, strategy, splits, writer, stop):
-    flops = {name: _example_flops(context, name) for name in plan_stages(context)}
+    flops = {name: example_flops(context, name) for name in plan_stages(context)}
     settings = {name: getattr(context.config, name) for name in flops}
     work = {name: flops[name] * s.steps * s.batch_size for name, s in settings.items()}
     alone = multihost.process_rank()[1] == 1
@@ -125,7 +125,8 @@ def _make_run(context, folder, strategy, splits, writer, stop):
     )
 
 
-def _example_flops(context, name):
+def example_flops(context: stage_lib.StageContext, name: str) -> int:
+    """Counts the model FLOPs of a step of a stage for one example."""
     if name == "joint":
         return joint_stage.example_flops(context)
     module = classifier_stages if name in ("gce", "lce") else density_stages
