@@ -1,7 +1,7 @@
-"""Compiles the training stages for an H200 on a machine that has no GPU.
+"""Compiles the training stages for H200s on a machine that has no GPU.
 
     python benchmarks/gpu_compile.py --config=EXPERIMENT [--config.FIELD=VALUE]
-        [--out=DIR]
+        [--devices=N] [--out=DIR]
 
 Needs the CUDA build of JAX (`pip install 'jax[cuda12]'`), and no GPU: XLA gets the
 description of one. The programs are those of the training: 50 steps a call, with crops
@@ -9,9 +9,10 @@ from images in device memory, gradients and optimizer. On a GPU XLA also tries o
 algorithms, which takes further time.
 
 The table has a row for each stage: seconds of tracing and of compilation, the calls of
-cuDNN, memory beside the arguments, and of one step the bytes that its instructions read
-and write, and the model FLOPs. Their times at the maker's rates, added, bound the step
-from below, and the last column from above. --out keeps the compiled programs as text.
+cuDNN, the exchanges between devices by kind, memory of a device beside the arguments,
+and of one step of a device the bytes that its instructions read and write, and the
+model FLOPs. Their times at the maker's rates, added, bound the step from below, and the
+last column from above. Exchanges are left out. --out keeps the programs as text.
 """
 
 import argparse
@@ -29,8 +30,9 @@ import gpu_program
 import gpu_tables
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.experimental import topologies
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cpcnn_jax.cli.train_flags import CommandLine
 from cpcnn_jax.data import crops
@@ -58,32 +60,48 @@ dnn_version_info { major: 9 minor: 8 } runtime_version { major: 12 minor: 9 patc
 """
 
 
-def h200() -> jax.Device:
-    """Describes an H200 to XLA.
+def make_mesh(devices: int) -> Mesh:
+    """Describes H200s of one host to XLA, with the axis "batch".
 
     Raises:
       NotImplementedError: JAX has no CUDA build.
     """
     topology = topologies.get_topology_desc(
-        platform="cuda", topology="1x1x1", target_config=H200
+        platform="cuda", topology=f"1x1x{devices}", target_config=H200
     )
-    return topology.devices[0]
+    return Mesh(np.array(topology.devices), ("batch",))
 
 
-def compile_for(device: jax.Device, function: Any, *args: Any) -> tuple[Any, list]:
-    """Compiles a function for a device, from the shapes of its arguments.
+def compile_for(
+    mesh: Mesh, function: Any, *args: Any, split: int | None = None
+) -> tuple[Any, list[float]]:
+    """Compiles a function for a mesh, from the shapes of its arguments.
+
+    Args:
+      mesh: from `make_mesh`.
+      function: the function.
+      *args: its arguments, replicated.
+      split: number of the argument whose second axis is divided over the devices.
 
     Returns:
       The program, and the seconds of tracing and of compilation.
     """
-    mesh = jax.sharding.Mesh([device], ("batch",))
-    placed = NamedSharding(mesh, PartitionSpec())
 
-    def shape(x):
-        return jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x), sharding=placed)
+    def place(number, arg):
+        spec = PartitionSpec(None, "batch") if number == split else PartitionSpec()
+        sharding = NamedSharding(mesh, spec)
 
+        def shape(x):
+            kind = jnp.shape(x), jnp.result_type(x)
+            return jax.ShapeDtypeStruct(*kind, sharding=sharding)
+
+        return jax.tree.map(shape, arg)
+
+    placed = [place(number, arg) for number, arg in enumerate(args)]
+    replicated = NamedSharding(mesh, PartitionSpec())
     began = time.monotonic()
-    traced = jax.jit(function, donate_argnums=0).lower(*jax.tree.map(shape, args))
+    jitted = jax.jit(function, out_shardings=replicated, donate_argnums=0)
+    traced = jitted.lower(*placed)
     middle = time.monotonic()
     program = traced.compile()
     return program, [middle - began, time.monotonic() - middle]
@@ -137,15 +155,24 @@ def zero_scores(context: StageContext) -> Any:
     return scores
 
 
-def row(program: Any, seconds: list[float], size: int, flops: int) -> list[str]:
-    """Formats the cells of a stage after its name."""
+def row(program: Any, seconds: list[float], size: float, flops: int) -> list[str]:
+    """Formats the cells of a stage after its name.
+
+    Args:
+      program: from `compile_for`.
+      seconds: from `compile_for`.
+      size: examples of a device.
+      flops: model FLOPs of an example.
+    """
     instructions = gpu_program.instructions(program.as_text())
-    calls = Counter(x.target for x in instructions if x.target.startswith("__cudnn"))
+    calls = sum(x.target.startswith("__cudnn") for x in instructions)
+    exchanges = Counter(x.kind for x in instructions if x.kind in gpu_program.EXCHANGES)
     moved = sum(x.bytes for x in instructions)
     bound = moved / BANDWIDTH + size * flops / PEAK
     return [
         *(f"{value:.1f}" for value in seconds),
-        str(calls.total()),
+        str(calls),
+        ", ".join(f"{number} {kind}" for kind, number in exchanges.items()),
         f"{program.memory_analysis().temp_size_in_bytes / 2**30:.2f}",
         f"{moved / 1e9:.1f}",
         f"{size * flops / 1e12:.2f}",
@@ -157,15 +184,17 @@ def row(program: Any, seconds: list[float], size: int, flops: int) -> list[str]:
 def main() -> None:
     """Compiles the stages and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--devices", type=int, default=1, help="H200s of one host")
     parser.add_argument("--out", type=Path, help="folder of the compiled programs")
     flags, words = parser.parse_known_args()
     experiment = CommandLine((Path(__file__).name,), tuple(words)).experiment()
-    head = "stage,tracing s,compilation s,cuDNN calls,memory GiB,GB a step,TFLOP a step"
-    rows = [[*head.split(","), "ms a step at least", "images/s at most"]]
-    device = h200()
+    head = "stage,tracing s,compilation s,cuDNN calls,exchanges,memory GiB"
+    bounds = "GB a step,TFLOP a step,ms a step at least,images/s of a device at most"
+    rows = [[*head.split(","), *bounds.split(",")]]
+    mesh = make_mesh(flags.devices)
     for name, (steps, args, size, flops) in stages(experiment).items():
-        program, seconds = compile_for(device, steps, *args)
-        rows.append([name, *row(program, seconds, size, flops)])
+        program, seconds = compile_for(mesh, steps, *args, split=2)
+        rows.append([name, *row(program, seconds, size / flags.devices, flops)])
         if flags.out:
             flags.out.mkdir(parents=True, exist_ok=True)
             (flags.out / f"{name}.hlo").write_text(program.as_text())

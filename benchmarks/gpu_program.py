@@ -14,6 +14,10 @@ WIDTHS = {
     "u64": 8,
     "f64": 8,
 }
+EXCHANGES = {
+    *("all-reduce", "all-gather", "all-to-all"),
+    *("reduce-scatter", "collective-permute"),
+}
 FREE = {"parameter", "get-tuple-element", "tuple", "bitcast", "constant"}
 _INSTRUCTION = re.compile(
     r"\s*(?:ROOT )?%(?P<name>\S+) = (?P<shape>\(.*?\)|\S+) (?P<kind>[\w-]+)\("
@@ -25,6 +29,7 @@ _TARGET = re.compile(r'custom_call_target="([^"]+)"')
 class Instruction(NamedTuple):
     """An instruction: a kernel of the GPU, or a routine of a library."""
 
+    kind: str  # such as "fusion"
     target: str  # of a library, such as "__cudnn$convForward"; else ""
     shape: str  # of the result, as XLA writes it
     bytes: int  # of the result and of the operands
@@ -51,9 +56,9 @@ def instructions(text: str) -> list[Instruction]:
         operands = [shapes.get(name, "") for name in _names(match["operands"])]
         read = sum(size_of(x) for x in operands if not x.startswith("u8["))
         target = _TARGET.search(line)
-        found.append(
-            Instruction(target[1] if target else "", shape, size_of(shape) + read)
-        )
+        moved, library = size_of(shape) + read, target[1] if target else ""
+        kind = match["kind"].removesuffix("-start")
+        found.append(Instruction(kind, library, shape, moved))
     return found
 
 
