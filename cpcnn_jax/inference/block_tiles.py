@@ -16,8 +16,8 @@ Size = tuple[int, int]  # (height, width) in pixels, multiples of 192
 # Sizes of the programs. The first ones hold common images in one piece. Larger images
 # have few tiles in the last one.
 SIZES = (
-    *((576, 768), (768, 1152), (1152, 768), (768, 1344), (1152, 1920)),
-    (1920, 1920),
+    *((384, 576), (576, 768), (768, 1152), (1152, 768), (768, 1344)),
+    *((1152, 1920), (1920, 1920)),
 )
 
 
