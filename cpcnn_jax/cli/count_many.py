@@ -8,15 +8,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from cpcnn_jax.cli.parser import Parser, UsageError
 from cpcnn_jax.cli.size_flags import add_size_flags, check_max_size
 from cpcnn_jax.inference import count_files
 from cpcnn_jax.io import atomic_write, folder_listing
+from cpcnn_jax.io.progress_bar import progress_bar
 from cpcnn_jax.weights import pretrained
-
-FILE_INTERVAL = 30.0  # seconds between progress lines in a file
 
 
 def main(argv: Sequence[str]) -> int:
@@ -132,11 +129,10 @@ def _count_rows(rows, args):
     with (
         contextlib.redirect_stdout(sys.stderr),  # Ray prints the deaths of workers
         count_many.connect(args.address, args.workers),
-        tqdm(
+        progress_bar(
             total=len(rows),
             desc="count-many",
             unit="file",
-            mininterval=0.1 if sys.stderr.isatty() else FILE_INTERVAL,
         ) as bar,
     ):
 

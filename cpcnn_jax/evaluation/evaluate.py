@@ -6,14 +6,12 @@ The test images are for final results; choose settings by the validation images.
 import json
 import math
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from absl import logging
-from tqdm import tqdm
 
 from cpcnn_jax.config import Experiment
 from cpcnn_jax.data import checksums
@@ -24,9 +22,9 @@ from cpcnn_jax.evaluation import figures, predictions, scores
 from cpcnn_jax.evaluation.report import gallery, page
 from cpcnn_jax.inference import counter, figure_text
 from cpcnn_jax.io import atomic_write
+from cpcnn_jax.io.progress_bar import progress_bar
 from cpcnn_jax.weights import pretrained, serialization
 
-FILE_INTERVAL = 30.0  # seconds between progress lines in a file
 Estimate = Callable[[np.ndarray], np.ndarray]
 
 
@@ -126,11 +124,10 @@ def score_images(
       Interrupted: a signal was received.
     """
     rows: list[dict[str, Any]] = []
-    bar = tqdm(
+    bar = progress_bar(
         multihost.local_share(range(len(images))),
         desc="evaluate",
         unit="image",
-        mininterval=0.1 if sys.stderr.isatty() else FILE_INTERVAL,
         disable=not multihost.is_main(),
     )
     for index in bar:

@@ -13,11 +13,11 @@ from pathlib import Path
 import jax
 import numpy as np
 from safetensors.numpy import save as serialize
-from tqdm import tqdm
 
 from cpcnn_jax.distributed import multihost
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.io import atomic_write
+from cpcnn_jax.io.progress_bar import progress_bar
 from cpcnn_jax.weights import serialization
 
 Arrays = dict[str, np.ndarray]
@@ -81,7 +81,7 @@ def score_all(
 
 def _progress(images: Iterable[int | None]) -> Iterator[int | None]:
     disable = not multihost.is_main()
-    return tqdm(images, desc="context", unit="image", ncols=80, disable=disable)
+    return progress_bar(images, desc="context", unit="image", disable=disable)
 
 
 def _scores_of_image(file, wanted, compute):
