@@ -38,6 +38,14 @@ def test_import_loads_no_heavy_package():
     assert run(program) == "[]\n"
 
 
+def test_counting_imports_nothing_that_it_does_not_use():
+    """scipy.signal alone takes as long as all the others; it is for videos."""
+    unused = "scipy.signal", "scipy.stats", "matplotlib", "optax", "absl.app"
+    program = "import cpcnn_jax.cli.count, sys; "
+    program += f"print([m for m in {unused} if m in sys.modules])"
+    assert run(program) == "[]\n"
+
+
 @pytest.mark.parametrize(
     "program",
     [

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.signal import savgol_filter
 
 from cpcnn_jax.inference import color_scale, regions
 from cpcnn_jax.inference.count_options import CountOptions
@@ -72,6 +71,8 @@ class VideoCount:
         counts = np.asarray(self.counts, np.float64)
         frames = max(2 * round(SMOOTHING * float(self.rate) / 2) + 1, 3)
         frames = min(frames, len(counts) - 1 + len(counts) % 2)
+        from scipy.signal import savgol_filter  # takes more than a second
+
         return savgol_filter(counts, frames, 2) if frames > 2 else counts
 
     def peak(self) -> tuple[float, float]:
