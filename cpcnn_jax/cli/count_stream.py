@@ -16,7 +16,7 @@ from cpcnn_jax.io import atomic_write, console, csv_log, live_video
 from cpcnn_jax.io.stream_address import StreamAddress, is_address
 from cpcnn_jax.weights import pretrained
 
-_COMPILED = 3  # number of the first count that surely compiles nothing
+_WARM_UP = 2  # counts that may include compilation
 _FLAGS_OF_FILES = "json points density overlay count_curve frame_step".split()
 
 
@@ -101,8 +101,8 @@ def _print_counts(address, counts, networks, args, append):
             people.append(result.count)
             append(result.cells())
             _print_result(result, ranges)
-            if len(people) == _COMPILED and result.seconds > args.period:
-                _note(_describe_lag(result.seconds, args.period))
+            if len(people) == _WARM_UP + 1 and result.computing > args.period:
+                _note(_describe_lag(result.computing, args.period))
             if console.is_output_closed() and not args.csv:
                 break  # nobody reads on
     except BrokenPipeError:  # of --csv -
@@ -126,7 +126,7 @@ def _print_result(result, ranges):
 def _describe_lag(seconds, period):
     return (
         f"a count takes {seconds:.1f} s and --period is {period:g} s: the next one "
-        "begins at once; --max-size 768 or 576 is faster and less exact"
+        "begins at once; a smaller --max-size is faster and less exact"
     )
 
 

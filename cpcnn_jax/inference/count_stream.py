@@ -25,6 +25,7 @@ class StreamCount:
     low: float | None  # people, ends of the interval of the count
     high: float | None
     seconds: float  # from the frame to its count
+    computing: float  # seconds of the count alone
     width: int  # pixels of the upright frame
     height: int
     weights: str  # name of the weights that counted
@@ -74,13 +75,16 @@ def count_stream(
 
 
 def _count_frame(frame, counter, options):
+    began = time.monotonic()
     counted = counter.count(frame.pixels, max_size=options.max_size)
+    computing = time.monotonic() - began
     height, width = size = counted.image.size
     passed = datetime.now(UTC) - frame.received
     people, _ = regions.count_fitting(counted.density, options.regions, size=size)
     return StreamCount(
         frame.received,
         *(counted.count, counted.low, counted.high),
-        *(passed.total_seconds(), width, height, counter.name),
+        *(passed.total_seconds(), computing),
+        *(width, height, counter.name),
         regions=people,
     )

@@ -151,7 +151,7 @@ def test_counts_slower_than_the_period_are_noted_once(run, monkeypatch):
         _, output, errors = run(f"{address}/live")
     assert len(output.splitlines()) > 4
     (note,) = (line for line in errors.splitlines() if "--period is" in line)
-    assert note.startswith("count: a count takes 0.") and "--max-size 768" in note
+    assert note.startswith("count: a count takes 0.") and "smaller --max-size" in note
 
 
 def test_csv_is_continued_if_it_has_the_same_columns(run, tmp_path):
