@@ -11,8 +11,9 @@ algorithms, which takes further time.
 The table has a row for each stage: seconds of tracing and of compilation, the calls of
 cuDNN, the exchanges between devices by kind, memory of a device beside the arguments,
 and of one step of a device the bytes that its instructions read and write, and the
-model FLOPs. Their times at the maker's rates, added, bound the step from below, and the
-last column from above. Exchanges are left out. --out keeps the programs as text.
+model FLOPs. The next column adds their times at the maker's rates, without that of
+exchanges, and the last one has the images of a device at this time. A real step takes
+longer. --out keeps the programs as text.
 """
 
 import argparse
@@ -38,6 +39,7 @@ from cpcnn_jax.cli.train_flags import CommandLine
 from cpcnn_jax.data import crops
 from cpcnn_jax.data.experiment_splits import open_splits
 from cpcnn_jax.data.training_images import prepare_images
+from cpcnn_jax.distributed import data_parallel
 from cpcnn_jax.models import networks
 from cpcnn_jax.training import crop_scores, step_loop, train
 from cpcnn_jax.training.init import params as init_params
@@ -138,7 +140,6 @@ def zero_scores(context: StageContext) -> Any:
     """Makes scores of crops of their true shapes, without computing them."""
     images = context.images
     number = images.size.images, crops.crops_per_image(context.config.crops)
-
     pixels = jax.ShapeDtypeStruct((images.size.pixels, 3), jnp.uint8)
     bank = images.heads()._replace(pixels=pixels)
 
@@ -168,7 +169,7 @@ def row(program: Any, seconds: list[float], size: float, flops: int) -> list[str
     calls = sum(x.target.startswith("__cudnn") for x in instructions)
     exchanges = Counter(x.kind for x in instructions if x.kind in gpu_program.EXCHANGES)
     moved = sum(x.bytes for x in instructions)
-    bound = moved / BANDWIDTH + size * flops / PEAK
+    ideal = moved / BANDWIDTH + size * flops / PEAK  # seconds
     return [
         *(f"{value:.1f}" for value in seconds),
         str(calls),
@@ -176,9 +177,26 @@ def row(program: Any, seconds: list[float], size: float, flops: int) -> list[str
         f"{program.memory_analysis().temp_size_in_bytes / 2**30:.2f}",
         f"{moved / 1e9:.1f}",
         f"{size * flops / 1e12:.2f}",
-        f"{1e3 * bound:.2f}",
-        f"{size / bound:,.0f}",
+        f"{1e3 * ideal:.2f}",
+        f"{size / ideal:,.0f}",
     ]
+
+
+def _prepare(parser, devices, words):
+    """Makes the mesh and builds the stages, or exits with an error's text."""
+    try:
+        mesh = make_mesh(devices)
+        experiment = CommandLine((parser.prog,), tuple(words)).experiment()
+        if experiment is None:
+            raise ValueError("--config is missing")
+        for name, stage in experiment.stages().items():
+            data_parallel.check_batch(stage.batch_size, devices, name=name)
+        built = stages(experiment)
+    except NotImplementedError:
+        parser.error("needs the CUDA build of JAX: pip install 'jax[cuda12]'")
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    return mesh, built
 
 
 def main() -> None:
@@ -187,12 +205,11 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=1, help="H200s of one host")
     parser.add_argument("--out", type=Path, help="folder of the compiled programs")
     flags, words = parser.parse_known_args()
-    experiment = CommandLine((Path(__file__).name,), tuple(words)).experiment()
+    mesh, built = _prepare(parser, flags.devices, words)
     head = "stage,tracing s,compilation s,cuDNN calls,exchanges,memory GiB"
-    bounds = "GB a step,TFLOP a step,ms a step at least,images/s of a device at most"
-    rows = [[*head.split(","), *bounds.split(",")]]
-    mesh = make_mesh(flags.devices)
-    for name, (steps, args, size, flops) in stages(experiment).items():
+    rates = "GB a step,TFLOP a step,ms at these rates,images/s of a device"
+    rows = [[*head.split(","), *rates.split(",")]]
+    for name, (steps, args, size, flops) in built.items():
         program, seconds = compile_for(mesh, steps, *args, split=2)
         rows.append([name, *row(program, seconds, size / flags.devices, flops)])
         if flags.out:

@@ -13,10 +13,9 @@ All contenders take turns in every round. A call waits for its result and leaves
 the device. The results are compared before the timing. A cell is the ratio to the time
 of eager PyTorch with channels_last in the same round (median and quartiles), the rate
 of the convolutions' operations and its share of the peak. The peak is the larger rate
-of both frameworks for a large matrix product in that dtype. A training step is the same
-program for both lowerings, since derivatives always use "auto" (layers/primitive.py).
-Further tables hold the forms that were written for CPUs (forms_gpu.py) and each
-convolution of the batch alone (layers_gpu.py).
+of both frameworks for a large matrix product in that dtype. Further tables hold the
+forms that were written for CPUs (forms_gpu.py) and each convolution of the batch alone
+(layers_gpu.py).
 
 With --json FILE.json all tables are also written to that file and to FILE.md after
 every task, so that an interrupted run leaves what it has measured.

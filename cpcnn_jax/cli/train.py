@@ -98,13 +98,18 @@ def _runs(line):
     runs = [(FLAGS.config, Path(FLAGS.workdir))]
     if FLAGS.sweep:
         runs = [
-            (
-                line.experiment(_overrides(point)),
-                Path(FLAGS.workdir, sweep.folder_name(point)),
-            )
+            (_point(line, point), Path(FLAGS.workdir, sweep.folder_name(point)))
             for point in sweep.grid_points(FLAGS.sweep)
         ]
     return [(_checked(config), folder) for config, folder in runs]
+
+
+def _point(line, point):
+    """The experiment of a point of the sweep."""
+    try:
+        return line.experiment(_overrides(point))
+    except ValueError as error:
+        raise ValueError(f"--sweep: {error}") from None
 
 
 def _checked(config):

@@ -178,7 +178,7 @@ class CommandLine:
         sys.exit(2)
 
     def experiment(self, overrides: Sequence[str] = ()) -> Experiment:
-        """Reads the experiment with more flags, for a point of a sweep.
+        """Reads the experiment, with more flags for a point of a sweep.
 
         Raises:
           ValueError: a flag does not fit the experiment.
@@ -192,9 +192,7 @@ class CommandLine:
             own(words, known_only=True)
             return config.value
         except (KeyError, flags.Error) as error:
-            raise ValueError(
-                f"--sweep: {self._describe_error(error, overrides)}"
-            ) from None
+            raise ValueError(self._describe_error(error, overrides)) from None
 
     def without(self, *dropped: str) -> list[str]:
         """Returns the words without some flags."""
