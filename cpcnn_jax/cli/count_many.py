@@ -129,11 +129,7 @@ def _count_rows(rows, args):
     with (
         contextlib.redirect_stdout(sys.stderr),  # Ray prints the deaths of workers
         count_many.connect(args.address, args.workers),
-        progress_bar(
-            total=len(rows),
-            desc="count-many",
-            unit="file",
-        ) as bar,
+        progress_bar(total=len(rows), desc="count-many", unit="file") as bar,
     ):
 
         def progress(number, wrong):

@@ -68,11 +68,11 @@ class VideoCount:
 
         Reference: Savitzky & Golay, Analytical Chemistry 36(8), 1964.
         """
+        from scipy.signal import savgol_filter  # takes a second
+
         counts = np.asarray(self.counts, np.float64)
         frames = max(2 * round(SMOOTHING * float(self.rate) / 2) + 1, 3)
         frames = min(frames, len(counts) - 1 + len(counts) % 2)
-        from scipy.signal import savgol_filter  # takes more than a second
-
         return savgol_filter(counts, frames, 2) if frames > 2 else counts
 
     def peak(self) -> tuple[float, float]:
