@@ -88,13 +88,18 @@ def cpu_forms() -> Iterator[None]:
     JAX's caches are cleared, because they hold traces of the other branches.
     """
     choose = lax.platform_dependent
-    lax.platform_dependent = lambda *args, cpu, default: cpu(*args)
+    lax.platform_dependent = _choose_cpu
     jax.clear_caches()
     try:
         yield
     finally:
         lax.platform_dependent = choose
         jax.clear_caches()
+
+
+def _choose_cpu(*args, default, cpu=None, **others):
+    del others  # the branches of other platforms
+    return (cpu or default)(*args)
 
 
 def contenders(form: Form, place: torch_twins.Place, batch: int) -> dict[str, Callable]:
