@@ -12,6 +12,8 @@ from flax import linen as nn
 
 import cpcnn_jax as cp
 
+pytestmark = pytest.mark.quick_compile
+
 HEAVY = (
     *("jax", "flax", "optax", "scipy", "PIL", "safetensors", "tqdm"),
     *("tensorflow", "tensorflow_datasets", "orbax", "matplotlib", "torch"),

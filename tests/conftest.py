@@ -19,6 +19,20 @@ def compile_cache(tmp_path_factory):
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Compiles with few optimizations in tests that are marked `quick_compile`.
+
+    `quick_compile(False)` excepts a test of a marked file: equal bits, and equality on
+    several devices, are promised of the programs that users run.
+    """
+    mark = item.get_closest_marker("quick_compile")
+    quick = mark is not None and mark.args != (False,)
+    if jax.config.read("jax_disable_most_optimizations") != quick:
+        jax.clear_caches()
+        jax.config.update("jax_disable_most_optimizations", quick)
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """Folder of real images: CPCNN_DATA, or beside the project."""

@@ -22,6 +22,8 @@ from cpcnn_jax.models.discriminator import Discriminator
 from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.weights import serialization
 
+pytestmark = pytest.mark.quick_compile
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -8,6 +8,8 @@ import pytest
 import torch_twins
 from jax import lax
 
+pytestmark = pytest.mark.quick_compile
+
 FORMS = forms_gpu.forms(16, 24)
 FLOAT32 = torch_twins.Place("cpu", "float32")
 BFLOAT16 = torch_twins.Place("cpu", "bfloat16")

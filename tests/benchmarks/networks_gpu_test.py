@@ -16,6 +16,8 @@ import pytest
 import torch
 import torch_twins
 
+pytestmark = pytest.mark.quick_compile
+
 ROOT = Path(__file__).parents[2]
 PLACES = [torch_twins.Place("cpu", dtype) for dtype in ("float32", "bfloat16")]
 SMALL = "--device=cpu --rounds=2 --photograph=64x68 --crop=64x64 --batch=1 --side=64"

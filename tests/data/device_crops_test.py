@@ -11,6 +11,8 @@ import pytest
 from cpcnn_jax import config
 from cpcnn_jax.data import device_batches, training_images
 
+pytestmark = pytest.mark.quick_compile
+
 SHAPES = [(64, 64), (71, 130), (203, 66), (150, 181), (97, 97), (256, 144)]
 CROPS = config.Crops(
     side_divisor=2, size_multiple=4, num_plain=40, num_augmented=80, num_patches=30

@@ -9,6 +9,8 @@ from cpcnn_jax.models.csrnet import CSRNet
 from cpcnn_jax.models.mcnn import MCNN
 from cpcnn_jax.models.params import param_shapes, to_variables
 
+pytestmark = pytest.mark.quick_compile
+
 SMALL = MCNN(columns=(((3, 5), (4, 3), (2, 7), (2, 3)),))
 
 

@@ -9,6 +9,8 @@ import tiny_backbone
 
 from cpcnn_jax.inference.shared_estimator import SharedBackboneEstimator
 
+pytestmark = pytest.mark.quick_compile
+
 # With tiles of 768 pixels: one tile, two rows, three columns, 3 x 2.
 SIZES = [(64, 64), (65, 191), (800, 193), (193, 1400)]
 MORE = [  # each compiles the image in one piece again
@@ -64,6 +66,7 @@ def test_one_tile_and_many_have_the_same_density():
     np.testing.assert_allclose(density, single, atol=1e-5 * np.abs(single).max())
 
 
+@pytest.mark.quick_compile(False)
 def test_number_of_devices_does_not_change_a_bit():
     """Eight devices share the tiles in the other tests."""
     model, weights = tiny_backbone.networks()

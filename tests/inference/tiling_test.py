@@ -16,6 +16,8 @@ from cpcnn_jax.inference import context_scores, tiling
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models import cpcnn
 
+pytestmark = pytest.mark.quick_compile
+
 SIZES = [(64, 64), (67, 101), (199, 203), (401, 163), (255, 129)]
 MORE = [  # each compiles the image in one piece again
     *((65, 257), (131, 300), (203, 199), (70, 512), (391, 65), (333, 500), (259, 258)),

@@ -9,6 +9,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cpcnn_jax.layers.banded_conv import banded_conv
 
+pytestmark = pytest.mark.quick_compile
+
 
 def layer(side, features, **options):
     return nn.Conv(features, (side, side), use_bias=False, **options)

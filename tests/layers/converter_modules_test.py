@@ -12,6 +12,8 @@ from flax import nnx
 from cpcnn_jax.layers import converters
 from cpcnn_jax.layers.fractionally_strided import FractionallyStridedConv
 
+pytestmark = pytest.mark.quick_compile
+
 LAYERS_PER_LIBRARY = 20
 
 

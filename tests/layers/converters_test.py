@@ -14,6 +14,8 @@ from cpcnn_jax.layers.fractionally_strided import (
     fractionally_strided_conv,
 )
 
+pytestmark = pytest.mark.quick_compile
+
 
 @pytest.fixture
 def random():

@@ -9,6 +9,8 @@ from jax import lax
 
 from cpcnn_jax.layers import fast_conv
 
+pytestmark = pytest.mark.quick_compile
+
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 

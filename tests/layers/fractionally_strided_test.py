@@ -16,6 +16,8 @@ from cpcnn_jax.layers.fractionally_strided import (
     insert_zeros,
 )
 
+pytestmark = pytest.mark.quick_compile
+
 
 def test_insert_zeros_by_hand():
     x = jnp.array([[1, 2], [3, 4]]).reshape(1, 2, 2, 1)

@@ -15,6 +15,8 @@ from cpcnn_jax.layers import lowerings
 from cpcnn_jax.layers.fractionally_strided import fractionally_strided_conv
 from cpcnn_jax.layers.geometry import Geometry
 
+pytestmark = pytest.mark.quick_compile
+
 FAST_COMPILE = {"xla_backend_optimization_level": 0}  # programs run only once
 
 

@@ -13,6 +13,8 @@ from jax.sharding import PartitionSpec as P
 from cpcnn_jax.layers import lowerings, primitive
 from cpcnn_jax.layers.geometry import Geometry
 
+pytestmark = pytest.mark.quick_compile
+
 GEOMETRY = Geometry((3, 2), (2, 3), ((2, 2), (1, 3)), (1, 2), groups=2)
 
 

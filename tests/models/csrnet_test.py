@@ -18,6 +18,8 @@ from cpcnn_jax.weights import serialization
 from cpcnn_jax.weights.importers import csrnet as published
 from cpcnn_jax.weights.importers import param_names
 
+pytestmark = pytest.mark.quick_compile
+
 FRONT = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512)
 BACK = (512, 512, 512, 256, 128, 64)
 

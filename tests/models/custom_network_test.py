@@ -12,6 +12,8 @@ from cpcnn_jax.models.csrnet import CSRNet
 from cpcnn_jax.models.mcnn import MCNN
 from cpcnn_jax.models.params import param_shapes, to_variables
 
+pytestmark = pytest.mark.quick_compile
+
 
 def build(name):
     return networks.build(config.Model(f"own_networks:{name}"))

@@ -15,6 +15,8 @@ from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.weights import serialization
 from cpcnn_jax.weights.importers import mcnn
 
+pytestmark = pytest.mark.quick_compile
+
 h5py = pytest.importorskip("h5py")
 
 

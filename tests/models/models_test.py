@@ -29,6 +29,8 @@ from cpcnn_jax.models.classifier_head import ClassifierHead, dropout
 from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.models.discriminator import Discriminator
 
+pytestmark = pytest.mark.quick_compile
+
 IMAGE = (1, 64, 64, 3)
 C3, C4, C5 = (1, 16, 16, 256), (1, 8, 8, 512), (1, 4, 4, 512)  # of VGG-16
 CONTEXT = 1_179_904  # (9 * 512 + 1) * 256

@@ -15,6 +15,8 @@ from cpcnn_jax import config
 from cpcnn_jax.models import cpcnn, networks, shared_backbone, vgg
 from cpcnn_jax.models.params import to_variables
 
+pytestmark = pytest.mark.quick_compile
+
 
 @functools.cache
 def trained():

@@ -13,6 +13,8 @@ from cpcnn_jax.models.dme import DensityMapEstimator
 from cpcnn_jax.models.fcnn import FusionCNN, PointwiseFusion
 from cpcnn_jax.models.valid_area import valid_area
 
+pytestmark = pytest.mark.quick_compile
+
 CANVAS = (96, 128)
 SIZES = [(96, 128), (64, 64), (68, 100), (92, 84)]  # multiples of 4
 

@@ -14,6 +14,8 @@ from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import crop_scores
 from cpcnn_jax.training import stage as stage_lib
 
+pytestmark = pytest.mark.quick_compile
+
 USED = np.array([[0, 0], [0, 3], [2, 1], [2, 2], [2, 3], [4, 0]], np.int32)
 
 

@@ -26,6 +26,8 @@ from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training.init import params as init_params
 from cpcnn_jax.weights import serialization
 
+pytestmark = pytest.mark.quick_compile
+
 SMALL, LOSS = "own_networks:Small", "own_networks:absolute_loss"
 CROPS = config.Crops(fixed_side=64, num_plain=2, num_augmented=2)
 

@@ -20,6 +20,8 @@ from cpcnn_jax.models.params import to_variables
 from cpcnn_jax.training import cell_losses, joint_stage, losses, train, workdir
 from cpcnn_jax.training import stage as stage_lib
 
+pytestmark = pytest.mark.quick_compile
+
 
 def experiment(**changes):
     model = config.Model("shared_backbone", vgg_width_multiplier=0.0625)

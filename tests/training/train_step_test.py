@@ -23,6 +23,8 @@ from cpcnn_jax.training import (
 )
 from cpcnn_jax.training.train_step import StepOptions
 
+pytestmark = pytest.mark.quick_compile
+
 
 @functools.cache
 def _networks(fusion=False):
@@ -179,6 +181,7 @@ def test_twenty_steps_on_one_batch_reduce_the_loss(setup, learner):
 
 @pytest.mark.long
 @pytest.mark.parametrize("setup", SETUPS)
+@pytest.mark.quick_compile(False)
 def test_jit_mesh_and_pmap_equal_one_device(setup):
     """With adversary and dropout, whose keys depend on examples, not on devices."""
     step, state, batch = setup()
@@ -323,6 +326,7 @@ COUNTS = [8, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2, 4))]
         (_classifier_setup, False),
     ],
 )
+@pytest.mark.quick_compile(False)
 def test_twenty_steps_agree_on_any_number_of_devices(setup, double, count):
     """Compares jit and pmap with jit on one device, with dropout.
 
@@ -344,6 +348,7 @@ def test_twenty_steps_agree_on_any_number_of_devices(setup, double, count):
         pytest.param(_classifier_setup, marks=pytest.mark.long),
     ],
 )
+@pytest.mark.quick_compile(False)
 def test_with_microbatches_twenty_steps_are_equal_to_the_last_bit(setup, count):
     """Compares jit and pmap with jit on one device, in float32."""
     with jax.enable_x64(False):

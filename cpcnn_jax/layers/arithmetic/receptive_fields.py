@@ -23,7 +23,8 @@ def taps(o: int, layer: Layer) -> list[tuple[int, int]]:
     """
     k, s, p, _, d, transposed = layer
     if not transposed:
-        return [(m, s * o - layer.pads[0] + d * m) for m in range(k)]
+        start = s * o - layer.pads[0]
+        return [(m, start + d * m) for m in range(k)]
     start = o - effective_padding(k, p, d=d)[0]
     return [(m, (start + d * m) // s) for m in range(k) if (start + d * m) % s == 0]
 
