@@ -6,8 +6,6 @@ import torch
 
 from cpcnn_jax.training import losses
 
-pytestmark = pytest.mark.quick_compile
-
 
 def _maps(seed, shape=(3, 8, 12, 1)):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
