@@ -9,8 +9,6 @@ from cpcnn_jax.inference import context_scores
 from cpcnn_jax.io import image as image_io
 from cpcnn_jax.models.params import to_variables
 
-pytestmark = pytest.mark.quick_compile
-
 
 @pytest.fixture(scope="module")
 def trained():

@@ -9,8 +9,6 @@ from cpcnn_jax.layers.checkerboard import checkerboard, phase_response
 from cpcnn_jax.layers.fractionally_strided import fractionally_strided_conv
 from cpcnn_jax.layers.initializers import bilinear, icnr
 
-pytestmark = pytest.mark.quick_compile
-
 
 def test_bilinear_t_of_the_paper_has_no_checkerboard():
     kernel = bilinear((2, 2))(None, (4, 4, 16, 16))  # T of F-CNN: k4 s2

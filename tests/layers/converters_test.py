@@ -14,8 +14,6 @@ from cpcnn_jax.layers.fractionally_strided import (
     fractionally_strided_conv,
 )
 
-pytestmark = pytest.mark.quick_compile
-
 
 @pytest.fixture
 def random():

@@ -11,8 +11,6 @@ from cpcnn_jax.layers.fractionally_strided import (
 )
 from cpcnn_jax.layers.initializers import bilinear, fractionally_strided_he_normal, icnr
 
-pytestmark = pytest.mark.quick_compile
-
 KEY = jax.random.key(0)
 
 

@@ -8,8 +8,6 @@ import torch
 
 from cpcnn_jax.training import cell_losses
 
-pytestmark = pytest.mark.quick_compile
-
 RNG = np.random.default_rng(0)
 PREDICTED = RNG.gamma(0.5, 0.02, (3, 32, 48, 1)).astype(np.float32)
 TARGET = RNG.gamma(0.5, 0.02, (3, 32, 48, 1)).astype(np.float32)
