@@ -113,6 +113,7 @@ def test_the_backbone_learns_at_its_own_rate():
         assert largest == pytest.approx(rate, rel=0.02), name
 
 
+@pytest.mark.quick_compile(False)
 def test_a_run_is_validated_resumed_and_counts_as_in_its_validation(tmp_path):
     """All of a training with its validation images, a stop and the weights."""
     settings = experiment()
