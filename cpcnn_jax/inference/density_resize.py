@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 
 
 def resize_density(density: ArrayLike, shape: Sequence[int]) -> np.ndarray:
@@ -33,6 +32,8 @@ def resize_density(density: ArrayLike, shape: Sequence[int]) -> np.ndarray:
 
 def _overlaps(cells, size):
     """`[size, cells]` sparse: the part of each old cell that lies in each new cell."""
+    from scipy import sparse  # takes 0.1 seconds
+
     edges = np.linspace(0, cells, size + 1)[:, None]
     cell = np.arange(cells)
     overlap = np.minimum(edges[1:], cell + 1) - np.maximum(edges[:-1], cell)

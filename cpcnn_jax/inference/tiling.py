@@ -63,11 +63,11 @@ def halo_size(model: CPCNN) -> int:
 def receptive_margin(
     chains: Iterable[Sequence[arithmetic.Layer]], *, multiple: int, cell: int = 1
 ) -> int:
-    """Computes the margin of the receptive field around an output's own pixels.
+    """Computes the margin of the receptive field around aligned outputs.
 
     Args:
       chains: layers from the image to the output; the largest margin counts.
-      multiple: factor of all tile sizes, pixels.
+      multiple: factor of all sizes and places of tiles and of what they keep, pixels.
       cell: side of an output in pixels, a divisor of `multiple`.
 
     Returns:
@@ -77,11 +77,9 @@ def receptive_margin(
       >>> receptive_margin([[arithmetic.Layer(5, p=2)]], multiple=4)
       4
     """
-    margin = 0
-    for chain in chains:
-        for output in range(multiple // cell):
-            start, stop = arithmetic.span(output, chain)
-            margin = max(margin, output * cell - start, stop - (output + 1) * cell)
+    outputs = range(multiple // cell)  # side by side on `multiple` pixels
+    spans = [arithmetic.span(outputs, chain) for chain in chains]
+    margin = max(max(-start, stop - multiple) for start, stop in spans)
     return -(-margin // multiple) * multiple
 
 
@@ -243,7 +241,8 @@ def zero_beyond(x: jax.Array, tile: Sequence[int], area: Area) -> jax.Array:
         traced.
     """
     for axis, (length, end) in enumerate(zip(tile, area, strict=True), start=1):
-        ends = (jnp.arange(x.shape[axis]) + 1) * (length // x.shape[axis])
+        cell = length // x.shape[axis]
+        ends = np.arange(cell, length + 1, cell)
         shape = [-1 if i == axis else 1 for i in range(4)]
-        x = jnp.where((ends <= end).reshape(shape), x, 0)
+        x = jnp.where(ends.reshape(shape) <= end, x, 0)
     return x

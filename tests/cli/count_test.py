@@ -454,7 +454,7 @@ def test_imported_weights_are_found_by_name(images, tmp_path, monkeypatch, capsy
         (["--region", "a=0%,0%;101%,0%;9%,9%"], "not from 0% to 100%"),
         (["--region", "a=0%,0%;9,0;9%,9%"], "has pixels and percent"),
         (["--max-size", "63"], "--max-size: expected at least 64, got 63"),
-        (["--tile-size", "100"], "tiles of at least 144 pixels"),
+        (["--tile-size", "100"], "tiles of at least 132 pixels"),
         (["--tile-size", "many"], "invalid int value: 'many'"),
         (["--density", "setup.cfg/maps"], "setup.cfg"),
         (["--weights", "nowhere"], "no weights at nowhere"),

@@ -175,7 +175,7 @@ def test_missing_or_wrong_weights_raise_value_error(tmp_path, file):
     )
     with pytest.raises(ValueError, match=text):
         cp.load(tmp_path / "half.safetensors")
-    with pytest.raises(ValueError, match="tiles of at least 144 pixels"):
+    with pytest.raises(ValueError, match="tiles of at least 132 pixels"):
         cp.load(file, tile_size=100)
 
 

@@ -208,6 +208,8 @@ def test_spans_are_those_of_the_jacobian():
         inputs = mask[output].nonzero()[0]
         # PyTorch pads both sides by 2: one more unit before the first layer.
         assert ar.span(output, layers) == (inputs[0] + 1, inputs[-1] + 2)
+    first, last = ar.span(20, layers), ar.span(39, layers)
+    assert ar.span(range(20, 40), layers) == (first[0], last[1])
     assert ar.span(1, [Layer(1, 2, transposed=True)]) == (0, 0)
 
 

@@ -53,8 +53,8 @@ def receptive_field(layers: Sequence[Layer]) -> int:
     return max(stop - start for start, stop in (span(o, layers) for o in range(phases)))
 
 
-def span(o: int, layers: Sequence[Layer]) -> tuple[int, int]:
-    """Returns the receptive field (start, stop) of output o, without borders.
+def span(o: int | range, layers: Sequence[Layer]) -> tuple[int, int]:
+    """Returns the receptive field (start, stop) of outputs o, without borders.
 
     stop is exclusive. The result is (0, 0) for an output without any input, which a
     kernel shorter than its stride may leave.
@@ -62,8 +62,10 @@ def span(o: int, layers: Sequence[Layer]) -> tuple[int, int]:
     Example:
         >>> span(5, [Layer(3, p=1), Layer(2, s=2), Layer(4, s=2, p=1, transposed=True)])
         (3, 9)
+        >>> span(range(4), [Layer(3, p=1)])
+        (-1, 5)
     """
-    units = {o}
+    units = {*o} if isinstance(o, range) else {o}
     for layer in reversed(layers):
         units = {j for unit in units for _, j in taps(unit, layer)}
     return (min(units), max(units) + 1) if units else (0, 0)
