@@ -45,7 +45,7 @@ class ExampleOrder:
     ) -> None:
         """Computes the lengths of the rounds."""
         self.groups = [np.array(group) for group in groups]
-        self._windows, self._batch_size, self._seed = windows, batch_size, seed
+        self._windows, self.batch_size, self._seed = windows, batch_size, seed
         self._steps = [-(-len(group) * VISIT // batch_size) for group in groups]
 
     def rounds(self, first: int, stop: int) -> Iterator[Round]:
@@ -75,9 +75,9 @@ class ExampleOrder:
         Returns:
           int32 `[B, 2]`: the image's place in the group, and the number of the window.
         """
-        first = self._steps_before(group, step) * self._batch_size
+        first = self._steps_before(group, step) * self.batch_size
         total = len(self.groups[group]) * self._windows
-        numbers = np.arange(first, first + self._batch_size)
+        numbers = np.arange(first, first + self.batch_size)
         epochs = self._epochs(group, numbers[0] // total, numbers[-1] // total, total)
         windows = epochs[numbers - numbers[0] // total * total]
         return np.stack(np.divmod(windows, self._windows), axis=1).astype(np.int32)

@@ -37,8 +37,11 @@ class NanGuard:
         """
         self._recorded.append((first, count, metrics, group))
 
-    def check(self) -> dict[int, dict[str, float]]:
-        """Checks all recorded metrics and forgets them.
+    def check(self, stop: int) -> dict[int, dict[str, float]]:
+        """Checks the recorded metrics of whole calls up to a step and forgets them.
+
+        Args:
+          stop: number of finished steps after a recorded call.
 
         Returns:
           Metrics of each step by its number.
@@ -47,7 +50,8 @@ class NanGuard:
           FloatingPointError: a metric is not finite. The text names the first such step
             and the windows of its batch.
         """
-        recorded, self._recorded = self._recorded, []
+        recorded = [call for call in self._recorded if call[0] < stop]
+        self._recorded = self._recorded[len(recorded) :]
         on_host = jax.device_get([metrics for _, _, metrics, _ in recorded])
         by_step = {}
         for (first, count, _, group), metrics in zip(recorded, on_host, strict=True):

@@ -43,7 +43,6 @@ class Run(NamedTuple):
 class StepActions(NamedTuple):
     """Actions that follow a training step."""
 
-    log: bool
     validate: bool
     save: bool
 
@@ -75,7 +74,7 @@ class _StageLoop:
     def __init__(self, stage, run, checkpoints, step, state):
         self._stage, self._run, self._checkpoints = stage, run, checkpoints
         self._step, self._state = step, state
-        self._saved_step = step
+        self._saved_step = self._logged_step = step
         self._most = step_loop.steps_per_call()
         self._program: Callable | None = None
         self._guard = NanGuard(stage.name, stage.order, run.image_names)
@@ -95,6 +94,7 @@ class _StageLoop:
                         self._call(part, data)
                         self._check(run.stop())
         except Interrupted as error:
+            self._log(self._step)
             self._save(score=None)
             place = f"after step {self._step} of the stage {stage.name}"
             raise Interrupted(error.signum, place) from None
@@ -117,7 +117,7 @@ class _StageLoop:
         stage, run, first = self._stage, self._run, self._step
         count = 1
         while count < min(self._most, part.stop - first):
-            if any(_step_actions(run.config, stage, first + count)[1:]):
+            if any(_step_actions(run.config, stage, first + count)):
                 break
             count += 1
         pairs = np.stack(
@@ -128,9 +128,6 @@ class _StageLoop:
         self._state, metrics = self._compiled(args)(*args)
         self._step += count
         self._guard.record(first, count, metrics, part.group)
-        examples_done = count * pairs.shape[1]
-        work = run.example_flops[stage.name]
-        self._meter.count(examples_done, examples_done * work)
         self._follow(first, data, pairs[-1])
 
     def _compiled(self, args):
@@ -150,27 +147,43 @@ class _StageLoop:
         """Logs, validates and saves where it is due."""
         stage, run, step = self._stage, self._run, self._step
         actions = _step_actions(run.config, stage, step)
-        due = range(first + 1, step + 1)
-        lines = [n for n in due if n % run.config.log_every == 0]
-        values: dict[str, float] = {}
-        if lines or actions.log:
-            by_step = self._guard.check()
-            rates = self._meter.values()
-            for n in lines:
-                if n != step:
-                    run.writer.write_scalars(stage.name, n, by_step[n] | rates)
-            values = by_step[step] | rates
+        if not actions.save:  # logs the calls before, while the device computes
+            run.progress.update(step, self._log(first))
+            return
+        values = self._read_log(step)
         with self._meter.stopped():
             try:
                 if actions.validate:
                     values |= self._validate()
             finally:  # a stop in the validation does not lose the line of the loss
-                if actions.log:
-                    run.writer.write_scalars(stage.name, step, values)
+                run.writer.write_scalars(stage.name, step, values)
             run.progress.update(step, values)
-            if actions.save:
-                self._save(values.get(checkpoint.SCORE))
-                self._preview(data, pairs)
+            self._save(values.get(checkpoint.SCORE))
+            self._preview(data, pairs)
+
+    def _log(self, stop):
+        """Writes the lines that are due up to a step; returns the values of that step.
+
+        The device has to reach this step only if there are such lines.
+        """
+        every, values = self._run.config.log_every, dict[str, float]()
+        if stop // every > self._logged_step // every:
+            values = self._read_log(stop)
+            if stop % every == 0:
+                self._run.writer.write_scalars(self._stage.name, stop, values)
+        return values
+
+    def _read_log(self, stop):
+        """Writes the lines before a step; returns the values of its own line."""
+        stage, run = self._stage, self._run
+        by_step = self._guard.check(stop)
+        examples = (stop - self._logged_step) * stage.order.batch_size
+        self._meter.count(examples, examples * run.example_flops[stage.name])
+        self._logged_step, rates = stop, self._meter.values()
+        for n in range(min(by_step), stop):
+            if n % run.config.log_every == 0:
+                run.writer.write_scalars(stage.name, n, by_step[n] | rates)
+        return by_step[stop] | rates
 
     def _validate(self) -> dict[str, float]:
         params = self._stage.result(self._state)
@@ -206,7 +219,7 @@ def _step_actions(config: Experiment, stage: Stage, step: int) -> StepActions:
     validate = stage.maps and config.validation.holds_out()
     validate = validate and (last or step % config.validation.eval_every == 0)
     save = last or validate or step % config.checkpoint_every == 0
-    return StepActions(save or step % config.log_every == 0, validate, save)
+    return StepActions(validate, save)
 
 
 def _own_rows(pairs):

@@ -26,8 +26,10 @@ def test_check_returns_the_metrics_of_each_step_once():
     watch = nan_guard.NanGuard("density", Order(), NAMES)
     watch.record(0, 1, metrics(loss=[3, 0]), 0)
     watch.record(1, 2, metrics(loss=[2.5, 2]), 0)
-    assert watch.check() == {1: {"loss": 3}, 2: {"loss": 2.5}, 3: {"loss": 2}}
-    assert watch.check() == {}
+    watch.record(3, 2, metrics(loss=[1, 0.5]), 0)
+    assert watch.check(3) == {1: {"loss": 3}, 2: {"loss": 2.5}, 3: {"loss": 2}}
+    assert watch.check(3) == {}
+    assert watch.check(5) == {4: {"loss": 1}, 5: {"loss": 0.5}}
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
@@ -41,7 +43,7 @@ def test_the_first_step_that_is_not_finite_is_named_with_its_crops(value):
         r"IMG_1 \(crop 4 and 7\), IMG_3 \(crop 1\)$"
     )
     with pytest.raises(FloatingPointError, match=text):
-        watch.check()
+        watch.check(9)
 
 
 def test_a_validation_that_is_not_finite_is_named():

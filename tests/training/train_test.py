@@ -20,7 +20,7 @@ from cpcnn_jax.data.experiment_splits import open_splits
 from cpcnn_jax.distributed import data_parallel, preemption
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.models import cpcnn
-from cpcnn_jax.training import density_stages, train, workdir
+from cpcnn_jax.training import density_stages, metric_writer, train, workdir
 from cpcnn_jax.training import stage as stage_lib
 from cpcnn_jax.training.checkpoint import Checkpoints
 from cpcnn_jax.training.init import params as init_params
@@ -85,6 +85,44 @@ def test_stops_within_and_between_stages_do_not_change_the_result(whole, tmp_pat
     for name, value in one.items():
         np.testing.assert_array_equal(value, other[name], err_msg=name)
     assert dataclasses.asdict(experiment) == before
+
+
+class Watched:
+    """A jitted function that notes its calls in a list."""
+
+    def __init__(self, stages, events):
+        self._stages, self._events = stages, events
+
+    def lower(self, *args):
+        return Watched(self._stages.lower(*args), self._events)
+
+    def compile(self):
+        return Watched(self._stages.compile(), self._events)
+
+    def __call__(self, *args):
+        self._events.append("call")
+        return self._stages(*args)
+
+
+def test_lines_are_written_while_the_next_step_runs(tmp_path, monkeypatch):
+    """The device waits for them before a checkpoint only."""
+    experiment, events = tiny_experiment.get_config(), []
+    for name, settings in experiment.stages().items():
+        settings.steps = 6 if name == "density" else 0
+    experiment.model.use_gce = experiment.model.use_lce = False
+    experiment.checkpoint_every = 4
+
+    def note(writer, stage, step, values):
+        if "loss" in values:
+            events.append(step)
+
+    monkeypatch.setattr(metric_writer.MetricWriter, "write_scalars", note)
+    strategy = data_parallel.jit_strategy()
+    watched = strategy._replace(wrap=lambda f: Watched(strategy.wrap(f), events))
+    workdir.claim_workdir(tmp_path, experiment)
+    train_with(watched, tmp_path, experiment)
+    call = "call"
+    assert events == [call, call, 1, call, 2, call, 3, 4, call, call, 5, 6]
 
 
 @pytest.mark.long
