@@ -8,12 +8,13 @@ description of one. The programs are those of the training: 50 steps a call, wit
 from images in device memory, gradients and optimizer. On a GPU XLA also tries out
 algorithms, which takes further time.
 
-The table has a row for each stage: seconds of tracing and of compilation, the calls of
-cuDNN, the exchanges between devices by kind, memory of a device beside the arguments,
-and of one step of a device the bytes that its instructions read and write, and the
-model FLOPs. The next column adds their times at the maker's rates, without that of
-exchanges, and the last one has the images of a device at this time. A real step takes
-longer. --out keeps the programs as text.
+The table has a row for each stage: seconds of tracing and of compilation, size of the
+compiled program (a start with a warm cache traces, and reads it), the calls of cuDNN,
+the exchanges between devices by kind, memory of a device beside the arguments, and of
+one step of a device the bytes that its instructions read and write, and the model
+FLOPs. The next column adds their times at the maker's rates, without that of exchanges,
+and the last one has the images of a device at this time. A real step takes longer.
+--out keeps the programs as text.
 """
 
 import argparse
@@ -172,6 +173,7 @@ def row(program: Any, seconds: list[float], size: float, flops: int) -> list[str
     ideal = moved / BANDWIDTH + size * flops / PEAK  # seconds
     return [
         *(f"{value:.1f}" for value in seconds),
+        f"{len(program.runtime_executable().serialize()) / 1e6:.1f}",
         str(calls),
         ", ".join(f"{number} {kind}" for kind, number in exchanges.items()),
         f"{program.memory_analysis().temp_size_in_bytes / 2**30:.2f}",
@@ -206,7 +208,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of the compiled programs")
     flags, words = parser.parse_known_args()
     mesh, built = _prepare(parser, flags.devices, words)
-    head = "stage,tracing s,compilation s,cuDNN calls,exchanges,memory GiB"
+    head = "stage,tracing s,compilation s,program MB,cuDNN calls,exchanges,memory GiB"
     rates = "GB a step,TFLOP a step,ms at these rates,images/s of a device"
     rows = [[*head.split(","), *rates.split(",")]]
     for name, (steps, args, size, flops) in built.items():

@@ -81,7 +81,7 @@ def test_stages_compute_in_bfloat16_and_devices_exchange_sums_only(tmp_path):
     table = run([*words, "--config.data.num_train=8"]).splitlines()[-4:]
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table]
     assert [row[0] for row in cells] == ["gce", "lce", "density", "adversary"]
-    assert all(row[4].split()[1:] == ["all-reduce"] for row in cells)
+    assert all(row[5].split()[1:] == ["all-reduce"] for row in cells)
     for file in tmp_path.glob("*.hlo"):
         found = gpu_program.instructions(file.read_text())
         convolutions = [i.shape for i in found if i.target.startswith("__cudnn")]
