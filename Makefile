@@ -5,7 +5,7 @@ WORKERS = --numprocesses=auto --maxprocesses=4 --dist=loadfile
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 JSON = $(if $(BENCH_JSON),--json $(BENCH_JSON))
 
-.PHONY: demo test test-long bench bench-sizes gpu docs vgg16 clean
+.PHONY: demo test test-long test-nightly bench bench-sizes gpu docs vgg16 clean
 
 demo: .venv/installed  ## train CP-CNN on synthetic crowds; count an image, and PHOTO=FILE
 	JAX_NUM_CPU_DEVICES=2 $(RUN) launch.py --config=experiments/demo.py --workdir=runs/demo
@@ -15,10 +15,13 @@ test: .venv/installed-test  ## ruff, mypy and the test suite
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m pytest -m "not long" $(WORKERS)
+	$(RUN) -m pytest -m "not long and not nightly" $(WORKERS)
 
 test-long: .venv/installed-test  ## the tests that take minutes
-	$(RUN) -m pytest -m long $(WORKERS)
+	$(RUN) -m pytest -m "long and not nightly" $(WORKERS)
+
+test-nightly: .venv/installed-test  ## the same with many more cases, once a night
+	$(RUN) -m pytest -m nightly $(WORKERS)
 
 bench: .venv/installed-test  ## times relative to Flax, PyTorch and the usual recipe
 	$(RUN) benchmarks/fractionally_strided.py $(JSON)

@@ -33,7 +33,7 @@ def experiment(stage: str, steps: int) -> config.Experiment:
     """Builds an experiment with one stage, "gce" or "density", without context."""
     result = synthetic_experiment.get_config()
     for name, settings in result.stages().items():
-        settings.steps = steps if name == stage else 0
+        settings.steps, settings.warmup_steps = steps if name == stage else 0, 0
     result.model.use_gce, result.model.use_lce = stage == "gce", False
     result.validation = config.Validation()
     result.checkpoint_every = steps

@@ -31,7 +31,7 @@ def sections():
     return {title: part for title, part in pairs if STEP.search(part)}
 
 
-def run(copy, command):
+def run(copy, command, **environment):
     """Runs a command in the copy, with its package and this Python first."""
     folder = str(Path(sys.executable).parent)
     result = subprocess.run(
@@ -42,6 +42,7 @@ def run(copy, command):
             "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(copy),
             "JAX_PLATFORMS": "cpu",
+            **environment,
         },
         capture_output=True,
         text=True,
@@ -97,6 +98,12 @@ def copy(tmp_path):
     return folder
 
 
+@pytest.fixture(scope="module")
+def mypy_cache(tmp_path_factory):
+    """Types of the modules that no instruction changes, read once."""
+    return str(tmp_path_factory.mktemp("mypy"))
+
+
 def test_every_block_of_code_belongs_to_an_instruction():
     text = (ROOT / "CONTRIBUTING.md").read_text()
     blocks = re.findall(r"^```(?:python|markdown|bash)\n", text, re.M)
@@ -115,8 +122,8 @@ def test_instructions_name_lines_that_exist():
 
 @pytest.mark.long
 @pytest.mark.parametrize("title", sections())
-def test_instructions_work(title, copy):
+def test_instructions_work(title, copy, mypy_cache):
     follow(copy, sections()[title])
     run(copy, "python -m ruff check . && python -m ruff format --check .")
-    run(copy, "python -m mypy")
+    run(copy, "python -m mypy", MYPY_CACHE_DIR=mypy_cache)
     run(copy, "python -m pytest -q tests/architecture_test.py tests/language_test.py")

@@ -219,7 +219,7 @@ def test_compare_runs_reads_the_written_table(monkeypatch, tmp_path, capsys, lay
     assert file.with_suffix(".md").read_text() in out
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_command_with_torch_compile(tmp_path):
     if not (shutil.which("g++") or shutil.which("clang++")):
         pytest.skip("torch.compile needs a C++ compiler")

@@ -18,9 +18,12 @@ from cpcnn_jax.data.experiment_splits import open_splits
 from cpcnn_jax.distributed import data_parallel, preemption
 from cpcnn_jax.training import train, workdir
 
-KILLS = 20  # SIGKILL
-STOPS = 50  # SIGTERM
 STAGES = {"lce": 4, "density": 5, "adversary": 4}
+
+
+def numbers(long, nightly):
+    marks = {long: pytest.mark.long, nightly: pytest.mark.nightly}
+    return [pytest.param(n, marks=mark) for n, mark in marks.items()]
 
 
 def experiment():
@@ -101,8 +104,10 @@ def wait(process, dice, folder, *, during_save, longest):
     process.join(dice.uniform(0, longest))
 
 
-@pytest.mark.long
-def test_a_run_killed_at_twenty_moments_ends_like_an_unbroken_one(start, tmp_path):
+@pytest.mark.parametrize("number", numbers(long=8, nightly=20))
+def test_a_run_killed_at_many_moments_ends_like_an_unbroken_one(
+    start, tmp_path, number
+):
     """Half of the moments are anywhere, half within a checkpoint's writing."""
     assert ended(start(tmp_path / "first")) == 0  # compiles
     began = time.monotonic()
@@ -112,7 +117,7 @@ def test_a_run_killed_at_twenty_moments_ends_like_an_unbroken_one(start, tmp_pat
     assert expected[1].keys() == {(s, n + 1) for s in STAGES for n in range(STAGES[s])}
 
     dice, kills, half, runs = random.Random(0), 0, 0, 0
-    while kills < KILLS:
+    while kills < number:
         folder = tmp_path / f"run{runs}"
         process = start(folder)
         wait(process, dice, folder, during_save=kills % 2, longest=longest)
@@ -126,11 +131,13 @@ def test_a_run_killed_at_twenty_moments_ends_like_an_unbroken_one(start, tmp_pat
             runs += 1
     assert ended(start(folder)) == 0
     assert results(folder) == expected
-    assert half > KILLS / 10  # checkpoints were being written
+    assert half > number / 10  # checkpoints were being written
 
 
-@pytest.mark.long
-def test_a_run_stopped_at_fifty_moments_ends_like_an_unbroken_one(start, tmp_path):
+@pytest.mark.parametrize("number", numbers(long=12, nightly=50))
+def test_a_run_stopped_at_many_moments_ends_like_an_unbroken_one(
+    start, tmp_path, number
+):
     """SIGTERM in all stages, in compilation, validation, saving and reading."""
     assert ended(start(tmp_path / "first")) == 0  # compiles
     began = time.monotonic()
@@ -139,7 +146,7 @@ def test_a_run_stopped_at_fifty_moments_ends_like_an_unbroken_one(start, tmp_pat
     expected = results(tmp_path / "whole")
 
     dice, stops, runs, slowest = random.Random(1), 0, 0, 0.0
-    while stops < STOPS:
+    while stops < number:
         folder = tmp_path / f"run{runs}"
         process = start(folder)
         wait(process, dice, folder, during_save=stops % 2, longest=longest)

@@ -315,7 +315,17 @@ def _learned(setup, strategy, count, *, steps=20, **way):
     return jax.device_get(_params(state))
 
 
-COUNTS = [8, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2, 4))]
+@functools.cache
+def _learned_on_one(setup, strategy, **way):
+    """The same for one device, of each setup once."""
+    return _learned(setup, strategy, 1, **way)
+
+
+COUNTS = [
+    8,
+    pytest.param(2, marks=pytest.mark.long),
+    *(pytest.param(n, marks=pytest.mark.nightly) for n in (1, 4)),
+]
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -334,7 +344,7 @@ def test_twenty_steps_agree_on_any_number_of_devices(setup, double, count):
     devices: it is in float64 here, and in units below.
     """
     with jax.enable_x64(double):
-        one = _learned(setup, data_parallel.jit_strategy, 1)
+        one = _learned_on_one(setup, data_parallel.jit_strategy)
         for strategy in (data_parallel.jit_strategy, data_parallel.pmap_strategy):
             assert _gap(one, _learned(setup, strategy, count)) < 1e-5
 
@@ -352,7 +362,7 @@ def test_twenty_steps_agree_on_any_number_of_devices(setup, double, count):
 def test_with_microbatches_twenty_steps_are_equal_to_the_last_bit(setup, count):
     """Compares jit and pmap with jit on one device, in float32."""
     with jax.enable_x64(False):
-        one = _learned(setup, _jit_on_shares, 1, microbatch=1)
+        one = _learned_on_one(setup, _jit_on_shares, microbatch=1)
         for strategy in (_jit_on_shares, data_parallel.pmap_strategy):
             other = _learned(setup, strategy, count, microbatch=1)
             jax.tree.map(np.testing.assert_array_equal, one, other)
