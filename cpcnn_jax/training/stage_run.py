@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +16,11 @@ from cpcnn_jax.data.example_order import Round
 from cpcnn_jax.distributed import data_parallel, multihost, preemption
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.training import checkpoint, metric_writer, step_loop, validation
-from cpcnn_jax.training.nan_guard import NanGuard
 from cpcnn_jax.training.progress import Progress
 from cpcnn_jax.training.round_loader import load_rounds, wait_for
 from cpcnn_jax.training.stage import Stage
-from cpcnn_jax.training.throughput import Throughput
+from cpcnn_jax.training.stage_advice import advice_on_memory, advice_on_nan
+from cpcnn_jax.training.stage_log import StageLog
 
 Signal = Callable[[], int | None]
 
@@ -57,7 +57,7 @@ def run_stage(stage: Stage, run: Run) -> dict[str, Any]:
     """
     state = run.strategy.place_state(stage.state)
     checkpoints = checkpoint.Checkpoints(run.folder, stage.name)
-    with closing(checkpoints), _advice_on_nan(checkpoints), _advice_on_memory(stage):
+    with closing(checkpoints), advice_on_nan(checkpoints), advice_on_memory(stage):
         step, state = checkpoints.restore(like=state) or (0, state)
         run.progress.start_stage(stage.name, step, stage.steps)
         try:
@@ -74,11 +74,17 @@ class _StageLoop:
     def __init__(self, stage, run, checkpoints, step, state):
         self._stage, self._run, self._checkpoints = stage, run, checkpoints
         self._step, self._state = step, state
-        self._saved_step = self._logged_step = step
+        self._saved_step = step
         self._most = step_loop.steps_per_call()
         self._program: Callable | None = None
-        self._guard = NanGuard(stage.name, stage.order, run.image_names)
-        self._meter = Throughput()
+        self._log = StageLog(
+            stage,
+            run.writer,
+            every=run.config.log_every,
+            step=step,
+            image_names=run.image_names,
+            example_flops=run.example_flops[stage.name],
+        )
 
     def train(self):
         stage, run = self._stage, self._run
@@ -94,7 +100,7 @@ class _StageLoop:
                         self._call(part, data)
                         self._check(run.stop())
         except Interrupted as error:
-            self._log(self._step)
+            self._log.write_due(self._step)
             self._save(score=None)
             place = f"after step {self._step} of the stage {stage.name}"
             raise Interrupted(error.signum, place) from None
@@ -106,7 +112,7 @@ class _StageLoop:
 
     def _waiting(self, loader):
         while True:
-            with self._meter.waiting():
+            with self._log.meter.waiting():
                 item = next(loader, None)
             if item is None:
                 return
@@ -127,7 +133,7 @@ class _StageLoop:
         args = self._state, data, examples, np.int32(count)
         self._state, metrics = self._compiled(args)(*args)
         self._step += count
-        self._guard.record(first, count, metrics, part.group)
+        self._log.guard.record(first, count, metrics, part.group)
         self._follow(first, data, pairs[-1])
 
     def _compiled(self, args):
@@ -136,11 +142,11 @@ class _StageLoop:
             stage, run = self._stage, self._run
             steps = step_loop.make_steps(stage.step, stage.batch, self._most)
             began = time.monotonic()
-            with self._meter.stopped():
+            with self._log.meter.stopped():
                 compiling = _in_thread(run.strategy.wrap(steps).lower(*args).compile)
                 self._program = wait_for(compiling, run.local_stop, "")
             seconds = {"compile_seconds": time.monotonic() - began}
-            run.writer.write_scalars(stage.name, self._step, seconds)
+            self._log.write(self._step, seconds)
         return self._program
 
     def _follow(self, first, data, pairs):
@@ -148,47 +154,23 @@ class _StageLoop:
         stage, run, step = self._stage, self._run, self._step
         actions = _step_actions(run.config, stage, step)
         if not actions.save:  # logs the calls before, while the device computes
-            run.progress.update(step, self._log(first))
+            run.progress.update(step, self._log.write_due(first))
             return
-        values = self._read_log(step)
-        with self._meter.stopped():
+        values = self._log.write_before(step)
+        with self._log.meter.stopped():
             try:
                 if actions.validate:
                     values |= self._validate()
             finally:  # a stop in the validation does not lose the line of the loss
-                run.writer.write_scalars(stage.name, step, values)
+                self._log.write(step, values)
             run.progress.update(step, values)
             self._save(values.get(checkpoint.SCORE))
             self._preview(data, pairs)
 
-    def _log(self, stop):
-        """Writes the lines that are due up to a step; returns the values of that step.
-
-        The device has to reach this step only if there are such lines.
-        """
-        every, values = self._run.config.log_every, dict[str, float]()
-        if stop // every > self._logged_step // every:
-            values = self._read_log(stop)
-            if stop % every == 0:
-                self._run.writer.write_scalars(self._stage.name, stop, values)
-        return values
-
-    def _read_log(self, stop):
-        """Writes the lines before a step; returns the values of its own line."""
-        stage, run = self._stage, self._run
-        by_step = self._guard.check(stop)
-        examples = (stop - self._logged_step) * stage.order.batch_size
-        self._meter.count(examples, examples * run.example_flops[stage.name])
-        self._logged_step, rates = stop, self._meter.values()
-        for n in range(min(by_step), stop):
-            if n % run.config.log_every == 0:
-                run.writer.write_scalars(stage.name, n, by_step[n] | rates)
-        return by_step[stop] | rates
-
     def _validate(self) -> dict[str, float]:
         params = self._stage.result(self._state)
         scores = self._run.validator.scores(params, self._run.local_stop)
-        self._guard.check_score(self._step, scores[checkpoint.SCORE])
+        self._log.guard.check_score(self._step, scores[checkpoint.SCORE])
         return scores
 
     def _validate_resumed(self):
@@ -197,7 +179,7 @@ class _StageLoop:
         due = step and _step_actions(run.config, self._stage, step).validate
         if due and self._checkpoints.score(step) is None:
             scores = self._validate()
-            run.writer.write_scalars(self._stage.name, step, scores)
+            self._log.write(step, scores)
             self._checkpoints.delete(step)
             self._checkpoints.save(step, self._state, scores[checkpoint.SCORE])
 
@@ -245,32 +227,3 @@ def _in_thread(function: Callable) -> Future:
 
     threading.Thread(target=run, daemon=True, name=preemption.ABANDONED).start()
     return future
-
-
-@contextmanager
-def _advice_on_nan(checkpoints: checkpoint.Checkpoints) -> Iterator[None]:
-    """Adds the last finite checkpoint and a remedy to an error of `NanGuard`."""
-    try:
-        yield
-    except FloatingPointError as error:
-        last = checkpoints.latest()
-        kept = f"the checkpoint of step {last} is finite" if last else "none was saved"
-        raise FloatingPointError(
-            f"{error}; {kept}: try a lower --config.{checkpoints.stage}.learning_rate "
-            "in another --workdir"
-        ) from None
-
-
-@contextmanager
-def _advice_on_memory(stage: Stage) -> Iterator[None]:
-    """Names the settings that lower the memory of a device."""
-    try:
-        yield
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        raise ValueError(
-            f"stage {stage.name}: the device is out of memory: lower "
-            f"--config.{stage.name}.batch_size or --config.image_memory_gib, or raise "
-            f"--config.{stage.name}.accum_steps"
-        ) from None

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import pytest
 
-from cpcnn_jax.training import stage_run
+from cpcnn_jax.training import stage_advice
 
 
 class Stage:
@@ -17,5 +17,5 @@ def test_a_device_without_memory_is_a_sentence_with_what_to_lower():
         "--config.density.accum_steps$"
     )
     with pytest.raises(ValueError, match=text):
-        with stage_run._advice_on_memory(Stage):
+        with stage_advice.advice_on_memory(Stage):
             jnp.zeros(2**46).block_until_ready()
