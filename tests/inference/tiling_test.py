@@ -57,7 +57,7 @@ def parts(trained):
 
 @pytest.mark.parametrize(
     "size",
-    [*SIZES, *(pytest.param(size, marks=pytest.mark.long) for size in MORE)],
+    [*SIZES, *(pytest.param(size, marks=pytest.mark.nightly) for size in MORE)],
     ids=lambda size: f"{size[0]}x{size[1]}",
 )
 def test_tiles_equal_the_image_in_one_piece(trained, whole, parts, size):

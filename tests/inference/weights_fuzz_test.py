@@ -12,7 +12,7 @@ from cpcnn_jax.inference import counter
 from cpcnn_jax.models import cpcnn
 from cpcnn_jax.weights import serialization
 
-FULL = 10_000  # files of the long test
+FULL = 10_000  # files of the nightly test
 MODEL = config.Model(
     dme_columns=(((1, 3), (1, 3), (1, 1)),),
     use_gce=False,
@@ -50,7 +50,7 @@ def test_undamaged_file_is_loaded(tmp_path, seed):
     assert result == (1, [])
 
 
-@pytest.mark.parametrize("number", [200, pytest.param(FULL, marks=pytest.mark.long)])
+@pytest.mark.parametrize("number", [200, pytest.param(FULL, marks=pytest.mark.nightly)])
 def test_damaged_files_are_loaded_or_refused(tmp_path, seed, number):
     file = tmp_path / "w.safetensors"
     fuzzing.fuzz(damaged(file, seed, number // 10, seed=1), counter.load)

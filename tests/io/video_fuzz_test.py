@@ -7,7 +7,7 @@ import pytest
 from cpcnn_jax.io import video as video_io
 
 av = pytest.importorskip("av")
-FULL = 2000  # files of the long test
+FULL = 2000  # files of the nightly test
 FILMS = {  # {name: (codec, pixel format, container)}
     "a.mp4": ("mpeg4", "yuv420p", None),
     "b.mkv": ("ffv1", "bgr0", None),
@@ -57,7 +57,7 @@ def test_undamaged_files_are_read(tmp_path, seeds):
     assert fuzzing.fuzz(files, read) == (len(FILMS), [])
 
 
-@pytest.mark.parametrize("number", [200, pytest.param(FULL, marks=pytest.mark.long)])
+@pytest.mark.parametrize("number", [200, pytest.param(FULL, marks=pytest.mark.nightly)])
 def test_damaged_files_are_read_or_refused(tmp_path, seeds, number):
     fuzzing.fuzz(damaged(tmp_path, seeds, number // 10, seed=1), read)
     before = fuzzing.resident_megabytes()

@@ -262,7 +262,7 @@ def test_no_answer_is_lost_or_wrong_under_load(address, ready):
 
 
 @pytest.mark.parametrize(
-    "number", [120, pytest.param(2400, marks=pytest.mark.long)], ids=str
+    "number", [120, pytest.param(2400, marks=pytest.mark.nightly)], ids=str
 )
 def test_damaged_images_do_not_harm_the_server(address, schema, number):
     memory = []
