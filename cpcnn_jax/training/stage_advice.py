@@ -1,4 +1,4 @@
-"""What to do about the errors that end a stage."""
+"""Advice on the errors that end a stage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
