@@ -89,6 +89,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5000, help="steps of a stage")
     parser.add_argument("--json", type=Path, help="file of all rates")
     flags = parser.parse_args()
+    if flags.steps < step_loop.ACCELERATOR:
+        parser.error(f"--steps={flags.steps}: a call has {step_loop.ACCELERATOR} steps")
     step_loop.STEPS_PER_CALL["cpu"] = step_loop.ACCELERATOR
     head = f"stage,ms of {step_loop.ACCELERATOR} steps,images/s"
     rows, found = [head.split(",")], dict[str, Any]()

@@ -1,7 +1,9 @@
 """benchmarks/host_time.py: a training whose steps compute nothing."""
 
 import json
+import sys
 
+import pytest
 import tiny_experiment
 from benchmark_modules import module
 
@@ -29,3 +31,10 @@ def test_experiment_has_one_stage_of_the_gpu_experiment():
 def test_row_has_the_time_of_a_call():
     """32 images a step at 200 images a second: 8 seconds for 50 steps."""
     assert host_time.row("gce", [100.0, 300.0, 200.0], 32) == ["gce", "8000.0", "200"]
+
+
+def test_less_than_a_call_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["host_time.py", "--steps=49"])
+    with pytest.raises(SystemExit):
+        host_time.main()
+    assert "--steps=49: a call has 50 steps" in capsys.readouterr().err
