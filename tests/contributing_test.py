@@ -121,7 +121,15 @@ def test_instructions_name_lines_that_exist():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("title", sections())
+@pytest.mark.parametrize(
+    "title",
+    [
+        "A network",
+        pytest.param("A loss", marks=pytest.mark.nightly),
+        "A data set",
+        pytest.param("An experiment", marks=pytest.mark.nightly),
+    ],
+)
 def test_instructions_work(title, copy, mypy_cache):
     follow(copy, sections()[title])
     run(copy, "python -m ruff check . && python -m ruff format --check .")

@@ -169,7 +169,7 @@ def read_names(workdir):
     return [line.split(",")[0] for line in lines]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_two_processes_train_the_same_weights_as_one(whole, tmp_path):
     """Files and output come from the main process only."""
     workdir = tmp_path / "run"
