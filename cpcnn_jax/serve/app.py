@@ -31,7 +31,7 @@ from cpcnn_jax.serve.request_queue import (
     wait_for_disconnect,
 )
 from cpcnn_jax.serve.response import count_upload
-from cpcnn_jax.serve.video_endpoint import FAILURE, VideoEndpoint
+from cpcnn_jax.serve.video_endpoint import FAILURE, STOPPED, VideoEndpoint
 
 JSON = "application/json"
 CLIENT_GONE = 499  # status for /metrics; the client does not receive it
@@ -122,6 +122,8 @@ async def _count(counter, queue, limits, request):
                 body = await queue.run(work, wait_for_disconnect(request.receive))
         except TimeoutError:
             raise _timeout_error(upload, limits.timeout) from None
+        except asyncio.CancelledError:  # by uvicorn, some seconds after Ctrl-C
+            raise HTTPException(503, STOPPED) from None
     return Response(body, media_type=JSON)
 
 
@@ -129,7 +131,8 @@ def _timeout_error(upload, seconds):
     if upload is None:
         return HTTPException(408, f"the form did not arrive within {seconds:g} seconds")
     text = f"{upload.name} was not counted within {seconds:g} seconds"
-    return HTTPException(504, f"{text}: send a smaller image or try again later")
+    remedy = "send a smaller image, or start the server with --max-size or --timeout"
+    return HTTPException(504, f"{text}: {remedy}")
 
 
 def _send_example(request):

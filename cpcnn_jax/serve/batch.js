@@ -30,10 +30,19 @@ function dropExamples() {
   state.rows = state.rows.filter(isOwn);
 }
 
+// Counts a file again that failed or was canceled.
+function countAgain(row) {
+  if (!batch.rows.includes(row)) batch.rows.push(row);
+  row.problem = "";
+  setState(row, "waiting");
+  if (!batch.busy) countAll();
+}
+
 async function countAll() {
   Object.assign(batch, { busy: true, shown: false });
   document.body.classList.add("busy");
   $("now").hidden = false;
+  $("now").scrollIntoView({ block: "nearest" });
   const findNext = () => batch.rows.find((row) => row.state === "waiting");
   for (let row = findNext(); row; row = findNext()) await countRow(row);
   if (batch.rows.length > 1) showStatus(describeBatch());
@@ -49,6 +58,7 @@ async function countRow(row) {
   setState(row, "counting");
   const [place, number] = [batch.rows.indexOf(row) + 1, batch.rows.length];
   showStatus(`Counting ${number > 1 ? `${place} of ${number}: ` : ""}${row.file.name} …`);
+  reveal(row);
   drawThumbnail(row);
   startProgress();
   try {
@@ -87,7 +97,7 @@ async function showFirst(row) {
 // Keeps the reason in the row; null is a cancellation. Counted frames of a video hold.
 function reportFailure(row, problem) {
   const { file, frames } = row;
-  const end = frames?.length ? `canceled after ${frames.length} frames` : "not counted, canceled";
+  const end = frames?.length ? `canceled after ${formatNumber(frames.length, "frame")}` : "not counted, canceled";
   row.problem = problem ?? (frames?.length ? `${end}.` : "");
   setState(row, problem ? "failed" : "canceled");
   if (batch.rows.length > 1 || !batch.rows.includes(row)) return;
@@ -96,7 +106,7 @@ function reportFailure(row, problem) {
 
 function describeRow({ answer, frames }) {
   if (frames) {
-    return `${answer.file}: ${formatPeople(answer.count)} people on average in ${frames.length} frames, `
+    return `${answer.file}: ${formatPeople(answer.count)} people on average in ${formatNumber(frames.length, "frame")}, `
       + `counted in ${answer.seconds.toFixed(1)} s.`;
   }
   return `${answer.file}: ${formatPeople(answer.count)} people in `

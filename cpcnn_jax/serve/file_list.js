@@ -16,7 +16,14 @@ function makeRow(file, truth) {
   row.button = document.createElement("button");
   Object.assign(row.button, { type: "button", textContent: file.name });
   row.sentence = document.createElement("small");
-  row.name.append(row.button, row.sentence);
+  row.again = document.createElement("button");
+  Object.assign(row.again, { type: "button", className: "again", textContent: "Count again" });
+  row.again.setAttribute("aria-label", `Count ${file.name} again`);
+  row.again.addEventListener("click", (event) => {
+    event.stopPropagation();
+    countAgain(row);
+  });
+  row.name.append(row.button, row.sentence, row.again);
   row.line.addEventListener("click", () => row.button.disabled || showRow(row));
   updateRow(row);
   return row;
@@ -28,6 +35,7 @@ function updateRow(row) {
   row.line.className = `${row.state} ${row === state.row ? "now" : ""}`;
   row.button.setAttribute("aria-pressed", row === state.row);
   row.sentence.textContent = row.problem;
+  row.again.hidden = !["failed", "canceled"].includes(row.state);
   row.people.textContent = answer ? formatPeople(answer.count) : row.state;
   row.range.textContent = answer && answer.low !== null
     ? `${formatPeople(answer.low)} to ${formatPeople(answer.high)}` : "";
@@ -57,12 +65,23 @@ function showList() {
   showTotal();
 }
 
+// Adds up the photographs; means of videos and known crowds are no part of a total.
 function showTotal() {
-  const counts = state.rows.filter((row) => row.answer).map((row) => row.answer.count);
+  const photographs = state.rows.filter(({ file, truth }) => !truth && !isVideo(file));
+  const counts = photographs.filter((row) => row.answer).map((row) => row.answer.count);
   const total = counts.reduce((sum, count) => sum + count, 0);
   $("total").textContent = formatPeople(total);
-  const all = state.rows.length;
-  $("counted").textContent = `Total of ${counts.length < all ? `${counts.length} of ` : ""}${all} files`;
+  const all = formatNumber(photographs.length, "photograph");
+  $("counted").textContent = `Total of ${counts.length < photographs.length ? `${counts.length} of ` : ""}${all}`;
+  $("sum").hidden = !photographs.length;
+}
+
+// Scrolls the list, and not the page, to a row.
+function reveal({ line }) {
+  const list = $("rows").closest(".scroll");
+  const heads = list.querySelector("thead").offsetHeight;
+  const [top, bottom] = [line.offsetTop - heads, line.offsetTop + line.offsetHeight];
+  list.scrollTop = Math.max(Math.min(list.scrollTop, top), bottom - list.clientHeight);
 }
 
 // Shows a row in the large view.
@@ -70,6 +89,7 @@ async function showRow(row) {
   const last = state.row;
   state.row = row;
   [last, row].forEach((either) => either && updateRow(either));
+  reveal(row);
   await (row.frames ? showVideo(row) : showPhotograph(row));
 }
 
@@ -93,6 +113,7 @@ function downloadTable(text, name) {
 
 function clearList() {
   cancelAll();
+  batch.rows = [];
   state.rows = [];
   state.row = null;
   document.body.classList.remove("with-result");

@@ -3,6 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const state = { rows: [], row: null, size: null, density: null, regions: [], current: 0, cross: [0, 0] };
 const formatPeople = (n) => Math.max(0, Math.round(n)).toLocaleString("en");
+const formatNumber = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 
 async function countExample(button) {
   const address = button.querySelector("img").src;

@@ -1,8 +1,10 @@
 // The regions of the shown photograph, their counts, and the keys that draw them.
 
-function clearRegions() {
-  state.regions = [{ name: "1", corners: [] }];
-  state.current = 0;
+// Shows the regions that were drawn on a photograph before, or an empty one.
+function openRegions(row) {
+  row.regions ??= [{ name: "1", corners: [] }];
+  state.regions = row.regions;
+  state.current = state.regions.length - 1;
   showRegions();
 }
 
@@ -25,10 +27,9 @@ function addRegion() {
 }
 
 function removeRegion(region) {
-  state.regions = state.regions.filter((other) => other !== region);
-  if (!state.regions.length) clearRegions();
-  state.current = state.regions.length - 1;
-  showRegions();
+  const others = state.regions.filter((other) => other !== region);
+  state.row.regions = others.length ? others : null;
+  openRegions(state.row);
   $("drawing").focus();
 }
 
@@ -63,7 +64,7 @@ function describeCross() {
   const region = state.regions[state.current];
   const people = countRegion(region);
   $("selected").textContent = `Cross at ${state.cross.join(", ")}; region ${region.name} has `
-    + `${region.corners.length} corners${people === null ? "" : ` and ${formatPeople(people)} people`}.`;
+    + `${formatNumber(region.corners.length, "corner")}${people === null ? "" : ` and ${formatPeople(people)} people`}.`;
 }
 
 function handleKey(event) {

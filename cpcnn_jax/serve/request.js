@@ -78,11 +78,13 @@ async function sendPatiently(address, form, signal, watch) {
   }
 }
 
+const formatSize = (bytes) => `${(bytes / 2 ** 20).toLocaleString("en", { maximumFractionDigits: 2 })} MiB`;
+
 // Refuses a file that the browser cannot read or the server would not take.
 async function checkFile(file, limit) {
   if (file.size > limit) {
-    throw new Error(`${file.name} has ${file.size.toLocaleString("en")} bytes, and the server takes `
-      + `at most ${limit.toLocaleString("en")}: choose a smaller file`);
+    throw new Error(`${file.name} has ${formatSize(file.size)}, and the server takes `
+      + `at most ${formatSize(limit)}: choose a smaller file`);
   }
   await file.slice(0, 1).arrayBuffer().catch(() => {
     throw new Error(`${file.name} cannot be read: choose the file again, and no folder`);

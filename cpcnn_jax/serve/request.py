@@ -19,7 +19,7 @@ FORMATS = ("npy", "png")
 POINTS = "points"
 FRAME_STEP = "frame_step"
 MAX_FIELDS, MAX_FIELD_BYTES = 64, 8192  # of fields other than the file
-MAX_NAME = 100  # characters of a file name in answers
+MAX_NAME = 255  # characters of a file name in answers
 
 
 class Upload(NamedTuple):
@@ -77,7 +77,7 @@ async def read_form(
 
 
 def _size_error(max_body):
-    text = f"the body has more than {max_body:,} bytes: send a smaller file"
+    text = f"the body has more than {max_body / 2**20:g} MiB: send a smaller file"
     return HTTPException(413, text)
 
 
@@ -138,8 +138,14 @@ def _parse_file(form, field):
     file = form.get(field)
     if not isinstance(file, UploadFile):
         raise HTTPException(400, f"the form has no file in its field {field}")
-    name = " ".join((file.filename or "").split())[-MAX_NAME:]
-    return file.file, name or ("the video" if field == VIDEO else "the image")
+    name = " ".join((file.filename or "").split())
+    if len(name) > MAX_NAME:
+        name = f"…{name[1 - MAX_NAME :]}"
+    name = name or ("the video" if field == VIDEO else "the image")
+    if field == FILE and (file.content_type or "").startswith("video/"):
+        text = f"{name} is a video: send it to /count_video, in the field {VIDEO}"
+        raise HTTPException(400, text)
+    return file.file, name
 
 
 def _parse_regions(texts):

@@ -20,7 +20,7 @@ class Limits:
     """Limits of the server."""
 
     max_queue: int = 32  # requests that are counted or wait
-    timeout: float = 60.0  # seconds from a request's first line to its answer
+    timeout: float = 600.0  # seconds from a request's first line to its answer
     max_body: int = 32 * 2**20  # bytes
     max_size: int | None = None  # pixels; images with a longer side are reduced
     max_video: int = 512 * 2**20  # bytes, of a request with a video

@@ -22,29 +22,31 @@ async function showPhotograph(row) {
   state.size = { width: answer.width, height: answer.height };
   state.density = decodeDensity(answer.density, npy);
   state.cross = clampPoint([answer.width / 2, answer.height / 2], state.size);
-  showCount(formatPeople(answer.count), describeRange(answer), row.truth && `(true count: ${row.truth})`);
+  showCount(row, describeRange(answer), row.truth && `(true count: ${row.truth})`);
   showNotes(answer.notes);
   $("film").hidden = true;
   $("work").hidden = false;
   setShape(state.size);
   drawHeads(answer.points, state.size);
-  showImage(file);
+  showImage(row);
   showMap();
   setDownload($("npy"), answer.density.npy, `${answer.file}.npy`);
   setDownload($("png"), answer.density.png, `${answer.file}.png`);
   const { offset, scale } = answer.density;
   $("meaning").textContent = `In the PNG, people per pixel = ${offset.toPrecision(5)} + `
     + `${scale.toPrecision(5)} × gray level (0 to 65,535).`;
-  clearRegions();
+  openRegions(row);
 }
 
 const describeRange = ({ low, high }) => (low === null ? ""
   : `(${formatPeople(low)} to ${formatPeople(high)} in nine of ten such images)`);
 
-function showCount(count, range, truth) {
+function showCount({ file, answer }, range, truth) {
   $("result").hidden = false;
   document.body.classList.add("with-result");
-  $("count").textContent = count;
+  $("shown").textContent = file.name;
+  $("shown").hidden = state.rows.length < 2; // the status names a single file
+  $("count").textContent = formatPeople(answer.count);
   $("range").textContent = range;
   $("truth").textContent = truth;
 }
@@ -57,25 +59,29 @@ function showNotes(notes) {
   }));
 }
 
-function showImage(file) {
+function showImage({ file, answer }) {
   const image = $("image");
   if (image.src) URL.revokeObjectURL(image.src);
   image.src = URL.createObjectURL(file);
-  image.hidden = false;
+  image.alt = file.name;
+  $("map").setAttribute("aria-label", `Density map of ${file.name}: ${formatPeople(answer.count)} people`);
+  image.hidden = $("mix").disabled = false;
 }
 
+// Shows the map alone, for an image that the browser cannot show.
 function reportImage() {
-  $("image").hidden = true;
-  $("mix").value = 100;
+  $("image").hidden = $("mix").disabled = true;
   setOpacity();
-  showStatus($("status").textContent, "This browser cannot show images of this format: only the map is shown.");
+  showNotes([...state.row.answer.notes, "This browser cannot show images of this format: only the map is shown"]);
 }
 
 function showMap() {
   const map = downsample(state.density);
   const maximum = colorMaximum(map);
   drawMap($("map"), map, maximum);
-  $("maximum").textContent = `${maximum.toPrecision(2)} people per pixel`;
+  const shrunk = (state.density.width * state.density.height) / (state.size.width * state.size.height);
+  const people = 1e4 * maximum * shrunk;
+  $("maximum").textContent = `${Number(people.toPrecision(2))} people per 100×100 pixels`;
   $("colors").style.background = `linear-gradient(to right, ${INFERNO.map((c) => `rgb(${c})`)})`;
   setOpacity();
 }
@@ -85,5 +91,5 @@ function setHeads() {
 }
 
 function setOpacity() {
-  $("map").style.opacity = $("mix").value / 100;
+  $("map").style.opacity = $("mix").disabled ? 1 : $("mix").value / 100;
 }

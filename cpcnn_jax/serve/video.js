@@ -33,7 +33,7 @@ async function countVideo(row, signal, watch) {
   throw new Error(error ?? (row.frames.length ? describeEnd(row) : describeAnswer(request)));
 }
 
-const describeEnd = ({ frames }) => `The answer ended after ${frames.length} frames: try again`;
+const describeEnd = ({ frames }) => `The answer ended after ${formatNumber(frames.length, "frame")}: try again`;
 
 function takeLine(row, line) {
   if ("frame" in line) row.frames.push(line);
@@ -57,7 +57,7 @@ function formatTime(seconds) {
 function showVideo(row) {
   const { answer } = row;
   const peak = `at most ${formatPeople(answer.peak)} after ${formatTime(answer.peak_seconds)}`;
-  showCount(formatPeople(answer.count), `on average, ${peak}`, "");
+  showCount(row, `on average, ${peak}`, "");
   showNotes(answer.notes ?? []);
   $("work").hidden = true;
   $("film").hidden = false;
@@ -76,7 +76,8 @@ function roundUp(value) {
 function drawCurve({ frames, header, answer }) {
   const width = $("curve").clientWidth || 720;
   const top = roundUp(answer.peak);
-  const end = Math.max(frames.at(-1).seconds, answer.notes ? 0 : header.num_frames / header.rate, 1);
+  const length = Math.max(frames.at(-1).seconds, answer.notes ? 0 : header.num_frames / header.rate, 1);
+  const end = 2 * Math.ceil(length / 2); // so that the middle is a whole second, too
   const toX = (seconds) => MARGIN.left + (seconds / end) * (width - MARGIN.left - MARGIN.right);
   const toY = (people) => CURVE_HEIGHT - MARGIN.bottom
     - (Math.max(people, 0) / top) * (CURVE_HEIGHT - MARGIN.top - MARGIN.bottom);

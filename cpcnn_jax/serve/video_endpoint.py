@@ -19,6 +19,7 @@ from cpcnn_jax.serve.request_queue import (
 from cpcnn_jax.serve.video_lines import count_frames
 
 FAILURE = "the server failed: its log has the traceback"
+STOPPED = "the server was stopped: try again"
 HEADERS = (
     (b"content-type", b"application/x-ndjson"),
     (b"cache-control", b"no-store"),
@@ -70,7 +71,7 @@ class VideoEndpoint:
         except TimeoutError:
             raise _timeout_error(upload, limits.video_timeout) from None
         except asyncio.CancelledError:  # by uvicorn, some seconds after Ctrl-C
-            raise HTTPException(503, "the server was stopped: try again") from None
+            raise HTTPException(503, STOPPED) from None
 
     async def _send_frames(self, request, upload, stream):
         """Counts and sends frame by frame, each at its turn in the queue."""

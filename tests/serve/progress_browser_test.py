@@ -58,6 +58,10 @@ def test_cancel_frees_the_place_and_sends_no_further_file(page, ready, tmp_path)
     assert ready.started == ["a.png", "d.png"] and ready.parts == 1 + 3
     cells = page.find_elements("css selector", "#rows .people")
     assert [cell.text for cell in cells] == [*["canceled"] * 3, "2,000"]
+    page.find_element("css selector", "#rows tr:nth-child(2) .again").click()
+    wait(page, lambda: text(page, "status").startswith("b.png: 2,000 people in 4×2"))
+    assert [cell.text for cell in cells[1:3]] == ["2,000", "canceled"]
+    assert text(page, "counted") == "Total of 2 of 4 photographs"
 
 
 def test_files_added_during_a_count_wait(page, ready, tmp_path):
@@ -138,12 +142,12 @@ def test_canceled_video_keeps_its_counts(page, ready, tmp_path):
     wait(page, lambda: text(page, "status") == "0 of 2 files counted; 2 canceled.")
     ready.resume.set()
     assert text(page, "count") == "1" and len(points(page, "counts")) == 1
-    assert text(page, "rows").startswith("▶ walk.mp4\ncanceled after 1 frames.")
+    assert text(page, "rows").startswith("▶ walk.mp4\ncanceled after 1 frame.")
     choose(page, tmp_path, "b.png")
     wait(page, lambda: text(page, "status").startswith("b.png: 2,000 people"))
     assert page.find_element("id", "work").is_displayed()
     assert not page.find_element("id", "film").is_displayed()
-    page.find_elements("css selector", "#rows button")[0].click()
+    page.execute_script("state.rows[0].button.click()")
     wait(page, lambda: page.find_element("id", "film").is_displayed())
 
 
@@ -152,7 +156,7 @@ def test_bad_videos_are_sentences(page, ready, tmp_path):
     ready.resume.set()
     (tmp_path / "large.mp4").write_bytes(bytes(2**20 + 1))
     give(page, tmp_path / "large.mp4")
-    wait(page, lambda: "at most 1,048,576: choose" in text(page, "problem"))
+    wait(page, lambda: "at most 1 MiB: choose" in text(page, "problem"))
     cut = small_video.write(tmp_path / "cut.mp4", seconds=6)
     small_video.damage(cut)
     give(page, cut)

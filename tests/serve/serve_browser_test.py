@@ -264,7 +264,7 @@ def test_rejection_is_shown_and_keeps_the_last_count(counted, tmp_path):
     find(counted, "#file").send_keys(str(tmp_path / "letter.jpg"))
     wait(counted, lambda page: "letter.jpg is not a JPEG" in text(page, "#problem"))
     find(counted, "#file").send_keys(str(tmp_path / "large.png"))
-    wait(counted, lambda page: "at most 1,048,576" in text(page, "#problem"))
+    wait(counted, lambda page: "at most 1 MiB" in text(page, "#problem"))
     assert find(counted, "#problem").get_attribute("role") == "alert"
     assert text(counted, "#count") == count
     # Chromium writes rejected requests to the console.
@@ -276,9 +276,29 @@ def test_image_that_the_browser_cannot_show_has_a_map(page, image_file, tmp_path
     with Image.open(image_file) as image:
         image.save(tmp_path / "square.tif")
     choose(page, tmp_path / "square.tif")
-    wait(page, lambda page: "only the map is shown" in text(page, "#problem"))
+    wait(page, lambda page: "only the map is shown" in text(page, "#notes"))
     assert not find(page, "#image").is_displayed()
     assert find(page, "#map").value_of_css_property("opacity") == "1"
+    choose(page, image_file)
+    find(page, "#rows tr:nth-child(2) .name button").click()
+    wait(page, lambda page: find(page, "#image").is_displayed())
+    assert find(page, "#map").value_of_css_property("opacity") == "0.6"
+    assert text(page, "#notes") == "" and text(page, "#shown") == image_file.name
+
+
+def test_each_image_of_a_list_keeps_its_regions(page, image_file, tmp_path):
+    other = shutil.copy(image_file, tmp_path / "other.png")
+    find(page, "#file").send_keys(f"{image_file}\n{other}")
+    wait(page, lambda page: "files counted" in text(page, "#status"))
+    for point in ([12, 9], [108, 9], [108, 81]):
+        page.execute_script("addCorner(arguments[0])", point)
+    drawn = text(page, "#regions")
+    assert drawn.startswith("Region 1: ")
+    names = page.find_elements("css selector", "#rows .name > button:first-child")
+    for name, expected in ((names[1], ""), (names[0], drawn), (names[0], drawn)):
+        name.click()
+        wait(page, lambda page, name=name: text(page, "#shown") == name.text)
+        wait(page, lambda page, rest=expected: text(page, "#regions") == rest)
 
 
 def test_busy_server_is_retried(proxied, image_file):
@@ -402,7 +422,9 @@ def test_several_files_are_counted_and_listed(page, file, tmp_path):
     assert text(page, "#status") == "4 of 5 files counted; 1 failed, see the list."
     listed = rows(page)
     assert [row[1].split("\n")[0] for row in listed] == names
-    assert listed[2][1].endswith("is not a JPEG, PNG, WEBP, BMP or TIFF image.")
+    sentence, again = listed[2][1].split("\n")[1:]
+    assert sentence.endswith("is not a JPEG, PNG, WEBP, BMP or TIFF image.")
+    assert again == "Count again"
     good = [row for row in listed if row[2]]
     for row, result in zip(good, found, strict=True):
         assert float(row[2]) == pytest.approx(result.count, abs=0.51)
@@ -413,12 +435,12 @@ def test_several_files_are_counted_and_listed(page, file, tmp_path):
     # The first stays in the large view until another is clicked.
     width = "return [state.row.file.name, state.size.width]"
     assert page.execute_script(width) == ["a.png", 120]
-    page.find_elements("css selector", "#rows button")[4].click()
+    page.find_elements("css selector", "#rows .name > button:first-child")[4].click()
     wait(page, lambda page: page.execute_script(width) == ["d.png", 96])
     assert float(text(page, "#count")) == pytest.approx(found[3].count, abs=0.51)
     assert [
         row.get_attribute("aria-pressed")
-        for row in page.find_elements("css selector", "#rows button")
+        for row in page.find_elements("css selector", "#rows [aria-pressed]")
     ] == [*["false"] * 4, "true"]
     page.get_log("browser")  # has the rejected file
 

@@ -243,7 +243,7 @@ def test_large_body_is_rejected_with_and_without_its_length(address, schema):
             address, "POST", "/count", sent, server_process.TYPE
         )
         schema("Refused", json.loads(answer))
-        text = "the body has more than 1,048,576 bytes: send a smaller file"
+        text = "the body has more than 1 MiB: send a smaller file"
         assert (status, json.loads(answer)["error"]) == (413, text)
 
 

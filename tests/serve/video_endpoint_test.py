@@ -124,7 +124,7 @@ def rejected():
             400,
             "the form has no field 'points': ",
         ),
-        (bytes(2**20), "a.mp4", (), 413, "the body has more than 1,048,576 bytes: sen"),
+        (bytes(2**20), "a.mp4", (), 413, "the body has more than 1 MiB: sen"),
     ]
 
 
