@@ -1,6 +1,7 @@
 """`cpcnn_jax COMMAND`, or `python -m cpcnn_jax COMMAND`."""
 
 import gc
+import os
 import sys
 
 import cpcnn_jax
@@ -26,7 +27,7 @@ def main(argv: list[str]) -> int:
         case [] | [("help" | "--help" | "-h")]:
             print(_overview())
             return 0
-        case ["--version" | "-V"]:
+        case ["--version" | "-V" | "version"]:
             print(f"cpcnn_jax {cpcnn_jax.__version__}")
             return 0
         case [("help" | "--help" | "-h"), name, *_]:
@@ -34,6 +35,8 @@ def main(argv: list[str]) -> int:
     name, *arguments = argv
     if name not in COMMANDS:
         near = suggest(name, [*COMMANDS, "--help", "--version"])
+        if os.path.exists(name):
+            near = f", did you mean count {name}?"
         text = f"no command {name!r}{near} (`cpcnn_jax help` lists the commands)"
         print(f"cpcnn_jax: {text}", file=sys.stderr)
         return 2

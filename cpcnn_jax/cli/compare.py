@@ -19,7 +19,7 @@ def make_parser() -> Parser:
     parser = Parser(
         prog="cpcnn_jax compare",
         description="Compare two evaluated runs on the images in common: each MAE "
-        "with its 95%% interval, their difference, a paired test, and the MAE of each "
+        "with its 95% interval, their difference, a paired test, and the MAE of each "
         "density level.",
     )
     parser.add_argument("run_a", help="a workdir with predictions.csv")

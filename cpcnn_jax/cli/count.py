@@ -1,5 +1,7 @@
 """`cpcnn_jax count`: counts of the people in images, videos and streams."""
 
+import contextlib
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -27,9 +29,9 @@ def main(argv: Sequence[str]) -> int:
       argv: the arguments; see --help.
 
     Returns:
-      The exit status: 0 if every file was counted, 1 if some were not, 130 after
-      Ctrl-C. The results so far are written in each case. A live stream ends with 0
-      after Ctrl-C and with 1 if it is lost.
+      The exit status: 0 if every file was counted, 1 if some were not or a region fits
+      not all of them, 130 after Ctrl-C or SIGTERM. The results so far are written in
+      each case. A live stream ends with 0 after Ctrl-C and with 1 if it is lost.
 
     Raises:
       SystemExit: status 2 and one sentence; the command line is wrong.
@@ -41,12 +43,24 @@ def main(argv: Sequence[str]) -> int:
             status = count_stream.count_live(parser, args, check_args)
             if status is not None:
                 return status
-        return _count(parser, args)
+        with _terminate_as_interrupt():
+            return _count(parser, args)
+
+
+@contextlib.contextmanager
+def _terminate_as_interrupt():
+    """Lets SIGTERM, of a time limit or a scheduler, end the block as Ctrl-C does."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _count(parser, args):
     compilation_cache.enable()
-    rows, left_out = count_files.list_files(args.paths)
+    results = filter(None, (args.density, args.overlay, args.count_curve))
+    rows, left_out = count_files.list_files(args.paths, [*results])
     options = CountOptions(
         args.region,
         args.max_size,
@@ -73,6 +87,7 @@ def _count(parser, args):
         written = _write(args, rows)
     _summarize(rows, left_out, networks)
     if stopped:
+        print("count: stopped; the results so far are written", file=sys.stderr)
         return 130
     return int(not written or any(row.error for row in rows))
 

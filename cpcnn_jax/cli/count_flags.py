@@ -2,11 +2,12 @@
 
 import argparse
 import math
+import os
 from pathlib import Path
 
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.cli.size_flags import add_size_flags, check_max_size
-from cpcnn_jax.inference import regions
+from cpcnn_jax.inference import count_stream, count_tables, regions
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.io import video as video_io
 from cpcnn_jax.weights import pretrained
@@ -118,13 +119,27 @@ def check_args(args: argparse.Namespace) -> None:
         raise ValueError(f"--period: expected more than 0 seconds, got {args.period}")
     names = [region.name for region in args.region]
     if len(set(names)) < len(names):
-        raise ValueError("--region: two regions have the same name")
+        name = max(names, key=names.count)
+        raise ValueError(f"--region: two regions have the same name, {name!r}")
+    if taken := {*names} & {*count_tables.COLUMNS, *count_stream.COLUMNS}:
+        raise ValueError(
+            f"--region: {min(taken)!r} is a column of the tables: rename it"
+        )
     for name in ("json", "csv", "points"):
         if file := getattr(args, name):
             Path(file).parent.mkdir(parents=True, exist_ok=True)
             _check_table(f"--{name}={file}", file)
-    for folder in filter(None, (args.density, args.overlay, args.count_curve)):
-        Path(folder).mkdir(parents=True, exist_ok=True)
+    for name in ("density", "overlay", "count_curve"):
+        if folder := getattr(args, name):
+            _make_folder(f"--{name.replace('_', '-')}={folder}", Path(folder))
+
+
+def _make_folder(flag, folder):
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{flag} is a file: name a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{flag} cannot be written to: choose another folder")
 
 
 def _check_table(flag, file):

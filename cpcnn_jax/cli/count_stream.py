@@ -22,7 +22,10 @@ _FLAGS_OF_FILES = "json points density overlay count_curve frame_step".split()
 
 def is_stream(paths: Sequence[str]) -> bool:
     """Tests whether the command has one stream or camera as its only path."""
-    return len(paths) == 1 and is_address(paths[0])
+    try:
+        return len(paths) == 1 and is_address(paths[0])
+    except ValueError:  # a row of the table says so
+        return False
 
 
 def count_live(

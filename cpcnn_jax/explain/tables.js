@@ -15,6 +15,8 @@ function tableOf(id, values, { name, kind = () => "", tint = () => 1, editable, 
     `<tr>${line.map((v, c) => cell(v, r, c)).join("")}</tr>`)).join("");
   if (values[0].length > 8) element.classList.add(values[0].length > 14 ? "tiny" : "small");
   else if (values.flat().some((v) => form(v).length > 4)) element.classList.add("wide");
+  const longest = Math.max(...values.flat().map((v) => form(v).length));
+  element.style.setProperty("--longest", longest);
   element.setAttribute("aria-label", name);
   if (grid) element.setAttribute("role", "grid");
   $(id).replaceChildren(element);

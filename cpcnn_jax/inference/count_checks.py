@@ -38,7 +38,8 @@ def check_outputs(
             continue  # a device or a pipe takes any number of results
         real = path if path == atomic_write.STDOUT else os.path.realpath(path)
         if real in used:
-            raise ValueError(f"{path} is an input: write the results elsewhere")
+            text = "write the results elsewhere, or remove those of an earlier run"
+            raise ValueError(f"{path} is an input: {text}")
         if real.casefold() in written:
             raise ValueError(f"two results would be {path}: write them to two places")
         written.add(real.casefold())
@@ -69,7 +70,9 @@ def check_regions(rows: Iterable[FileCount], wanted: Sequence[Region]) -> list[s
             text = f"region {region.name} does not fit {misfits[0]}"
             if len(misfits) == len(sizes):
                 others = " nor any other image" if len(misfits) > 1 else ""
-                raise ValueError(f"{text}{others}: give corners inside, or percent")
+                height, width = sizes[misfits[0]]
+                text += f" of {width}x{height} pixels{others}"
+                raise ValueError(f"{text}: give corners inside, or percent")
             more = f" and {len(misfits) - 1} more" if len(misfits) > 1 else ""
             notes.append(f"{text}{more}: empty cells; the images are counted")
     return notes

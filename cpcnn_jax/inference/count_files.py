@@ -42,7 +42,7 @@ class FileCount:
 
 
 def list_files(
-    arguments: Iterable[str],
+    arguments: Iterable[str], results: Iterable[str] = ()
 ) -> tuple[list[FileCount], collections.Counter[str]]:
     """Lists a row for each file that the arguments name, each file once.
 
@@ -50,6 +50,8 @@ def list_files(
       arguments: files, folders, patterns and URLs for `input_files.find_files`. One
         that matches no file, and a folder that cannot be read, become rows with an
         error.
+      results: folders that results are written to. Their files are left out where a
+        folder above them is named.
 
     Returns:
       The rows, and what is left out by kind and number.
@@ -60,15 +62,25 @@ def list_files(
         try:
             listing = input_files.find_files(argument)
         except ValueError as error:
-            rows.setdefault(argument, FileCount(argument, str(error)))
+            row = FileCount(hide_credentials(argument), str(error))
+            rows.setdefault(argument, row)
             continue
+        inner = [f for f in results if _is_below(f, argument)]
         for file in listing.files:
-            rows.setdefault(_identify(file), FileCount(file))
+            if any(_is_below(file, folder) for folder in inner):
+                left_out["result of an earlier run"] += 1
+            else:
+                rows.setdefault(_identify(file), FileCount(file))
         for folder, reason in listing.refused.items():
             error_row = FileCount(folder, f"{folder} cannot be read: {reason}")
             rows.setdefault(_identify(folder), error_row)
         left_out += listing.left_out
     return list(rows.values()), left_out
+
+
+def _is_below(path, folder):
+    path, folder = Path(os.path.abspath(path)), Path(os.path.abspath(folder))
+    return folder in path.parents
 
 
 def _identify(file):
@@ -94,16 +106,28 @@ def count_files(
     """
     names = input_files.output_names([row.file for row in rows if not row.error])
     for row in rows:
-        if not row.error:
-            start = time.monotonic()
-            try:
-                count = _count_video if video_io.is_video(row.file) else _count_image
-                count(row, counter, options, names[row.file])
-            except Exception as error:  # the other files are counted all the same
-                row.error = describe_error(row.file, error)
-            row.seconds = time.monotonic() - start
-            row.weights = counter.name or None
-        yield row
+        stopped = not row.error and _count_row(row, counter, options, names[row.file])
+        if not stopped or row.count is not None:
+            yield row
+        if stopped:
+            raise KeyboardInterrupt
+
+
+def _count_row(row, counter, options, name):
+    """Completes a row; returns whether Ctrl-C stopped it."""
+    start, stopped = time.monotonic(), False
+    try:
+        count = _count_video if video_io.is_video(row.file) else _count_image
+        count(row, counter, options, name)
+    except Exception as error:  # the other files are counted all the same
+        row.error = describe_error(row.file, error)
+    except KeyboardInterrupt:
+        stopped = True
+        if row.count is not None:  # of the frames so far
+            row.error = f"{row.file}: stopped before its end"
+    row.seconds = time.monotonic() - start
+    row.weights = counter.name or None
+    return stopped
 
 
 def describe_error(file: str, error: Exception) -> str:
@@ -154,11 +178,16 @@ def _count_video(row, counter, options, name):
         named = {"desc": Path(row.file).name, "unit": "frame"}
         return tqdm(frames, total=number, leave=False, disable=None, **named)
 
+    result = count_video.VideoCount(options.frame_step)
     count = count_video.count_video
-    result = count(row.file, counter, options, name=name, progress=progress)
-    row.count, row.regions = result.mean()
-    row.height, row.width = result.last[0].image.size
-    notes = [result.note, f"{row.file}: {result.describe()}"]
+    try:
+        count(row.file, counter, options, result, name=name, progress=progress)
+    finally:  # the frames before an error or Ctrl-C are counted
+        if result.counts:
+            row.count, row.regions = result.mean()
+            row.height, row.width = result.last[0].image.size
+            tqdm.write(f"count: {row.file}: {result.describe()}", file=sys.stderr)
+    notes = [result.note]
     if options.density:
         notes.append(f"{row.file}: --density writes no maps of a video")
     if options.points:

@@ -53,7 +53,7 @@ class VideoCount:
         number, low, high = len(self.counts), min(self.counts), max(self.counts)
         step = f"of every {self.frame_step}" if self.frame_step else "per second"
         text = (
-            f"the mean of {number} frames, one {step}; they have "
+            f"the mean of {number} frame{'s' * (number > 1)}, one {step}; they have "
             f"{format_people(low)} to {format_people(high)} people"
         )
         if number < (self.declared or 0):
@@ -85,16 +85,18 @@ def count_video(
     file: str | os.PathLike[str],
     counter: Counter,
     options: CountOptions,
+    result: VideoCount,
     *,
     name: str | os.PathLike[str],
     progress: Callable,
-) -> VideoCount:
+) -> None:
     """Counts the people in the frames of a video.
 
     Args:
       file: the video.
       counter: the networks.
       options: further results.
+      result: the counts are added to it, and stand if an error is raised.
       name: relative path, without the last suffix, of the results in their folders.
       progress: function of the frames and their number, or None, that returns the
         frames and may show progress.
@@ -102,7 +104,6 @@ def count_video(
     Raises:
       ValueError: the file is not a video or is damaged, or a frame cannot be counted.
     """
-    result = VideoCount(options.frame_step)
     errors: list[BaseException] = []  # the name of one would hold this frame
     with video_io.open_video(file, frame_step=options.frame_step) as video:
         result.rate, result.declared, result.note = video.rate, video.number, video.note
@@ -118,7 +119,6 @@ def count_video(
             _write_curve(Path(options.count_curve, name), result, Path(file).name)
     if errors:
         raise errors.pop()
-    return result
 
 
 def count_frame(

@@ -156,9 +156,10 @@ class Counter:
         pixels = loaded.pixels
         height, width = pixels.shape[:2]
         if min(height, width) < PATCH:
+            reduced = " after its reduction" if loaded.size != (height, width) else ""
             raise ValueError(
-                f"{loaded.name} has {width}x{height} pixels; the networks need at "
-                f"least {PATCH}x{PATCH}"
+                f"{loaded.name} has {width}x{height} pixels{reduced}; the networks "
+                f"need at least {PATCH}x{PATCH}"
             )
         density, scores = self._estimate(pixels, progress)
         people = float(density.sum(dtype=np.float64))

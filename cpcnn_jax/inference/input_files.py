@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cpcnn_jax.io import folder_listing
-from cpcnn_jax.io.image import readable_suffixes
+from cpcnn_jax.io.image import HEIF, HEIF_HINT, readable_suffixes
 from cpcnn_jax.io.stream_address import StreamAddress, is_address
 
 STDIN = "-"
@@ -27,13 +27,14 @@ def find_files(argument: str) -> folder_listing.Listing:
       cannot be read. A file is listed whatever its suffix.
 
     Raises:
-      ValueError: the folder or the pattern contains no file.
+      ValueError: the folder or the pattern contains no file, or a URL has an unknown
+        scheme.
 
     Example:
       >>> find_files("square.jpg").files
       ['square.jpg']
     """
-    if is_address(argument) and not os.path.exists(argument):
+    if not os.path.exists(argument) and is_address(argument):
         address = StreamAddress(argument)
         return folder_listing.Listing([address], collections.Counter(), {})
     if os.path.isdir(argument):
@@ -42,7 +43,8 @@ def find_files(argument: str) -> folder_listing.Listing:
         if not listing.files and not listing.refused:
             text = f"{argument} contains no images ({', '.join(suffixes)})"
             others = folder_listing.describe(listing.left_out)
-            raise ValueError(text + (f", only {others}" if others else ""))
+            text += f", only {others}" if others else ""
+            raise ValueError(text + _describe_heif(listing.left_out))
         return listing
     if argument == STDIN or os.path.exists(argument) or not glob.has_magic(argument):
         return folder_listing.Listing([argument], collections.Counter(), {})
@@ -50,6 +52,10 @@ def find_files(argument: str) -> folder_listing.Listing:
     if not listing.files and not listing.refused:
         raise ValueError(f"{argument} matches no file")
     return listing
+
+
+def _describe_heif(left_out):
+    return f"; {HEIF_HINT}" if left_out.keys() & {*HEIF} else ""
 
 
 def _match_pattern(pattern) -> folder_listing.Listing:

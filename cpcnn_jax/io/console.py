@@ -89,5 +89,5 @@ def tolerate_closed_pipes() -> None:
             stream.flush()
             pipe = io.BufferedWriter(_Pipe(stream.fileno()))
             text = io.TextIOWrapper(pipe, stream.encoding, errors="backslashreplace")
-            text.reconfigure(line_buffering=stream.line_buffering)
+            text.reconfigure(line_buffering=True)  # lines of long work reach a log
             setattr(sys, name, text)

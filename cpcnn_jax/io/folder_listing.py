@@ -132,4 +132,4 @@ def describe(left_out: Mapping[str, int]) -> str:
 
 
 def _plural(kind):
-    return re.sub("^(hidden )?(file|folder|link)", r"\g<0>s", kind)
+    return re.sub("^(hidden )?(file|folder|link|result)", r"\g<0>s", kind)

@@ -19,6 +19,7 @@ SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"),
 )
 AVIF, HEIF = (".avif",), (".heic", ".heif", ".hif")  # read where it is installed
+HEIF_HINT = "HEIC needs pillow-heif: pip install 'cpcnn_jax[heif]'"
 ALL_SUFFIXES = SUFFIXES + AVIF + HEIF
 MAX_PIXELS = 170_000_000  # below pillow's own limit of 178,956,970
 UNNAMED = "the image"
@@ -123,7 +124,7 @@ def _name_errors(name: str) -> Iterator[None]:
         formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
         text = f"{name} is not a {formats} image"
         if name.lower().endswith(HEIF) and "HEIF" not in installed_formats():
-            text = f"{name}: HEIC needs pillow-heif: pip install 'cpcnn_jax[heif]'"
+            text = f"{name}: {HEIF_HINT}"
         raise UnknownFormatError(text) from None
     except Exception as error:  # pillow raises many types for damaged files
         raise ValueError(f"{name} is damaged: {error}") from None

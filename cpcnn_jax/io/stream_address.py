@@ -2,9 +2,13 @@
 
 import re
 
+from cpcnn_jax.io.suggestion import suggest
+
+SCHEMES = ("rtsp", "rtsps", "http", "https")
 CAMERA = "camera:"
 HIDDEN = "***"
-_URL = re.compile(r"\b(?:rtsps?|https?)://[^\s'\"]+", re.IGNORECASE)
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"]+", re.IGNORECASE)
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 
 
 class StreamAddress(str):
@@ -45,13 +49,24 @@ class StreamAddress(str):
 
 
 def is_address(argument: str) -> bool:
-    """Tests whether an argument is a stream or a camera.
+    """Tests whether an argument is a URL or a camera.
+
+    Raises:
+      ValueError: it is a URL of a scheme that streams do not have.
 
     Example:
       >>> [is_address(a) for a in ("RTSP://door/1", "camera:0", "http.jpg", "C:\\\\a")]
       [True, True, False, False]
     """
-    return bool(re.match(r"(?:rtsps?|https?)://|camera:", argument, re.IGNORECASE))
+    if not (match := _SCHEME.match(argument)):
+        return argument.lower().startswith(CAMERA)
+    if (scheme := match[1].lower()) not in SCHEMES:
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        raise ValueError(
+            f"{hide_credentials(argument)} begins with none of {known}"
+            + suggest(scheme, SCHEMES)
+        )
+    return True
 
 
 def hide_credentials(text: str) -> str:

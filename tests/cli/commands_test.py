@@ -29,7 +29,13 @@ def test_help_of_a_command_is_that_of_its_parser(capsys):
     )
 
 
-@pytest.mark.parametrize("word", ["--version", "-V"])
+def test_a_file_in_place_of_a_command_is_to_be_counted(tmp_path, capsys):
+    (tmp_path / "a.jpg").touch()
+    assert front.main([f"{tmp_path}/a.jpg"]) == 2
+    assert f", did you mean count {tmp_path}/a.jpg?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["--version", "-V", "version"])
 def test_version(word, capsys):
     assert front.main([word]) == 0
     assert capsys.readouterr().out == f"cpcnn_jax {cp.__version__}\n"

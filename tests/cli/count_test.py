@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -311,7 +312,7 @@ def test_region_that_fits_no_image_is_refused_before_counting(trained, images, c
     assert stopped.value.code == 2
     output, errors = capsys.readouterr()
     assert not output and errors.startswith(
-        f"count: region door does not fit {images}/2.jpg nor any other image: give "
+        f"count: region door does not fit {images}/2.jpg of "
     )
 
 
@@ -386,6 +387,50 @@ def test_counts_before_ctrl_c_are_written(run, images, ready, tmp_path, monkeypa
     ] * 2
 
 
+def test_sigterm_writes_the_counts_so_far(trained, images, tmp_path):
+    """A real process, whose lines arrive while it counts."""
+    for n in range(300):
+        shutil.copy(images / "2.jpg", images / f"{n:03}.jpg")
+    table, weights = tmp_path / "a.csv", f"--weights={trained}"
+    words = ("-m", "cpcnn_jax", "count", images, "--csv", table, weights)
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        cwd=tiny_experiment.ROOT,
+        env=tiny_experiment.environment(1),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        read = [process.stdout.readline() for _ in range(3)]
+        process.terminate()
+        output, errors = process.communicate(timeout=300)
+    assert process.returncode == 130 and "Traceback" not in errors
+    assert "count: stopped; the results so far are written" in errors
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    counted = [row for row in rows if row["count"]]
+    assert 2 <= len(counted) < len(rows) == 303 and counted == rows[: len(counted)]
+    assert f"{len(counted)} of 303 counted" in output and "000.jpg" in read[1]
+
+
+def test_results_of_an_earlier_run_are_left_out(run, images, tmp_path):
+    flags = ("--overlay", images / "overlays", "--csv", tmp_path / "a.csv")
+    first = run(images, *flags)
+    table = (tmp_path / "a.csv").read_text()
+    again = run(images, *flags)
+    assert first[0] == again[0] == 0 and "left out" not in first[1]
+    assert "left out: 3 results of an earlier run" in again[1]
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 4
+    assert len(table.splitlines()) == 4
+
+
+def test_credentials_of_a_misspelled_url_are_hidden(run, tmp_path):
+    table = tmp_path / "a.csv"
+    status, output, errors = run("rstp://me:secret@door.local/1", "--csv", table)
+    assert status == 1 and "did you mean rtsp?" in errors
+    assert "secret" not in output + errors + table.read_text()
+
+
 def test_file_name_that_is_not_utf_8_is_written(run, images, ready, tmp_path):
     odd = os.fsdecode(b"caf\xe9.png")
     (images / "a" / "1.png").rename(images / odd)
@@ -450,7 +495,9 @@ def test_imported_weights_are_found_by_name(images, tmp_path, monkeypatch, capsy
     ("flags", "text"),
     [
         (["--region", "a=1,2;3,4"], "'a=1,2;3,4' is not a region"),
-        (["--region", "a=0,0;9,0;9,9"] * 2, "two regions have the same name"),
+        (["--region", "a=0,0;9,0;9,9"] * 2, "two regions have the same name, 'a'"),
+        (["--region", "low=0,0;9,0;9,9"], "--region: 'low' is a column of the tables"),
+        (["--overlay", "setup.cfg"], "--overlay=setup.cfg is a file: name a folder"),
         (["--region", "a=0%,0%;101%,0%;9%,9%"], "not from 0% to 100%"),
         (["--region", "a=0%,0%;9,0;9%,9%"], "has pixels and percent"),
         (["--max-size", "63"], "--max-size: expected at least 64, got 63"),

@@ -66,8 +66,8 @@ def test_each_line_is_printed(run_doctor, installed, tmp_path):
     assert lines["cache"] == f"{tmp_path}/cache, imported weights: csrnet"
     assert lines["data"] == f"prepared: {prepared}"
     pattern = (
-        rf"{name} counts \d+ people on a synthetic image of 640x480 pixels and \d+ "
-        r"people: [\d.]+ s with loading and compilation, then [\d.]+ s"
+        r"[\d.]+ s with loading and compilation, then [\d.]+ s, for 640x480 pixels "
+        rf"with \d+ drawn people; {name} counts \d+ \(weights of photographs .*\)"
     )
     assert re.fullmatch(pattern, lines["count"])
 

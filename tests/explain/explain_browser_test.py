@@ -142,6 +142,21 @@ def test_number_format_equals_python(page):
 # --- use ---
 
 
+@pytest.mark.parametrize("columns", [2, 10, 16])
+def test_long_numbers_do_not_touch(page, columns):
+    close = """
+      const values = Array.from({ length: 2 }, () => Array(arguments[0]).fill(-1157761.5));
+      tableOf("output", values, { name: "Output" });
+      return [...document.querySelectorAll("#output td")].filter((cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        const [text, box] = [range.getBoundingClientRect(), cell.getBoundingClientRect()];
+        return text.left < box.left + 2 || text.right > box.right - 2;
+      }).length;
+    """
+    assert page.execute_script(close, columns) == 0
+
+
 def test_page_opens_with_the_given_layer(page):
     assert "3×3 in, 5×5 out" in find(page, "#sentence").text
     assert "relationship 13" in find(page, "#formula").text

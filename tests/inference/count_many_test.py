@@ -130,7 +130,7 @@ count_many.merge_shards(Path(folder), rows, plan, folder + ".parquet")
 """
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_shard_that_kills_its_workers_gets_errors(weights, tmp_path):
     command = [sys.executable, "-c", DEADLY, CROWD, weights, tmp_path / "parts"]
     environment = tiny_experiment.environment(1)

@@ -141,7 +141,7 @@ def test_frames_before_the_damage_are_written(run, video, damaged, tmp_path):
     flags = ["--frame-step", 1, "--count-curve", out, "--overlay", out]
     status, output, errors = run(damaged, none, video, *flags, "--json", out / "a.json")
     rows = json.loads((out / "a.json").read_text())
-    assert status == 1 and "1 of 3 counted" in output
+    assert status == 1 and "2 of 3 counted" in output
     assert rows[0]["error"].startswith(f"{damaged} is damaged after 4 frames: ")
     assert rows[1]["error"].startswith(f"{none} cannot be read as a video: Invalid")
     assert rows[0]["error"] in errors and rows[1]["error"] in errors
@@ -149,6 +149,7 @@ def test_frames_before_the_damage_are_written(run, video, damaged, tmp_path):
     counts = column(out / "damaged.avi.csv", "count")
     assert len(counts) == 4
     assert counts == column(out / "crowd.avi.csv", "count")[:4]
+    assert rows[0]["count"] == pytest.approx(np.mean(counts))
     with video_io.open_video(out / "damaged.avi.mp4", frame_step=1) as drawn:
         assert len(list(drawn.frames)) == 4
     assert not list(out.glob("none*"))
@@ -167,9 +168,10 @@ def test_frames_before_ctrl_c_are_written(run, video, ready, tmp_path, monkeypat
     flags = ["--frame-step", 1, "--count-curve", tmp_path, "--overlay", tmp_path]
     status, output, _ = run(video, *flags, "--json", tmp_path / "a.json")
     (row,) = json.loads((tmp_path / "a.json").read_text())
-    assert status == 130 and "0 of 1 counted" in output
-    assert row["error"] == f"{video}: stopped before it was counted"
-    assert len(table(tmp_path / "crowd.avi.csv")) == 3
+    assert status == 130 and "1 of 1 counted" in output
+    assert row["error"] == f"{video}: stopped before its end"
+    counts = column(tmp_path / "crowd.avi.csv", "count")
+    assert len(counts) == 3 and row["count"] == pytest.approx(np.mean(counts))
     with video_io.open_video(tmp_path / "crowd.avi.mp4", frame_step=1) as drawn:
         assert len(list(drawn.frames)) == 3
 
@@ -233,7 +235,7 @@ def test_error_of_a_frame_names_the_frame(run, video, tmp_path):
     assert row["count"] is not None and row["regions"] == {"door": None}
     status, _, errors = run(video, "--max-size", 70)
     assert status == 1
-    assert f"count: {video}, frame 0: the image has 70x52 pixels; the" in errors
+    assert f"count: {video}, frame 0: the image has 70x52 pixels after its" in errors
 
 
 def test_regions_of_a_reduced_video_are_in_original_pixels(

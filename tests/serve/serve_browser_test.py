@@ -360,10 +360,9 @@ def test_video_is_counted_behind_a_proxy(proxied, file, tmp_path):
     find(page, "#file").send_keys(str(path))
     wait(page, lambda page: "(status 502)." in text(page, "#problem"))
     choose(page, path)
-    options = count_options.CountOptions()
-    expected = count_video.count_video(
-        path, cp.load(file), options, name="a", progress=lambda frames, _: frames
-    )
+    options, expected = count_options.CountOptions(), count_video.VideoCount()
+    plain = {"name": "a", "progress": lambda frames, _: frames}
+    count_video.count_video(path, cp.load(file), options, expected, **plain)
     count = page.execute_script("return state.row.answer.count")
     assert count == pytest.approx(expected.mean()[0], rel=1e-4)
     assert page.execute_script("return state.row.frames.length") == 4

@@ -72,8 +72,9 @@ def check_schema(address, lines):
 @pytest.mark.parametrize("step", [None, 3])
 def test_answer_equals_the_library(address, networks, video, step):
     options = CountOptions([parse_region(REGION)], frame_step=step)
-    expected = count_video.count_video(
-        video, networks, options, name="a", progress=lambda frames, _: frames
+    expected = count_video.VideoCount(step)
+    count_video.count_video(
+        video, networks, options, expected, name="a", progress=lambda frames, _: frames
     )
     fields = [("region", REGION), *([("frame_step", str(step))] if step else [])]
     status, headers, lines = send(address, video.read_bytes(), fields=fields)

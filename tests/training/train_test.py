@@ -125,7 +125,7 @@ def test_lines_are_written_while_the_next_step_runs(tmp_path, monkeypatch):
     assert events == [call, call, 1, call, 2, call, 3, 4, call, call, 5, 6]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_run_resumes_on_another_number_of_devices(whole, tmp_path):
     """Begins on two devices, resumes on one, ends on four; unbroken on eight."""
     experiment, devices = tiny_experiment.get_config(), jax.devices()

@@ -43,10 +43,9 @@ def render(run: RunFiles) -> tuple[Html, Collection[int]]:
         rank: _render_figure(rank, titles.get(rank), run.images[rank - 1], *data)
         for rank, data in encoded.items()
     }
-    titled = [figures[rank] for rank in figures if rank in titles]
-    others = [figures[rank] for rank in figures if rank not in titles]
-    pairs = tag("div", *others, class_="others") if others else None
-    return tag("div", *titled, pairs, id="pictures"), encoded.keys()
+    in_order = sorted(figures, key=lambda rank: rank not in titles)
+    shown = tag("div", *(figures[rank] for rank in in_order), id="pictures")
+    return shown, encoded.keys()
 
 
 def _title_ranks(ranks, number):
@@ -60,15 +59,22 @@ def _title_ranks(ranks, number):
 
 def _render_figure(rank, title, image, data, size):
     text = scatter.describe_image(image)
+    picture = tag(
+        "img",
+        src=f"data:image/jpeg;base64,{data}",
+        alt=f"Image, true map and predicted map of {text}",
+        width=size[0],
+        height=size[1],
+    )
     return tag(
         "figure",
         tag("figcaption", tag("strong", title or f"Rank {rank}"), " ", text),
         tag(
-            "img",
-            src=f"data:image/jpeg;base64,{data}",
-            alt=f"Image, true map and predicted map of {text}",
-            width=size[0],
-            height=size[1],
+            *("div", picture),
+            class_="wide",
+            role="region",
+            tabindex=0,  # it scrolls sideways on narrow screens
+            aria_label=f"Picture of {image.name}",
         ),
         id=f"picture-{rank}",
         data_level=image.level,

@@ -71,7 +71,9 @@ function focusRow(point) {
 for (const point of points) {
   point.addEventListener("pointerenter", () => select(point));
   point.addEventListener("focus", () => { setTabStop(point); select(point); });
-  point.addEventListener("click", () => focusRow(point));
+  point.addEventListener("click", ({ pointerType }) => {
+    if (pointerType !== "touch") focusRow(point); // a tap shows the image, as pointing does
+  });
   point.addEventListener("keydown", (event) => {
     if (event.key === "Enter") focusRow(point);
     else if (!moveFocus(point, event.key)) return;

@@ -29,7 +29,8 @@ def render(run: RunFiles) -> Html:
     if training_mean is not None:
         people = format_count(training_mean)
         legend += f" Dashed: constant prediction of the training mean, {people}."
-    hint = tag("p", "Point at an image.", id="selected", class_="selected")
+    text = "Point at a dot, or tap it, to see which image it is."
+    hint = tag("p", text, id="selected", class_="selected")
     return tag("div", tag("p", legend, class_="soft"), chart, hint, id="scatter")
 
 
