@@ -138,7 +138,7 @@ def _count_image(weights):
         seconds.append(time.monotonic() - start)
         start = time.monotonic()
     return (
-        f"{seconds[0]:.2f} s with loading and compilation, then {seconds[1]:.2f} s, for "
-        f"640x480 pixels with {len(record['points'])} drawn people; {weights} counts "
+        f"{seconds[0]:.2f} s with loading and compilation, then {seconds[1]:.2f} s, "
+        f"for 640x480 pixels with {len(record['points'])} drawn people; {weights} counts "
         f"{format_people(result.count)} (weights of photographs undercount drawings)"
     )

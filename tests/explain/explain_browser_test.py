@@ -145,12 +145,11 @@ def test_number_format_equals_python(page):
 @pytest.mark.parametrize("columns", [2, 10, 16])
 def test_long_numbers_do_not_touch(page, columns):
     close = """
-      const values = Array.from({ length: 2 }, () => Array(arguments[0]).fill(-1157761.5));
-      tableOf("output", values, { name: "Output" });
+      tableOf("output", [Array(arguments[0]).fill(-1157761.5)], { name: "Output" });
       return [...document.querySelectorAll("#output td")].filter((cell) => {
         const range = document.createRange();
         range.selectNodeContents(cell);
-        const [text, box] = [range.getBoundingClientRect(), cell.getBoundingClientRect()];
+        const [text, box] = [range, cell].map((part) => part.getBoundingClientRect());
         return text.left < box.left + 2 || text.right > box.right - 2;
       }).length;
     """
