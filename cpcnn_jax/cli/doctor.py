@@ -139,6 +139,7 @@ def _count_image(weights):
         start = time.monotonic()
     return (
         f"{seconds[0]:.2f} s with loading and compilation, then {seconds[1]:.2f} s, "
-        f"for 640x480 pixels with {len(record['points'])} drawn people; {weights} counts "
-        f"{format_people(result.count)} (weights of photographs undercount drawings)"
+        f"for 640x480 pixels with {len(record['points'])} drawn people; {weights} "
+        f"counts {format_people(result.count)} (weights of photographs undercount "
+        "drawings)"
     )

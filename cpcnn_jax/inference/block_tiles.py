@@ -13,12 +13,13 @@ from cpcnn_jax.inference.tiling import Tile
 from cpcnn_jax.models.shared_backbone import BLOCK, CELL, SharedBackbone
 
 Size = tuple[int, int]  # (height, width) in pixels, multiples of 192
-# Sizes of the programs. The first ones hold common images in one piece. Larger images
-# have few tiles in the last one.
-SIZES = (
-    *((384, 576), (576, 768), (768, 1152), (1152, 768), (768, 1344)),
-    *((1152, 1920), (1920, 1920)),
+# Sizes of the programs, also upright: they hold common images in one piece, and long
+# ones in few. Larger images have few tiles in the last one.
+_WIDE = (
+    *((384, 576), (576, 768), (768, 1152), (768, 1344), (960, 1152)),
+    *((384, 1920), (1152, 1920)),
 )
+SIZES = (*_WIDE, *((width, height) for height, width in _WIDE), (1920, 1920))
 
 
 class BlockTile(NamedTuple):
