@@ -16,8 +16,8 @@ Size = tuple[int, int]  # (height, width) in pixels, multiples of 192
 # Sizes of the programs, also upright: they hold common images in one piece, and long
 # ones in few. Larger images have few tiles in the last one.
 _WIDE = (
-    *((384, 576), (576, 768), (768, 1152), (768, 1344), (960, 1152)),
-    *((384, 1920), (1152, 1920)),
+    *((384, 576), (384, 960), (576, 768), (576, 1152), (768, 960), (768, 1152)),
+    *((768, 1344), (960, 1152), (384, 1920), (1152, 1920)),
 )
 SIZES = (*_WIDE, *((width, height) for height, width in _WIDE), (1920, 1920))
 
