@@ -22,10 +22,7 @@ _FLAGS_OF_FILES = "json points density overlay count_curve frame_step".split()
 
 def is_stream(paths: Sequence[str]) -> bool:
     """Tests whether the command has one stream or camera as its only path."""
-    try:
-        return len(paths) == 1 and is_address(paths[0])
-    except ValueError:  # a row of the table says so
-        return False
+    return len(paths) == 1 and is_address(paths[0])
 
 
 def count_live(

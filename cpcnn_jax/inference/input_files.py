@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cpcnn_jax.io import folder_listing
 from cpcnn_jax.io.image import HEIF, HEIF_HINT, readable_suffixes
-from cpcnn_jax.io.stream_address import StreamAddress, is_address
+from cpcnn_jax.io.stream_address import StreamAddress, check_scheme, is_address
 
 STDIN = "-"
 
@@ -34,7 +34,7 @@ def find_files(argument: str) -> folder_listing.Listing:
       >>> find_files("square.jpg").files
       ['square.jpg']
     """
-    if not os.path.exists(argument) and is_address(argument):
+    if is_address(argument) and not os.path.exists(argument):
         address = StreamAddress(argument)
         return folder_listing.Listing([address], collections.Counter(), {})
     if os.path.isdir(argument):
@@ -46,6 +46,8 @@ def find_files(argument: str) -> folder_listing.Listing:
             text += f", only {others}" if others else ""
             raise ValueError(text + _describe_heif(listing.left_out))
         return listing
+    if not os.path.exists(argument):
+        check_scheme(argument)
     if argument == STDIN or os.path.exists(argument) or not glob.has_magic(argument):
         return folder_listing.Listing([argument], collections.Counter(), {})
     listing = _match_pattern(argument)

@@ -49,24 +49,26 @@ class StreamAddress(str):
 
 
 def is_address(argument: str) -> bool:
-    """Tests whether an argument is a URL or a camera.
-
-    Raises:
-      ValueError: it is a URL of a scheme that streams do not have.
+    """Tests whether an argument is a stream or a camera.
 
     Example:
       >>> [is_address(a) for a in ("RTSP://door/1", "camera:0", "http.jpg", "C:\\\\a")]
       [True, True, False, False]
     """
-    if not (match := _SCHEME.match(argument)):
-        return argument.lower().startswith(CAMERA)
-    if (scheme := match[1].lower()) not in SCHEMES:
+    if match := _SCHEME.match(argument):
+        return match[1].lower() in SCHEMES
+    return argument.lower().startswith(CAMERA)
+
+
+def check_scheme(argument: str) -> None:
+    """Raises ValueError for a URL of a scheme that streams do not have."""
+    match = _SCHEME.match(argument)
+    if match and (scheme := match[1].lower()) not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise ValueError(
             f"{hide_credentials(argument)} begins with none of {known}"
             + suggest(scheme, SCHEMES)
         )
-    return True
 
 
 def hide_credentials(text: str) -> str:

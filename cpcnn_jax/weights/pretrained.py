@@ -107,8 +107,8 @@ def _check_file(name):
     file = FOLDER / f"{name}.safetensors"
     if not file.exists():
         raise ValueError(
-            f"the weights {name} come with a clone of the repository only: pass the "
-            f"path of cpcnn_jax/weights/files/{file.name} there"
+            f"the weights {name} are not part of this installation: pass the path of "
+            f"cpcnn_jax/weights/files/{file.name} in a clone of the repository"
         )
     if hashlib.sha256(file.read_bytes()).hexdigest() != PRETRAINED[name]:
         raise ValueError(f"{file} is damaged: install cpcnn_jax again")

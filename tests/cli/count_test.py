@@ -463,7 +463,7 @@ def test_default_is_pretrained(
         run(images, weights=None)
     assert stopped.value.code == 2
     (text,) = capsys.readouterr().err.splitlines()
-    assert text.startswith(f"count: the weights {pretrained.DEFAULT} come with a clone")
+    assert text.startswith(f"count: the weights {pretrained.DEFAULT} are not part")
     (tmp_path / f"{pretrained.DEFAULT}.safetensors").symlink_to(weights)
     status, output, errors = run(images / "2.jpg", weights=None)
     assert (status, errors) == (0, "")

@@ -223,6 +223,19 @@ def test_rejection_is_one_sentence(address, schema, name, data, fields, text):
     assert server_process.health(address)["taken"] == 0
 
 
+def test_video_among_images_is_sent_to_its_endpoint(address):
+    name = 'a.mp4"\r\nContent-Type: video/mp4; x="'  # heads of the part, as browsers do
+    status, answer = server_process.count(address, b"x", name)
+    text = "a.mp4 is a video: send it to /count_video, in the field video"
+    assert (status, answer) == (400, {"error": text})
+
+
+def test_long_names_keep_their_ends(address):
+    status, answer = server_process.count(address, b"x", "é" * 300 + ".png")
+    assert status == 400
+    assert answer["error"].startswith("…" + "é" * 250 + ".png is not a JPEG")
+
+
 def test_requests_without_form_are_rejected(address, schema):
     for headers, body, code, text in (
         ({}, b"x", 415, "expected a form as multipart/form-data, got 'nothing'"),

@@ -151,7 +151,7 @@ def test_a_name_is_never_a_file_of_the_current_folder(tmp_path, monkeypatch):
 def test_pretrained_file_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained, "PRETRAINED", {"a": ""})
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
-    text = r"^the weights a come with a clone .* path of .*files/a\.safetensors there"
+    text = r"^the weights a are not part .* path of .*files/a\.safetensors in a clone"
     with pytest.raises(ValueError, match=text):
         pretrained.find_weights("a")
 
