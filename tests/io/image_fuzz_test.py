@@ -21,6 +21,7 @@ FORMATS = {
     "packed.tif": {"compression": "tiff_lzw"},
     "deflated.tif": {"compression": "tiff_adobe_deflate"},
 }
+KEPT = []  # by a reader that must be noticed
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +71,18 @@ def test_damaged_files_are_read_or_refused(tmp_path, seeds):
     assert all(any(kind in text for kind in kinds) for text in result.refused)
 
 
+def keep(path):
+    KEPT.append(bytes(fuzzing.MEGABYTE) + path.read_bytes())
+
+
+def test_reader_that_keeps_memory_is_noticed(tmp_path, seeds):
+    _, growth = fuzzing.fuzz_new_process(damaged, tmp_path, seeds, 150, keep)
+    assert growth is None or growth > fuzzing.MAX_GROWTH
+
+
 @pytest.mark.long
 def test_ten_thousand_damaged_files(tmp_path, seeds):
-    """Memory grows only while pillow loads its formats."""
-    fuzzing.fuzz(damaged(tmp_path, seeds, 1000, seed=1), read)
-    before = fuzzing.resident_megabytes()
-    result = fuzzing.fuzz(damaged(tmp_path, seeds, 10_000, seed=2), read)
-    print(f"{result.read} images, {len(result.refused)} errors")
+    result, growth = fuzzing.fuzz_new_process(damaged, tmp_path, seeds, 10_000, read)
+    print(f"{result.read} images, {len(result.refused)} errors, {growth} megabytes")
     assert result.read > 1000 and len(result.refused) > 1000
-    assert before is None or fuzzing.resident_megabytes() - before < 50
+    assert growth is None or growth < fuzzing.MAX_GROWTH

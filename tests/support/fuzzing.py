@@ -1,10 +1,13 @@
 """Random damage to files, identical in every run, and readers that must survive it."""
 
+import concurrent.futures
 import faulthandler
+import multiprocessing
 import re
 import resource
 import sys
 import time
+import warnings
 from typing import NamedTuple
 
 WORDS = (
@@ -92,6 +95,33 @@ def fuzz(files, read):
             faulthandler.cancel_dump_traceback_later()
         assert time.process_time() - start < LIMIT, path
     return Result(number, refused)
+
+
+def fuzz_new_process(damaged, place, seeds, number, read):
+    """Reads `number` damaged files in a process that did nothing else before.
+
+    The heap of a test process is what earlier tests left of it: only a new one shows
+    whether reading keeps memory.
+
+    Args:
+      damaged: function of `place`, `seeds`, a number of files and a seed that yields
+        (path, content); it and `read` are functions of a module.
+
+    Returns:
+      (Result, megabytes by which the process grew, or None where the system hides it).
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        task = pool.submit(_fuzz_and_measure, damaged, place, seeds, number, read)
+        return task.result()
+
+
+def _fuzz_and_measure(damaged, place, seeds, number, read):
+    warnings.simplefilter("error")  # as in setup.cfg
+    fuzz(damaged(place, seeds, number // 10, seed=1), read)
+    before = resident_megabytes()
+    result = fuzz(damaged(place, seeds, number, seed=2), read)
+    return result, before and resident_megabytes() - before
 
 
 def resident_megabytes():
