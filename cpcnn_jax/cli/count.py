@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from cpcnn_jax.cli import count_stream
-from cpcnn_jax.cli.count_flags import check_args, make_parser
+from cpcnn_jax.cli.count_flags import check_args, describe_unused, make_parser
 from cpcnn_jax.inference import (
     compilation_cache,
     count_checks,
@@ -75,7 +75,8 @@ def _count(parser, args):
         weights = pretrained.find_weights(args.weights)
         tables = _tables(args)
         count_checks.check_outputs(rows, options, tables, inputs=[weights])
-        for note in count_checks.check_regions(rows, args.region):
+        notes = describe_unused(args, [row.file for row in rows if not row.error])
+        for note in [*notes, *count_checks.check_regions(rows, args.region)]:
             print(f"count: {note}", file=sys.stderr)
         networks = counter.load(args.weights, tile_size=args.tile_size)
     except (ValueError, OSError) as error:

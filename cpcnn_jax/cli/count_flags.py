@@ -3,6 +3,7 @@
 import argparse
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from cpcnn_jax.cli.parser import Parser
@@ -11,6 +12,8 @@ from cpcnn_jax.inference import count_stream, count_tables, regions
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.io import video as video_io
 from cpcnn_jax.weights import pretrained
+
+PERIOD = 1.0  # seconds
 
 
 def make_parser() -> Parser:
@@ -80,9 +83,9 @@ def make_parser() -> Parser:
     add(
         "--period",
         type=float,
-        default=1.0,
+        default=PERIOD,
         metavar="SECONDS",
-        help="count a live stream or a camera once in this time (default: 1)",
+        help="count a live stream or a camera once in this time (default: %(default)g)",
     )
     add(
         "--region",
@@ -132,6 +135,22 @@ def check_args(args: argparse.Namespace) -> None:
     for name in ("density", "overlay", "count_curve"):
         if folder := getattr(args, name):
             _make_folder(f"--{name.replace('_', '-')}={folder}", Path(folder))
+
+
+def describe_unused(args: argparse.Namespace, files: Iterable[str]) -> list[str]:
+    """Lists a sentence for each flag that has no effect on these files.
+
+    Args:
+      args: of the command, without a live stream.
+      files: those that are counted.
+    """
+    live = ["--period"] * (args.period != PERIOD)
+    texts = [f"{flag} has no effect: it is for live streams" for flag in live]
+    if any(map(video_io.is_video, files)):
+        return texts
+    given = {"--frame-step": args.frame_step, "--count-curve": args.count_curve}
+    videos = [flag for flag, value in given.items() if value]
+    return texts + [f"{flag} has no effect: no file is a video" for flag in videos]
 
 
 def _make_folder(flag, folder):

@@ -156,6 +156,7 @@ def _decode(image: Image.Image, name: str, max_size: int | None) -> LoadedImage:
     frames = getattr(image, "n_frames", 1)
     notes = (f"{name} has {frames} frames: the first is counted",) * (frames > 1)
     image.load()
+    notes += _describe_levels(image, name)
     rgb = _convert_to_rgb(image, name)
     orientation, fault = read_orientation(image)
     notes += (f"{name}: {fault}",) if fault else ()
@@ -192,6 +193,17 @@ def transpose_upright(image: Image.Image, orientation: int) -> Image.Image:
     """Undoes an EXIF orientation, 1 to 8."""
     turn = _UPRIGHT.get(orientation)
     return image if turn is None else image.transpose(turn)
+
+
+def _describe_levels(image: Image.Image, name: str) -> tuple[str, ...]:
+    """A note on a 16-bit image that seems to hold the levels of 10 or 12 bits."""
+    if not image.mode.startswith("I;16"):
+        return ()
+    highest = int(np.asarray(image).max())
+    if highest >= 2**12:
+        return ()
+    text = f"{name} is nearly black: its highest gray level is {highest:,} of 65,535"
+    return (f"{text}; multiply the levels of a 10-bit or 12-bit camera",)
 
 
 def _convert_to_rgb(image: Image.Image, name: str) -> Image.Image:

@@ -3,8 +3,11 @@
 const batch = { rows: [], abort: null, shown: false, busy: false };
 const progress = { text: "", start: 0, timer: null };
 
-function showStatus(status, problem = "") {
+// `failed` is a row that a button offers to count again.
+function showStatus(status, problem = "", failed = null) {
   $("status").textContent = status;
+  state.failed = failed;
+  $("again").hidden = !failed;
   $("problem").textContent = problem;
   $("problem").hidden = !problem;
 }
@@ -101,7 +104,7 @@ function reportFailure(row, problem) {
   row.problem = problem ?? (frames?.length ? `${end}.` : "");
   setState(row, problem ? "failed" : "canceled");
   if (batch.rows.length > 1 || !batch.rows.includes(row)) return;
-  showStatus(problem ? "" : `${file.name}: ${end}.`, problem ?? "");
+  showStatus(problem ? "" : `${file.name}: ${end}.`, problem ?? "", row);
 }
 
 function describeRow({ answer, frames }) {

@@ -1,7 +1,7 @@
 // The page: its state, and the events that lead to the other files.
 
 const $ = (id) => document.getElementById(id);
-const state = { rows: [], row: null, size: null, density: null, regions: [], current: 0, cross: [0, 0] };
+const state = { rows: [], row: null, failed: null, film: null, size: null, density: null, regions: [], current: 0, cross: [0, 0] };
 const formatPeople = (n) => Math.max(0, Math.round(n)).toLocaleString("en");
 const formatNumber = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 
@@ -47,6 +47,7 @@ function listenToFiles() {
   document.addEventListener("drop", handleDrop);
   document.addEventListener("paste", handlePaste);
   $("cancel").addEventListener("click", cancelAll);
+  $("again").addEventListener("click", () => countAgain(state.failed));
   $("clear").addEventListener("click", clearList);
   $("csv").addEventListener("click", () => downloadTable(makeTable(state.rows), "counts.csv"));
 }
@@ -62,10 +63,14 @@ function listenToResult() {
   $("undo").addEventListener("click", removeCorner);
   $("next").addEventListener("click", addRegion);
   $("image").addEventListener("error", reportImage);
+  $("curve").addEventListener("click", seek);
+  $("player").addEventListener("error", () => showPlayer(false)); // a format that the browser cannot show
+  $("player").addEventListener("loadedmetadata", () => showPlayer($("player").videoWidth > 0));
+  ["timeupdate", "seeking"].forEach((name) => $("player").addEventListener(name, redrawCurve));
   $("curve-csv").addEventListener("click", () => downloadTable(makeCurveTable(state.row), `${state.row.file.name}.csv`));
   window.addEventListener("resize", () => {
-    if (state.row?.frames) drawCurve(state.row);
-    else if (state.size) drawRegions(state);
+    redrawCurve();
+    if (state.size) drawRegions(state);
   });
 }
 

@@ -26,7 +26,7 @@ def _make_headers():
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'; connect-src 'self'; img-src 'self' blob: data:; "
-        "style-src 'unsafe-inline'; "
+        "media-src blob:; style-src 'unsafe-inline'; "
         f"script-src 'sha256-{script_hash(_read_script())}'"
     )
     return {

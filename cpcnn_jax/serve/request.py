@@ -70,10 +70,17 @@ async def read_form(
     if int(request.headers.get("content-length", 0)) > max_body:
         raise _size_error(max_body)
     bounded = Request(request.scope, _bound_receive(request.receive, max_body))
-    async with bounded.form(
+    form = await bounded.form(
         max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
-    ) as form:
+    )
+    try:
         yield parse(form)
+    finally:
+        # Starlette closes a file on disk in a thread. The answer of a stopped server
+        # must not wait for it: uvicorn cancels what waits a second time.
+        for _, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                value.file.close()
 
 
 def _size_error(max_body):

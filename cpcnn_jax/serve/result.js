@@ -25,6 +25,7 @@ async function showPhotograph(row) {
   showCount(row, describeRange(answer), row.truth && `(true count: ${row.truth})`);
   showNotes(answer.notes);
   $("film").hidden = true;
+  $("player").pause();
   $("work").hidden = false;
   setShape(state.size);
   drawHeads(answer.points, state.size);

@@ -64,7 +64,46 @@ function showVideo(row) {
   $("mean").textContent = `mean: ${formatPeople(answer.count)}`;
   $("peak").textContent = `peak: ${peak.replace("at most ", "")}`;
   $("curve").setAttribute("aria-label", `People over time: ${formatPeople(answer.count)} on average, ${peak}`);
+  openFilm(row);
   drawCurve(row);
+}
+
+// Opens the video in the player, which stays hidden until the first frame is there.
+function openFilm({ file }) {
+  if (state.film === file) return;
+  state.film = file;
+  const player = $("player");
+  if (player.src) URL.revokeObjectURL(player.src);
+  showPlayer(false);
+  player.src = URL.createObjectURL(file);
+}
+
+function showPlayer(visible) {
+  $("player").hidden = $("here").hidden = !visible;
+  redrawCurve();
+}
+
+const redrawCurve = () => state.row?.frames && drawCurve(state.row);
+
+// Shows the frame of the time at the pointer.
+function seek({ clientX }) {
+  const { left, width } = $("curve").getBoundingClientRect();
+  const { end } = scaleTime(state.row, width);
+  const share = (clientX - left - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
+  if (!$("player").hidden) $("player").currentTime = end * Math.min(Math.max(share, 0), 1);
+}
+
+// Computes the end of the curve in seconds, and the place of a time in pixels.
+function scaleTime({ frames, header, answer }, width) {
+  const length = Math.max(frames.at(-1).seconds, answer.notes ? 0 : header.num_frames / header.rate, 1);
+  const end = 2 * Math.ceil(length / 2); // so that the middle is a whole second, too
+  return { end, toX: (seconds) => MARGIN.left + (seconds / end) * (width - MARGIN.left - MARGIN.right) };
+}
+
+// Describes the last counted frame that the player has reached.
+function describeShown(frames, seconds) {
+  const last = frames.findLast((frame) => frame.seconds <= seconds + 1e-3) ?? frames[0];
+  return `shown: ${formatPeople(last.count)} after ${formatTime(last.seconds)}`;
 }
 
 // Rounds up to 1, 2 or 5 times a power of ten.
@@ -73,12 +112,11 @@ function roundUp(value) {
   return power * [1, 2, 5, 10].find((step) => step * power >= value);
 }
 
-function drawCurve({ frames, header, answer }) {
+function drawCurve(row) {
+  const { frames, answer } = row;
   const width = $("curve").clientWidth || 720;
   const top = roundUp(answer.peak);
-  const length = Math.max(frames.at(-1).seconds, answer.notes ? 0 : header.num_frames / header.rate, 1);
-  const end = 2 * Math.ceil(length / 2); // so that the middle is a whole second, too
-  const toX = (seconds) => MARGIN.left + (seconds / end) * (width - MARGIN.left - MARGIN.right);
+  const { end, toX } = scaleTime(row, width);
   const toY = (people) => CURVE_HEIGHT - MARGIN.bottom
     - (Math.max(people, 0) / top) * (CURVE_HEIGHT - MARGIN.top - MARGIN.bottom);
   const toPoints = (counts) => counts.map((count, i) => `${toX(frames[i].seconds)},${toY(count)}`).join(" ");
@@ -90,8 +128,12 @@ function drawCurve({ frames, header, answer }) {
   const counts = makeElement("polyline", { points: toPoints(frames.map(({ count }) => count)), class: "counts" });
   const smoothed = makeElement("polyline", { points: toPoints(answer.smoothed ?? []), class: "smoothed" });
   const peak = makeElement("circle", { cx: toX(answer.peak_seconds), cy: toY(answer.peak), r: 5, class: "peak" });
+  const now = toX(Math.min($("player").currentTime, end));
+  const here = $("player").hidden ? []
+    : [makeElement("line", { x1: now, x2: now, y1: MARGIN.top, y2: CURVE_HEIGHT - MARGIN.bottom, class: "here" })];
+  $("instant").textContent = describeShown(frames, $("player").currentTime);
   $("curve").setAttribute("viewBox", `0 0 ${width} ${CURVE_HEIGHT}`);
-  $("curve").replaceChildren(...grid, ...times, makeLine(answer.count, "mean"), counts, smoothed, peak);
+  $("curve").replaceChildren(...grid, ...times, makeLine(answer.count, "mean"), counts, smoothed, peak, ...here);
 }
 
 // The columns of `cpcnn_jax count --count-curve`.

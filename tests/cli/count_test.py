@@ -83,6 +83,22 @@ def images(tmp_path):
 SIZES = [(120, 90), (90, 70), (64, 64)]  # of the images, in the order of the list
 
 
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["--frame-step=5"], "--frame-step has no effect: no file is a video"),
+        (["--count-curve=curves"], "--count-curve has no effect: no file is a video"),
+        (["--period=2"], "--period has no effect: it is for live streams"),
+    ],
+)
+def test_flag_without_effect_is_reported(
+    run, images, flags, reason, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(images / "2.jpg", *flags)
+    assert status == 0 and err == f"count: {reason}\n" and "1 of 1 counted" in out
+
+
 def test_results_of_a_folder(run, images, ready, trained, tmp_path):
     out = tmp_path / "out"
     status, output, errors = run(

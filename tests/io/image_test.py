@@ -91,6 +91,14 @@ def test_sixteen_bit_gray_is_divided_by_257(tmp_path):
         np.testing.assert_array_equal(loaded, expected)
 
 
+def test_levels_of_twelve_bits_are_reported(tmp_path):
+    levels = np.full((4, 4), 4095, np.uint16)
+    loaded = image_io.read_image(saved(tmp_path, levels, "dark.png"))
+    (note,) = loaded.notes
+    assert "dark.png is nearly black: its highest gray level is 4,095 of" in note
+    assert not image_io.read_image(saved(tmp_path, levels * 16, "a.png")).notes
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "LAB"])
 def test_every_color_mode_becomes_rgb(tmp_path, pixels, mode):
     rgb = Image.fromarray(pixels)

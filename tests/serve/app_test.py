@@ -17,9 +17,9 @@ from step_counter import StepCounter, running, wait_for
 from cpcnn_jax.serve.request_queue import RequestQueue
 
 
-def begin(address, name, *, share=1.0):
-    """Opens a connection and sends a share of a request."""
-    body = server_process.form(b"x" * 1000, name)
+def begin(address, name, *, share=1.0, size=1000):
+    """Opens a connection and sends a share of a request with a file."""
+    body = server_process.form(b"x" * size, name)
     connection = server_process.connect(address)
     connection.putrequest("POST", "/count")
     for key, value in {**server_process.TYPE, "Content-Length": str(len(body))}.items():
@@ -110,6 +110,18 @@ def test_timeout_drops_waiting_and_running_requests():
         ready.resume.set()
         assert end(begin(address, "three"))[0] == 200
     assert ready.started[1:] == ["three"] and ready.parts == 1 + 3
+
+
+@pytest.mark.parametrize("size", [1000, 3_000_000])  # the larger one waits on disk
+def test_stopped_server_answers_an_image_in_work(size):
+    ready = StepCounter()
+    with running(ready) as address:
+        first = begin(address, "0", size=size)
+        wait_for(lambda: ready.started)
+        ready.server.should_exit = True
+        status, _, answer = end(first)
+    assert status == 503
+    assert answer == {"error": "the server was stopped: try again"}
 
 
 def test_slow_upload_is_a_timeout():

@@ -7,6 +7,7 @@ import server_process
 import small_video
 from step_counter import FrameCounter, running, wait_for
 
+Chains = pytest.importorskip("selenium.webdriver").ActionChains
 Wait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait
 
 
@@ -62,6 +63,21 @@ def test_cancel_frees_the_place_and_sends_no_further_file(page, ready, tmp_path)
     wait(page, lambda: text(page, "status").startswith("b.png: 2,000 people in 4×2"))
     assert [cell.text for cell in cells[1:3]] == ["2,000", "canceled"]
     assert text(page, "counted") == "Total of 2 of 4 photographs"
+
+
+def test_one_canceled_file_is_counted_again(page, ready, tmp_path):
+    page, address = page
+    again = page.find_element("id", "again")
+    choose(page, tmp_path, "a.png")
+    wait_for(lambda: ready.started)
+    assert not again.is_displayed()
+    page.find_element("id", "cancel").click()
+    wait(page, lambda: text(page, "status") == "a.png: not counted, canceled.")
+    server_process.until(address, taken=0)
+    ready.resume.set()
+    again.click()
+    wait(page, lambda: text(page, "status").startswith("a.png: 2,000 people"))
+    assert not again.is_displayed()
 
 
 def test_files_added_during_a_count_wait(page, ready, tmp_path):
@@ -128,6 +144,23 @@ def test_curve_of_a_video_grows_while_it_is_counted(page, ready, tmp_path):
     assert [row["count"] for row in table] == ["1", "2", "3", "4"]
     assert [row["seconds"] for row in table] == ["0", "1", "2", "3"]
     assert [*table[0]] == ["frame", "seconds", "count", "smoothed"]
+
+
+def test_click_on_the_curve_shows_its_frame(page, ready, tmp_path):
+    page, _ = page
+    ready.resume.set()
+    give(page, small_video.write(tmp_path / "walk.mp4"))
+    wait(page, lambda: text(page, "status").startswith("walk.mp4: 3 people"))
+    wait(page, lambda: page.find_element("id", "player").is_displayed())
+    assert text(page, "instant") == "shown: 1 after 0:00"
+    curve, (x, _) = page.find_element("id", "curve"), points(page, "counts")[2]
+    middle = curve.size["width"] / 2
+    click = Chains(page).move_to_element_with_offset(curve, round(x - middle) + 2, 0)
+    click.click().perform()
+    wait(page, lambda: text(page, "instant") == "shown: 3 after 0:02")
+    choose(page, tmp_path, "a.png")
+    wait(page, lambda: page.find_element("id", "work").is_displayed())
+    assert not page.find_element("id", "player").is_displayed()
 
 
 def test_canceled_video_keeps_its_counts(page, ready, tmp_path):
