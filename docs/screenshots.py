@@ -83,7 +83,7 @@ def draw_files(browser: webdriver.Chrome, address: str, files: list[Path]) -> by
 
 def draw_video(browser: webdriver.Chrome, address: str, file: Path) -> bytes:
     """Counts a video, and takes a picture of its curve as PNG."""
-    _open(browser, address, (1280, 640), "light")
+    _open(browser, address, DESKTOP, "light")
     _choose(browser, [file], "counted in")
     return _take_picture(browser)
 
