@@ -2,7 +2,7 @@
 
     python launch.py --config=experiments/shared_backbone.py --workdir=runs/shared \
         --config.data.root=data/ShanghaiTech \
-        --config.joint.pretrained_vgg16=weights/vgg16.safetensors
+        --config.joint.pretrained_vgg16=vgg16
 
 Not a row of the paper's table: DME, GCE and LCE share one VGG-16 that learns, too. A
 third of the crops are plain; the others are flipped or noisy, scaled, blurred and

@@ -20,6 +20,8 @@ from safetensors.numpy import load_file
 from shanghaitech_layout import annotation, image, write_part
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from cpcnn_jax.training.workdir import hold_workdir
+
 STAGES = {"gce": 2, "lce": 2, "density": 4, "adversary": 2}
 
 
@@ -135,9 +137,13 @@ def test_eval_split_validation_scores_the_validation_images(tmp_path):
     )
     status, out, err = tiny_experiment.launch(*words, "--config.density.steps=2")
     assert status == 0, err
-    assert "on 1 validation images;" in out and "test set" not in out
-    found = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert "on 1 validation image;\nNAE " in out and "test set" not in out
+    results = tmp_path / "run" / "validation"
+    found = json.loads((results / "metrics.json").read_text())
     assert (found["split"], found["test_evaluations"]) == ("validation", 0)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    report = (results / "report.html").read_text()
+    assert "run, validation" in report and "density.steps" in report
 
 
 # --- stopping and going on
@@ -246,7 +252,14 @@ def test_pmap_trains_the_same_as_jit(tmp_path):
             ["--config.densiti.steps=3"],
             "no field --config.densiti.steps, did you mean --config.density.steps?",
         ),
-        (["--config.density.steps=abc"], "--config.density.steps=abc: invalid literal"),
+        (
+            ["--config.density.steps=abc"],
+            "--config.density.steps=abc: expected a whole number (--help",
+        ),
+        (
+            ["--config.density.learning_rate=abc"],
+            "--config.density.learning_rate=abc: expected a number (--help",
+        ),
         (
             ["--mode=score"],
             "--mode=score: value should be one of <train|evaluate>",
@@ -266,7 +279,11 @@ def test_unknown_arguments_are_named(words, text, tmp_path):
     ("source", "text"),
     [
         (None, "--config: no file .*x.py "),
-        ("x = 1", "no attribute 'get_config'"),
+        ("x = 1", "^--config=.*x.py has no function get_config "),
+        (
+            "import json; get_config = lambda: json.get_config()",
+            "AttributeError: module 'json' has no attribute 'get_config'",
+        ),
         ("def get_config(:", r"SyntaxError: invalid syntax \(x.py, line 1\)"),
         ("import no_such_module", "ModuleNotFoundError: No module named"),
         ("def get_config(): raise ValueError('mine')", "ValueError: mine"),
@@ -282,6 +299,12 @@ def test_an_unusable_experiment_file_is_named(source, text, tmp_path):
     assert re.search(text, err)
     assert err.count("\n") == 1 and ("--config=" in err or "--config:" in err)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_file_in_a_word_of_its_own_is_named(tmp_path):
+    (tmp_path / "x.py").touch()
+    err = refused("--config", tmp_path / "x.py", f"--workdir={tmp_path}", status=2)
+    assert err.startswith(f"--config={tmp_path}/x.py has no function get_config ")
 
 
 def test_required_flags(tmp_path):
@@ -322,7 +345,7 @@ def test_invalid_jobs_and_sweeps_are_refused(tmp_path):
     err = refused(*words, "--sweep=density.stps=1,2")
     assert "--sweep: " in err and "did you mean --config.density.steps?" in err
     err = refused(*words, "--sweep=density.steps=1,two")
-    assert "--sweep: " in err and "two" in err
+    assert err == "--sweep: --config.density.steps=two: expected a whole number\n"
     err = refused(*words, "--sweep=density.steps=1,-1", "--cluster=slurm")
     assert err == "--config.density.steps=-1 must be a whole number of at least 0\n"
     err = refused(*words, "--cluster=kubernetes")
@@ -404,6 +427,22 @@ def test_evaluation_without_weights(tmp_path):
         "with --mode=train\n"
     )
 
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_second_process_in_one_workdir_is_refused(tmp_path):
+    words = (*tiny_experiment.BRIEF, f"--workdir={tmp_path / 'run'}")
+    with tiny_experiment.start(*words, "--config.density.steps=9999") as process:
+        while not (tmp_path / "run" / "metrics.jsonl").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        err = refused(*words, "--config.density.steps=9999")
+        process.kill()
+        process.communicate()
+    assert "run: another process trains or evaluates there: wait for its end" in err
+    with hold_workdir(tmp_path / "run"):  # the kill has freed it
+        pass
+
 
 def test_evaluation_with_damaged_weights(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "run")
@@ -412,7 +451,7 @@ def test_evaluation_with_damaged_weights(whole, tmp_path):
     err = refused(
         tiny_experiment.CONFIG, f"--workdir={tmp_path / 'run'}", "--mode=evaluate"
     )
-    assert f"{weights} does not say which networks it holds" in err
+    assert f"{weights} is not a safetensors file, or is damaged" in err
     assert (tmp_path / "run" / "metrics.json").exists()
 
 

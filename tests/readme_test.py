@@ -111,6 +111,8 @@ def test_every_experiment_loads_and_documents_its_command(path, monkeypatch):
     assert space["get_config"]() is not experiment
     (command,) = lines(space["__doc__"])
     assert f"--config=experiments/{path.name}" in command
+    weights = [word for word in command if "pretrained_vgg16=" in word]
+    assert all(word.endswith("pretrained_vgg16=vgg16") for word in weights)
     assert "Paper's row" in space["__doc__"] or path.stem in (
         *("demo", "folder", "shared_backbone"),
     )

@@ -87,6 +87,10 @@ def _check_paths(source, copy, report):
 def _write_copy(copy, splits):
     from cpcnn_jax.data.checks import write_clean
 
+    if not any(image.usable for images in splits.values() for image in images):
+        raise ValueError(
+            f"--write={copy}: no photograph can be used, so no copy is written"
+        )
     written = write_clean.write_clean_copy(copy, splits)
     for examined in (image for images in splits.values() for image in images):
         if not examined.usable:

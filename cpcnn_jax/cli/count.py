@@ -154,7 +154,7 @@ def _write(args, rows):
             row.error = f"{row.file}: stopped before it was counted"
     names, written = [region.name for region in args.region], True
     for file, write in (
-        (args.json, lambda file: count_tables.write_json(file, rows)),
+        (args.json, lambda file: count_tables.write_json(file, rows, names)),
         (args.csv, lambda file: count_tables.write_csv(file, rows, names)),
         (args.points, lambda file: count_tables.write_points(file, rows)),
     ):

@@ -15,6 +15,8 @@ from cpcnn_jax.io import atomic_write, folder_listing
 from cpcnn_jax.io.progress_bar import progress_bar
 from cpcnn_jax.weights import pretrained
 
+SHOWN_ERRORS = 10
+
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command.
@@ -79,6 +81,9 @@ def _count(args: argparse.Namespace) -> int:
     ):
         text = "needs absolute paths, which mean the same on every machine; got"
         raise UsageError(f"--address: {text} {relative[0]}")
+    if rows and not any(os.path.exists(row.file) for row in rows):
+        first = rows[0]
+        raise UsageError(first.error or f"there is no file or folder {first.file}")
     errors = _count_rows(rows, args)
     print(f"{len(rows) - errors:,} of {len(rows):,} counted: {args.out}")
     if left_out:
@@ -143,4 +148,14 @@ def _count_rows(rows, args):
         )
     count_many.merge_shards(folder, rows, plan, args.out)
     shutil.rmtree(folder)
+    _print_errors(count_many.read_errors(args.out))
     return errors
+
+
+def _print_errors(errors):
+    """Prints the first sentences of a table."""
+    for error in errors[:SHOWN_ERRORS]:
+        print(f"count-many: {error}", file=sys.stderr)
+    if (more := len(errors) - SHOWN_ERRORS) > 0:
+        text = f"and {more:,} more: see the column error of the table"
+        print(f"count-many: {text}", file=sys.stderr)

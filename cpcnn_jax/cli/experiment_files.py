@@ -41,6 +41,8 @@ def find_experiment(name: str) -> Path:
     """
     if not re.fullmatch(r"\w+", name):
         file = Path(name)
+        if file.is_dir():
+            raise ValueError(f"{name} is a folder: name a file in it")
         if not file.is_file():
             raise ValueError(f"no file {name}")
         return file

@@ -5,7 +5,7 @@ import importlib.util
 # The extras of setup.cfg.
 EXTRAS = {
     "train": (
-        *("absl", "importlib_resources", "matplotlib", "ml_collections"),
+        *("absl", "filelock", "importlib_resources", "matplotlib", "ml_collections"),
         *("optax", "orbax", "tensorboardX", "tensorflow_datasets", "yaml"),
     ),
     "video": ("av", "matplotlib"),

@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
 def _release(args):
     """Writes the file and returns its description."""
     file = pretrained.find_weights(args.weights)
-    atomic_write.check_not_input(args.out, [file])
+    _check_out(args.out, file)
     small = serialization.to_float16(serialization.load(file))
     model, blocks = serialization.load_model(file), serialization.load_blocks(file)
     intervals = _intervals(args, file)
@@ -32,17 +32,28 @@ def _release(args):
     )
 
 
+def _check_out(out, weights):
+    """Checks the file to write, before the weights are read."""
+    if not Path(out).parent.is_dir():
+        raise ValueError(f"--out={out}: there is no folder {Path(out).parent}")
+    if Path(out).is_dir():
+        raise ValueError(f"--out={out} is a folder: name a file in it")
+    atomic_write.check_not_input(out, [weights])
+
+
 def _intervals(args, file):
     """The header entry of prediction intervals, or None."""
     if not args.validation:
         return serialization.load_intervals(file)
-    run = run_files.read_run(args.validation)
+    folder = predictions.results_folder(args.validation, predictions.VALIDATION)
+    folder = folder if folder.exists() else Path(args.validation)
+    run = run_files.read_run(folder)
     if (split := run.scores.get("split")) != "validation":
         raise ValueError(
             f"--validation={args.validation} was evaluated on {split} images: use "
             "--mode=evaluate --eval_split=validation"
         )
-    rows = predictions.read(args.validation)
+    rows = predictions.read(folder)
     try:
         true, predicted = ([row[name] for row in rows] for name in predictions.COUNTS)
         pixels = [int(row["width"]) * int(row["height"]) for row in rows]

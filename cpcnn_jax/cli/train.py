@@ -3,6 +3,7 @@
 launch.py is the same command in a clone of the repository.
 """
 
+import contextlib
 import dataclasses
 import functools
 import shlex
@@ -148,7 +149,8 @@ def _run_all(line, stop):
     failed = False
     for config, folder in _runs(line):
         try:
-            _run(config, folder, stop)
+            with contextlib.ExitStack() as held:
+                _run(config, folder, stop, held)
         except FloatingPointError as error:  # other points may succeed
             if not FLAGS.sweep:
                 raise
@@ -156,22 +158,25 @@ def _run_all(line, stop):
             if multihost.is_main():
                 print(f"{line.name}: {folder}: {error}", file=sys.stderr)
     if FLAGS.sweep and multihost.is_main():
-        table = sweep.write_table(FLAGS.workdir)
+        table = sweep.write_table(FLAGS.workdir, FLAGS.eval_split)
         print(f"{table}\ntable     {FLAGS.workdir}/sweep.csv")
     if failed:
         sys.exit(1)
 
 
-def _run(config, folder, stop):
+def _run(config, folder, stop, held):
     from cpcnn_jax.data.experiment_splits import open_splits
     from cpcnn_jax.distributed import multihost, preemption
-    from cpcnn_jax.evaluation import evaluate, scores
+    from cpcnn_jax.evaluation import evaluate, predictions, scores
     from cpcnn_jax.inference import compilation_cache
     from cpcnn_jax.training import sweep, train, workdir
 
     trains, eval_split = FLAGS.mode == "train", FLAGS.eval_split
+    if not trains:
+        evaluate.evaluated_weights(config, folder)  # before anything is written
     if multihost.is_main():
         workdir.claim_workdir(folder, config, record=trains)
+        held.enter_context(workdir.hold_workdir(folder))
     multihost.barrier(f"claimed {folder}")
     workdir.check_shared(folder, config)
     if trains and FLAGS.sweep and sweep.is_finished(folder, eval_split):
@@ -184,11 +189,12 @@ def _run(config, folder, stop):
         train.train(config, folder, _strategy(config), splits, stop=stop)
     result = evaluate.evaluate(config, folder, splits, stop=stop)
     if multihost.is_main():
+        results = predictions.results_folder(folder, eval_split)
         print(
             f"{scores.format_summary(result)}\n"
-            f"report    {folder}/report.html\n"
-            f"pictures  {folder}/pictures\n"
-            f"metrics   {folder}/metrics.json, {folder}/predictions.csv\n"
+            f"report    {results}/report.html\n"
+            f"pictures  {results}/pictures\n"
+            f"metrics   {results}/metrics.json, {results}/predictions.csv\n"
             f"curves    tensorboard --logdir={shlex.quote(str(folder))}\n"
             f"weights   {evaluate.evaluated_weights(config, folder)}"
         )

@@ -1,6 +1,7 @@
 """Flags of `cpcnn_jax train` and launch.py, and the experiment that they name."""
 
 import dataclasses
+import itertools
 import re
 import sys
 import typing
@@ -21,6 +22,10 @@ EXPERIMENT = (
     "File with the experiment, or the name of one that comes with the package. "
     "--config.FIELD=VALUE sets a field of the experiment."
 )
+_NUMBERS = {  # {Python's error for a value that is no number: what a flag expects}
+    r"invalid literal for int\(\)": "a whole number",
+    r"could not convert string to float": "a number",
+}
 
 
 def define_flags(values: flags.FlagValues, words: Sequence[str]) -> None:
@@ -126,6 +131,23 @@ def _describe_field(words):
     return ""
 
 
+def _describe_value(text):
+    """Rewrites the error of a flag whose value is no number; returns others as is."""
+    for error, expected in _NUMBERS.items():
+        if match := re.fullmatch(rf"flag (--.*): {error}.*", text):
+            return f"{match[1]}: expected {expected}"
+    return text
+
+
+def _find_config(words):
+    """The experiment's file as it was typed, such as --config=demo."""
+    for word, following in itertools.pairwise([*words, ""]):
+        flag, given, value = word.partition("=")
+        if flag in ("--config", "-config"):
+            return f"--config={value if given else following}"
+    return "--config"
+
+
 def _list_fields(tree, prefix=""):
     """Names of all fields of an experiment, such as "density.steps"."""
     for field in dataclasses.fields(tree):
@@ -135,6 +157,11 @@ def _list_fields(tree, prefix=""):
             if dataclasses.is_dataclass(inner):
                 yield from _list_fields(inner, f"{name}.")
         yield name
+
+
+def _is_experiment(module):
+    """Whether a module is the experiment's file, by the name that the flag gives it."""
+    return getattr(module, "__name__", None) == "config_config"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,7 +249,7 @@ class CommandLine:
     def _describe_error(self, error, words=()):
         """One sentence for an error of the flags or of the experiment's file."""
         words = [*self.words, *words]
-        file = next((w for w in words if w.startswith("--config=")), "--config")
+        file = _find_config(words)
         match error:
             case KeyError() if "cluster_jobs.Job" in str(error):
                 fields = "cpcnn_jax/distributed/cluster_jobs.py has all fields"
@@ -230,7 +257,9 @@ class CommandLine:
             case KeyError():
                 text = f"{file}: {_describe_field(words) or error.args[0]}"
             case flags.Error():
-                text = str(error)
+                text = _describe_value(str(error))
+            case AttributeError(name="get_config") if _is_experiment(error.obj):
+                text = f"{file} has no function get_config"
             case _:
                 text = f"{file}: {type(error).__name__}: {error}"
         first, *more = text.strip().splitlines()  # without the traceback

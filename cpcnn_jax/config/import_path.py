@@ -3,11 +3,18 @@
 import importlib
 import re
 import sys
+import sysconfig
+import traceback
 from pathlib import Path
 from typing import Any
 
 FORM = "PACKAGE.MODULE:NAME"
 _PATTERN = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+# Folders of this package, of installed ones and of Python, whose lines explain nothing.
+_FOREIGN = (
+    *(str(Path(__file__).parents[1]), "<"),
+    *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")),
+)
 
 
 def is_import_path(text: object) -> bool:
@@ -46,13 +53,17 @@ def import_object(path: str) -> Any:
 
 
 def describe_failure(error: Exception) -> str:
-    """Describes an error of imported code in one line.
+    """Describes an error of imported code in one line, with its place in that code.
 
     Example:
       >>> describe_failure(KeyError()), describe_failure(ValueError("no\\nyes"))
-      ('KeyError', 'no')
+      ('KeyError', 'ValueError: no')
     """
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    kind, text = type(error).__name__, str(error).strip().partition("\n")[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_FOREIGN)]
+    place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+    return f"{kind}: {text}{place}" if text else f"{kind}{place}"
 
 
 def _import_module(name):

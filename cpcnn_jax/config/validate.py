@@ -98,7 +98,7 @@ def _joint(config):
             f"{_flag(config, 'model.architecture')} is trained on square crops: "
             "set --config.crops.fixed_side, for example to 384"
         )
-    for pair in config.joint.cell_losses:
+    for pair in config.joint.cell_losses if not config.joint.loss else ():
         if not isinstance(pair, tuple) or len(pair) != 2 or not pair[0] >= 1:
             raise ValueError(
                 f"{_flag(config, 'joint.cell_losses')} must be pairs of a side in "

@@ -19,6 +19,7 @@ from cpcnn_jax.data.experiment_splits import ExperimentSplits
 from cpcnn_jax.distributed import multihost
 from cpcnn_jax.distributed.preemption import Interrupted
 from cpcnn_jax.evaluation import figures, predictions, scores
+from cpcnn_jax.evaluation.predictions import results_folder
 from cpcnn_jax.evaluation.report import gallery, page
 from cpcnn_jax.inference import counter, figure_text
 from cpcnn_jax.io import atomic_write
@@ -38,7 +39,8 @@ def evaluate(
     """Scores the trained networks on whole images.
 
     Several processes share the images. The main process writes predictions.csv,
-    metrics.json, pictures/ and report.html into the folder.
+    metrics.json, pictures/ and report.html into the folder, or those of the validation
+    images into its folder validation.
 
     Args:
       config: the experiment.
@@ -68,12 +70,13 @@ def evaluate(
     split = splits.eval_split
     result |= {"split": split, "count_reference": config.count_reference}
     if multihost.is_main():
-        file_scores = folder / "metrics.json"
-        result |= _test_evaluations(file_scores, file, now=split == "test")
-        predictions.write(folder, rows)
-        atomic_write.write_json(file_scores, _replace_nonfinite(result))
-        _draw(folder / "pictures", rows, splits.evaluation, estimate, config)
-        page.write(folder)
+        last, results = folder / "metrics.json", results_folder(folder, split)
+        result |= _test_evaluations(last, file, now=split == "test")
+        results.mkdir(exist_ok=True)
+        predictions.write(results, rows)
+        atomic_write.write_json(results / "metrics.json", _replace_nonfinite(result))
+        _draw(results / "pictures", rows, splits.evaluation, estimate, config)
+        page.write(results)
     multihost.barrier("evaluated")
     return result
 

@@ -10,12 +10,23 @@ from typing import Any
 from cpcnn_jax.io import atomic_write
 
 NAME = "predictions.csv"
+VALIDATION = "validation"
 COUNTS = ("count", "predicted")  # columns of people
 COLUMNS = ("name", *COUNTS)
 
 
+def results_folder(run: str | os.PathLike[str], split: str) -> Path:
+    """Names the folder of the results on a split: the workdir, or one in it.
+
+    Example:
+      >>> [results_folder("runs/a", split).name for split in ("test", "validation")]
+      ['a', 'validation']
+    """
+    return Path(run, VALIDATION) if split == VALIDATION else Path(run)
+
+
 def write(run: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes one or more rows into a workdir; their equal keys start with `COLUMNS`."""
+    """Writes one or more rows into a folder; their equal keys start with `COLUMNS`."""
     values = ([row[name] for name in rows[0]] for row in rows)
     atomic_write.write_csv(Path(run) / NAME, [list(rows[0]), *values])
 

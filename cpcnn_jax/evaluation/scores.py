@@ -4,6 +4,7 @@ Heads outside a record's "roi" are left out, and both maps are multiplied by it.
 """
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -196,12 +197,14 @@ def _score_scenes(rows):
 
 def format_summary(summary: Mapping[str, Any]) -> str:
     """Formats the result of `summarize`, with split and test_evaluations, as lines."""
-    low, high = summary["mae_interval"]
+    (low, high), number = summary["mae_interval"], summary["num_images"]
+    known = math.isfinite(low) and math.isfinite(high)  # of two images or more
+    interval = f"95% interval of the MAE {low:.1f} to {high:.1f}, " * known
     lines = [
         f"MAE {summary['mae']:.1f}, RMSE {summary['rmse']:.1f} (MSE in crowd papers), "
         f"PSNR {summary['psnr']:.2f} dB, SSIM {summary['ssim']:.3f} on "
-        f"{summary['num_images']} {summary['split']} images;",
-        f"95% interval of the MAE {low:.1f} to {high:.1f}, NAE {summary['nae']:.3f};",
+        f"{number} {summary['split']} image{'s' * (number > 1)};",
+        f"{interval}NAE {summary['nae']:.3f};",
     ]
     if "mae_of_scenes" in summary:
         lines.append(f"mean MAE of the scenes {summary['mae_of_scenes']:.1f};")

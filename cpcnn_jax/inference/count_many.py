@@ -119,7 +119,7 @@ def count_many(
     missing = []
     for file, part in _list_shards(rows, plan, folder):
         if file.exists():
-            progress(len(part), _count_errors(file))
+            progress(len(part), len(read_errors(file)))
         else:
             missing.append((file, part))
     if missing:
@@ -231,9 +231,10 @@ def _write_shard(file: Path, rows: Sequence[FileCount]) -> int:
     return sum(row.error is not None for row in rows)
 
 
-def _count_errors(file):
+def read_errors(file: str | os.PathLike[str]) -> list[str]:
+    """Reads the sentences on the files of a table, or of a shard, without a count."""
     errors = pq.read_table(file, columns=["error"])["error"]
-    return len(errors) - errors.null_count
+    return errors.drop_null().to_pylist()
 
 
 def _to_utf8(value):

@@ -12,17 +12,20 @@ COLUMNS = (
 )
 
 
-def write_json(path: str | os.PathLike[str], rows: Iterable[FileCount]) -> None:
+def write_json(
+    path: str | os.PathLike[str], rows: Iterable[FileCount], names: Sequence[str] = ()
+) -> None:
     """Writes the rows as a JSON list of objects with the keys of `COLUMNS`.
 
-    An object has "regions" if people were counted in regions; null where a region does
-    not fit the image.
+    With named regions each has "regions": people by name, or null where the region does
+    not fit the image or the image was not counted.
     """
-    records = [
-        {name: getattr(row, name) for name in COLUMNS}
-        | ({"regions": row.regions} if row.regions else {})
-        for row in rows
-    ]
+    records = []
+    for row in rows:
+        record = {name: getattr(row, name) for name in COLUMNS}
+        if names:
+            record["regions"] = {name: row.regions.get(name) for name in names}
+        records.append(record)
     atomic_write.write_json(path, records)
 
 

@@ -52,9 +52,11 @@ class VideoCount:
         """Describes the frames of the mean in a sentence."""
         number, low, high = len(self.counts), min(self.counts), max(self.counts)
         step = f"of every {self.frame_step}" if self.frame_step else "per second"
+        who = "they have" if number > 1 else "it has"
+        ends = dict.fromkeys([format_people(low), format_people(high)])
         text = (
-            f"the mean of {number} frame{'s' * (number > 1)}, one {step}; they have "
-            f"{format_people(low)} to {format_people(high)} people"
+            f"the mean of {number} frame{'s' * (number > 1)}, one {step}; {who} "
+            f"{' to '.join(ends)} people"
         )
         if number < (self.declared or 0):
             text += f"; the header declares {self.declared}: is the video complete?"

@@ -25,7 +25,7 @@ from cpcnn_jax.weights import hub, pretrained, serialization
 NOTEBOOK_SIZE = 1280  # pixels, the longer side of a picture in a notebook
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Count:
     """The result of counting one image.
 

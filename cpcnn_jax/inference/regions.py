@@ -121,13 +121,6 @@ def _spans_inside(corners, y):
     return np.ceil(crossings - 0.5).astype(int).reshape(-1, 2)
 
 
-def count_regions(
-    density: np.ndarray, regions: Iterable[Region], *, size: Sequence[int]
-) -> dict[str, float]:
-    """Counts the people inside each region, by its name; see `count_region`."""
-    return {r.name: count_region(density, r, size=size) for r in regions}
-
-
 def count_fitting(
     density: np.ndarray, regions: Iterable[Region], *, size: Sequence[int]
 ) -> tuple[dict[str, float | None], list[str]]:

@@ -42,6 +42,10 @@ class LoadedImage(NamedTuple):
     size: tuple[int, int]  # (H, W) in pixels, upright, before resizing
     notes: tuple[str, ...] = ()  # sentences for the user
 
+    def __repr__(self) -> str:
+        """The image in one line, without its pixels."""
+        return f"<image {self.name}, {self.size[1]}x{self.size[0]} pixels>"
+
 
 def read_image(image: ImageSource, *, max_size: int | None = None) -> LoadedImage:
     """Reads an image from a file or from memory.
@@ -62,7 +66,7 @@ def read_image(image: ImageSource, *, max_size: int | None = None) -> LoadedImag
       (40, 60, 3)
     """
     if isinstance(image, (str, os.PathLike)):
-        return _read_file(image, str(image), max_size)
+        return _read_file(image, str(image) or UNNAMED, max_size)
     if hasattr(image, "read"):
         return _read_file(image, str(getattr(image, "name", UNNAMED)), max_size)
     if isinstance(image, Image.Image):
@@ -136,7 +140,7 @@ def _read_file(file, name: str, max_size: int | None) -> LoadedImage:
         return _decode(image, name, max_size)
 
 
-def read_size(file: str | os.PathLike[str]) -> tuple[int, int] | None:
+def read_size(file: str | os.PathLike[str] | IO[bytes]) -> tuple[int, int] | None:
     """Reads (H, W) of the upright image in its file's header; None if it has none."""
     try:
         with _name_errors(str(file)), Image.open(file, formats=FORMATS) as image:
@@ -227,19 +231,26 @@ def _convert_array(array: np.ndarray, max_size: int | None) -> LoadedImage:
         array = np.repeat(array[..., None], 3, axis=2)
     if array.ndim != 3 or array.shape[2] != 3 or not array.size:
         raise ValueError(f"expected an array [H, W, 3] or [H, W], got {shape}")
-    if np.issubdtype(dtype, np.floating):
-        if not (array.min() >= 0 and array.max() <= 1):  # true for NaN too
-            raise ValueError(
-                f"expected floating-point values in [0, 1], got {array.min():g} to "
-                f"{array.max():g}: divide by the value of white"
-            )
+    if np.issubdtype(dtype, np.floating) or dtype.name == "bfloat16":
         array = array.astype(np.float32, copy=False)
+        _check_range(array.min(), array.max())
     elif dtype != np.uint8:
         raise ValueError(f"expected an array of uint8 or floating point, got {dtype}")
     height, width = array.shape[:2]
     if max_size and max(height, width) > max_size:
         array = _shrink_array(array, max_size)
     return LoadedImage(UNNAMED, array, (height, width))
+
+
+def _check_range(lowest, highest):
+    if not np.isfinite([lowest, highest]).all():
+        raise ValueError("expected values in [0, 1], got NaN or infinity")
+    if lowest < 0 or highest > 1:
+        remedy = ": divide by the value of white" if lowest >= 0 else ""
+        raise ValueError(
+            f"expected floating-point values in [0, 1], got {lowest:g} to {highest:g}"
+            f"{remedy}"
+        )
 
 
 def _shrink(image: Image.Image, max_size: int) -> Image.Image:

@@ -204,12 +204,14 @@ class FractionallyStridedConv(nn.Module):
         Returns:
           `[B, *(s (spatial - 1) + a + k' - 2p), features]`, without B if x had none.
         """
-        k = _kernel_size(self.kernel_size, jnp.shape(x))
         groups = as_integer("feature_group_count", self.feature_group_count)
         features, c_in = as_integer("features", self.features), jnp.shape(x)[-1]
         if self.has_variable("params", "kernel"):  # clearer than Flax's shape error
             stored: jax.Array = self.get_variable("params", "kernel")
             _check_shapes(x, stored, None, groups, self.transpose_kernel)
+            k = per_axis("kernel_size", self.kernel_size, stored.ndim - 2)
+        else:
+            k = _kernel_size(self.kernel_size, jnp.shape(x))
         _check_divisible(groups, c_in=c_in, features=features)
         inner, outer = c_in // groups, features
         if self.transpose_kernel:
@@ -285,8 +287,10 @@ def _check_shapes(x, kernel, bias, groups: int, transpose_kernel: bool) -> None:
 
 
 def _check_divisible(groups: int, **channels: int) -> None:
-    """Raises ValueError unless every number of channels is a multiple of groups."""
+    """Raises ValueError unless all numbers of channels are multiples of groups."""
     for name, number in channels.items():
+        if number < 1:
+            raise ValueError(f"{name}: got {number}, expected at least one channel")
         if groups < 1 or number % groups:
             raise ValueError(
                 f"feature_group_count: got {groups}, expected a divisor of {name} = "

@@ -16,8 +16,8 @@ class CustomNetwork(nn.Module):
 
     Attributes:
       network: the network, from an image `[B, H, W, 3]`, RGB in [0, 1], to people per
-        cell `[B, H / s, W / s, 1]` with cells of s x s pixels. It has parameters and no
-        other variables.
+        cell `[B, H / s, W / s, 1]` with cells of s x s pixels. It has float32
+        parameters, for images of all sizes, and no other variables.
       density_scale: factor of the density in the Euclidean loss.
 
     Example:
@@ -63,7 +63,11 @@ def build(model: config.Model) -> CustomNetwork:
     """
     path = model.architecture
     try:
-        network = import_object(path)()
+        make = import_object(path)
+    except ValueError as error:
+        raise ValueError(f"{_flag(path)}: {error}") from error
+    try:
+        network = make()
     except Exception as error:  # of code that is not ours
         raise ValueError(f"{_flag(path)}: {describe_failure(error)}") from error
     if not isinstance(network, nn.Module):
@@ -91,18 +95,44 @@ def cell_side(model: CustomNetwork, name: str = "the network") -> int:
     except Exception as error:  # of code that is not ours
         raise ValueError(f"{name}: {describe_failure(error)}") from error
     cells, variables = run
+    _check_variables(variables, name)
+    shape = getattr(cells, "shape", None)
+    if shape not in [(2, PATCH // s, 2 * PATCH // s, 1) for s in STRIDES]:
+        raise ValueError(
+            f"{name}: expected people per cell [B, H / s, W / s, 1] for s of 1, 2, 4, "
+            f"..., {PATCH}; an image of shape {image.shape} gave "
+            f"{shape or type(cells).__name__}"
+        )
+    _check_other_size(network, variables, name)
+    return PATCH // shape[1]
+
+
+def _check_variables(variables, name):
     if others := sorted({*variables} - {"params"}):
         raise ValueError(
             f"{name} has variables of {', '.join(others)}; only parameters are "
             "trained: use for example GroupNorm in place of BatchNorm"
         )
-    shape = getattr(cells, "shape", None)
-    if shape not in [(2, PATCH // s, 2 * PATCH // s, 1) for s in STRIDES]:
+    kinds = {str(leaf.dtype) for leaf in jax.tree.leaves(variables)}
+    if not kinds:
+        raise ValueError(f"{name} has no parameters to train")
+    if others := sorted(kinds - {"float32"}):
         raise ValueError(
-            f"{name}: expected people per cell [B, H / s, W / s, 1] for s of 1, 2, 4, "
-            f"..., {PATCH}; an image of shape {image.shape} gave {shape}"
+            f"{name} has parameters of {', '.join(others)}: keep them in float32; the "
+            "attribute dtype of Flax's layers decides the computation"
         )
-    return PATCH // shape[1]
+
+
+def _check_other_size(network, variables, name):
+    """Applies the network as training does: to other sizes, without a random key."""
+    image = jnp.zeros((1, 2 * PATCH, 3 * PATCH, 3))
+    try:
+        jax.eval_shape(network.apply, variables, image)
+    except Exception as error:  # of code that is not ours
+        raise ValueError(
+            f"{name} must take images of all sizes and no random key; for an image of "
+            f"shape {image.shape}: {describe_failure(error)}"
+        ) from error
 
 
 def _flag(path):

@@ -62,11 +62,10 @@ async def read_form(
       HTTPException: the form is invalid; status 400, 413 or 415, with a sentence.
       ClientDisconnect: the client disconnected before the end of the form.
     """
-    kind = request.headers.get("content-type", "nothing")
+    kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):
-        raise HTTPException(
-            415, f"expected a form as multipart/form-data, got {kind[:MAX_NAME]!r}"
-        )
+        got = repr(kind[:MAX_NAME]) if kind else "no content type"
+        raise HTTPException(415, f"expected a form as multipart/form-data, got {got}")
     if int(request.headers.get("content-length", 0)) > max_body:
         raise _size_error(max_body)
     bounded = Request(request.scope, _bound_receive(request.receive, max_body))

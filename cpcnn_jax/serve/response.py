@@ -5,15 +5,16 @@ import contextlib
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import jax
 import numpy as np
 from starlette.exceptions import HTTPException
 
 from cpcnn_jax.inference.counter import Counter
-from cpcnn_jax.inference.regions import count_regions
+from cpcnn_jax.inference.regions import Region, count_region
 from cpcnn_jax.io import density_file
+from cpcnn_jax.io import image as image_io
 from cpcnn_jax.serve.request import Upload
 
 
@@ -38,15 +39,18 @@ def count_upload(
     file = io.BytesIO(upload.file.read())
     file.name = upload.name
     with refuse_errors(upload.name):
+        _check_regions(file, upload)
         result = counter.count(file, max_size=max_size, progress=progress)
-        inside = _count_regions(result, upload)
-    height, width = result.image.size
+    height, width = size = result.image.size
     answer = {
         "file": upload.name,
         "count": result.count,
         "low": result.low,
         "high": result.high,
-        "regions": inside,
+        "regions": {
+            region.name: count_region(result.density, region, size=size)
+            for region in upload.regions
+        },
         "width": width,
         "height": height,
         "seconds": time.monotonic() - start,
@@ -71,11 +75,21 @@ def refuse_errors(name: str) -> Iterator[None]:
         raise HTTPException(400, f"{name}: {reason}; try a smaller image") from None
 
 
-def _count_regions(result, upload):
-    try:
-        return count_regions(result.density, upload.regions, size=result.image.size)
-    except ValueError as error:
-        raise HTTPException(400, f"{upload.name}: {error}") from None
+def _check_regions(file, upload):
+    """Refuses a region outside the image before the people are counted."""
+    size = image_io.read_size(file)
+    file.seek(0)
+    if size:  # None: no image, which is refused when it is read
+        check_regions(upload.name, upload.regions, size)
+
+
+def check_regions(name: str, regions: Iterable[Region], size: Sequence[int]) -> None:
+    """Raises ValueError, with the upload's name, for a region outside of (H, W)."""
+    for region in regions:
+        try:
+            region.in_pixels(size)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
 
 
 def _encode_density(density, formats):

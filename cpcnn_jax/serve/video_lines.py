@@ -16,7 +16,7 @@ from cpcnn_jax.inference.count_video import VideoCount, count_frame
 from cpcnn_jax.inference.counter import Counter
 from cpcnn_jax.io import video as video_io
 from cpcnn_jax.serve.request import VideoUpload
-from cpcnn_jax.serve.response import refuse_errors
+from cpcnn_jax.serve.response import check_regions, refuse_errors
 
 Record = dict[str, Any]
 
@@ -35,7 +35,8 @@ def count_frames(
       Objects for JSON; docs/serve.md describes their keys.
 
     Raises:
-      HTTPException: the video, or a frame, cannot be counted; status 400.
+      HTTPException: the video or a frame cannot be counted, or a region lies outside
+        the first frame; status 400.
     """
     start, result = time.monotonic(), VideoCount(upload.frame_step)
     with (
@@ -50,6 +51,8 @@ def count_frames(
             "rate": float(video.rate),
         }
         for frame in video.frames:
+            if not result.counts:
+                check_regions(upload.name, upload.regions, frame.pixels.shape[:2])
             yield _count_frame(counter, upload, frame, result, max_size)
         yield _summarize(upload, path, result, time.monotonic() - start)
 

@@ -31,11 +31,14 @@ def find_loss(path: str, *, stage: str) -> Loss | None:
     flag = f"--config.{stage}.loss={path}"
     try:
         loss = import_object(path)
+    except ValueError as error:
+        raise ValueError(f"{flag}: {error}") from error
+    try:
         maps = jax.ShapeDtypeStruct((2, 64, 128, 1), jnp.float32)
         result = jax.eval_shape(loss, maps, maps)
     except Exception as error:  # of code that is not ours
         raise ValueError(f"{flag}: {describe_failure(error)}") from error
-    shape = getattr(result, "shape", None)
+    shape = getattr(result, "shape", type(result).__name__)
     if shape != (2,):
         raise ValueError(f"{flag}: expected a loss per example, [2], got {shape}")
     return loss

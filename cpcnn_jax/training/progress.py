@@ -31,7 +31,10 @@ class Progress:
     def start_stage(self, stage: str, step: int, steps: int) -> None:
         """Begins a stage at a step."""
         self._stage, self._step, self._steps = stage, step, steps
-        self._values, self._printed = {}, time.monotonic()
+        self._values, self._printed, self._printed_step = {}, time.monotonic(), -1
+        if self._stream is not None and 0 < step < steps:
+            text = f"{self._title()}, goes on after step {step} of {steps}"
+            print(text, file=self._stream, flush=True)
         if self._terminal:
             self._bar = tqdm(
                 total=steps,
@@ -47,7 +50,7 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        elif self._stream is not None:
+        elif self._stream is not None and self._step != self._printed_step:
             self._print()
 
     def update(self, step: int, values: Mapping[str, float]) -> None:
@@ -62,7 +65,7 @@ class Progress:
             self._print()
 
     def _print(self):
-        self._printed = time.monotonic()
+        self._printed, self._printed_step = time.monotonic(), self._step
         parts = [self._title(), f"step {self._step} of {self._steps}", self._left()]
         print(", ".join(part for part in parts if part), file=self._stream, flush=True)
 

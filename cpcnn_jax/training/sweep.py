@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cpcnn_jax.evaluation.predictions import VALIDATION, results_folder
 from cpcnn_jax.io import atomic_write
 
 # Scores of metrics.json, and the decimals of each in the table.
@@ -63,27 +64,24 @@ def folder_name(point: Mapping[str, str]) -> str:
     return ",".join(f"{field}={value}" for field, value in point.items())
 
 
-def is_finished(folder: str | os.PathLike[str], split: str | None = None) -> bool:
-    """Tests whether a point was evaluated.
-
-    Args:
-      folder: the point's workdir.
-      split: "test" or "validation", the evaluated images; None: either.
-    """
-    file = Path(folder) / "metrics.json"
-    if split is None or not file.exists():
-        return file.exists()
+def is_finished(folder: str | os.PathLike[str], split: str) -> bool:
+    """Tests whether a point was evaluated on "test" or "validation" images."""
+    file = results_folder(folder, split) / "metrics.json"
     try:
         return json.loads(file.read_text()).get("split") == split
-    except (ValueError, AttributeError):  # damaged; it is evaluated again
+    except (OSError, ValueError, AttributeError):  # a damaged one is written again
         return False
 
 
-def read_rows(workdir: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def read_rows(
+    workdir: str | os.PathLike[str], split: str | None = None
+) -> list[dict[str, Any]]:
     """Reads the finished points of a sweep.
 
     Args:
       workdir: the sweep's folder.
+      split: "test" or "validation", the evaluated images; None: "validation" if a point
+        was evaluated on these.
 
     Returns:
       A dict per point, the least MAE first: its fields as str, then its scores, numbers
@@ -93,10 +91,15 @@ def read_rows(workdir: str | os.PathLike[str]) -> list[dict[str, Any]]:
       ValueError: no point is finished, or a metrics.json is damaged.
     """
     rows: list[dict[str, Any]] = []
-    for folder in sorted(Path(workdir).glob("*=*")):
-        if is_finished(folder):
+    folders = sorted(Path(workdir).glob("*=*"))
+    if split is None:
+        validated = any((folder / VALIDATION).exists() for folder in folders)
+        split = VALIDATION if validated else "test"
+    for folder in folders:
+        file = results_folder(folder, split) / "metrics.json"
+        if file.exists():
             point = dict(part.split("=", 1) for part in folder.name.split(","))
-            rows.append(point | _scores(folder / "metrics.json"))
+            rows.append(point | _scores(file))
     if not rows:
         raise ValueError(f"{workdir} has no finished run of a sweep")
     return sorted(rows, key=lambda row: row["mae"])
@@ -112,11 +115,12 @@ def _scores(file):
         ) from None
 
 
-def write_table(workdir: str | os.PathLike[str]) -> str:
+def write_table(workdir: str | os.PathLike[str], split: str | None = None) -> str:
     """Writes sweep.csv into the sweep's folder.
 
     Args:
       workdir: the sweep's folder.
+      split: as in `read_rows`.
 
     Returns:
       The table as text of several lines.
@@ -124,7 +128,7 @@ def write_table(workdir: str | os.PathLike[str]) -> str:
     Raises:
       ValueError: no point is finished, or a metrics.json is damaged.
     """
-    rows = read_rows(workdir)
+    rows = read_rows(workdir, split)
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, lineterminator="\n")

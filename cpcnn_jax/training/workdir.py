@@ -1,13 +1,17 @@
 """The folder of a run: its owner, and the record of what runs where."""
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from cpcnn_jax import config
 from cpcnn_jax.distributed import data_parallel
@@ -23,7 +27,8 @@ _FREE = (
 )
 # Fields that may differ between the processes of a run.
 _FREE_OF_A_PROCESS = ("data.root",)
-_RECORDS = {"config.json", "environment.json"}
+LOCK = "run.lock"
+_RECORDS = {"config.json", "environment.json", LOCK}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 PathLike = str | os.PathLike[str]
@@ -60,6 +65,31 @@ def claim_workdir(
     if record or not (workdir / "environment.json").exists():
         environment = _json(_environment())
         atomic_write.write_atomic(workdir / "environment.json", environment)
+
+
+@contextlib.contextmanager
+def hold_workdir(workdir: PathLike) -> Iterator[None]:
+    """Keeps other processes of this and other machines out of a workdir.
+
+    The end of the process frees it, by a kill, too.
+
+    Raises:
+      ValueError: another process holds the folder.
+    """
+    lock = filelock.FileLock(Path(workdir, LOCK), timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise ValueError(
+            f"--workdir={workdir}: another process trains or evaluates there: wait for "
+            "its end, or choose another folder"
+        ) from None
+    except NotImplementedError:  # a file system without locks
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def check_shared(workdir: PathLike, experiment: config.Experiment) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from jax.typing import ArrayLike
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 from safetensors.numpy import save as serialize
 
@@ -109,7 +109,8 @@ def load(path: StrPath) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         raise ValueError(f"no weights at {path}") from None
     except Exception as error:  # safetensors raises many types for damaged files
-        raise ValueError(f"{path} is not a safetensors file: {error}") from None
+        text = f"{path} is not a safetensors file, or is damaged: {error}"
+        raise ValueError(text) from None
 
 
 def load_name(path: StrPath) -> str:
@@ -191,7 +192,10 @@ def _open_header(path):
         yield header
     except FileNotFoundError:
         raise ValueError(f"no weights at {path}") from None
-    except Exception as error:  # safetensors raises many types for damaged files
+    except SafetensorError as error:
+        text = f"{path} is not a safetensors file, or is damaged: {error}"
+        raise ValueError(text) from error
+    except Exception as error:  # of many types, for damaged headers
         reason = str(error).partition("\n")[0]
         text = f"{path} does not say which networks it holds: {reason}"
         raise ValueError(text) from error

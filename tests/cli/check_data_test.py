@@ -175,9 +175,35 @@ def test_all_faults_are_reported_at_once(root, capsys):
 
 
 def test_folder_without_splits_is_checked(root, capsys):
-    assert find_faults(capsys, root / "train", status=0) == []
+    ((kind, text),) = find_faults(capsys, root / "train", status=0)
+    expected = f"{root}/train has no folders train and test: training needs both"
+    assert (kind, text) == ("no split", expected)
     _, out, _ = run(capsys, root / "train")
     assert "  (no train or test): 2 photographs, 4 heads" in out
+    assert f"note   {expected}\n" in out and "No fault was found" not in out
+
+
+def test_one_split_that_is_lacking_is_a_note(root, capsys):
+    shutil.rmtree(root / "test")
+    ((_, text),) = find_faults(capsys, root, status=0)
+    assert text == f"{root} has no folder test: training needs both"
+
+
+def test_annotations_of_matlab_are_named_and_no_empty_copy_is_written(
+    root, tmp_path, capsys
+):
+    for file in [*root.rglob("*.csv")]:
+        file.unlink()
+        savemat(file.with_suffix(".mat"), {"annPoints": [[1.0, 2.0]]})
+    texts = [text for _, text in find_faults(capsys, root, status=1)]
+    assert len(texts) == 3 and texts[0].startswith("train/IMG_1.jpg has no annotation:")
+    assert all("MATLAB files (.mat) are not read" in text for text in texts)
+    assert all(text.endswith("convert them to CSV or JSON.") for text in texts)
+    copy = tmp_path / "copy"
+    status, out, err = run(capsys, root, "--write", copy)
+    expected = f"--write={copy}: no photograph can be used, so no copy is written"
+    assert (status, err) == (1, f"check-data: {expected}\n")
+    assert "written" not in out and not copy.exists()
 
 
 def test_damaged_annotation_of_all_images_is_reported(root, capsys):

@@ -321,6 +321,15 @@ def test_region_outside_leaves_an_empty_cell(run, images, tmp_path):
         assert drawn.height > 64
 
 
+def test_regions_of_an_image_that_is_not_counted_are_null(run, images, tmp_path):
+    (images / "text.jpg").write_text("no image")
+    flags = ["--region", "door=0,0;0,64;64,64", "--json", tmp_path / "a.json"]
+    assert run(images / "text.jpg", images / "2.jpg", *flags)[0] == 1
+    bad, good = json.loads((tmp_path / "a.json").read_text())
+    assert bad["regions"] == {"door": None} and bad.keys() == good.keys()
+    assert good["regions"]["door"] is not None
+
+
 def test_region_that_fits_no_image_is_refused_before_counting(trained, images, capsys):
     flags = ["--weights", str(trained), "--region", "door=0,0;0,64;500,64"]
     with pytest.raises(SystemExit) as stopped:
@@ -522,7 +531,7 @@ def test_imported_weights_are_found_by_name(images, tmp_path, monkeypatch, capsy
         (["--density", "setup.cfg/maps"], "setup.cfg"),
         (["--weights", "nowhere"], "no weights at nowhere"),
         (["--weights", "shanghaitec_a"], "_a, did you mean shanghaitech_a?"),
-        (["--weights", "setup.cfg"], "setup.cfg does not say which networks it holds"),
+        (["--weights", "setup.cfg"], "setup.cfg is not a safetensors file"),
         (["--counts"], "unrecognized arguments: --counts"),
     ],
 )

@@ -20,6 +20,8 @@ def test_a_path_is_a_file(tmp_path):
         experiment_files.find_experiment(str(tmp_path / "mine.py"))
     with pytest.raises(ValueError, match="no file experiments/dmo.py"):
         experiment_files.find_experiment("experiments/dmo.py")
+    with pytest.raises(ValueError, match=f"{tmp_path} is a folder: name a file in it"):
+        experiment_files.find_experiment(str(tmp_path))
 
 
 def test_an_unknown_name_lists_the_experiments():

@@ -379,7 +379,7 @@ def test_file_with_other_densities_is_not_written(run, pictures, tmp_path, monke
     ("args", "flags", "text"),
     [
         ([], {"weights": "nowhere"}, "no weights at nowhere"),
-        ([], {"weights": "setup.cfg"}, "setup.cfg does not say which networks"),
+        ([], {"weights": "setup.cfg"}, "setup.cfg is not a safetensors file"),
         ([], {"out": "gone/net"}, "--out=gone/net: there is no folder gone"),
         ([], {"out": "tests"}, "--out=tests is a folder: name a file in it"),
         ([], {"weights": "setup.cfg", "out": "./setup.cfg"}, "./setup.cfg is an input"),

@@ -275,3 +275,9 @@ def test_lack_of_memory_is_an_error_of_the_video(run, video, ready, monkeypatch)
     monkeypatch.setattr(ready, "count", fail)
     status, _, errors = run(video)
     assert status == 1 and f"{video}: RESOURCE_EXHAUSTED" in errors
+
+
+def test_one_frame_is_described_in_the_singular():
+    result = count_video.VideoCount(counts=[66.2])
+    text = "the mean of 1 frame, one per second; it has 66 people"
+    assert result.describe() == text

@@ -2,6 +2,7 @@
 
 import io
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from image_bombs import bomb
@@ -215,7 +216,9 @@ def test_arrays_are_accepted():
         (np.zeros(4), r"got \(4,\)"),
         (np.zeros((4, 4), np.int64), "uint8 or floating point, got int64"),
         (np.full((4, 4), 255.0), r"in \[0, 1\], got 255 to 255: divide"),
-        (np.full((4, 4), np.nan), r"in \[0, 1\], got nan"),
+        (np.full((4, 4), np.nan), r"in \[0, 1\], got NaN or infinity$"),
+        (np.array([[0, np.inf]]), r"in \[0, 1\], got NaN or infinity$"),
+        (np.array([[0.0, -1.0]]), r"in \[0, 1\], got -1 to 0$"),
         (None, "a path, an open file, a PIL image or an array, got NoneType"),
         ([[0.0]], "got list"),
     ],
@@ -223,6 +226,13 @@ def test_arrays_are_accepted():
 def test_wrong_input_raises_value_error(wrong, text):
     with pytest.raises(ValueError, match=text):
         image_io.read_image(wrong)
+
+
+def test_bfloat16_array_is_read():
+    gray = jnp.linspace(0, 1, 24, dtype=jnp.bfloat16).reshape(4, 6)
+    loaded = image_io.read_image(gray)
+    np.testing.assert_array_equal(loaded.pixels[..., 0], np.float32(gray))
+    assert repr(loaded) == "<image the image, 6x4 pixels>"
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

@@ -294,6 +294,20 @@ def test_integer_kernel_size_is_refused_for_three_axes():
         assert y.shape == shape
 
 
+def test_module_with_a_kernel_is_mapped_over_images():
+    layer, x = FractionallyStridedConv(5), jnp.arange(240.0).reshape(2, 5, 8, 3)
+    variables = layer.init(jax.random.key(0), x)
+    mapped = jax.vmap(lambda image: layer.apply(variables, image))(x)
+    np.testing.assert_allclose(mapped, layer.apply(variables, x), rtol=1e-5)
+
+
+def test_module_without_channels_is_refused():
+    for features, channels in ((0, 3), (5, 0)):
+        with pytest.raises(ValueError, match="got 0, expected at least one channel"):
+            x = jnp.ones((1, 5, 6, channels))
+            FractionallyStridedConv(features).init(jax.random.key(0), x)
+
+
 X, KERNEL = np.ones((2, 5, 6, 4)), np.ones((4, 4, 4, 6))
 ERRORS = {
     r"x: got 2 axes \(shape \(5, 6\)\), expected 4 \(batch, 2 spatial, channels\) or 3 "

@@ -94,7 +94,21 @@ def test_tiles_give_the_density_of_the_whole_image():
         ("no_such_package.unet:Unet", "there is no module no_such_package, installed"),
         ("own_networks.unet:Unet", "there is no module own_networks.unet|is not a pac"),
         ("own_networks:not_a_network", "expected a flax.linen.Module, got int"),
-        ("own_networks:failing", "no such file: backbone.npz"),
+        (
+            "own_networks:failing",
+            r"RuntimeError: no such file: backbone.npz \(.*own_networks.py, line \d",
+        ),
+        ("own_networks:Unlearned", "has no parameters to train"),
+        ("own_networks:Narrow", "has parameters of bfloat16: keep them in float32"),
+        (
+            "own_networks:Dropping",
+            r"all sizes and no random key; .*own_networks.py, li",
+        ),
+        (
+            "own_networks:Positional",
+            r"of all sizes .* \(1, 128, 192, 3\): ScopeParamSh",
+        ),
+        ("own_networks:Pair", r"of shape \(2, 64, 128, 3\) gave tuple"),
         ("own_networks:Normalized", "variables of batch_stats; only parameters"),
         ("own_networks:Classifier", r"expected people per cell .* gave \(2, 10\)"),
         ("own_networks:absolute_loss", "missing 2 required positional arguments"),

@@ -100,13 +100,12 @@ def test_answer_equals_the_library(address, networks, video, step):
     assert summary["notes"] == [expected.describe()]
 
 
-def test_region_that_does_not_fit_is_noted(address, video):
-    fields = [("region", "far=0,0;900,0;0,900")]
-    status, _, lines = send(address, video.read_bytes(), fields=fields)
-    assert status == 200
-    assert lines[1]["regions"] == lines[-1]["regions"] == {"far": None}
-    assert "lies outside" in lines[-1]["notes"][-1]
-    check_schema(address, lines)
+def test_region_that_does_not_fit_is_refused_before_the_first_count(ready, video):
+    with running(ready) as address:
+        fields = [("region", "far=0,0;900,0;0,900")]
+        status, _, (answer,) = send(address, video.read_bytes(), fields=fields)
+    assert status == 400 and not ready.started
+    assert answer["error"].startswith("square.mp4: the corner 900,0 of region far lies")
 
 
 def rejected():

@@ -37,6 +37,37 @@ class Classifier(nn.Module):
         return nn.Dense(10)(image.mean((1, 2)))
 
 
+class Unlearned(nn.Module):
+    def __call__(self, image):
+        return image[..., :1]
+
+
+class Narrow(nn.Module):
+    @nn.compact
+    def __call__(self, image):
+        return nn.Conv(1, (3, 3), param_dtype=jnp.bfloat16)(image)
+
+
+class Dropping(nn.Module):
+    @nn.compact
+    def __call__(self, image):
+        return nn.Dropout(0.5, deterministic=False)(nn.Conv(1, (3, 3))(image))
+
+
+class Positional(nn.Module):
+    @nn.compact
+    def __call__(self, image):
+        cells = nn.Conv(1, (3, 3))(image)
+        place = self.param("place", nn.initializers.zeros_init(), (1, *cells.shape[1:]))
+        return cells + place
+
+
+class Pair(nn.Module):
+    @nn.compact
+    def __call__(self, image):
+        return nn.Conv(1, (3, 3))(image), 1
+
+
 def narrow_csrnet():
     return CSRNet(width_multiplier=1 / 32)
 

@@ -22,6 +22,19 @@ def clock(monkeypatch):
     return now
 
 
+def test_resumed_stage_says_so_and_prints_its_end_once(clock):
+    stream = io.StringIO()
+    shown = progress.Progress(WORK, stream)
+    shown.start_stage("lce", 40, 100)
+    clock[0] += 60
+    shown.update(100, {})
+    shown.end_stage()
+    assert stream.getvalue().splitlines() == [
+        "stage 2 of 3 lce, goes on after step 40 of 100",
+        "stage 2 of 3 lce, step 100 of 100",
+    ]
+
+
 def test_a_file_has_a_line_now_and_then(clock):
     stream = io.StringIO()
     shown = progress.Progress(WORK, stream)

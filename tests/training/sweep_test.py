@@ -6,6 +6,7 @@ import json
 import pytest
 
 from cpcnn_jax.cli import sweep as sweep_command
+from cpcnn_jax.evaluation import predictions
 from cpcnn_jax.training import sweep
 
 
@@ -34,10 +35,12 @@ def test_invalid_sweeps_are_refused(sweeps, text):
         sweep.grid_points(sweeps)
 
 
-def finished(workdir, name, **scores):
-    (workdir / name).mkdir()
+def finished(workdir, name, *, split="test", **scores):
+    folder = predictions.results_folder(workdir / name, split)
+    folder.mkdir(parents=True, exist_ok=True)
     scores = dict.fromkeys(sweep.SCORES, 1.0) | {"num_images": 3} | scores
-    (workdir / name / "metrics.json").write_text(json.dumps(scores | {"nae": 0}))
+    scores |= {"nae": 0, "split": split}
+    (folder / "metrics.json").write_text(json.dumps(scores))
 
 
 def test_the_table_has_the_finished_points_best_first(tmp_path, capsys):
@@ -56,12 +59,15 @@ def test_the_table_has_the_finished_points_best_first(tmp_path, capsys):
     assert float(rows[1]["mae"]) == 12.345 and rows[1]["psnr"] == ""
 
 
-def test_a_validation_run_is_not_finished_for_the_test_split(tmp_path):
-    finished(tmp_path, "seed=0", split="validation")
+def test_results_of_the_splits_stand_beside_each_other(tmp_path):
+    finished(tmp_path, "seed=0", split="validation", mae=7)
     folder = tmp_path / "seed=0"
-    assert sweep.is_finished(folder) and sweep.is_finished(folder, "validation")
+    assert sweep.is_finished(folder, "validation")
     assert not sweep.is_finished(folder, "test")
-    assert not sweep.is_finished(tmp_path / "seed=1", "test")
+    finished(tmp_path, "seed=0", mae=8)
+    assert sweep.is_finished(folder, "test")
+    for split, mae in ((None, 7), ("validation", 7), ("test", 8)):
+        assert [row["mae"] for row in sweep.read_rows(tmp_path, split)] == [mae]
     (folder / "metrics.json").write_text("[")
     assert not sweep.is_finished(folder, "test")
 
@@ -70,6 +76,8 @@ def test_no_finished_run_or_a_damaged_one_is_one_sentence(tmp_path, capsys):
     assert sweep_command.main([str(tmp_path)]) == 1
     said = f"sweep: {tmp_path} has no finished run of a sweep\n"
     assert capsys.readouterr().err == said
+    assert sweep_command.main([f"{tmp_path}/gone"]) == 1
+    assert capsys.readouterr().err == f"sweep: there is no folder {tmp_path}/gone\n"
     for damaged in ("{", "[]", '{"mae": 1.0}', '{"mae": null}'):
         finished(tmp_path, f"seed={len(damaged)}")
         (tmp_path / f"seed={len(damaged)}" / "metrics.json").write_text(damaged)

@@ -110,7 +110,8 @@ def test_wrong_validation_is_refused(here, capsys, changes, text):
     ("arguments", "text"),
     [
         (["nowhere", "--out=s"], "no weights at nowhere"),
-        (["run", "--out=no/s"], "no/s"),
+        (["run", "--out=no/s"], "--out=no/s: there is no folder no\n"),
+        (["run", "--out=run"], "--out=run is a folder: name a file in it"),
         (["run", "--out=run/weights.safetensors"], "weights.safetensors is an input"),
     ],
 )

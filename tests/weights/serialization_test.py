@@ -79,7 +79,7 @@ def test_files_without_weights_are_named(tmp_path):
     text.write_text("these are words")
     with pytest.raises(ValueError, match=f"{text} is not a safetensors file"):
         serialization.load(text)
-    with pytest.raises(ValueError, match=f"{text} does not say which networks"):
+    with pytest.raises(ValueError, match=f"{text} is not a safetensors file"):
         serialization.load_model(text)
     with pytest.raises(ValueError, match=f"{tmp_path} is not a safetensors file"):
         serialization.load(tmp_path)

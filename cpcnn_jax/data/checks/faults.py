@@ -10,6 +10,7 @@ from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.data import annotated_image as sample_lib
 from cpcnn_jax.data import checksums, density_map, exif, readers
 from cpcnn_jax.data.checks.detect_dataset import DetectedDataset
+from cpcnn_jax.data.datasets import folder, folder_files
 
 ERRORS = {  # {kind that must be fixed: its description in a summary}
     "unusable": "unreadable, missing, or in conflict with its checksum or annotation",
@@ -27,6 +28,7 @@ NOTES = {  # kinds that are used unchanged
     "copy": "the same image twice in a split",
     "stray": "an annotation without its image",
     "unused": "an image or a folder that is not used",
+    "no split": "a folder without train or test; training needs both",
 }
 
 
@@ -87,7 +89,7 @@ def examine_dataset(
 
 
 def folder_faults(dataset: DetectedDataset) -> list[Fault]:
-    """Lists unused images, annotations without image, missing files of SHA256SUMS."""
+    """Lists unused images, annotations without image, missing files and splits."""
     unused = [Fault("unused", path, sentence) for path, sentence in dataset.unused]
     strays = [
         Fault("stray", file, f"{file} marks heads on {name}, which is no image there")
@@ -99,7 +101,17 @@ def folder_faults(dataset: DetectedDataset) -> list[Fault]:
         for path in checksums.read_checksums(place)
         if not path.exists()
     ]
-    return missing + strays + unused
+    return missing + strays + unused + _split_faults(dataset)
+
+
+def _split_faults(dataset):
+    """A note on a user's own folder that lacks train or test."""
+    lacking = [split for split in folder_files.SPLITS if split not in dataset.splits]
+    if dataset.name != folder.ORIGIN.name or not lacking:
+        return []
+    root = next(iter(dataset.places.values()))
+    names = f"folder{'s' * (len(lacking) > 1)} {' and '.join(lacking)}"
+    return [Fault("no split", root, f"{root} has no {names}: training needs both")]
 
 
 def examine_image(

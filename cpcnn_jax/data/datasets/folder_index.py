@@ -16,6 +16,10 @@ from cpcnn_jax.data.annotations import heads as heads_lib
 from cpcnn_jax.data.datasets import folder_files, image_names
 
 Samples = list[annotated_image.AnnotatedImage]
+_MATLAB = (
+    "is missing, and MATLAB files (.mat) are not read in a folder of your own images: "
+    "convert them to CSV or JSON."
+)
 
 
 class FolderIndex(NamedTuple):
@@ -69,7 +73,12 @@ def index_folder(folder: Path) -> FolderIndex:
             raise mark.heads
     return FolderIndex(
         {
-            s: _make_samples(i, marks, folder_files.find_split(folder, s) or folder)
+            s: _make_samples(
+                i,
+                marks,
+                folder_files.find_split(folder, s) or folder,
+                files.left_out[".mat"] > 0,
+            )
             for s, i in files.images.items()
         },
         [(mark.file, mark.name.removeprefix("./")) for mark in strays],
@@ -135,12 +144,12 @@ def _drop_farther(image, marks):
     return dropped
 
 
-def _make_samples(images, marks, folder):
+def _make_samples(images, marks, folder, has_mat):
     """The samples of a split; namesakes have their folder in the name."""
     forms = {image: _possible_names(image, folder) for image in images}
     number = collections.Counter(n for names in forms.values() for n in {*names})
     return [
-        _make_sample(image, marks[image])._replace(
+        _make_sample(image, marks[image], has_mat)._replace(
             name=next((n for n in forms[image] if number[n] == 1), forms[image][-1])
         )
         for image in images
@@ -152,10 +161,12 @@ def _possible_names(image, folder):
     return image.stem, path.with_suffix("").as_posix(), path.as_posix()
 
 
-def _make_sample(image, marks):
+def _make_sample(image, marks, has_mat):
     """The sample of an image, given its annotations."""
+    place = f"{image.with_suffix('.csv')} (or .json, or a file that names it)"
+    if not marks and has_mat:
+        return invalid_image(image, f"{image} has no annotation: {place} {_MATLAB}")
     if not marks:
-        place = f"{image.with_suffix('.csv')} (or .json, or a file that names it)"
         return annotated_image.AnnotatedImage(image, place, None)
     for mark in marks:
         if isinstance(mark.heads, ValueError):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from cpcnn_jax.evaluation import predictions
 from cpcnn_jax.evaluation.report.number_format import parse_finite
 
+CONFIG = "config.json"
 # Title and decimals of each further number of an image.
 METRICS = {
     "low": ("low", 0),
@@ -52,7 +53,7 @@ class RunFiles(NamedTuple):
 
 
 def read_run(folder: str | os.PathLike[str]) -> RunFiles:
-    """Reads the files of a workdir.
+    """Reads the files of a workdir, or of its folder of validation results.
 
     Raises:
       ValueError: the folder is no evaluated run, or one of its files is damaged.
@@ -66,13 +67,17 @@ def read_run(folder: str | os.PathLike[str]) -> RunFiles:
             "with --mode=evaluate"
         )
     scores, images = _read_object(folder / "metrics.json"), _read_images(folder)
+    name, run = folder.resolve().name, folder
+    if name == predictions.VALIDATION and (folder.resolve().parent / CONFIG).exists():
+        run = folder.resolve().parent
+        name = f"{run.name}, {name}"
     return RunFiles(
-        name=folder.resolve().name,
+        name=name,
         scores=scores,
         images=images,
-        log=_read_log(folder / "metrics.jsonl"),
-        config=_read_object(folder / "config.json"),
-        environment=_read_object(folder / "environment.json"),
+        log=_read_log(run / "metrics.jsonl"),
+        config=_read_object(run / CONFIG),
+        environment=_read_object(run / "environment.json"),
         pictures=_find_pictures(folder / "pictures", images),
     )
 
