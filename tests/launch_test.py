@@ -143,7 +143,7 @@ def test_eval_split_validation_scores_the_validation_images(tmp_path):
     assert (found["split"], found["test_evaluations"]) == ("validation", 0)
     assert not (tmp_path / "run" / "metrics.json").exists()
     report = (results / "report.html").read_text()
-    assert "run, validation" in report and "density.steps" in report
+    assert "run, validation" in report and "checkpoint_every" in report
 
 
 # --- stopping and going on

@@ -77,6 +77,7 @@ class _StageLoop:
         self._saved_step = step
         self._most = step_loop.steps_per_call()
         self._program: Callable | None = None
+        self._running: Any = None  # metrics of the last call
         self._log = StageLog(
             stage,
             run.writer,
@@ -132,6 +133,8 @@ class _StageLoop:
         examples = run.strategy.place_examples(_pad(_own_rows(pairs), self._most))
         args = self._state, data, examples, np.int32(count)
         self._state, metrics = self._compiled(args)(*args)
+        jax.block_until_ready(self._running)  # so that a stop waits for two calls only
+        self._running = metrics
         self._step += count
         self._log.guard.record(first, count, metrics, part.group)
         self._follow(first, data, pairs[-1])

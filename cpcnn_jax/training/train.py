@@ -8,7 +8,7 @@ from pathlib import Path
 from cpcnn_jax.config import Experiment
 from cpcnn_jax.data.experiment_splits import ExperimentSplits
 from cpcnn_jax.data.training_images import prepare_images
-from cpcnn_jax.distributed import data_parallel, multihost
+from cpcnn_jax.distributed import data_parallel, multihost, preemption
 from cpcnn_jax.models import networks
 from cpcnn_jax.models.cpcnn import CPCNN
 from cpcnn_jax.training import (
@@ -53,7 +53,8 @@ def train(
     """
     _check_batches(config, strategy)
     context = _prepare(config, Path(folder), strategy, splits, stop)
-    params = init_params.initial_params(context.model, config)
+    with preemption.immediate_signals(stop, "before the first step"):
+        params = init_params.initial_params(context.model, config)
     with closing(_make_writer(folder)) as writer:
         run = _make_run(context, Path(folder), strategy, splits, writer, stop)
         for build in plan_stages(context).values():

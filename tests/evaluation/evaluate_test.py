@@ -129,19 +129,21 @@ def test_a_validation_evaluation_does_not_open_the_test_images(folder, monkeypat
         return open_source(settings, split)
 
     monkeypatch.setattr(data, "open_dataset", watched)
+    scores_of_test = (folder / "metrics.json").read_text()
     found = evaluated(experiment, folder, "validation")
+    assert (folder / "metrics.json").read_text() == scores_of_test
     assert set(opened) == {"train"}
     assert (found["split"], found["num_images"]) == ("validation", 1)
     assert found["test_evaluations"] == 1  # the run's own
     _, kept = splits.split(open_source(experiment.data, "train"), 10)
-    (row,) = predictions.read(folder)
+    (row,) = predictions.read(folder / "validation")
     assert [row["name"]] == kept.names
     text = (folder / "metrics.jsonl").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     last = [x for x in lines if x["stage"] == "adversary" and "validation_mae" in x]
     best = min(line["validation_mae"] for line in last)
     assert found["mae"] == pytest.approx(best, rel=1e-4)
-    text = (folder / "report.html").read_text()
+    text = (folder / "validation" / "report.html").read_text()
     assert "over 1 validation image" in text
     assert "These are validation images" in text
 

@@ -248,4 +248,4 @@ def test_repeated_test_evaluations_are_reported(number, word):
     assert scores.format_summary(summary).endswith(
         f"\ntest set scored for the {word} time"
     )
-    assert "interval of the MAE nan to nan, NAE nan" in scores.format_summary(summary)
+    assert "on 1 test image;\nNAE nan;" in scores.format_summary(summary)
