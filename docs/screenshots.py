@@ -82,9 +82,14 @@ def draw_files(browser: webdriver.Chrome, address: str, files: list[Path]) -> by
 
 
 def draw_video(browser: webdriver.Chrome, address: str, file: Path) -> bytes:
-    """Counts a video, and takes a picture of its curve as PNG."""
+    """Counts a video, and takes a picture of its curve and a frame as PNG."""
     _open(browser, address, DESKTOP, "light")
     _choose(browser, [file], "counted in")
+    player = browser.find_element("id", "player")
+    WebDriverWait(browser, 30).until(lambda _: player.is_displayed())
+    browser.execute_script("arguments[0].currentTime = 12", player)
+    here = browser.find_element("id", "instant")
+    WebDriverWait(browser, 30).until(lambda _: "0:12" in here.text)
     return _take_picture(browser)
 
 
