@@ -238,10 +238,16 @@ def test_processes_with_different_configurations_end(tmp_path):
         assert status != 0 and "Traceback" not in err
 
 
-def wait(process, condition):
-    while not condition() and process.poll() is None:
+def wait(processes, condition):
+    """Waits for a condition while the first process runs; shows why it has ended."""
+    while not condition() and processes[0].poll() is None:
         time.sleep(0.02)
-    assert process.poll() is None, process.communicate()
+    if processes[0].poll() is not None:
+        time.sleep(5)  # for the last lines of the others
+        for process in processes:
+            process.kill()
+        ended = tiny_experiment.ends(processes)
+        pytest.fail("\n".join(f"{status}: {err}" for status, _, err in ended))
 
 
 @pytest.mark.long
@@ -250,7 +256,7 @@ def test_run_resumes_after_a_killed_process_and_after_sigterm(brief, tmp_path):
     workdir = tmp_path / "run"
     flags = (*tiny_experiment.BRIEF, f"--workdir={workdir}")
     with tiny_experiment.several(4, *flags, devices=2) as processes:
-        wait(processes[0], lambda: has_reached(workdir, 2))
+        wait(processes, lambda: has_reached(workdir, 2))
         processes[2].kill()
         start = time.monotonic()
         ended = tiny_experiment.ends(processes, timeout=2 * multihost.HEARTBEAT)
@@ -262,7 +268,7 @@ def test_run_resumes_after_a_killed_process_and_after_sigterm(brief, tmp_path):
     assert not (workdir / "weights.safetensors").exists()
 
     with tiny_experiment.several(4, *flags, devices=2) as processes:
-        wait(processes[0], lambda: has_reached(workdir, 5))
+        wait(processes, lambda: has_reached(workdir, 5))
         processes[3].send_signal(signal.SIGTERM)
         ended = tiny_experiment.ends(processes)
     assert [status for status, _, _ in ended] == [128 + signal.SIGTERM] * 4
