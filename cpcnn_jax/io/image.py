@@ -143,7 +143,8 @@ def _read_file(file, name: str, max_size: int | None) -> LoadedImage:
 def read_size(file: str | os.PathLike[str] | IO[bytes]) -> tuple[int, int] | None:
     """Reads (H, W) of the upright image in its file's header; None if it has none."""
     try:
-        with _name_errors(str(file)), Image.open(file, formats=FORMATS) as image:
+        formats = (*FORMATS, *installed_formats())
+        with _name_errors(str(file)), Image.open(file, formats=formats) as image:
             width, height = image.size
             orientation, _ = read_orientation(image)
     except ValueError:

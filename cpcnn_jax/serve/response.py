@@ -41,18 +41,18 @@ def count_upload(
     with refuse_errors(upload.name):
         _check_regions(file, upload)
         result = counter.count(file, max_size=max_size, progress=progress)
-    height, width = size = result.image.size
+        size = result.image.size
+        inside = {
+            r.name: count_region(result.density, r, size=size) for r in upload.regions
+        }
     answer = {
         "file": upload.name,
         "count": result.count,
         "low": result.low,
         "high": result.high,
-        "regions": {
-            region.name: count_region(result.density, region, size=size)
-            for region in upload.regions
-        },
-        "width": width,
-        "height": height,
+        "regions": inside,
+        "width": size[1],
+        "height": size[0],
         "seconds": time.monotonic() - start,
         "notes": result.image.notes,
     }

@@ -12,7 +12,7 @@ import pytest
 import server_process
 from benchmark_modules import module
 from image_bombs import bomb
-from PIL import Image
+from PIL import Image, features
 
 import cpcnn_jax as cp
 from cpcnn_jax import __main__ as commands
@@ -178,6 +178,16 @@ def test_unusual_images_are_counted(address, ready, name, data, notes):
     assert (status, answer["notes"]) == (200, notes)
     expected = ready.count(io.BytesIO(data)).count
     np.testing.assert_allclose(answer["count"], expected, rtol=1e-5)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+def test_region_outside_an_avif_image_is_refused(address):
+    fields = [("region", "door=0,0;101,0;5,5")]
+    status, answer = server_process.count(
+        address, saved(crowd(), "avif"), "a.avif", fields
+    )
+    assert status == 400
+    assert answer["error"].startswith("a.avif: the corner 101,0 of region door lies")
 
 
 def rejected():
