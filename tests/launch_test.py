@@ -436,7 +436,9 @@ def test_a_second_process_in_one_workdir_is_refused(tmp_path):
         while not (tmp_path / "run" / "metrics.jsonl").exists():
             assert process.poll() is None
             time.sleep(0.02)
-        err = refused(*words, "--config.density.steps=9999")
+        before = (tmp_path / "run" / "config.json").read_text()
+        err = refused(*words, "--config.density.steps=9999", "--config.log_every=7")
+        assert (tmp_path / "run" / "config.json").read_text() == before
         process.kill()
         process.communicate()
     assert "run: another process trains or evaluates there: wait for its end" in err

@@ -46,7 +46,8 @@ def claim_workdir(
         training.
 
     Raises:
-      ValueError: the folder belongs to another experiment or version.
+      ValueError: the folder belongs to another experiment or version, or another
+        process holds it.
     """
     workdir = Path(workdir)
     try:
@@ -61,10 +62,11 @@ def claim_workdir(
         defaults = _tree(config.Experiment(data=type(experiment.data)()))
         del defaults["data"]["kind"]  # no default
         _refuse_other_experiment(workdir, tree, defaults)
-    atomic_write.write_atomic(workdir / "config.json", _json(tree))
-    if record or not (workdir / "environment.json").exists():
-        environment = _json(_environment())
-        atomic_write.write_atomic(workdir / "environment.json", environment)
+    with hold_workdir(workdir):
+        atomic_write.write_atomic(workdir / "config.json", _json(tree))
+        if record or not (workdir / "environment.json").exists():
+            environment = _json(_environment())
+            atomic_write.write_atomic(workdir / "environment.json", environment)
 
 
 @contextlib.contextmanager
@@ -84,8 +86,6 @@ def hold_workdir(workdir: PathLike) -> Iterator[None]:
             f"--workdir={workdir}: another process trains or evaluates there: wait for "
             "its end, or choose another folder"
         ) from None
-    except NotImplementedError:  # a file system without locks
-        pass
     try:
         yield
     finally:
