@@ -144,13 +144,15 @@ def describe_unused(args: argparse.Namespace, files: Iterable[str]) -> list[str]
       args: of the command, without a live stream.
       files: those that are counted.
     """
-    live = ["--period"] * (args.period != PERIOD)
-    texts = [f"{flag} has no effect: it is for live streams" for flag in live]
-    if any(map(video_io.is_video, files)):
-        return texts
-    given = {"--frame-step": args.frame_step, "--count-curve": args.count_curve}
-    videos = [flag for flag, value in given.items() if value]
-    return texts + [f"{flag} has no effect: no file is a video" for flag in videos]
+    texts = []
+    if args.period != PERIOD:
+        texts.append("--period has no effect: it is for live streams")
+    has_video = any(map(video_io.is_video, files))
+    for name in ("frame_step", "count_curve"):
+        if getattr(args, name) and not has_video:
+            flag = f"--{name.replace('_', '-')}"
+            texts.append(f"{flag} has no effect: no file is a video")
+    return texts
 
 
 def _make_folder(flag, folder):

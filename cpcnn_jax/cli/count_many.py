@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cpcnn_jax.cli.out_flag import check_out
 from cpcnn_jax.cli.parser import Parser, UsageError
 from cpcnn_jax.cli.size_flags import add_size_flags, check_max_size
 from cpcnn_jax.inference import count_files
@@ -98,6 +99,7 @@ def _check(args):
             raise UsageError(f"--{flag}: expected at least 1, got {value}")
     try:
         check_max_size(args)
+        check_out("--out", args.out)
     except ValueError as error:
         raise UsageError(str(error)) from None
     if not (args.paths or args.list):
@@ -106,10 +108,6 @@ def _check(args):
         raise UsageError(f"--out={args.out}: expected a name that ends in .parquet")
     if Path(args.out).exists():
         raise UsageError(f"--out={args.out} exists: remove it or name another file")
-    if not Path(args.out).absolute().parent.is_dir():
-        raise UsageError(
-            f"--out={args.out}: there is no folder {Path(args.out).parent}"
-        )
     atomic_write.check_writable(args.out)
 
 

@@ -12,6 +12,7 @@ import jax
 from tqdm import tqdm
 
 from cpcnn_jax import config, data
+from cpcnn_jax.cli.out_flag import check_out
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.config.constants import PATCH
 from cpcnn_jax.export import parity
@@ -87,10 +88,8 @@ def _check_args(args):
                 "pip install 'cpcnn_jax[export]'"
             )
     for flag, file in {"--out": args.out, "--report": args.report}.items():
-        if file and not Path(file).parent.is_dir():
-            raise ValueError(f"{flag}={file}: there is no folder {Path(file).parent}")
-        if file and Path(file).is_dir():
-            raise ValueError(f"{flag}={file} is a folder: name a file in it")
+        if file:
+            check_out(flag, file)
     if args.report and Path(args.report).resolve() == Path(args.out).resolve():
         raise ValueError(f"--out and --report are both {args.out}: name two files")
     for file in filter(None, (args.out, args.report)):

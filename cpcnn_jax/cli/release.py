@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from cpcnn_jax.cli.out_flag import check_out
 from cpcnn_jax.cli.parser import Parser
 from cpcnn_jax.evaluation import predictions
-from cpcnn_jax.evaluation.report import run_files
 from cpcnn_jax.inference.prediction_interval import fit_intervals
 from cpcnn_jax.io import atomic_write
 from cpcnn_jax.weights import pretrained, serialization
@@ -20,7 +20,8 @@ def main(argv: Sequence[str]) -> int:
 def _release(args):
     """Writes the file and returns its description."""
     file = pretrained.find_weights(args.weights)
-    _check_out(args.out, file)
+    check_out("--out", args.out)
+    atomic_write.check_not_input(args.out, [file])
     small = serialization.to_float16(serialization.load(file))
     model, blocks = serialization.load_model(file), serialization.load_blocks(file)
     intervals = _intervals(args, file)
@@ -32,26 +33,15 @@ def _release(args):
     )
 
 
-def _check_out(out, weights):
-    """Checks the file to write, before the weights are read."""
-    if not Path(out).parent.is_dir():
-        raise ValueError(f"--out={out}: there is no folder {Path(out).parent}")
-    if Path(out).is_dir():
-        raise ValueError(f"--out={out} is a folder: name a file in it")
-    atomic_write.check_not_input(out, [weights])
-
-
 def _intervals(args, file):
     """The header entry of prediction intervals, or None."""
     if not args.validation:
         return serialization.load_intervals(file)
     folder = predictions.results_folder(args.validation, predictions.VALIDATION)
-    folder = folder if folder.exists() else Path(args.validation)
-    run = run_files.read_run(folder)
-    if (split := run.scores.get("split")) != "validation":
+    if not folder.is_dir():
         raise ValueError(
-            f"--validation={args.validation} was evaluated on {split} images: use "
-            "--mode=evaluate --eval_split=validation"
+            f"--validation={args.validation} has no folder validation: evaluate the "
+            "run with --mode=evaluate --eval_split=validation"
         )
     rows = predictions.read(folder)
     try:

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.server
-import json
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from safetensors.numpy import load_file
 
 import cpcnn_jax as cp
 from cpcnn_jax.cli import release
+from cpcnn_jax.evaluation import predictions
 from cpcnn_jax.inference.prediction_interval import fit_intervals
 from cpcnn_jax.io import user_cache
 from cpcnn_jax.models import networks
@@ -70,14 +70,14 @@ def test_released_file_has_the_density_of_the_run(here, capsys):
     np.testing.assert_allclose(result.density, expected.density, atol=0.01 * highest)
 
 
-def evaluated_run(folder, split="validation", number=12, columns=""):
+def evaluated_run(run, split="validation", number=12, columns=""):
     """Files of an evaluated run, as far as `release` reads them."""
-    folder.mkdir()
-    (folder / "metrics.json").write_text(json.dumps({"split": split}))
+    folder = predictions.results_folder(run, split)
+    folder.mkdir(parents=True)
     lines = [f"{n},{10 * n},{11 * n + 1},80,{60 + n}" for n in range(number)]
     text = "\n".join([f"name,count,predicted,width{columns},height", *lines])
     (folder / "predictions.csv").write_text(text)
-    return str(folder)
+    return str(run)
 
 
 def test_released_file_has_intervals_of_the_validation(here, capsys):
@@ -93,7 +93,7 @@ def test_released_file_has_intervals_of_the_validation(here, capsys):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"split": "test"}, "evaluated was evaluated on test images: use --mode=ev"),
+        ({"split": "test"}, "evaluated has no folder validation: evaluate the run w"),
         ({"number": 9}, "at least 10 validation images, got 9"),
         ({"columns": "s"}, "'width'"),
     ],
