@@ -362,4 +362,4 @@ def test_untrainable_configurations_are_refused_before_writing(tmp_path):
     ):
         trained(tmp_path, experiment)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"config.json", "environment.json"}
+    assert names - {workdir.LOCK} == {"config.json", "environment.json"}
