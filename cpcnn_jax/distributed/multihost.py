@@ -59,6 +59,7 @@ def initialize(
         raise ValueError(
             f"cannot join the other processes: {error}; --num_processes=1 runs alone"
         ) from None
+    barrier("joined")  # Gloo opens connections, for which it waits for 30 s only
     return True
 
 

@@ -238,6 +238,33 @@ def test_processes_with_different_configurations_end(tmp_path):
         assert status != 0 and "Traceback" not in err
 
 
+SLOW = """
+import runpy, sys, time
+from cpcnn_jax.training import workdir
+
+claim = workdir.claim_workdir
+workdir.claim_workdir = lambda *args, **more: (time.sleep(35), claim(*args, **more))
+sys.argv = sys.argv[2:]
+runpy.run_path("launch.py", run_name="__main__")
+"""
+
+
+@pytest.mark.long
+def test_processes_wait_for_a_slow_disk_of_process_0(tmp_path):
+    """Gloo waits for 30 seconds only where processes open their connections."""
+    steps = "--config.density.steps=2"
+    flags = (*tiny_experiment.BRIEF, steps, f"--workdir={tmp_path / 'run'}")
+    flags += (f"--coordinator=127.0.0.1:{tiny_experiment.free_port()}",)
+    flags += ("--num_processes=2",)
+    slow = (sys.executable, "-c", SLOW)
+    with (
+        tiny_experiment.start(*flags, "--process_id=0", devices=2, under=slow) as main,
+        tiny_experiment.start(*flags, "--process_id=1", devices=2) as other,
+    ):
+        ended = tiny_experiment.ends([main, other])
+    assert [status for status, _, _ in ended] == [0, 0], ended
+
+
 def wait(processes, condition):
     """Waits for a condition while the first process runs; shows why it has ended."""
     while not condition() and processes[0].poll() is None:
