@@ -126,7 +126,7 @@ def _describe_field(words):
     known = [f"--config.{field}" for field in _list_fields(Experiment())]
     for name in (word.partition("=")[0] for word in words):
         if name.startswith("--config.") and name not in known:
-            near = suggest(name, known) or "; cpcnn_jax/config/experiment.py has all"
+            near = suggest(name, known) or "; cpcnn_jax/config has all"
             return f"no field {name}{near}"
     return ""
 

@@ -16,7 +16,6 @@ from cpcnn_jax.config.datasets import (
 )
 from cpcnn_jax.config.experiment import (
     DTYPES,
-    SIGMA_MODES,
     STAGES,
     Adversary,
     Crops,
@@ -27,9 +26,9 @@ from cpcnn_jax.config.experiment import (
     LCEStage,
     Model,
     Stage,
-    Target,
     Validation,
 )
+from cpcnn_jax.config.target import SIGMA_MODES, Target
 
 __all__ = [
     "ON_INVALID",

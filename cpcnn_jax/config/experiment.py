@@ -8,26 +8,27 @@ them; nothing assigns after launch.py has started.
 far as we could read it, gives no value.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from cpcnn_jax.config.constants import PATCH, VGG16_LAYERS
 from cpcnn_jax.config.datasets import DataSet, SyntheticCrowd
 from cpcnn_jax.config.rules import (
     above,
+    ascending,
     at_least,
+    every,
     fraction,
     import_path_or,
     multiple_of,
     one_of,
+    pairs,
     setting,
     whole,
     within,
 )
+from cpcnn_jax.config.target import Target
 
 DTYPES = ("float32", "bfloat16")
-SIGMA_MODES = ("fixed", "adaptive", "perspective")
 ARCHITECTURES = ("cpcnn", "shared_backbone")
 CLASS_BINNINGS = ("equal_width", "quantile")
 COUNT_REFERENCES = ("points", "maps")
@@ -37,55 +38,6 @@ STAGES = {
     "cpcnn": ("gce", "lce", "density", "adversary"),
     "shared_backbone": ("joint",),
 }
-
-
-@dataclass
-class Target:
-    """Target density maps of head points."""
-
-    # Width of a head's Gaussian. "fixed": `sigma`. "adaptive": 0.3 times the mean
-    # distance to the three nearest heads (MCNN). "perspective": `sigma_metres` in the
-    # image's perspective map.
-    sigma_mode: str = setting("fixed", one_of(*SIGMA_MODES))
-    # Pixels, for "fixed". The author's code has a 15x15 window with sigma 4.
-    sigma: float = setting(4.0, above(0))
-    # Metres, for "perspective" [R]: Zhang et al., CVPR 2015, use 0.2 times the pixels
-    # per metre for a head. Their ellipse for the body is left out, as in MCNN [R].
-    sigma_metres: float = setting(0.2, above(0))
-
-    def sigma_of(self, record: Mapping[str, Any]) -> Any:
-        """Computes the `sigma` argument of `density_map` for one image.
-
-        Args:
-          record: a record of a data set; see `cpcnn_jax.data`.
-
-        Returns:
-          Pixels, "adaptive", or `[H, W]` pixels for a head at each pixel.
-
-        Raises:
-          ValueError: the mode is unknown, or "perspective" meets a record without a
-            perspective map.
-        """
-        match self.sigma_mode:
-            case "fixed":
-                return self.sigma
-            case "adaptive":
-                return "adaptive"
-            case "perspective":
-                return self.sigma_metres * _perspective_map(record)
-        raise ValueError(
-            f"no sigma_mode {self.sigma_mode!r}: use one of {', '.join(SIGMA_MODES)}"
-        )
-
-
-def _perspective_map(record):
-    perspective = record.get("perspective")
-    if perspective is None or not perspective.size:
-        raise ValueError(
-            f"{record['name']} has no perspective map, which "
-            "--config.target.sigma_mode=perspective needs: use fixed or adaptive"
-        )
-    return perspective
 
 
 @dataclass
@@ -138,16 +90,21 @@ class Model:
     class_binning: str = setting("equal_width", one_of(*CLASS_BINNINGS))
     # [I] (features, kernel size) of each convolution of the DME's columns: MCNN's with
     # one more. A pooling follows the first convolution and the second.
-    dme_columns: tuple = (
-        ((16, 9), (32, 7), (32, 7), (16, 7), (8, 7)),
-        ((20, 7), (40, 5), (40, 5), (20, 5), (10, 5)),
-        ((24, 5), (48, 3), (48, 3), (24, 3), (12, 3)),
+    dme_columns: tuple = setting(
+        (
+            ((16, 9), (32, 7), (32, 7), (16, 7), (8, 7)),
+            ((20, 7), (40, 5), (40, 5), (20, 5), (10, 5)),
+            ((24, 5), (48, 3), (48, 3), (24, 3), (12, 3)),
+        ),
+        every(pairs(("features", whole(1)), ("kernel size", whole(1)))),
     )
     # Factor on VGG-16's features; ImageNet's weights need 1.
     vgg_width_multiplier: float = setting(1.0, above(0))
-    gce_hidden_dims: tuple = (512, 256)  # [I] from the author's CMTL head
-    lce_features: tuple = (64, 128, 256)  # [I] of the three convolution blocks
-    lce_hidden_dims: tuple = (512, 256)  # [I]
+    # [I] from the author's CMTL head
+    gce_hidden_dims: tuple = setting((512, 256), every(whole(1)))
+    # [I] of the three convolution blocks
+    lce_features: tuple = setting((64, 128, 256), every(whole(1)))
+    lce_hidden_dims: tuple = setting((512, 256), every(whole(1)))  # [I]
     lce_stride: int = setting(64, whole(1, PATCH))  # pixels between LCE patches [I]
     # Kernel size of T [I]: the author's own T layer. The padding follows from it.
     upsample_kernel_size: int = setting(4, multiple_of(2))
@@ -155,8 +112,12 @@ class Model:
     density_scale: float = setting(100.0, above(0))
     # People that divide the density classes of "shared_backbone": of GCE's blocks of
     # 192x192 pixels and of LCE's windows of 64x64 pixels.
-    gce_thresholds: tuple = (0.5, 4.5, 10.5, 25.5, 60.5, 120.5, 250.5)
-    lce_thresholds: tuple = (0.5, 1.5, 2.5, 4.5, 7.5, 12.5, 20.5, 35.5, 60.5)
+    gce_thresholds: tuple = setting(
+        (0.5, 4.5, 10.5, 25.5, 60.5, 120.5, 250.5), ascending()
+    )
+    lce_thresholds: tuple = setting(
+        (0.5, 1.5, 2.5, 4.5, 7.5, 12.5, 20.5, 35.5, 60.5), ascending()
+    )
 
 
 @dataclass
@@ -226,7 +187,10 @@ class JointStage(Stage):
     max_gradient_norm: float = setting(1.0, above(0))
     ema_decay: float = setting(0.999, fraction())  # as `DensityStage.ema_decay`
     # Sides of square cells, pixels, and the weights of their count losses.
-    cell_losses: tuple = ((16, 0.1), (64, 0.2), (192, 0.02))
+    cell_losses: tuple = setting(
+        ((16, 0.1), (64, 0.2), (192, 0.02)),
+        pairs(("a side in pixels", whole(1)), ("a weight", at_least(0))),
+    )
     # Variance of a cell's count c in these losses: c + overdispersion * c^2.
     overdispersion: float = setting(0.02, at_least(0))
     # Weight of the cross-entropies of the density classes of blocks and windows.

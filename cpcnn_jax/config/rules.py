@@ -1,7 +1,10 @@
 """Rules of configuration fields, declared beside each field."""
 
 import dataclasses
+import itertools
 import math
+import os
+import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -45,11 +48,29 @@ def broken_rules(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
     """
     for field in dataclasses.fields(tree):
         value, name = getattr(tree, field.name), f"{prefix}{field.name}"
-        rule = field.metadata.get("rule")
-        if dataclasses.is_dataclass(value):
-            yield from broken_rules(value, f"{name}.")
-        elif rule and not rule.holds(value):
+        rule = field.metadata.get("rule") or _rule_of_type(field.type)
+        if not rule.holds(value):
             yield name, value, rule.text
+        elif dataclasses.is_dataclass(value):
+            yield from broken_rules(value, f"{name}.")
+
+
+def _rule_of_type(kind):
+    """The rule of a field that declares only its type."""
+    if kind in (int, float):  # the synthetic crowd checks its own numbers
+        return Rule("a number", _is_number)
+    if kind is bool:
+        return Rule("True or False", lambda value: isinstance(value, bool))
+    if kind is str:
+        return Rule("a text", lambda value: isinstance(value, str | os.PathLike))
+    parts = kind.__args__ if isinstance(kind, types.UnionType) else (kind,)
+    if not all(isinstance(part, type) for part in parts):
+        return Rule("anything", lambda value: True)  # of a class of the user's
+    names = [part.__name__ for part in parts]
+    return Rule(
+        f"one of {', '.join(names)}" if names[1:] else f"a {names[0]}",
+        lambda value: isinstance(value, kind),
+    )
 
 
 def whole(low: int, high: float = math.inf) -> Rule:
@@ -102,6 +123,38 @@ def fraction() -> Rule:
     )
 
 
+def every(rule: Rule) -> Rule:
+    """A tuple or list whose parts all meet a rule."""
+    return Rule(
+        f"a tuple, each part {rule.text}",
+        lambda value: _is_tuple(value) and all(map(rule.holds, value)),
+    )
+
+
+def pairs(first: tuple[str, Rule], second: tuple[str, Rule]) -> Rule:
+    """A tuple or list of pairs; (name, rule) of both."""
+    (name, rule), (other_name, other) = first, second
+
+    def is_pair(value):
+        both = _is_tuple(value) and len(value) == 2
+        return both and rule.holds(value[0]) and other.holds(value[1])
+
+    return Rule(
+        f"a tuple of pairs: {name}, {rule.text}, and {other_name}, {other.text}",
+        lambda value: _is_tuple(value) and all(map(is_pair, value)),
+    )
+
+
+def ascending() -> Rule:
+    """A tuple or list of ascending positive numbers, at least one."""
+
+    def holds(value):
+        numbers = _is_tuple(value) and value and all(map(_is_number, value))
+        return numbers and all(a < b for a, b in itertools.pairwise([0, *value]))
+
+    return Rule("a tuple of ascending numbers above 0", holds)
+
+
 def one_of(*choices: str) -> Rule:
     """One of several strings."""
     return Rule(f"one of {', '.join(choices)}", lambda value: value in choices)
@@ -118,6 +171,10 @@ def import_path_or(*choices: str) -> Rule:
 
 def _is_int(value):
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_tuple(value):
+    return isinstance(value, tuple | list)  # JSON has lists
 
 
 def _is_number(value):

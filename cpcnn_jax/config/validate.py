@@ -98,14 +98,9 @@ def _joint(config):
             f"{_flag(config, 'model.architecture')} is trained on square crops: "
             "set --config.crops.fixed_side, for example to 384"
         )
-    for pair in config.joint.cell_losses if not config.joint.loss else ():
-        if not isinstance(pair, tuple) or len(pair) != 2 or not pair[0] >= 1:
+    for cell, _ in config.joint.cell_losses if not config.joint.loss else ():
+        if side % cell:
             raise ValueError(
-                f"{_flag(config, 'joint.cell_losses')} must be pairs of a side in "
-                "pixels and a weight, such as ((16, 0.1), (64, 0.2))"
-            )
-        if side % pair[0]:
-            raise ValueError(
-                f"{_flag(config, 'joint.cell_losses')}: the side {pair[0]} must divide "
+                f"{_flag(config, 'joint.cell_losses')}: the side {cell} must divide "
                 f"{_flag(config, 'crops.fixed_side')}"
             )
