@@ -115,19 +115,18 @@ def _point(line, point):
 
 def _checked(config):
     """The experiment with the networks of its `init_from`, after its validation."""
-    from cpcnn_jax.config import Experiment, validate
+    from cpcnn_jax.config import validate
     from cpcnn_jax.models import networks
     from cpcnn_jax.training import custom_loss
     from cpcnn_jax.training.init import params
 
-    if isinstance(config, Experiment):
-        adopted = params.adopt_model(config)
-        _report_replaced(config, adopted)
-        config = adopted
-    validate.check_experiment(config)
-    networks.build(config.model)
-    custom_loss.check_losses(config)
-    return config
+    validate.check_fields(config)
+    adopted = params.adopt_model(config)
+    _report_replaced(config, adopted)
+    validate.check_experiment(adopted)
+    networks.build(adopted.model)
+    custom_loss.check_losses(adopted)
+    return adopted
 
 
 def _report_replaced(config, adopted):

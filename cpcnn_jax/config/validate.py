@@ -22,6 +22,17 @@ def check_experiment(config: Experiment) -> None:
       Traceback (most recent call last):
       ValueError: --config.log_every=0 must be a whole number of at least 1
     """
+    check_fields(config)
+    for check in (_stages, _crops, _augmentation, _target, _joint):
+        check(config)
+
+
+def check_fields(config: Experiment) -> None:
+    """Refuses a configuration of which a single field breaks its rule.
+
+    Raises:
+      ValueError: as `check_experiment`.
+    """
     if not isinstance(config, Experiment):
         raise ValueError(
             "--config: get_config() must return a cpcnn_jax.config.Experiment, got "
@@ -29,8 +40,6 @@ def check_experiment(config: Experiment) -> None:
         )
     for name, value, text in broken_rules(config):
         raise ValueError(f"--config.{name}={value} must be {text}")
-    for check in (_stages, _crops, _augmentation, _target, _joint):
-        check(config)
 
 
 def _flag(config, name):
